@@ -1,0 +1,20 @@
+/* Every bound, with its reason. */
+#ifndef NILO_PROTO_BASE_LIMITS_H
+#define NILO_PROTO_BASE_LIMITS_H
+
+#define LIMIT_DATAGRAM 1500          /* one Ethernet frame: longer CoAP messages are fragments that meters do not send */
+#define LIMIT_PAYLOAD_PLAIN 1152     /* contract: a payload without Block1 (RFC 7252 §4.6 suggests 1 024 in 1 152 in all) */
+#define LIMIT_PAYLOAD_BLOCK 65536    /* contract: a payload with Block1 */
+#define LIMIT_BACK 1024              /* contract: earlier values in one series */
+#define LIMIT_SERIES 64              /* series in one report: five channels, and room for what is not foreseen */
+#define LIMIT_OUTCOMES 64            /* outcomes in one report */
+#define LIMIT_FRAME_SAMPLES 65536    /* values in one frame: a 64 KiB payload of one-byte steps */
+#define LIMIT_BATCH_BYTES (4 << 20)  /* one journal value; 24 bits of a position address a byte in it */
+#define LIMIT_BATCH_RECORDS 8192
+#define LIMIT_METERS (1u << 26)      /* dense ids; six times the largest city we know of */
+#define LIMIT_TEXT 1024              /* one text cell of a file or a request */
+
+_Static_assert(LIMIT_BATCH_BYTES < (1 << 24), "a position has 24 bits for the byte");
+_Static_assert(LIMIT_PAYLOAD_BLOCK * 4 <= LIMIT_BATCH_BYTES, "a batch holds the largest payload");
+
+#endif

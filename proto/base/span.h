@@ -1,0 +1,38 @@
+/* Borrowed bytes. */
+#ifndef NILO_PROTO_BASE_SPAN_H
+#define NILO_PROTO_BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct span {
+    const uint8_t *at;
+    size_t len;
+};
+
+static inline struct span span_of(const void *at, size_t len)
+{
+    return (struct span){ (const uint8_t *)at, len };
+}
+
+static inline struct span span_text(const char *text)
+{
+    return span_of(text, strlen(text));
+}
+
+static inline bool span_equal(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* Byte by byte, the shorter first where one begins the other. */
+static inline int span_compare(struct span a, struct span b)
+{
+    size_t least = a.len < b.len ? a.len : b.len;
+    int order = least ? memcmp(a.at, b.at, least) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* The values that storage keeps and the rules reason over.  Plain data: no memory is owned here but by struct rows. */
+#ifndef NILO_PROTO_FACTS_H
+#define NILO_PROTO_FACTS_H
+
+#include "proto/frame.h"
+
+/* ---- readings ---------------------------------------------------------------------------------------------------- */
+
+enum source { SOURCE_REMOTE, SOURCE_MANUAL, SOURCE_PHOTO, SOURCE_SIGNED };
+
+#define ATTR_SOURCE 0x03u  /* enum source */
+#define ATTR_RETIMED 0x04u /* contract §3 */
+#define ATTR_FUTURE 0x08u  /* stamped more than 600 s after its arrival (rules-bills B4) */
+#define ATTR_ALL 0x0fu
+
+/* A kept reading of one meter and channel. Rows of a series stand in order of time; of one instant, as first received. */
+struct row {
+    int64_t value;   /* thousandths of what `index_l` shows: millilitres */
+    uint32_t time_s; /* UTC */
+    uint32_t attr;
+};
+
+struct rows {
+    struct row *at;
+    size_t count, cap;
+};
+
+MUST_CHECK enum err rows_push(struct rows *rows, struct row row); /* NO_MEMORY */
+MUST_CHECK enum err rows_reserve(struct rows *rows, size_t more);
+void rows_done(struct rows *rows); /* frees; a zeroed one is fine */
+
+/* Sorts by time, stably, and keeps one of rows with equal time and value: the earliest place, the better source, and neither
+ * ATTR_FUTURE nor ATTR_RETIMED unless all of them have it (rules-bills B4, B6).  Sorted input costs one pass. NO_MEMORY. */
+MUST_CHECK enum err rows_tidy(struct rows *rows);
+
+/* ---- meters and places ------------------------------------------------------------------------------------------- */
+
+enum register_form { REGISTER_NET, REGISTER_FORWARD, REGISTER_BOTH };
+
+enum use_class { USE_UNKNOWN, USE_RESIDENTIAL, USE_COMMERCIAL, USE_INDUSTRIAL, USE_PUBLIC, USE_HYDRANT, USE_ZONE_INLET, USE_ZONE_OUTLET };
+
+struct meter_facts {
+    uint32_t id; /* dense, from 1 */
+    char serial[SERIAL_MAX + 1];
+    int32_t dn_mm;
+    int64_t q3_lph;
+    int64_t resolution_ml;   /* one pulse: `resolution_l`, without it 1 L (rules-bills B3) */
+    int64_t modulus_ml;      /* rules-bills B3 */
+    enum register_form form; /* default FORWARD */
+};
+
+static inline enum channel meter_billed_channel(const struct meter_facts *m)
+{
+    return m->form == REGISTER_NET ? CHANNEL_NET : CHANNEL_FORWARD;
+}
+
+#define FITTING_OPEN INT64_MAX
+
+struct fitting {
+    uint32_t meter, point;
+    int64_t from_s, to_s; /* both ends belong to it; to_s FITTING_OPEN while fitted */
+    int64_t start_ml, end_ml;
+    bool has_end; /* `end_ml` counts */
+};
+
+struct point_facts {
+    uint32_t id;
+    char point[64];
+    enum use_class use;
+};
+
+#endif

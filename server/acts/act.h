@@ -1,0 +1,70 @@
+/* Acts: what a person or a program asks to be changed.  One act, one file: load, ask the pure rooms, write one ledger transaction
+ * with its audit record.  The order of checks is rules-fleet R3: may the sender (403), does it exist (404), are the facts there and
+ * possible (422), does the state allow it (409), do the readings contradict it (422); a refused act changes nothing. */
+#ifndef NILO_SERVER_ACTS_ACT_H
+#define NILO_SERVER_ACTS_ACT_H
+
+#include "server/app.h"
+#include "server/out.h"
+
+#include <jansson.h>
+
+struct caller {
+    enum role role;
+    char who[64]; /* name of the token, for the audit */
+};
+
+struct act_request {
+    struct app *app;
+    const struct caller *caller;
+    struct span subject;  /* what the path names: a serial, a flag's id, …; empty where it names nothing */
+    const json_t *body;   /* an object; NULL where there was none */
+};
+
+/* The answer. A status of 400 and more: `refusal` says why, and `body` stays empty. */
+struct act_reply {
+    unsigned status;
+    struct refusal refusal;
+    struct out body; /* one JSON object; the caller frees it with out_done */
+};
+
+typedef void act_handler(const struct act_request *q, struct act_reply *out);
+
+act_handler act_post_meter;    /* POST /v1/meters: registers one (rules-fleet L1, R5) */
+act_handler act_change_meter;  /* POST /v1/meters/SERIAL: attributes that may change */
+act_handler act_post_point, act_post_fitting, act_post_zone, act_post_route, act_post_org, act_post_boundary;
+act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
+act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
+act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */
+act_handler act_set_clock;     /* POST /v1/clock {"now":TIME} */
+act_handler act_retry_quarantine; /* POST /v1/quarantine/retry {"name"?}: frames that are usable now go on their way */
+
+/* A file of the contract's §4 (`list` its plural name, "readings" too), from an open descriptor that is read from its start. */
+struct import_options {
+    bool keep_going;      /* rows that are refused are left out; without it one refused row undoes the whole file */
+    bool dry_run;
+    const struct zone *times_in; /* of local times; NULL: the server's */
+};
+struct import_refusal {
+    uint64_t line;        /* from 1; the header is line 1 of a CSV */
+    char column[48];
+    char found[80];
+    char expected[160];
+};
+#define IMPORT_REFUSALS_MAX 1000 /* reported one by one; all are counted */
+struct import_report {
+    uint64_t rows, written, unchanged, refused, bare; /* bare: zones, routes, orgs, parents created because a row named them */
+    size_t refusal_count;
+    struct import_refusal *refusals; /* malloc'd; import_report_done */
+};
+/* ERR_OK also when rows were refused under keep_going. INVALID: rows were refused and nothing was written; the report says which.
+ * NOT_FOUND: no such list. */
+MUST_CHECK enum err act_import(struct app *app, const struct caller *caller, struct span list, int fd, const struct import_options *options,
+                               struct import_report *out, struct refusal *r);
+void import_report_done(struct import_report *report);
+
+/* After a meter was registered or its radio name changed: frames that waited for it go back into the journal, as of their own
+ * arrival. Called by the acts above, and by act_retry_quarantine. */
+MUST_CHECK enum err quarantine_release(struct app *app, struct span name, uint64_t *out_released);
+
+#endif

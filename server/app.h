@@ -1,0 +1,32 @@
+/* What one running nilod consists of: made by main.c, passed to those who answer. */
+#ifndef NILO_SERVER_APP_H
+#define NILO_SERVER_APP_H
+
+#include "server/clock.h"
+#include "server/detect/detect.h"
+#include "server/ingest.h"
+#include "storage/archive.h"
+#include "storage/ledger.h"
+#include "storage/views.h"
+
+struct settler;
+
+struct app {
+    struct clock clock;
+    struct zone zone;
+    struct holidays holidays;
+    char store[512];
+    struct journal *journal;
+    struct quarantine *quarantine;
+    struct archive *archive;
+    struct ledger *ledger;
+    struct views *views;
+    struct tail *tail;
+    struct registry *registry;
+    struct ingest *ingest;
+    struct settler *settler;
+    int64_t started_ms; /* monotonic */
+    uint32_t retention_days;
+};
+
+#endif

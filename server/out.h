@@ -1,0 +1,38 @@
+/* Text under construction: JSON, NDJSON and CSV that leave the server.  Grows; its first error sticks. */
+#ifndef NILO_SERVER_OUT_H
+#define NILO_SERVER_OUT_H
+
+#include "proto/base/text.h"
+
+struct out {
+    char *at; /* not zero-ended */
+    size_t len, cap;
+    enum err err; /* NO_MEMORY */
+};
+
+void out_done(struct out *o); /* frees; a zeroed one is fine */
+static inline void out_clear(struct out *o)
+{
+    o->len = 0;
+    o->err = ERR_OK;
+}
+void out_bytes(struct out *o, const void *bytes, size_t len);
+void out_text(struct out *o, const char *text);
+void out_format(struct out *o, const char *format, ...) PRINTF_LIKE(2, 3);
+void out_int(struct out *o, int64_t v);
+void out_litres(struct out *o, int64_t ml);        /* thousandths as a decimal number, shortest: 12, 0.5 */
+void out_time(struct out *o, int64_t utc_s);       /* "2026-03-01T00:00:00Z", with quotes */
+void out_string(struct out *o, struct span text);  /* a JSON string with quotes; wrong UTF-8 becomes U+FFFD */
+void out_csv(struct out *o, struct span text);     /* a CSV cell, quoted where RFC 4180 needs it */
+
+/* Members of an object, with the comma where one is needed: `,"name":` then the value. */
+void out_key(struct out *o, const char *name);
+void out_member_text(struct out *o, const char *name, const char *text); /* NULL: null */
+void out_member_span(struct out *o, const char *name, struct span text); /* empty: null */
+void out_member_int(struct out *o, const char *name, int64_t v);
+void out_member_litres(struct out *o, const char *name, int64_t ml);
+void out_member_time(struct out *o, const char *name, int64_t utc_s);
+void out_member_bool(struct out *o, const char *name, bool v);
+void out_member_null(struct out *o, const char *name);
+
+#endif

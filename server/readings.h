@@ -1,0 +1,18 @@
+/* A meter's readings, settled or not, as one: what every query, rule and judgement reads.  Any thread. */
+#ifndef NILO_SERVER_READINGS_H
+#define NILO_SERVER_READINGS_H
+
+#include "server/app.h"
+
+/* All kept rows of a channel with from_s ≤ time < to_s, tidied (rows_tidy). `out` is cleared first. */
+MUST_CHECK enum err readings_load(struct app *app, const struct meter_facts *m, enum channel c, int64_t from_s, int64_t to_s, struct rows *out);
+
+/* The channels the meter has rows on: a set of 1 << channel. */
+MUST_CHECK enum err readings_channels(struct app *app, const struct meter_facts *m, unsigned *out_set);
+
+/* The rows that one journal record holds for `meter` on channel `c` (CHANNEL_COUNT: all; `channels` then tells each row's).
+ * Used by settling and by reads of the tail: one decoder for both. */
+typedef enum err readings_each(void *arg, enum channel c, const struct row *rows, size_t count);
+MUST_CHECK enum err readings_of_record(const struct record *record, const struct meter_facts *m, struct arena *scratch, readings_each *each, void *arg);
+
+#endif

@@ -1,0 +1,21 @@
+/* The thread behind the journal: settles the tail into the archive, judges what is new, tidies, drops what is old.  Low priority:
+ * never between a datagram and its answer. */
+#ifndef NILO_SERVER_SETTLER_H
+#define NILO_SERVER_SETTLER_H
+
+#include "server/app.h"
+
+MUST_CHECK enum err settler_open(struct app *app, unsigned every_s, struct settler **out);
+void settler_close(struct settler *s); /* finishes the step at hand; NULL is fine */
+
+/* Returns when all that was accepted before the call, and all that is due by the clock, is in every projection. Any thread. */
+MUST_CHECK enum err settler_settle(struct settler *s);
+void settler_nudge(struct settler *s); /* there is much to settle: begin soon */
+
+/* The meter must be judged anew from its first reading: its facts, its fittings or its past changed. Any thread. */
+void settler_touch(struct settler *s, uint32_t meter);
+
+/* The settling thread's place is lent to `work` (which writes to archive or views); returns what it returns. */
+MUST_CHECK enum err settler_lend(struct settler *s, enum err (*work)(void *arg), void *arg);
+
+#endif

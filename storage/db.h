@@ -1,0 +1,40 @@
+/* One LMDB environment in one file: tables, schema version, map growth up to the disk, reader slots.
+ *
+ * The map is reserved far beyond the disk's size (addresses cost nothing), so that a file grows by writing and nobody ever
+ * remaps.  A fault inside a map (a shortened file, a bad sector) ends the process with 1 and a sentence naming the file.
+ * lmdb.h is included by db.c, txn.c and nobody else. */
+#ifndef NILO_STORAGE_DB_H
+#define NILO_STORAGE_DB_H
+
+#include "proto/base/err.h"
+#include "proto/base/span.h"
+
+struct db;
+
+#define DB_READ_ONLY 1u /* beside a nilod that writes */
+#define DB_CREATE 2u    /* where absent */
+
+#define TABLE_RAW 1u /* values carry a checksum of their own, txn_* adds and checks none */
+
+struct table {
+    const char *name;
+    unsigned flags;
+};
+
+/* What a file is: its tables are addressed by their place in `tables`. */
+struct db_layout {
+    const char *what; /* "journal"; stands in the file's meta record and in sentences */
+    uint32_t version; /* of the format; a file with a higher one is refused: NEWER */
+    const struct table *tables;
+    unsigned count;
+};
+
+/* NOT_FOUND without DB_CREATE; CORRUPT where the file is shorter than its last page or is another kind of file; NEWER; IO; FULL.
+ * `r` (may be NULL) gets a sentence for the operator that names the file. */
+MUST_CHECK enum err db_open(const char *path, const struct db_layout *layout, unsigned flags, struct db **out, struct refusal *r);
+void db_close(struct db *db); /* NULL is fine; no transaction may be open */
+const char *db_path(const struct db *db);
+uint64_t db_bytes(const struct db *db);      /* the file's size in use, by its last page */
+unsigned db_readers_clear(struct db *db);    /* frees slots of dead processes; how many */
+
+#endif

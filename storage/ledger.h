@@ -1,0 +1,136 @@
+/* What people and rules decided: the register's rows with their history, imports, tokens, flags' births and decisions, answers to
+ * idempotent requests, and an audit record for each act in the act's own transaction.
+ *
+ * Storage knows no columns: a row is a list of texts; which list has which columns is server/fleet/columns.def.  Rows are found by
+ * (list, key), have a dense id within their list from 1, and versions by the instant from which they hold.
+ *
+ *   reading   any number of threads       acts   one at a time (others wait) */
+#ifndef NILO_STORAGE_LEDGER_H
+#define NILO_STORAGE_LEDGER_H
+
+#include "proto/facts.h"
+#include "storage/txn.h"
+
+struct ledger;
+
+#define LEDGER_CELLS_MAX 32
+
+struct ledger_row {
+    unsigned list;
+    uint32_t id;
+    int64_t since_s; /* this version holds from here */
+    unsigned count;
+    struct span cells[LEDGER_CELLS_MAX]; /* views into the transaction */
+};
+
+MUST_CHECK enum err ledger_open(const char *dir, unsigned db_flags, struct ledger **out, struct refusal *r);
+void ledger_close(struct ledger *l); /* NULL is fine */
+struct txn ledger_read(struct ledger *l); /* a read transaction; end it with txn_end */
+
+/* ---- the register ---- */
+
+/* The version that holds at `as_of_s` (INT64_MAX: the newest). `key`: the key columns' texts, each ended by 0x00 if there are
+ * several. False: none, or t->err. */
+bool ledger_find(struct txn *t, unsigned list, struct span key, int64_t as_of_s, struct ledger_row *out_view);
+bool ledger_by_id(struct txn *t, unsigned list, uint32_t id, int64_t as_of_s, struct ledger_row *out_view);
+
+/* Walks a list in key order, after `after_key` (empty: from the start). */
+struct ledger_walk {
+    struct scan scan;
+    unsigned list;
+    int64_t as_of_s;
+    struct span key; /* of the row at hand: a view */
+};
+struct ledger_walk ledger_walk(struct txn *t, unsigned list, struct span after_key, int64_t as_of_s);
+bool ledger_walk_next(struct ledger_walk *w, struct ledger_row *out_view);
+void ledger_walk_done(struct ledger_walk *w);
+uint32_t ledger_last_id(struct txn *t, unsigned list);
+
+/* Fittings by meter and by point, in order of `from_s`; ids are those of the lists of meters and points. At most `cap` are
+ * written, *out_count says how many there are. */
+MUST_CHECK enum err ledger_fittings_of_meter(struct txn *t, uint32_t meter, struct fitting *out, size_t cap, size_t *out_count);
+MUST_CHECK enum err ledger_fittings_of_point(struct txn *t, uint32_t point, struct fitting *out, size_t cap, size_t *out_count);
+
+/* The ids of points that stand on a route, or in a zone, as known now: in order of (route_seq, point) or of point. */
+MUST_CHECK enum err ledger_points_on(struct txn *t, bool zone, struct span name, uint32_t after_index, uint32_t *out, size_t cap, size_t *out_count);
+
+/* ---- acts: one validated command, one transaction, audit inside ---- */
+
+struct act {
+    struct txn txn;      /* write; errors stick here */
+    struct ledger *ledger;
+    char who[64];        /* token's name and role */
+    int64_t now_s;       /* recorded time */
+    uint64_t position;   /* the journal's end: the act comes after it */
+    uint64_t number;     /* of the act, from 1 */
+};
+
+struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position);
+MUST_CHECK enum err act_end(struct act *a); /* commits, or undoes all when an error stuck */
+void act_abort(struct act *a);              /* fine after act_end */
+
+/* Puts a row: a new key gets the next id; a known key gets a version from `since_s` on (equal cells change nothing).
+ * *out_id (may be NULL) its id, *out_new whether something was written. Writes the audit record, before and after. */
+void act_put_row(struct act *a, unsigned list, struct span key, int64_t since_s, const struct span *cells, unsigned count, uint32_t *out_id, bool *out_new);
+void act_put_fitting(struct act *a, const struct fitting *f);  /* the index by meter and point, beside its row; replaces one of the same point, meter, from */
+void act_place_point(struct act *a, uint32_t point, struct span route, uint32_t route_seq, struct span zone); /* the indexes behind ledger_points_on */
+void act_note(struct act *a, const char *what, struct span subject, struct span before, struct span after, struct span why);
+
+/* ---- imports of readings: rows count once their import is complete ---- */
+
+void act_import_begin(struct act *a, uint32_t *out_import);
+void act_import_complete(struct act *a, uint32_t import, uint64_t rows);
+bool ledger_import_complete(struct txn *t, uint32_t import);
+
+/* ---- tokens: only SHA-256 hashes are kept ---- */
+
+enum role { ROLE_NONE, ROLE_ADMIN, ROLE_SUPERVISOR, ROLE_READER, ROLE_BILLING, ROLE_STORE, ROLE_CREW, ROLE_VIEWER, ROLE_COUNT };
+
+const char *role_name(enum role r);
+enum role role_read(struct span name); /* ROLE_NONE if unknown */
+struct token_facts {
+    enum role role;
+    char name[64];
+    int64_t created_s, expires_s; /* INT64_MAX: never */
+};
+/* Makes a token: 43 characters of base64url from the system's generator. */
+void act_token_create(struct act *a, enum role role, const char *name, int64_t expires_s, char out_token[48]);
+/* UNAUTHORIZED: unknown or expired at now_s. */
+MUST_CHECK enum err ledger_token(struct txn *t, struct span token, int64_t now_s, struct token_facts *out);
+
+/* ---- answers to requests with an Idempotency-Key (rules-fleet R6) ---- */
+
+/* What was answered under (who, key): false if nothing. `out_request` is the hash of method, path and body then given. */
+bool ledger_answered(struct txn *t, struct span who, struct span key, uint8_t out_request[32], unsigned *out_status, struct span *out_body_view);
+void act_answer(struct act *a, struct span who, struct span key, const uint8_t request[32], unsigned status, struct span body);
+
+/* ---- flags: what was told to people, and what they said ---- */
+
+/* A flag's birth is a fact: id, subject, kind and first onset never change again. `facts` is views' own encoding. */
+void act_flag_born(struct act *a, struct span id, struct span facts);
+bool ledger_flag_born(struct txn *t, struct span id, struct span *out_facts);
+/* Births of a meter, for a rebuild to find again: ids begin with the meter's id as 8 hex digits. */
+struct scan ledger_flags_of(struct txn *t, uint32_t meter);
+struct flag_decision {
+    uint8_t state; /* 1 confirmed, 2 dismissed */
+    int64_t at_s;
+    char who[64];
+    char note[LEDGER_CELLS_MAX * 32];
+};
+void act_flag_decide(struct act *a, struct span id, const struct flag_decision *d);
+bool ledger_flag_decision(struct txn *t, struct span id, struct flag_decision *out);
+
+/* ---- audit ---- */
+
+struct audit_record {
+    uint64_t number; /* of the act */
+    uint32_t part;   /* within the act */
+    int64_t at_s;
+    uint64_t position;
+    struct span who, what, subject, before, after, why; /* views */
+};
+/* Walks from (number, part) on; false from `each` ends it. */
+MUST_CHECK enum err ledger_audit(struct txn *t, uint64_t from_number, bool (*each)(void *arg, const struct audit_record *r), void *arg);
+uint64_t ledger_end(struct txn *t); /* number of the newest act */
+
+#endif

@@ -1,0 +1,24 @@
+/* Serial or radio name → dense meter id, in memory, for the path between a datagram and its answer.  Built from the ledger at the
+ * start (a million meters in well under a second), kept current by the acts that register meters.  Any thread. */
+#ifndef NILO_STORAGE_REGISTRY_H
+#define NILO_STORAGE_REGISTRY_H
+
+#include "proto/base/err.h"
+#include "proto/base/span.h"
+
+struct registry;
+struct ledger;
+
+MUST_CHECK enum err registry_new(struct registry **out);
+void registry_free(struct registry *r); /* NULL is fine */
+MUST_CHECK enum err registry_load(struct registry *r, struct ledger *l, unsigned meter_list, unsigned serial_cell, unsigned radio_cell);
+MUST_CHECK enum err registry_add(struct registry *r, struct span name, uint32_t meter); /* NO_MEMORY; the same twice is fine */
+uint32_t registry_find(struct registry *r, struct span name); /* 0: unknown */
+
+/* Many look-ups under one lock, for a batch. */
+void registry_read_lock(struct registry *r);
+void registry_read_unlock(struct registry *r);
+uint32_t registry_find_lkd(struct registry *r, struct span name);
+uint32_t registry_count(struct registry *r); /* the highest id */
+
+#endif
