@@ -12,6 +12,7 @@ MUST_CHECK enum err readings_channels(struct app *app, const struct meter_facts 
 
 /* The rows that one journal record holds for `meter` on channel `c` (CHANNEL_COUNT: all; `channels` then tells each row's).
  * Used by settling and by reads of the tail: one decoder for both. */
+struct arena *readings_scratch(void); /* the calling thread's own, emptied; NULL without memory */
 typedef enum err readings_each(void *arg, enum channel c, const struct row *rows, size_t count);
 MUST_CHECK enum err readings_of_record(const struct record *record, const struct meter_facts *m, struct arena *scratch, readings_each *each, void *arg);
 

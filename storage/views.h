@@ -36,5 +36,7 @@ struct scan views_flags(struct txn *t, struct span from_id); /* ids begin with t
 
 uint64_t views_folded(struct txn *t); /* journal position that views are folded up to */
 void views_set_folded(struct txn *t, uint64_t position);
+uint64_t views_acts(struct txn *t); /* number of the newest ledger act that views take account of */
+void views_set_acts(struct txn *t, uint64_t number);
 
 #endif

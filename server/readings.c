@@ -1,0 +1,215 @@
+#include "server/readings.h"
+
+#include "proto/base/limits.h"
+#include "storage/rowset.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SCRATCH_BYTES                                                                              \
+    (6u                                                                                            \
+     << 20) /* the largest frame decoded: 65 536 samples, their steps and what protobuf-c keeps */
+#define FUTURE_S 600 /* rules-bills B4 */
+
+/* ---- memory for decoding, one arena a thread, kept: a query must not map and unmap megabytes ----
+ */
+
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void scratch_free(void *arg)
+{
+    arena_done((struct arena *)arg);
+    free(arg);
+}
+
+static void scratch_make_key(void)
+{
+    if (pthread_key_create(&scratch_key, scratch_free))
+        abort();
+}
+
+struct arena *readings_scratch(void)
+{
+    struct arena *a;
+
+    pthread_once(&scratch_once, scratch_make_key);
+    a = (struct arena *)pthread_getspecific(scratch_key);
+    if (!a) {
+        a = (struct arena *)calloc(1, sizeof *a);
+        if (!a || arena_init(a, SCRATCH_BYTES) || pthread_setspecific(scratch_key, a)) {
+            free(a);
+            return NULL;
+        }
+    }
+    arena_clear(a);
+    return a;
+}
+
+/* ---- one record ---- */
+
+static enum err frame_rows(const struct frame *f, int64_t arrival_s, const struct meter_facts *m,
+                           struct arena *scratch, readings_each *each, void *arg)
+{
+    for (uint32_t s = 0; s < f->series_count; s++) {
+        const struct series *series = &f->series[s];
+        enum channel c =
+            series->channel == CHANNEL_BILLED ? meter_billed_channel(m) : series->channel;
+        struct row *rows = (struct row *)arena_alloc(scratch, series->count * sizeof *rows);
+        enum err err;
+
+        if (!rows)
+            return ERR_NO_MEMORY;
+        for (uint32_t i = 0; i < series->count; i++) {
+            const struct sample *sample = &series->samples[series->count - 1 - i];
+
+            rows[i] = (struct row){
+                .value = sample->value,
+                .time_s = (uint32_t)sample->at_s,
+                .attr = SOURCE_REMOTE | (f->retimed ? ATTR_RETIMED : 0) |
+                        (sample->at_s > arrival_s + FUTURE_S ? ATTR_FUTURE : 0),
+            };
+        }
+        if ((err = each(arg, c, rows, series->count)))
+            return err;
+    }
+    return ERR_OK;
+}
+
+static enum err rowset_rows(struct span bytes, const struct meter_facts *m, readings_each *each,
+                            void *arg)
+{
+    struct rd r = rd_of(bytes);
+    struct rows rows = { 0 };
+    uint32_t meter;
+    enum channel c;
+    enum err err;
+
+    while (!(err = rowset_next(&r, &meter, &c, &rows))) {
+        if (meter != m->id)
+            continue;
+        if ((err =
+                 each(arg, c == CHANNEL_BILLED ? meter_billed_channel(m) : c, rows.at, rows.count)))
+            break;
+    }
+    rows_done(&rows);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err readings_of_record(const struct record *record, const struct meter_facts *m,
+                            struct arena *scratch, readings_each *each, void *arg)
+{
+    const struct dialect *dialect;
+    struct dialect_input in = { .bytes = record->bytes, .arrival_s = record->arrival_s };
+    struct frame frame;
+    enum err err;
+
+    if (record->kind == RECORD_ROWS)
+        return rowset_rows(record->bytes, m, each, arg);
+    if (record->kind != RECORD_FRAME || !(dialect = dialect_by_id(record->dialect)))
+        return ERR_CORRUPT;
+    arena_clear(scratch);
+    if ((err = dialect->decode(&in, scratch, &frame, NULL)) ||
+        (err = frame_retime(&frame, record->arrival_s, NULL)))
+        return err;
+    return frame_rows(&frame, record->arrival_s, m, scratch, each, arg);
+}
+
+/* ---- settled and unsettled as one ---- */
+
+struct pick {
+    enum channel channel;
+    int64_t from_s, to_s;
+    struct rows *out;
+    unsigned *channels; /* instead: only which channels there are */
+};
+
+static enum err pick_rows(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    struct pick *p = (struct pick *)arg;
+    enum err err = ERR_OK;
+
+    if (p->channels) {
+        *p->channels |= 1u << c;
+        return ERR_OK;
+    }
+    if (c != p->channel)
+        return ERR_OK;
+    for (size_t i = 0; i < count && !err; i++)
+        if (rows[i].time_s >= p->from_s && rows[i].time_s < p->to_s)
+            err = rows_push(p->out, rows[i]);
+    return err;
+}
+
+static enum err tail_rows(struct app *app, const struct meter_facts *m, const uint64_t *positions,
+                          size_t count, struct pick *pick)
+{
+    struct journal_reader *reader = NULL;
+    struct arena *scratch = readings_scratch();
+    enum err err = scratch ? journal_reader_open(app->journal, &reader) : ERR_NO_MEMORY;
+
+    for (size_t i = 0; i < count && !err; i++) {
+        struct record record;
+
+        err = journal_get(reader, positions[i], &record);
+        if (err == ERR_NOT_FOUND)
+            err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
+        else if (!err)
+            err = readings_of_record(&record, m, scratch, pick_rows, pick);
+    }
+    journal_reader_close(reader);
+    return err;
+}
+
+/* What the tail holds of the meter, oldest first, through `pick`. */
+static enum err tail_pick(struct app *app, const struct meter_facts *m, struct pick *pick)
+{
+    uint64_t few[64], *positions = few;
+    size_t cap = sizeof few / sizeof few[0], count;
+    enum err err;
+
+    while ((count = tail_of(app->tail, m->id, positions, cap)) > cap) {
+        cap = count + 64;
+        if (positions != few)
+            free(positions);
+        if (!(positions = (uint64_t *)malloc(cap * sizeof *positions)))
+            return ERR_NO_MEMORY;
+    }
+    err = count ? tail_rows(app, m, positions, count, pick) : ERR_OK;
+    if (positions != few)
+        free(positions);
+    return err;
+}
+
+enum err readings_load(struct app *app, const struct meter_facts *m, enum channel c, int64_t from_s,
+                       int64_t to_s, struct rows *out)
+{
+    struct rows fresh = { 0 };
+    struct pick pick = { .channel = c, .from_s = from_s, .to_s = to_s, .out = &fresh };
+    enum err err;
+
+    out->count = 0;
+    /* The tail first: what is settled between the two look-ups is then seen twice, which rows_tidy
+     * mends, never not at all. */
+    if (!(err = tail_pick(app, m, &pick)) &&
+        !(err = archive_read(app->archive, m->id, c, from_s, to_s, out)) && fresh.count &&
+        !(err = rows_reserve(out, fresh.count))) {
+        memcpy(out->at + out->count, fresh.at, fresh.count * sizeof *fresh.at);
+        out->count += fresh.count;
+        err = rows_tidy(out);
+    }
+    rows_done(&fresh);
+    return err;
+}
+
+enum err readings_channels(struct app *app, const struct meter_facts *m, unsigned *out_set)
+{
+    unsigned fresh = 0;
+    struct pick pick = { .channels = &fresh };
+    enum err err;
+
+    if ((err = tail_pick(app, m, &pick)) || (err = archive_channels(app->archive, m->id, out_set)))
+        return err;
+    *out_set |= fresh;
+    return ERR_OK;
+}

@@ -1,0 +1,63 @@
+#include "server/registers.h"
+
+struct cells cells_of(const struct ledger_row *row)
+{
+    struct cells cells = { 0 };
+
+    for (unsigned i = 0; i < row->count && i < COLUMNS_MAX; i++)
+        cells.at[i] = row->cells[i];
+    return cells;
+}
+
+/* What a look-up that found nothing means. */
+static enum err absent(const struct txn *t)
+{
+    return t->err ? t->err : ERR_NOT_FOUND;
+}
+
+static enum err corrupt_if(enum err err)
+{
+    return err ? ERR_CORRUPT : ERR_OK;
+}
+
+static enum err meter_of(const struct ledger_row *row, struct meter_facts *out)
+{
+    struct cells cells = cells_of(row);
+
+    return corrupt_if(cells_meter(&cells, row->id, out));
+}
+
+static enum err point_of(const struct ledger_row *row, struct point_facts *out)
+{
+    struct cells cells = cells_of(row);
+
+    return corrupt_if(cells_point(&cells, row->id, out));
+}
+
+enum err meter_facts_by_id(struct txn *t, uint32_t meter, struct meter_facts *out)
+{
+    struct ledger_row row;
+
+    return ledger_by_id(t, LIST_METER, meter, INT64_MAX, &row) ? meter_of(&row, out) : absent(t);
+}
+
+enum err meter_facts_by_serial(struct txn *t, struct span serial, struct meter_facts *out)
+{
+    struct ledger_row row;
+
+    return ledger_find(t, LIST_METER, serial, INT64_MAX, &row) ? meter_of(&row, out) : absent(t);
+}
+
+enum err point_facts_by_id(struct txn *t, uint32_t point, struct point_facts *out)
+{
+    struct ledger_row row;
+
+    return ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row) ? point_of(&row, out) : absent(t);
+}
+
+enum err point_facts_by_name(struct txn *t, struct span point, struct point_facts *out)
+{
+    struct ledger_row row;
+
+    return ledger_find(t, LIST_POINT, point, INT64_MAX, &row) ? point_of(&row, out) : absent(t);
+}

@@ -1,0 +1,16 @@
+/* The register's rows (ledger) as the values that rules reason over: one place that puts storage's texts and fleet's columns
+ * together. */
+#ifndef NILO_SERVER_REGISTERS_H
+#define NILO_SERVER_REGISTERS_H
+
+#include "server/fleet/columns.h"
+#include "storage/ledger.h"
+
+/* NOT_FOUND; CORRUPT where a kept row does not read; t->err. As known now, or at `as_of_s`. */
+MUST_CHECK enum err meter_facts_by_id(struct txn *t, uint32_t meter, struct meter_facts *out);
+MUST_CHECK enum err meter_facts_by_serial(struct txn *t, struct span serial, struct meter_facts *out);
+MUST_CHECK enum err point_facts_by_id(struct txn *t, uint32_t point, struct point_facts *out);
+MUST_CHECK enum err point_facts_by_name(struct txn *t, struct span point, struct point_facts *out);
+struct cells cells_of(const struct ledger_row *row); /* views into the row's transaction */
+
+#endif

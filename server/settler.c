@@ -1,0 +1,455 @@
+/* One thread; everything it does is a step that may be cut off at any byte:
+ *
+ *   settle   tail generation → one archive pass, visible with its position in one commit
+ *   judge    the meters that the pass touched, and those that others touched
+ *   tidy     merge runs while there is nothing else to do
+ *   drop     unlink journal segments that are settled, judged and older than the retention */
+#include "server/settler.h"
+
+#include "server/judge.h"
+#include "server/readings.h"
+#include "server/registers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
+#define NUDGE_ENTRIES                                                                              \
+    500000      /* unsettled records that are settled without waiting for the interval */
+#define NICE 10 /* below the threads that answer */
+
+struct meters {
+    uint32_t *at;
+    size_t count, cap;
+};
+
+struct settler {
+    struct app *app;
+    unsigned every_s;
+    pthread_t thread;
+    pthread_mutex_t place; /* who holds it may write to archive and views; taken before `lock` */
+    pthread_mutex_t lock;  /* what stands below */
+    pthread_cond_t wake, turned;
+    uint64_t asked, done; /* settlings asked for, and finished */
+    enum err last;        /* how the last one ended */
+    bool stopping, nudged;
+    struct meters touched; /* by others, unsorted, doubles allowed */
+};
+
+static enum err meters_push(struct meters *m, uint32_t meter)
+{
+    if (m->count == m->cap) {
+        size_t cap = m->cap ? m->cap * 2 : 1024;
+        uint32_t *at = (uint32_t *)realloc(m->at, cap * sizeof *at);
+
+        if (!at)
+            return ERR_NO_MEMORY;
+        m->at = at;
+        m->cap = cap;
+    }
+    m->at[m->count++] = meter;
+    return ERR_OK;
+}
+
+static int meter_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void meters_sort(struct meters *m)
+{
+    size_t kept = 0;
+
+    qsort(m->at, m->count, sizeof *m->at, meter_order);
+    for (size_t i = 0; i < m->count; i++)
+        if (kept == 0 || m->at[kept - 1] != m->at[i])
+            m->at[kept++] = m->at[i];
+    m->count = kept;
+}
+
+/* ---- settling ---- */
+
+/* One pass over the settling generation. */
+struct pass {
+    struct app *app;
+    struct archive_pass *archive;
+    struct journal_reader *reader;
+    struct arena *scratch;
+    struct txn ledger;
+    struct rows rows[CHANNEL_COUNT]; /* of the meter at hand */
+    uint64_t *positions;
+    size_t position_cap;
+    uint64_t newest;      /* position seen */
+    unsigned since_renew; /* meters since the readers let go */
+    struct meters *touched;
+};
+
+static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    struct rows *out = &((struct pass *)arg)->rows[c];
+    enum err err = rows_reserve(out, count);
+
+    if (err)
+        return err;
+    memcpy(out->at + out->count, rows, count * sizeof *rows);
+    out->count += count;
+    return ERR_OK;
+}
+
+/* The positions of a meter in the settling generation, into p->positions. */
+static enum err pass_positions(struct pass *p, uint32_t meter, size_t *out_count)
+{
+    size_t count;
+
+    while ((count = tail_settling_of(p->app->tail, meter, p->positions, p->position_cap)) >
+           p->position_cap) {
+        uint64_t *more = (uint64_t *)realloc(p->positions, count * 2 * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        p->positions = more;
+        p->position_cap = count * 2;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (p->positions[i] > p->newest)
+            p->newest = p->positions[i];
+    *out_count = count;
+    return ERR_OK;
+}
+
+static enum err pass_quarantine(struct pass *p)
+{
+    size_t count;
+    enum err err = pass_positions(p, 0, &count);
+
+    for (size_t i = 0; i < count && !err; i++) {
+        struct record record;
+        struct frame frame = { 0 };
+        const struct dialect *dialect;
+
+        if ((err = journal_get(p->reader, p->positions[i], &record)))
+            break;
+        if (record.kind == RECORD_REJECT) {
+            err =
+                quarantine_put_reject(p->app->quarantine, p->positions[i], ERR_MALFORMED, &record);
+            continue;
+        }
+        dialect = dialect_by_id(record.dialect);
+        arena_clear(p->scratch);
+        if (dialect && record.name.len == 0) {
+            struct dialect_input in = { .bytes = record.bytes, .arrival_s = record.arrival_s };
+
+            if (dialect->decode(&in, p->scratch, &frame, NULL) == ERR_OK)
+                record.name = frame.serial;
+        }
+        err =
+            quarantine_put(p->app->quarantine, p->positions[i], record.name, ERR_UNKNOWN, &record);
+    }
+    return err ? err : quarantine_flush(p->app->quarantine);
+}
+
+static enum err pass_meter(struct pass *p, uint32_t meter)
+{
+    struct meter_facts facts;
+    size_t count;
+    enum err err;
+
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        p->rows[c].count = 0;
+    if ((err = meter_facts_by_id(&p->ledger, meter, &facts)) ||
+        (err = pass_positions(p, meter, &count)))
+        return err;
+    for (size_t i = 0; i < count && !err; i++) {
+        struct record record;
+
+        if (!(err = journal_get(p->reader, p->positions[i], &record)))
+            err = readings_of_record(&record, &facts, p->scratch, pass_collect, p);
+    }
+    for (int c = 0; c < CHANNEL_COUNT && !err; c++)
+        if (p->rows[c].count && !(err = rows_tidy(&p->rows[c])))
+            err = archive_pass_put(p->archive, meter, (enum channel)c, facts.resolution_ml,
+                                   p->rows[c].at, p->rows[c].count);
+    return err ? err : meters_push(p->touched, meter);
+}
+
+static enum err pass_run(struct pass *p)
+{
+    uint32_t meter = UINT32_MAX;
+    enum err err = ERR_OK;
+
+    while (!err && (meter = tail_settling_next(p->app->tail, meter)) != UINT32_MAX) {
+        err = meter == 0 ? pass_quarantine(p) : pass_meter(p, meter);
+        if (++p->since_renew == 4096) {
+            journal_reader_renew(p->reader);
+            txn_renew(&p->ledger);
+            p->since_renew = 0;
+        }
+    }
+    return err;
+}
+
+/* Settles the generation that is being settled; whatever fails leaves it to be settled again. */
+static enum err settle_generation(struct app *app, struct meters *touched)
+{
+    struct pass p = { .app = app, .touched = touched };
+    enum err err, ended;
+
+    p.ledger = ledger_read(app->ledger);
+    if (!(p.scratch = readings_scratch()))
+        err = ERR_NO_MEMORY;
+    else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
+             !(err = archive_pass_begin(app->archive, 0, &p.archive)))
+        err = pass_run(&p);
+    journal_reader_close(p.reader);
+    ended = txn_end(&p.ledger);
+    if (!err)
+        err = ended;
+    if (err)
+        archive_pass_abandon(p.archive);
+    else
+        err = archive_pass_end(p.archive, position_of((p.newest >> 24) + 1, 0));
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        rows_done(&p.rows[c]);
+    free(p.positions);
+    return err;
+}
+
+/* ---- judging ---- */
+
+static enum err judge_touched(struct settler *s, struct meters *touched, uint64_t acts)
+{
+    struct app *app = s->app;
+    struct txn t;
+    enum err err;
+
+    meters_sort(touched);
+    if ((err = judge_pass(app, touched->at, touched->count, clock_now_s(&app->clock))))
+        return err;
+    t = views_write(app->views);
+    views_set_folded(&t, archive_settled(app->archive));
+    views_set_acts(&t, acts);
+    return txn_end(&t);
+}
+
+static enum err drop_old(struct app *app)
+{
+    int64_t before_s = clock_now_s(&app->clock) - (int64_t)app->retention_days * 86400;
+    struct txn t = views_read(app->views);
+    uint64_t folded = views_folded(&t), expired;
+    uint64_t settled = archive_settled(app->archive);
+    unsigned dropped;
+    enum err err = txn_end(&t);
+
+    if (err || before_s <= 0)
+        return err;
+    if (before_s > UINT32_MAX)
+        before_s = UINT32_MAX;
+    if ((err = quarantine_expire(app->quarantine, (uint32_t)before_s, &expired)))
+        return err;
+    return journal_drop(app->journal, folded < settled ? folded : settled, (uint32_t)before_s,
+                        &dropped);
+}
+
+/* Takes what others touched; the acts below the number given are all in it. */
+static enum err take_touched(struct settler *s, struct meters *touched, uint64_t *acts)
+{
+    struct txn t = ledger_read(s->app->ledger);
+    enum err err;
+
+    /* The number first: an act is committed before it touches, so every act counted has either
+     * touched or is about to, and one that is about to is touched again by a start after a crash
+     * only if its number is above; hence the lock around both. */
+    pthread_mutex_lock(&s->lock);
+    *acts = ledger_end(&t);
+    for (size_t i = 0; i < s->touched.count; i++)
+        if (meters_push(touched, s->touched.at[i])) {
+            pthread_mutex_unlock(&s->lock);
+            txn_abort(&t);
+            return ERR_NO_MEMORY;
+        }
+    s->touched.count = 0;
+    pthread_mutex_unlock(&s->lock);
+    err = txn_end(&t);
+    return err;
+}
+
+static void give_back(struct settler *s, const struct meters *touched)
+{
+    for (size_t i = 0; i < touched->count; i++)
+        settler_touch(s, touched->at[i]);
+}
+
+/* Everything that was accepted before the call, through every projection. Holds the place. */
+static enum err settle_lkd(struct settler *s)
+{
+    struct app *app = s->app;
+    struct meters touched = { 0 };
+    uint64_t acts;
+    enum err err = ERR_OK;
+
+    /* Twice: a generation that an earlier failure left behind, then the one that grew meanwhile. */
+    while (!err &&
+           (tail_settling_next(app->tail, UINT32_MAX) != UINT32_MAX || tail_turn(app->tail)))
+        if (!(err = settle_generation(app, &touched)))
+            tail_drop(app->tail);
+    if (!err)
+        err = take_touched(s, &touched, &acts);
+    if (!err && (err = judge_touched(s, &touched, acts)))
+        give_back(s, &touched);
+    if (!err)
+        err = drop_old(app);
+    free(touched.at);
+    return err;
+}
+
+static enum err tidy(struct settler *s)
+{
+    bool more = true;
+    enum err err = ERR_OK;
+
+    while (more && !err) {
+        pthread_mutex_lock(&s->place);
+        err = archive_tidy(s->app->archive, clock_now_s(&s->app->clock), TIDY_STEP_BYTES, &more);
+        pthread_mutex_unlock(&s->place);
+        pthread_mutex_lock(&s->lock);
+        more = more && !s->stopping && s->asked == s->done && !s->nudged;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return err;
+}
+
+/* ---- the thread ---- */
+
+static bool wait_for_work(struct settler *s, uint64_t *asked)
+{
+    struct timespec until;
+    bool stopping;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += s->every_s;
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopping && s->asked == s->done && !s->nudged)
+        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
+            break;
+    s->nudged = false;
+    *asked = s->asked;
+    stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return !stopping;
+}
+
+static void report(enum err err, const char *what)
+{
+    if (err)
+        fprintf(stderr, "nilod: %s failed: the store %s\n", what, err_text(err));
+}
+
+static void *settler_run(void *arg)
+{
+    struct settler *s = (struct settler *)arg;
+    uint64_t asked;
+
+    setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
+    while (wait_for_work(s, &asked)) {
+        enum err err;
+
+        pthread_mutex_lock(&s->place);
+        err = settle_lkd(s);
+        pthread_mutex_unlock(&s->place);
+        report(err, "settling");
+        pthread_mutex_lock(&s->lock);
+        s->done = asked;
+        s->last = err;
+        pthread_cond_broadcast(&s->turned);
+        pthread_mutex_unlock(&s->lock);
+        if (!err)
+            report(tidy(s), "tidying");
+    }
+    return NULL;
+}
+
+enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
+{
+    struct settler *s = (struct settler *)calloc(1, sizeof *s);
+
+    if (!s)
+        return ERR_NO_MEMORY;
+    s->app = app;
+    s->every_s = every_s ? every_s : 1;
+    pthread_mutex_init(&s->place, NULL);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->wake, NULL);
+    pthread_cond_init(&s->turned, NULL);
+    if (pthread_create(&s->thread, NULL, settler_run, s)) {
+        free(s);
+        return ERR_NO_MEMORY;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void settler_close(struct settler *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_cond_broadcast(&s->wake);
+    pthread_cond_broadcast(&s->turned);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->turned);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->place);
+    free(s->touched.at);
+    free(s);
+}
+
+enum err settler_settle(struct settler *s)
+{
+    uint64_t mine;
+    enum err err;
+
+    pthread_mutex_lock(&s->lock);
+    mine = ++s->asked;
+    pthread_cond_signal(&s->wake);
+    while (s->done < mine && !s->stopping)
+        pthread_cond_wait(&s->turned, &s->lock);
+    err = s->done < mine ? ERR_STOPPING : s->last;
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+void settler_nudge(struct settler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->nudged = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void settler_touch(struct settler *s, uint32_t meter)
+{
+    pthread_mutex_lock(&s->lock);
+    /* Without memory for one number the store is judged anew at the next start. */
+    if (meters_push(&s->touched, meter))
+        fprintf(stderr, "nilod: no memory to remember that meter %u must be judged again\n", meter);
+    pthread_mutex_unlock(&s->lock);
+}
+
+enum err settler_lend(struct settler *s, enum err (*work)(void *arg), void *arg)
+{
+    enum err err;
+
+    pthread_mutex_lock(&s->place);
+    err = work(arg);
+    pthread_mutex_unlock(&s->place);
+    return err;
+}
