@@ -37,6 +37,7 @@ void wr_zigzag(struct wr *w, int64_t v);
 void wr_bytes(struct wr *w, struct span bytes);
 void wr_counted(struct wr *w, struct span bytes); /* varint length, then the bytes */
 void wr_text(struct wr *w, const char *text);     /* without its zero */
+/* As printf; needs a byte more than it writes, for the zero that printf ends with. */
 void wr_format(struct wr *w, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif
