@@ -1,0 +1,45 @@
+/* nilo flag, replacement: what is wrong with meters, what people decided about it, and which meters
+ * to change first. */
+#include "tools/nilo/commands.h"
+#include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
+
+int cmd_flag_list(const struct args *a)
+{
+    struct path path = path_of("/v1/flags");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    speaks_chinese()
+                        ? "id kind serial point onset state severity lost_lpd text_zh"
+                        : "id kind serial point onset state severity lost_lpd text_en");
+}
+
+static int decide(const struct args *a, const char *state)
+{
+    struct path path = path_of("/v1/flags");
+
+    path_part(&path, a->positional[0]);
+    return post_run(a, &path,
+                    json_pack("{s:s, s:s}", "state", state, "note", args_option(a, "note")));
+}
+
+int cmd_flag_confirm(const struct args *a)
+{
+    return decide(a, "confirmed");
+}
+
+int cmd_flag_dismiss(const struct args *a)
+{
+    return decide(a, "dismissed");
+}
+
+int cmd_replacement_list(const struct args *a)
+{
+    struct path path = path_of("/v1/replacements");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    "rank serial point dn route kinds due_on loss_m3_month money_month "
+                    "confidence reason address");
+}

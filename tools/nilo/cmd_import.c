@@ -1,0 +1,137 @@
+/* nilo import: a file of the register or of readings, streamed to the server; every refused row is
+ * told. */
+#include <errno.h>
+#include <string.h>
+
+#include "tools/nilo/commands.h"
+#include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
+
+static const char *const lists[] = {
+#define LIST(kind, plural) #plural,
+#define COLUMN(kind, name, type, need)
+#include "server/fleet/columns.def"
+#undef LIST
+#undef COLUMN
+    "readings",
+};
+
+static bool list_known(const char *name)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (!strcmp(lists[i], name))
+            return true;
+    say("there is no list '%s' to import; see nilo help import", name);
+    return false;
+}
+
+static long long count(const json_t *report, const char *name)
+{
+    return json_integer_value(json_object_get(report, name));
+}
+
+static const char *text(const json_t *row, const char *name)
+{
+    const char *value = json_string_value(json_object_get(row, name));
+
+    return value ? value : "";
+}
+
+static void say_refusals(const char *file, const json_t *report)
+{
+    const json_t *refusals = json_object_get(report, "refusals"), *row;
+    size_t i;
+
+    json_array_foreach(refusals, i, row)
+    {
+        const char *column = text(row, "column");
+
+        fprintf(stderr, "%s:%lld: %s%sexpected %s, found %s\n", file, count(row, "line"), column,
+                *column ? ": " : "", text(row, "expected"), text(row, "found"));
+    }
+    if ((long long)json_array_size(refusals) < count(report, "refused"))
+        fprintf(stderr, "%s: and %lld more\n", file,
+                count(report, "refused") - (long long)json_array_size(refusals));
+}
+
+static void say_warnings(const char *file, const json_t *report)
+{
+    const json_t *warning;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "warnings"), i, warning)
+        fprintf(stderr, "%s: %s\n", file,
+                json_is_string(warning) ? json_string_value(warning) : text(warning, "text"));
+}
+
+static void print_report(const struct args *a, enum format format, const struct answer *answer)
+{
+    const json_t *report = answer->json;
+
+    if (format != FORMAT_TABLE) {
+        sheet_object(answer->json, answer->text, format, stdout);
+        return;
+    }
+    printf("%s: %lld rows; %lld written, %lld unchanged, %lld refused%s\n", a->positional[0],
+           count(report, "rows"), count(report, "written"), count(report, "unchanged"),
+           count(report, "refused"),
+           args_option(a, "dry-run") ? " (dry run: nothing is kept)" : "");
+    if (count(report, "bare"))
+        printf("%lld zones, routes, orgs or parents were created bare, for a row named them\n",
+               count(report, "bare"));
+}
+
+static int import(const struct args *a, enum format format, struct client *c, FILE *file)
+{
+    const char *list = a->positional[0];
+    const char *name = strcmp(a->positional[1], "-") ? a->positional[1] : "standard input";
+    struct path path = path_of("/v1/import");
+    struct answer answer;
+    int code = EXIT_FAILED;
+
+    path_part(&path, list);
+    path_query(&path, "keep_going", args_option(a, "keep-going") ? "1" : NULL);
+    path_query(&path, "dry_run", args_option(a, "dry-run") ? "1" : NULL);
+    path_query(&path, "times_in", args_option(a, "times-in"));
+    if (!client_upload(c, &path, file, &answer))
+        return EXIT_FAILED;
+    say_refusals(name, answer.json);
+    say_warnings(name, answer.json);
+    if (answer.status < 400) {
+        print_report(a, format, &answer);
+        code = EXIT_DONE;
+    } else if (count(answer.json, "refused")) {
+        say("%s: %lld of %lld rows are refused, so nothing was written; mend them, or say "
+            "--keep-going to leave them out",
+            name, count(answer.json, "refused"), count(answer.json, "rows"));
+    } else {
+        client_say_refusal(c, "POST", &path, &answer);
+    }
+    answer_done(&answer);
+    return code;
+}
+
+int cmd_import(const struct args *a)
+{
+    const char *name = a->positional[1];
+    bool standard = !strcmp(name, "-");
+    struct client *c;
+    enum format format;
+    FILE *file;
+    int code = EXIT_FAILED;
+
+    if (!list_known(a->positional[0]) || !format_read(a, &format))
+        return EXIT_USAGE;
+    file = standard ? stdin : fopen(name, "rb");
+    if (!file) {
+        say("%s cannot be read: %s", name, strerror(errno));
+        return EXIT_FAILED;
+    }
+    c = client_open(a);
+    if (c)
+        code = import(a, format, c, file);
+    client_close(c);
+    if (!standard)
+        fclose(file);
+    return code;
+}

@@ -1,0 +1,85 @@
+/* nilo quarantine, clock, token, settle: running a server. */
+#include "tools/nilo/commands.h"
+#include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
+
+int cmd_quarantine_list(const struct args *a)
+{
+    struct path path = path_of("/v1/quarantine");
+
+    query_options(&path, a);
+    return list_run(a, &path, "position arrival peer name why dialect bytes");
+}
+
+int cmd_quarantine_retry(const struct args *a)
+{
+    const char *name = args_option(a, "name");
+    struct path path = path_of("/v1/quarantine/retry");
+
+    return post_run(a, &path, name ? json_pack("{s:s}", "name", name) : json_object());
+}
+
+int cmd_clock_show(const struct args *a)
+{
+    struct path path = path_of("/v1/clock");
+
+    return show_run(a, &path);
+}
+
+int cmd_clock_set(const struct args *a)
+{
+    struct path path = path_of("/v1/clock");
+
+    return post_run(a, &path, json_pack("{s:s}", "now", a->positional[0]));
+}
+
+/* Alone, so that a script can take it; as JSON where that was asked for. */
+int cmd_token_create(const struct args *a)
+{
+    struct path path = path_of("/v1/tokens");
+    const char *format = args_option(a, "format"), *expires = args_option(a, "expires");
+    enum format ignored;
+    struct client *c;
+    struct answer answer;
+    json_t *body;
+    int code = EXIT_FAILED;
+
+    if (!format_read(a, &ignored))
+        return EXIT_USAGE;
+    c = client_open(a);
+    if (!c)
+        return EXIT_FAILED;
+    body = json_pack("{s:s, s:s, s:s*}", "role", args_option(a, "role"), "name",
+                     args_option(a, "name"), "expires", expires);
+    if (client_ask(c, "POST", &path, body, &answer)) {
+        const char *token = json_string_value(json_object_get(answer.json, "token"));
+
+        if (format)
+            sheet_object(answer.json, answer.text, ignored, stdout);
+        else if (token)
+            puts(token);
+        else
+            say("the server's answer holds no token");
+        code = token ? EXIT_DONE : EXIT_FAILED;
+        answer_done(&answer);
+    }
+    json_decref(body);
+    client_close(c);
+    return code;
+}
+
+int cmd_settle(const struct args *a)
+{
+    struct path path = path_of("/v1/settle");
+    struct client *c = client_open(a);
+    struct answer answer;
+    bool ok;
+
+    if (!c)
+        return EXIT_FAILED;
+    ok = client_ask(c, "POST", &path, NULL, &answer);
+    if (ok)
+        answer_done(&answer);
+    client_close(c);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}

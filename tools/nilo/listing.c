@@ -1,0 +1,137 @@
+#include "tools/nilo/listing.h"
+
+#include <string.h>
+
+#include "tools/nilo/sheet.h"
+
+void query_options(struct path *p, const struct args *a)
+{
+    for (unsigned i = 0; i < a->table->option_count; i++) {
+        const struct command_option *o = &a->table->options[i];
+        char name[32];
+
+        if (o->command != a->command->id)
+            continue;
+        snprintf(name, sizeof name, "%s", o->name);
+        for (char *at = name; *at; at++)
+            if (*at == '-')
+                *at = '_';
+        path_query(p, name, a->value[i]);
+    }
+}
+
+/* ---- lists ---- */
+
+struct printing {
+    enum format format;
+    struct sheet *sheet;
+    uint64_t rows;
+};
+
+static bool print_row(void *arg, const char *text, json_t *row)
+{
+    struct printing *p = arg;
+
+    if (p->sheet)
+        return sheet_row(p->sheet, row);
+    if (p->format == FORMAT_JSON)
+        fputs(p->rows ? ",\n" : "", stdout);
+    p->rows++;
+    fputs(text, stdout);
+    if (p->format == FORMAT_NDJSON)
+        fputc('\n', stdout);
+    return !ferror(stdout);
+}
+
+static int print_rows(struct client *c, const struct path *path, enum format format,
+                      const char *columns)
+{
+    struct printing p = { .format = format };
+    uint64_t rows = 0;
+    bool ok;
+
+    if (format == FORMAT_TABLE && !(p.sheet = sheet_new(columns, stdout))) {
+        say("no memory is left");
+        return EXIT_FAILED;
+    }
+    if (format == FORMAT_JSON)
+        fputs("{\"rows\":[", stdout);
+    ok = client_rows(c, path, print_row, &p, &rows);
+    if (ok && format == FORMAT_JSON)
+        fputs("],\"next\":null}\n", stdout);
+    if (ok && format == FORMAT_NDJSON)
+        printf("{\"end\":true,\"rows\":%llu}\n", (unsigned long long)rows);
+    if (ferror(stdout))
+        say("standard output could not be written: %m");
+    return sheet_free(p.sheet) && ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* With a limit JSON is a page, whose cursor leads to the next one. */
+static int print_page(struct client *c, const struct path *path)
+{
+    struct answer a;
+
+    if (!client_ask(c, "GET", path, NULL, &a))
+        return EXIT_FAILED;
+    puts(a.text);
+    answer_done(&a);
+    return EXIT_DONE;
+}
+
+int list_run(const struct args *a, const struct path *path, const char *columns)
+{
+    struct client *c;
+    enum format format;
+    int code;
+
+    if (!format_read(a, &format))
+        return EXIT_USAGE;
+    c = client_open(a);
+    if (!c)
+        return EXIT_FAILED;
+    if (format == FORMAT_CSV)
+        code = client_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
+    else if (format == FORMAT_JSON && strstr(path->text, "limit="))
+        code = print_page(c, path);
+    else
+        code = print_rows(c, path, format, columns);
+    client_close(c);
+    return code;
+}
+
+/* ---- single objects ---- */
+
+static int object_run(const struct args *a, const char *method, const struct path *path,
+                      const json_t *body)
+{
+    struct client *c;
+    struct answer answer;
+    enum format format;
+    int code = EXIT_FAILED;
+
+    if (!format_read(a, &format))
+        return EXIT_USAGE;
+    c = client_open(a);
+    if (!c)
+        return EXIT_FAILED;
+    if (client_ask(c, method, path, body, &answer)) {
+        sheet_object(answer.json, answer.text, format, stdout);
+        answer_done(&answer);
+        code = EXIT_DONE;
+    }
+    client_close(c);
+    return code;
+}
+
+int show_run(const struct args *a, const struct path *path)
+{
+    return object_run(a, "GET", path, NULL);
+}
+
+int post_run(const struct args *a, const struct path *path, json_t *body)
+{
+    int code = object_run(a, "POST", path, body);
+
+    json_decref(body);
+    return code;
+}

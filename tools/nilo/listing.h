@@ -1,0 +1,20 @@
+/* What commands that ask and print have in common. */
+#ifndef NILO_TOOLS_NILO_LISTING_H
+#define NILO_TOOLS_NILO_LISTING_H
+
+#include "tools/nilo/client.h"
+
+/* Puts the command's own options into the query, under their names (as-of becomes as_of). */
+void query_options(struct path *p, const struct args *a);
+
+/* Prints a list in the format asked for; `columns` are those of a table. An exit code. */
+int list_run(const struct args *a, const struct path *path, const char *columns);
+
+/* Prints one object. An exit code. */
+int show_run(const struct args *a, const struct path *path);
+
+/* Sends a request with a body (which it releases; NULL: none) and prints the answer's object. An
+ * exit code. */
+int post_run(const struct args *a, const struct path *path, json_t *body);
+
+#endif

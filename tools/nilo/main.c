@@ -1,0 +1,29 @@
+/* nilo: the table of subcommands, and nothing else. */
+#include "tools/nilo/commands.h"
+
+static const struct command commands[] = {
+#define COMMAND(id, words, arguments, help) { COMMAND_ID_##id, words, arguments, help, cmd_##id },
+#define OPTION(id, name, argument, need, help)
+#include "tools/nilo/commands.def"
+#undef COMMAND
+#undef OPTION
+};
+
+static const struct command_option options[] = {
+#define MAY false
+#define MUST true
+#define COMMAND(id, words, arguments, help)
+#define OPTION(id, name, argument, need, help) { COMMAND_ID_##id, name, argument, need, help },
+#include "tools/nilo/commands.def"
+    OPTIONS_OF_ALL
+};
+
+#define COUNT(array) (sizeof array / sizeof array[0])
+_Static_assert(COUNT(options) <= ARGS_OPTIONS_MAX, "every option has a place in struct args");
+
+int main(int argc, char **argv)
+{
+    const struct command_table table = { commands, options, COUNT(commands), COUNT(options) };
+
+    return args_main(&table, argc, argv);
+}

@@ -1,0 +1,352 @@
+#include "tools/nilo/sheet.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- widths ---- */
+
+struct range {
+    uint32_t first, last;
+};
+
+/* Wide and full-width blocks of Unicode (UAX #11), in order. The C library's wcwidth asks the
+ * locale, which on servers is often not UTF-8. */
+static const struct range wide[] = {
+    { 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0x33ff },   { 0x3400, 0x4dbf },
+    { 0x4e00, 0xa4cf },   { 0xa960, 0xa97c },   { 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },
+    { 0xfe30, 0xfe6f },   { 0xff00, 0xff60 },   { 0xffe0, 0xffe6 },   { 0x1f300, 0x1f64f },
+    { 0x1f680, 0x1f6ff }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
+};
+static const struct range narrow_none[] = {
+    { 0x0300, 0x036f },
+    { 0x200b, 0x200f },
+    { 0xfe00, 0xfe0f },
+};
+
+static bool within(const struct range *ranges, size_t count, uint32_t point)
+{
+    for (size_t i = 0; i < count; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    return false;
+}
+#define WITHIN(ranges, point) within(ranges, sizeof ranges / sizeof ranges[0], point)
+
+/* The code point at *at, which is moved behind it; the text is what jansson or the table made:
+ * valid UTF-8. */
+static uint32_t next_point(const char **at)
+{
+    const unsigned char *s = (const unsigned char *)*at;
+    unsigned more = s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
+    uint32_t point = more ? s[0] & (0x3fu >> more) : s[0];
+
+    for (unsigned i = 1; i <= more && (s[i] & 0xc0) == 0x80; i++)
+        point = point << 6 | (s[i] & 0x3fu);
+    (*at)++;
+    while (((unsigned char)**at & 0xc0) == 0x80)
+        (*at)++;
+    return point;
+}
+
+unsigned text_width(const char *utf8)
+{
+    unsigned width = 0;
+
+    while (*utf8) {
+        uint32_t point = next_point(&utf8);
+
+        width += WITHIN(wide, point) ? 2 : WITHIN(narrow_none, point) ? 0 : 1;
+    }
+    return width;
+}
+
+/* ---- languages ---- */
+
+bool speaks_chinese(void)
+{
+    static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+
+        if (value && *value)
+            return !strncmp(value, "zh", 2);
+    }
+    return false;
+}
+
+const char *label_of(const char *name)
+{
+    static const struct {
+        const char *name, *zh;
+    } labels[] = {
+#define LABEL(member, zh) { #member, zh },
+#include "tools/nilo/labels.def"
+#undef LABEL
+    };
+
+    if (speaks_chinese())
+        for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+            if (!strcmp(labels[i].name, name))
+                return labels[i].zh;
+    return name;
+}
+
+/* ---- formats and cells ---- */
+
+bool format_read(const struct args *a, enum format *out)
+{
+    static const char *const names[] = { "table", "json", "ndjson", "csv" };
+    const char *asked = args_option(a, "format");
+
+    if (!asked) {
+        *out = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_NDJSON;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(names[i], asked)) {
+            *out = (enum format)i;
+            return true;
+        }
+    say("--format: expected table, json, ndjson or csv, found '%s'", asked);
+    return false;
+}
+
+/* What a terminal might take for a command becomes a question mark. */
+static char *plain(char *text)
+{
+    for (char *at = text; at && *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    return text;
+}
+
+/* A value as a cell: malloc'd, NULL where memory ends. */
+static char *cell_text(const json_t *value)
+{
+    char number[32];
+
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_NULL:
+        return strdup("");
+    case JSON_STRING:
+        return plain(strdup(json_string_value(value)));
+    case JSON_TRUE:
+        return strdup("yes");
+    case JSON_FALSE:
+        return strdup("no");
+    case JSON_REAL:
+        snprintf(number, sizeof number, "%.15g", json_real_value(value));
+        return strdup(number);
+    default:
+        return plain(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY));
+    }
+}
+
+static char *list_text(const json_t *value)
+{
+    char *text = NULL;
+    size_t size, i;
+    FILE *f;
+    json_t *item;
+
+    if (!json_is_array(value))
+        return cell_text(value);
+    f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    json_array_foreach(value, i, item)
+    {
+        char *one = cell_text(item);
+
+        fprintf(f, "%s%s", i ? " " : "", one ? one : "");
+        free(one);
+    }
+    fclose(f);
+    return text;
+}
+
+/* ---- tables ---- */
+
+#define SHEET_COLUMNS 24
+
+struct sheet {
+    FILE *to;
+    unsigned columns, held;
+    bool printed; /* the heading, and so the widths */
+    char names[512];
+    const char *name[SHEET_COLUMNS];
+    unsigned width[SHEET_COLUMNS];
+    bool number[SHEET_COLUMNS]; /* all values are numbers: to the right */
+    char *(*rows)[SHEET_COLUMNS];
+};
+
+struct sheet *sheet_new(const char *columns, FILE *to)
+{
+    struct sheet *s = calloc(1, sizeof *s);
+    char *save = NULL;
+
+    if (!s)
+        return NULL;
+    s->to = to;
+    snprintf(s->names, sizeof s->names, "%s", columns);
+    for (char *n = strtok_r(s->names, " ", &save); n && s->columns < SHEET_COLUMNS;
+         n = strtok_r(NULL, " ", &save)) {
+        s->number[s->columns] = true;
+        s->width[s->columns] = text_width(label_of(n));
+        s->name[s->columns++] = n;
+    }
+    s->rows = calloc(SHEET_HELD, sizeof *s->rows);
+    if (!s->rows) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void print_cell(const struct sheet *s, unsigned column, const char *text)
+{
+    unsigned width = text_width(text);
+    int pad = s->width[column] > width ? (int)(s->width[column] - width) : 0;
+    bool last = column + 1 == s->columns;
+
+    if (s->number[column])
+        fprintf(s->to, "%*s%s", pad, "", text);
+    else
+        fprintf(s->to, "%s%*s", text, last ? 0 : pad, "");
+    fputs(last ? "\n" : "  ", s->to);
+}
+
+static void print_row(const struct sheet *s, char *const cells[])
+{
+    for (unsigned i = 0; i < s->columns; i++)
+        print_cell(s, i, cells[i] ? cells[i] : "");
+}
+
+static void print_held(struct sheet *s)
+{
+    if (!s->printed)
+        for (unsigned i = 0; i < s->columns; i++)
+            print_cell(s, i, label_of(s->name[i]));
+    s->printed = true;
+    for (unsigned r = 0; r < s->held; r++) {
+        print_row(s, s->rows[r]);
+        for (unsigned i = 0; i < s->columns; i++) {
+            free(s->rows[r][i]);
+            s->rows[r][i] = NULL;
+        }
+    }
+    s->held = 0;
+}
+
+bool sheet_row(struct sheet *s, json_t *row)
+{
+    char **cells = s->rows[s->held];
+
+    for (unsigned i = 0; i < s->columns; i++) {
+        json_t *value = json_object_get(row, s->name[i]);
+
+        cells[i] = list_text(value);
+        if (!cells[i])
+            return false;
+        if (s->printed)
+            continue;
+        if (text_width(cells[i]) > s->width[i])
+            s->width[i] = text_width(cells[i]);
+        if (value && !json_is_null(value) && !json_is_number(value))
+            s->number[i] = false;
+    }
+    s->held++;
+    if (s->held == SHEET_HELD || s->printed)
+        print_held(s);
+    return !ferror(s->to);
+}
+
+bool sheet_free(struct sheet *s)
+{
+    bool ok;
+
+    if (!s)
+        return true;
+    print_held(s);
+    ok = !ferror(s->to);
+    free(s->rows);
+    free(s);
+    return ok;
+}
+
+/* ---- single objects ---- */
+
+static void csv_cell(const char *text, FILE *to)
+{
+    bool quote = text[strcspn(text, ",\"\r\n")] != 0;
+
+    if (quote)
+        fputc('"', to);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', to);
+        fputc(*text, to);
+    }
+    if (quote)
+        fputc('"', to);
+}
+
+static void object_csv(json_t *object, FILE *to)
+{
+    const char *key, *comma = "";
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        fputs(comma, to);
+        csv_cell(key, to);
+        comma = ",";
+    }
+    fputc('\n', to);
+    comma = "";
+    json_object_foreach(object, key, value)
+    {
+        char *text = cell_text(value);
+
+        fputs(comma, to);
+        csv_cell(text ? text : "", to);
+        free(text);
+        comma = ",";
+    }
+    fputc('\n', to);
+}
+
+static void object_table(json_t *object, FILE *to)
+{
+    unsigned width = 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        unsigned w = text_width(label_of(key));
+
+        if (w > width)
+            width = w;
+    }
+    json_object_foreach(object, key, value)
+    {
+        const char *label = label_of(key);
+        char *text = list_text(value);
+
+        fprintf(to, "%s%*s  %s\n", label, (int)(width - text_width(label)), "", text ? text : "");
+        free(text);
+    }
+}
+
+void sheet_object(json_t *object, const char *raw, enum format f, FILE *to)
+{
+    if (f == FORMAT_TABLE)
+        object_table(object, to);
+    else if (f == FORMAT_CSV)
+        object_csv(object, to);
+    else
+        fprintf(to, "%s\n", raw);
+}

@@ -1,0 +1,39 @@
+/* Rows as people and programs want them: an aligned table (East Asian wide characters count two),
+ * JSON, NDJSON or CSV. */
+#ifndef NILO_TOOLS_NILO_SHEET_H
+#define NILO_TOOLS_NILO_SHEET_H
+
+#include "tools/nilo/args.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV };
+
+/* --format, or a table on a terminal and NDJSON elsewhere. False: said why. */
+bool format_read(const struct args *a, enum format *out);
+
+/* Columns of text on a terminal. */
+unsigned text_width(const char *utf8);
+
+/* Is the person at the terminal Chinese? From LC_ALL, LC_MESSAGES and LANG. */
+bool speaks_chinese(void);
+/* The heading of a member ("serial" → 水表号 for those who speak Chinese), else the name itself. */
+const char *label_of(const char *name);
+
+struct sheet;
+
+/* A table of the members named in `columns` ("serial dn kind"). A table needs widths, so that up to
+ * SHEET_HELD rows are held back before the first line is printed; later rows follow with those
+ * widths. */
+#define SHEET_HELD 2000
+struct sheet *sheet_new(const char *columns, FILE *to);
+bool sheet_row(struct sheet *s,
+               json_t *row);      /* borrows; false: out of memory or the output failed */
+bool sheet_free(struct sheet *s); /* prints what is held; NULL is fine */
+
+/* One object: "name  value" lines, or CSV of a single row, or `raw`: the JSON as it came, with
+ * every digit. */
+void sheet_object(json_t *object, const char *raw, enum format f, FILE *to);
+
+#endif
