@@ -2,7 +2,8 @@
  *
  * The map is reserved far beyond the disk's size (addresses cost nothing), so that a file grows by writing and nobody ever
  * remaps.  A fault inside a map (a shortened file, a bad sector) ends the process with 1 and a sentence naming the file.
- * lmdb.h is included by db.c, txn.c and nobody else. */
+ * A file may be open once in a process (LMDB's locks are the process's): a second db_open of it is BUSY; other processes may
+ * have it open as well.  lmdb.h is included by db.c, txn.c and nobody else. */
 #ifndef NILO_STORAGE_DB_H
 #define NILO_STORAGE_DB_H
 
@@ -13,6 +14,7 @@ struct db;
 
 #define DB_READ_ONLY 1u /* beside a nilod that writes */
 #define DB_CREATE 2u    /* where absent */
+#define DB_SEALED 4u    /* with DB_READ_ONLY: nobody writes the file any more, so it needs no lock file and little map */
 
 #define TABLE_RAW 1u /* values carry a checksum of their own, txn_* adds and checks none */
 
@@ -27,14 +29,27 @@ struct db_layout {
     uint32_t version; /* of the format; a file with a higher one is refused: NEWER */
     const struct table *tables;
     unsigned count;
+    uint64_t map_bytes; /* how far the file can grow; 0 = twice the disk */
 };
 
-/* NOT_FOUND without DB_CREATE; CORRUPT where the file is shorter than its last page or is another kind of file; NEWER; IO; FULL.
- * `r` (may be NULL) gets a sentence for the operator that names the file. */
-MUST_CHECK enum err db_open(const char *path, const struct db_layout *layout, unsigned flags, struct db **out, struct refusal *r);
+/* NOT_FOUND without DB_CREATE; CORRUPT where the file is shorter than its last page or is another kind of file; NEWER; BUSY where
+ * this process has it open; IO; FULL.  `r` (may be NULL) gets a sentence for the operator that names the file.  A file that is
+ * created appears under its name only when it is complete and durable. */
+MUST_CHECK enum err db_open(const char *path, const struct db_layout *layout, unsigned flags,
+                            struct db **out, struct refusal *r);
 void db_close(struct db *db); /* NULL is fine; no transaction may be open */
 const char *db_path(const struct db *db);
-uint64_t db_bytes(const struct db *db);      /* the file's size in use, by its last page */
-unsigned db_readers_clear(struct db *db);    /* frees slots of dead processes; how many */
+uint64_t db_bytes(const struct db *db);   /* the file's size in use, by its last page */
+unsigned db_readers_clear(struct db *db); /* frees slots of dead processes; how many */
+
+/* A consistent, compacted copy beside readers and writers, durable when this returns: EXISTS, FULL, IO, CORRUPT. */
+MUST_CHECK enum err db_copy(struct db *db, const char *path, struct refusal *r);
+
+/* Reads every row of every table, which holds each against its checksum; *out_rows (may be NULL) how many. `r` names the
+ * first damage. */
+MUST_CHECK enum err db_check(struct db *db, uint64_t *out_rows, struct refusal *r);
+
+/* Makes faults inside maps end the process with the sentence; others keep what they did before. Call once, early in main. */
+void db_faults_install(void);
 
 #endif

@@ -24,6 +24,7 @@ struct txn {
     struct MDB_txn *mdb;
     enum err err;
     enum txn_mode mode;
+    const uint8_t *map_end; /* where the file ended when it began */
 };
 
 struct txn txn_begin(struct db *db, enum txn_mode mode);

@@ -1,0 +1,57 @@
+/* What db.c, txn.c and db_fault.c share.  Lock order: `gate` before LMDB's own.
+ *
+ * When the write of a meta page fails, LMDB declares the environment dead for this process.  We
+ * open it again: new transactions are turned away (IO) until those that are open have ended, then
+ * the next one to begin does the reopening under `gate`. */
+#ifndef NILO_STORAGE_DB_PRIV_H
+#define NILO_STORAGE_DB_PRIV_H
+
+#include "storage/db.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct MDB_env;
+
+#define DB_TABLES_MAX 32
+
+struct db {
+    struct MDB_env *env;
+    struct db_layout layout;
+    unsigned handles[DB_TABLES_MAX + 1]; /* LMDB's numbers of the tables; the last is meta */
+    unsigned flags;
+    const uint8_t *map; /* where the file lies in memory, `map_bytes` long */
+    size_t map_bytes;
+    uint64_t device, inode;
+    atomic_int live;   /* transactions */
+    atomic_bool fatal; /* LMDB gave the environment up */
+    pthread_mutex_t gate;
+    char path[];
+};
+
+static inline bool db_table_raw(const struct db *db, unsigned table)
+{
+    return table < db->layout.count && (db->layout.tables[table].flags & TABLE_RAW);
+}
+
+/* The table's number in checksums; meta's must not move when tables are added. */
+static inline uint8_t db_table_number(const struct db *db, unsigned table)
+{
+    return table == db->layout.count ? 255 : (uint8_t)table;
+}
+
+uint32_t db_checksum(uint8_t table_number, struct span key, struct span value);
+enum err db_err(const struct db *db, int rc); /* LMDB's and the system's codes → ours */
+enum err
+db_enter(struct db *db); /* counts a transaction in; IO while the environment is being given up */
+void db_leave(struct db *db);
+void db_failed(
+    struct db *db); /* after a commit that failed: finds out whether the environment still lives */
+const uint8_t *db_map_end(const struct db *db);
+
+/* Faults: which files lie where. False: another db of this process has the file. */
+bool db_fault_add(struct db *db);
+void db_fault_place(struct db *db); /* map and map_bytes are known now, or have changed */
+void db_fault_remove(struct db *db);
+
+#endif

@@ -1,0 +1,278 @@
+#include "storage/txn.h"
+
+#include "storage/db_priv.h"
+
+#include <assert.h>
+#include <lmdb.h>
+
+#define CHECKSUM 4 /* bytes at a value's end */
+
+static MDB_val val(struct span s)
+{
+    return (MDB_val){ s.len, (void *)s.at };
+}
+
+static void stick(struct txn *t, int rc)
+{
+    if (rc && !t->err)
+        t->err = db_err(t->db, rc);
+}
+
+static int begin(struct txn *t)
+{
+    unsigned flags = t->mode == TXN_READ ? MDB_RDONLY : 0;
+    int rc = mdb_txn_begin(t->db->env, NULL, flags, &t->mdb);
+
+    if (rc == MDB_READERS_FULL && db_readers_clear(t->db) > 0)
+        rc = mdb_txn_begin(t->db->env, NULL, flags, &t->mdb);
+    if (rc == MDB_PANIC)
+        atomic_store(&t->db->fatal, true);
+    if (rc)
+        t->mdb = NULL;
+    return rc;
+}
+
+struct txn txn_begin(struct db *db, enum txn_mode mode)
+{
+    struct txn t = { .db = db, .mode = mode };
+
+    if (mode == TXN_WRITE && db->flags & DB_READ_ONLY) {
+        t.err = ERR_READ_ONLY;
+        return t;
+    }
+    if ((t.err = db_enter(db)))
+        return t;
+    stick(&t, begin(&t));
+    if (t.err)
+        db_leave(db);
+    else
+        t.map_end = db_map_end(db);
+    return t;
+}
+
+/* A row whose length was damaged must not lead us out of the file. */
+static bool inside(const struct txn *t, struct span value)
+{
+    const uint8_t *map = t->db->map;
+
+    if (!map || value.at < map || value.at >= map + t->db->map_bytes)
+        return true; /* a page that this transaction has changed */
+    return value.at < t->map_end && value.len <= (size_t)(t->map_end - value.at);
+}
+
+/* Takes the checksum off; false and CORRUPT if it is not that of the row. */
+static bool checked(struct txn *t, unsigned table, struct span key, struct span stored,
+                    struct span *out)
+{
+    uint32_t crc;
+
+    if (!inside(t, key) || !inside(t, stored)) {
+        t->err = ERR_CORRUPT;
+        return false;
+    }
+    if (db_table_raw(t->db, table)) {
+        *out = stored;
+        return true;
+    }
+    if (stored.len < CHECKSUM) {
+        t->err = ERR_CORRUPT;
+        return false;
+    }
+    stored.len -= CHECKSUM;
+    memcpy(&crc, stored.at + stored.len, CHECKSUM);
+    if (crc != db_checksum(db_table_number(t->db, table), key, stored)) {
+        t->err = ERR_CORRUPT;
+        return false;
+    }
+    *out = stored;
+    return true;
+}
+
+bool txn_get(struct txn *t, unsigned table, struct span key, struct span *out_view)
+{
+    MDB_val k = val(key), v;
+    int rc;
+
+    if (t->err || !key.len) /* LMDB has no empty keys */
+        return false;
+    if ((rc = mdb_get(t->mdb, t->db->handles[table], &k, &v))) {
+        if (rc != MDB_NOTFOUND && rc != MDB_BAD_VALSIZE) /* no row has a key that is too long */
+            stick(t, rc);
+        return false;
+    }
+    return checked(t, table, key, span_of(v.mv_data, v.mv_size), out_view);
+}
+
+/* Room for the value, and the checksum behind it once it is known. */
+static uint8_t *reserve(struct txn *t, unsigned table, struct span key, size_t len, unsigned flags)
+{
+    MDB_val k = val(key), v = { len, NULL };
+
+    if (!t->err)
+        stick(t, mdb_put(t->mdb, t->db->handles[table], &k, &v, MDB_RESERVE | flags));
+    return t->err ? NULL : v.mv_data;
+}
+
+static void put(struct txn *t, unsigned table, struct span key, struct span value, unsigned flags)
+{
+    bool raw = db_table_raw(t->db, table);
+    uint32_t crc;
+    uint8_t *room;
+
+    if (t->err)
+        return;
+    crc = raw ? 0 : db_checksum(db_table_number(t->db, table), key, value);
+    room = reserve(t, table, key, value.len + (raw ? 0 : CHECKSUM), flags);
+    if (!room)
+        return;
+    if (value.len)
+        memcpy(room, value.at, value.len);
+    if (!raw)
+        memcpy(room + value.len, &crc, CHECKSUM);
+}
+
+void txn_put(struct txn *t, unsigned table, struct span key, struct span value)
+{
+    put(t, table, key, value, 0);
+}
+
+void txn_append(struct txn *t, unsigned table, struct span key, struct span value)
+{
+    put(t, table, key, value, MDB_APPEND);
+}
+
+void *txn_append_room(struct txn *t, unsigned table, struct span key, size_t len)
+{
+    assert(db_table_raw(t->db, table));
+    return reserve(t, table, key, len, MDB_APPEND);
+}
+
+void txn_del(struct txn *t, unsigned table, struct span key)
+{
+    MDB_val k = val(key);
+    int rc;
+
+    if (t->err || !key.len)
+        return;
+    rc = mdb_del(t->mdb, t->db->handles[table], &k, NULL);
+    if (rc != MDB_NOTFOUND)
+        stick(t, rc);
+}
+
+uint64_t txn_count(struct txn *t, unsigned table)
+{
+    MDB_stat s = { 0 };
+
+    if (!t->err)
+        stick(t, mdb_stat(t->mdb, t->db->handles[table], &s));
+    return t->err ? 0 : s.ms_entries;
+}
+
+enum err txn_end(struct txn *t)
+{
+    int rc;
+
+    if (!t->mdb || t->err || t->mode == TXN_READ) {
+        txn_abort(t);
+        return t->err;
+    }
+    rc = mdb_txn_commit(t->mdb);
+    t->mdb = NULL;
+    if (rc) {
+        stick(t, rc);
+        db_failed(t->db);
+    }
+    db_leave(t->db);
+    return t->err;
+}
+
+void txn_abort(struct txn *t)
+{
+    if (!t->mdb)
+        return;
+    mdb_txn_abort(t->mdb);
+    t->mdb = NULL;
+    db_leave(t->db);
+}
+
+void txn_renew(struct txn *t)
+{
+    assert(t->mode == TXN_READ);
+    if (t->mdb && !t->err && !atomic_load(&t->db->fatal)) {
+        mdb_txn_reset(t->mdb);
+        if (!mdb_txn_renew(t->mdb)) {
+            t->map_end = db_map_end(t->db);
+            return;
+        }
+    }
+    txn_abort(t);
+    *t = txn_begin(t->db, TXN_READ);
+}
+
+/* ---- scans
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct scan scan_from(struct txn *t, unsigned table, struct span from)
+{
+    struct scan s = { .txn = t, .table = table, .from = from };
+    int rc;
+
+    if (!t->err && (rc = mdb_cursor_open(t->mdb, t->db->handles[table], &s.mdb))) {
+        s.mdb = NULL;
+        stick(t, rc);
+    }
+    return s;
+}
+
+static bool step(struct scan *s, MDB_cursor_op op)
+{
+    MDB_val k = val(s->from), v;
+    int rc = mdb_cursor_get(s->mdb, &k, &v, op);
+    struct span stored;
+
+    if (rc) {
+        if (rc != MDB_NOTFOUND)
+            stick(s->txn, rc);
+        return false;
+    }
+    s->key = span_of(k.mv_data, k.mv_size);
+    stored = span_of(v.mv_data, v.mv_size);
+    return checked(s->txn, s->table, s->key, stored, &s->value);
+}
+
+bool scan_next(struct scan *s)
+{
+    MDB_cursor_op op = s->begun ? MDB_NEXT : s->from.len ? MDB_SET_RANGE : MDB_FIRST;
+
+    if (!s->mdb || s->txn->err)
+        return false;
+    s->begun = true;
+    return step(s, op);
+}
+
+bool scan_back(struct scan *s)
+{
+    MDB_cursor_op op = s->begun || s->from.len ? MDB_PREV : MDB_LAST;
+
+    if (!s->mdb || s->txn->err)
+        return false;
+    if (!s->begun && s->from.len) {
+        MDB_val k = val(s->from), v;
+        int rc = mdb_cursor_get(s->mdb, &k, &v, MDB_SET_RANGE);
+
+        if (rc == MDB_NOTFOUND)
+            op = MDB_LAST; /* every key is below */
+        else if (rc)
+            stick(s->txn, rc);
+    }
+    s->begun = true;
+    return !s->txn->err && step(s, op);
+}
+
+void scan_done(struct scan *s)
+{
+    if (s->mdb)
+        mdb_cursor_close(s->mdb);
+    s->mdb = NULL;
+}
