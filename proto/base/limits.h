@@ -9,6 +9,7 @@
 #define LIMIT_SERIES 64              /* series in one report: five channels, and room for what is not foreseen */
 #define LIMIT_OUTCOMES 64            /* outcomes in one report */
 #define LIMIT_FRAME_SAMPLES 65536    /* values in one frame: a 64 KiB payload of one-byte steps */
+#define LIMIT_DECODE_ARENA (8 << 20) /* holds any payload decoded: protobuf-c takes up to 64 bytes for one, then the values */
 #define LIMIT_BATCH_BYTES (4 << 20)  /* one journal value; 24 bits of a position address a byte in it */
 #define LIMIT_BATCH_RECORDS 8192
 #define LIMIT_METERS (1u << 26)      /* dense ids; six times the largest city we know of */

@@ -1,0 +1,338 @@
+/* The native report for people: every field in the order of the bytes, with its offset, its raw
+ * bytes, what it says and in what unit.  It walks the bytes itself, so that it can tell something
+ * of a report that the decoder refuses. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "proto/base/hex.h"
+#include "proto/native_fields.h"
+
+#define RAW_SHOWN 10 /* bytes on a line for people; JSON has all */
+
+struct explain {
+    struct wr *out;
+    bool json;
+    size_t rows;
+    struct span bytes;
+    int64_t arrival_s;
+};
+
+/* A line: what stands at `raw`. */
+struct line {
+    struct span raw;
+    const char *field, *unit, *meaning;
+    char value[80];
+    char more[80]; /* what follows from the value and its neighbours */
+};
+
+static void put_json_text(struct wr *w, const char *text)
+{
+    wr_u8(w, '"');
+    for (; *text; text++) {
+        uint8_t c = (uint8_t)*text;
+
+        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
+            wr_format(w, "\\u%04x", c);
+        else
+            wr_u8(w, c);
+    }
+    wr_u8(w, '"');
+}
+
+static void put_member(struct wr *w, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    wr_format(w, ",\"%s\":", name);
+    put_json_text(w, text);
+}
+
+static void line_json(struct explain *e, const struct line *l)
+{
+    wr_text(e->out, e->rows ? ",\n " : "\n ");
+    wr_format(e->out, "{\"offset\":%zu,\"bytes\":\"", (size_t)(l->raw.at - e->bytes.at));
+    hex_write(e->out, l->raw);
+    wr_text(e->out, "\"");
+    put_member(e->out, "field", l->field);
+    put_member(e->out, "value", l->value);
+    put_member(e->out, "unit", l->unit);
+    put_member(e->out, "meaning", l->meaning);
+    put_member(e->out, "is", l->more);
+    wr_text(e->out, "}");
+}
+
+static void line_text(struct explain *e, const struct line *l)
+{
+    size_t shown = l->raw.len < RAW_SHOWN ? l->raw.len : RAW_SHOWN;
+
+    wr_format(e->out, "%5zu  ", (size_t)(l->raw.at - e->bytes.at));
+    hex_write(e->out, span_of(l->raw.at, shown));
+    wr_format(e->out, "%-*s", (int)(2 * (RAW_SHOWN - shown)) + 3, shown < l->raw.len ? ".." : "");
+    wr_format(e->out, "%-20s %s%s%s", l->field, l->value, *l->unit ? " " : "", l->unit);
+    if (*l->more)
+        wr_format(e->out, " = %s", l->more);
+    wr_format(e->out, "%s%s%s\n", *l->meaning ? "  (" : "", l->meaning, *l->meaning ? ")" : "");
+}
+
+static void put_line(struct explain *e, const struct line *l)
+{
+    if (e->json)
+        line_json(e, l);
+    else
+        line_text(e, l);
+    e->rows++;
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static int64_t unzigzag(uint64_t v)
+{
+    return (int64_t)(v >> 1 ^ (~(v & 1) + 1));
+}
+
+static void say_time(char out[80], int64_t at_s)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (at_s < 0 || at_s > UINT32_MAX) {
+        snprintf(out, 80, "%lld s", (long long)at_s);
+        return;
+    }
+    text_put_time(text, at_s);
+    snprintf(out, 80, "%s", text);
+}
+
+static void say_status(char out[80], uint32_t status)
+{
+    static const char *const names[] = {
+        "valve closed", "valve fault", "battery low", "magnet",       "tamper", "leak",
+        "burst",        "backflow",    "dry",         "sensor fault", "freeze", "clock lost"
+    };
+    size_t len = 0;
+
+    out[0] = 0;
+    for (unsigned bit = 0; bit < 32 && len < 80; bit++) {
+        const char *name = bit < sizeof(names) / sizeof(*names) ? names[bit] : "unknown";
+
+        if (status >> bit & 1)
+            len += (size_t)snprintf(out + len, 80 - len, "%s%s", len ? ", " : "", name);
+    }
+}
+
+static const char *result_name(uint64_t result)
+{
+    static const char *const names[] = { "done", "failed", "refused", "expired" };
+
+    return result < 4 ? names[result] : "unknown";
+}
+
+/* What the other fields of a series say, for those that need them to mean something. */
+struct context {
+    int64_t scale, index, at_s, step_s, sent_s;
+    uint64_t channel;
+};
+
+static void say_counts(char out[80], const struct context *c, int64_t counts)
+{
+    static const char *const units[CHANNEL_COUNT] = { "L", "L", "L", "kPa", "degrees" };
+    char litres[TEXT_LITRES_SIZE];
+    int64_t value = counts;
+
+    out[0] = 0;
+    for (int64_t scale = c->scale; scale > -3; scale--) {
+        if (scale > 6 || __builtin_mul_overflow(value, 10, &value))
+            return;
+    }
+    if (c->scale < -3)
+        return;
+    text_put_litres(litres, value);
+    snprintf(out, 80, "%s %s", litres, c->channel < CHANNEL_COUNT ? units[c->channel] : "");
+}
+
+static void say(struct line *l, const struct native_field *field, const struct wire_field *f,
+                const struct context *c)
+{
+    switch (field->kind) {
+    case NATIVE_TEXT:
+        snprintf(l->value, sizeof(l->value), "%.*s", (int)(f->bytes.len < 64 ? f->bytes.len : 64),
+                 (const char *)f->bytes.at);
+        return;
+    case NATIVE_UINT:
+        snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
+        return;
+    case NATIVE_SINT:
+        snprintf(l->value, sizeof(l->value), "%" PRId64, unzigzag(f->value));
+        if (c && field->number == SERIES_INDEX)
+            say_counts(l->more, c, c->index);
+        return;
+    case NATIVE_TIME:
+        say_time(l->value, (int64_t)f->value);
+        return;
+    case NATIVE_CHANNEL:
+        snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
+        snprintf(l->more, sizeof(l->more), "%s",
+                 f->value < CHANNEL_COUNT ? channel_name((enum channel)f->value) : "unknown");
+        return;
+    case NATIVE_STATUS:
+        snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
+        say_status(l->more, (uint32_t)f->value);
+        return;
+    case NATIVE_RESULT:
+        snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
+        snprintf(l->more, sizeof(l->more), "%s", result_name(f->value));
+        return;
+    case NATIVE_STEPS:
+    case NATIVE_MESSAGE:
+        snprintf(l->value, sizeof(l->value), "%zu bytes", f->bytes.len);
+        return;
+    }
+}
+
+/* ---- the walk ------------------------------------------------------------------------------- */
+
+static struct context context_read(struct span series, int64_t sent_s)
+{
+    struct context c = { .sent_s = sent_s, .at_s = sent_s };
+    struct rd rd = rd_of(series);
+    struct wire_field f;
+
+    while (wire_next(&rd, &f)) {
+        if (f.number == SERIES_CHANNEL)
+            c.channel = f.value;
+        else if (f.number == SERIES_SCALE)
+            c.scale = unzigzag(f.value);
+        else if (f.number == SERIES_INDEX)
+            c.index = unzigzag(f.value);
+        else if (f.number == SERIES_AT && f.value)
+            c.at_s = (int64_t)f.value;
+        else if (f.number == SERIES_STEP)
+            c.step_s = (int64_t)(uint32_t)f.value;
+    }
+    return c;
+}
+
+/* A line for each earlier value; `k` counts them over all of the series, `c` moves back along with
+ * them. */
+static void explain_steps(struct explain *e, const struct wire_field *f, struct context *c,
+                          const char *path, uint32_t *k)
+{
+    struct rd rd = rd_of(f->bytes);
+
+    while (rd_left(&rd) > 0) {
+        const uint8_t *start = rd.at;
+        int64_t step = rd_zigzag(&rd);
+        struct line l = { .unit = "counts", .meaning = "" };
+        char field[48], time[80], value[80];
+
+        if (rd.err)
+            return;
+        snprintf(field, sizeof(field), "%s.back[%" PRIu32 "]", path, (*k)++);
+        l.field = field;
+        l.raw = span_of(start, (size_t)(rd.at - start));
+        c->at_s -= c->step_s;
+        c->index = (int64_t)((uint64_t)c->index - (uint64_t)step);
+        snprintf(l.value, sizeof(l.value), "%" PRId64, step);
+        say_time(time, c->at_s);
+        say_counts(value, c, c->index);
+        snprintf(l.more, sizeof(l.more), "%.40s at %.30s", value, time);
+        put_line(e, &l);
+    }
+}
+
+static void explain_field(struct explain *e, const struct native_field *field,
+                          const struct wire_field *f, const uint8_t *start, const char *path,
+                          const struct context *c)
+{
+    struct line l = { .unit = "", .meaning = "not in native.proto: passed over" };
+    char name[48];
+
+    snprintf(name, sizeof(name), "%s%s%s", path, *path ? "." : "", field ? field->name : "unknown");
+    l.field = name;
+    l.raw = span_of(start, (size_t)(f->bytes.at + f->bytes.len - start));
+    if (!field) {
+        snprintf(l.value, sizeof(l.value), "field %" PRIu32 ", %s", f->number,
+                 wire_type_name(f->type));
+    } else {
+        l.unit = field->unit;
+        l.meaning = field->meaning;
+        /* What follows line by line shows only its head here. */
+        if (field->kind == NATIVE_MESSAGE || field->kind == NATIVE_STEPS) {
+            l.raw.len -= f->type == WIRE_BYTES ? f->bytes.len : 0;
+            l.unit = "";
+        }
+        say(&l, field, f, c);
+    }
+    put_line(e, &l);
+}
+
+static void explain_inner(struct explain *e, const struct native_message *m, struct span bytes,
+                          const char *path, struct context c)
+{
+    struct context moving = c;
+    struct rd rd = rd_of(bytes);
+    struct wire_field f;
+    uint32_t k = 0;
+
+    for (const uint8_t *start = rd.at; wire_next(&rd, &f); start = rd.at) {
+        const struct native_field *field = native_field(m, f.number);
+
+        explain_field(e, field, &f, start, path, m == &native_report ? NULL : &c);
+        if (field && field->kind == NATIVE_STEPS)
+            explain_steps(e, &f, &moving, path, &k);
+    }
+}
+
+static int64_t sent_read(const struct dialect_input *in)
+{
+    struct rd rd = rd_of(in->bytes);
+    int64_t sent_s = 0;
+    struct wire_field f;
+
+    while (wire_next(&rd, &f)) {
+        if (f.number == REPORT_SENT && f.type == WIRE_FIXED32)
+            sent_s = (int64_t)f.value;
+    }
+    return sent_s ? sent_s : in->arrival_s;
+}
+
+static void explain_report(struct explain *e)
+{
+    struct dialect_input in = { e->bytes, e->arrival_s };
+    int64_t sent_s = sent_read(&in);
+    struct rd rd = rd_of(e->bytes);
+    uint32_t series = 0, outcomes = 0;
+    struct wire_field f;
+
+    for (const uint8_t *start = rd.at; wire_next(&rd, &f); start = rd.at) {
+        const struct native_field *field = native_field(&native_report, f.number);
+        char path[32];
+
+        explain_field(e, field, &f, start, "", NULL);
+        if (!field || field->kind != NATIVE_MESSAGE || f.type != WIRE_BYTES)
+            continue;
+        snprintf(path, sizeof(path), "%s[%" PRIu32 "]", field->name,
+                 f.number == REPORT_SERIES ? series++ : outcomes++);
+        explain_inner(e, field->message, f.bytes, path,
+                      f.number == REPORT_SERIES ? context_read(f.bytes, sent_s)
+                                                : (struct context){ 0 });
+    }
+}
+
+enum err native_explain(const struct dialect_input *in, bool json, struct wr *out,
+                        struct refusal *r)
+{
+    struct explain e = { out, json, 0, in->bytes, in->arrival_s };
+    struct rd rd = rd_of(in->bytes);
+    struct wire_field f;
+
+    if (json)
+        wr_text(out, "{\"dialect\":\"native\",\"fields\":[");
+    explain_report(&e);
+    if (json)
+        wr_text(out, "]}\n");
+    while (wire_next(&rd, &f))
+        ;
+    if (rd.err)
+        return native_fault(in->bytes, r);
+    return out->err;
+}
