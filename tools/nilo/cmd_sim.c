@@ -1,0 +1,105 @@
+/* nilo sim: towns that never were, and fleets that speak for them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/zonefile.h"
+#include "tools/nilo/commands.h"
+#include "tools/nilo/sheet.h"
+#include "tools/sim/replay.h"
+
+/* ---- replay ---- */
+
+static json_t *summary_json(const struct replay_summary *s)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "rows", (json_int_t)s->rows,
+                     "meters", (json_int_t)s->meters, "days", (json_int_t)s->days, "reports",
+                     (json_int_t)s->reports, "acked", (json_int_t)s->acked, "resent",
+                     (json_int_t)s->resent, "refused", (json_int_t)s->refused, "unanswered",
+                     (json_int_t)s->unanswered, "seconds", s->seconds);
+}
+
+static void print_summary(const struct replay_summary *s, enum format format)
+{
+    json_t *json = summary_json(s);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(4));
+
+    if (text)
+        sheet_object(json, text, format, stdout);
+    free(text);
+    json_decref(json);
+}
+
+static int replay(const struct args *a, const struct history *h, const struct replay_options *o,
+                  enum format format)
+{
+    struct client *c = client_open(a);
+    struct replay_summary s;
+    bool ok = c && replay_run(h, o, c, &s);
+
+    client_close(c);
+    if (!ok)
+        return EXIT_FAILED;
+    print_summary(&s, format);
+    if (!s.refused && !s.unanswered)
+        return EXIT_DONE;
+    say("%llu reports were refused and %llu stayed unanswered; the first refusal: %s",
+        (unsigned long long)s.refused, (unsigned long long)s.unanswered,
+        *s.refusal ? s.refusal : "none");
+    return EXIT_FAILED;
+}
+
+static bool read_file(const struct args *a, const struct zone *zone, struct history *out)
+{
+    const char *name = a->positional[0];
+    bool standard = !strcmp(name, "-"), ok;
+    struct history_columns columns;
+    FILE *file;
+
+    if (!history_columns_read(args_option(a, "columns"), &columns))
+        return false;
+    file = standard ? stdin : fopen(name, "rb");
+    if (!file) {
+        say("%s cannot be read: %s", name, strerror(errno));
+        return false;
+    }
+    ok = history_read(file, standard ? "standard input" : name, &columns, zone, out);
+    if (!standard)
+        fclose(file);
+    return ok;
+}
+
+static const char *or_else(const char *value, const char *otherwise)
+{
+    return value ? value : otherwise;
+}
+
+int cmd_sim_replay(const struct args *a)
+{
+    static struct zone zone;
+    struct replay_options o = { .zone = &zone,
+                                .coap = args_option(a, "coap"),
+                                .enroll = args_option(a, "register") != NULL,
+                                .dn = or_else(args_option(a, "dn"), "15"),
+                                .q3 = or_else(args_option(a, "q3"), "2.5") };
+    struct history h;
+    struct refusal r = { 0 };
+    int64_t settle_every, window;
+    enum format format;
+    int code;
+
+    if (!format_read(a, &format) || !args_number(a, "settle-every", 0, 100000, 7, &settle_every) ||
+        !args_number(a, "window", 1, 65536, 256, &window))
+        return EXIT_USAGE;
+    o.settle_every = (unsigned)settle_every;
+    o.window = (unsigned)window;
+    if (zone_load(or_else(args_option(a, "times-in"), "Asia/Shanghai"), &zone, &r)) {
+        say("--times-in: %s", r.text);
+        return EXIT_USAGE;
+    }
+    if (!read_file(a, &zone, &h))
+        return EXIT_FAILED;
+    code = replay(a, &h, &o, format);
+    history_done(&h);
+    return code;
+}

@@ -1,0 +1,215 @@
+#include "tools/sim/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/nilo/progress.h"
+#include "tools/sim/sender.h"
+
+struct replay {
+    const struct history *history;
+    const struct replay_options *options;
+    struct client *client;
+    struct sender *sender;
+    uint32_t *seq; /* of each meter */
+    bool has_virtual_clock;
+    int64_t clock_s;
+    uint32_t meter, turn; /* whose report is made, on which day */
+};
+
+static double now_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- the server's clock ---- */
+
+static bool read_clock(struct replay *r)
+{
+    struct path path = path_of("/v1/clock");
+    struct answer a;
+    const char *now;
+    bool ok;
+
+    if (!client_ask(r->client, "GET", &path, NULL, &a))
+        return false;
+    now = json_string_value(json_object_get(a.json, "now"));
+    r->has_virtual_clock = json_is_true(json_object_get(a.json, "virtual"));
+    ok = now && !text_time(span_text(now), NULL, &r->clock_s);
+    if (!ok)
+        say("the server does not say what time it is");
+    answer_done(&a);
+    return ok;
+}
+
+static bool ask(struct replay *r, const char *where, json_t *body)
+{
+    struct path path = path_of(where);
+    struct answer a;
+    bool ok = client_ask(r->client, "POST", &path, body, &a);
+
+    json_decref(body);
+    if (ok)
+        answer_done(&a);
+    return ok;
+}
+
+/* Moves a virtual clock on; one that is further already, or a real one, stays. */
+static bool move_clock(struct replay *r, int64_t to_s)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (!r->has_virtual_clock || r->clock_s >= to_s)
+        return true;
+    text_put_time(text, to_s);
+    r->clock_s = to_s;
+    return ask(r, "/v1/clock", json_pack("{s:s}", "now", text));
+}
+
+/* ---- registering ---- */
+
+static void write_meters(const struct replay *r, FILE *f)
+{
+    fputs("serial,dn,q3,register\n", f);
+    for (uint32_t m = 0; m < r->history->meter_count; m++)
+        fprintf(f, "%s,%s,%s,forward\n", r->history->meters[m].serial, r->options->dn,
+                r->options->q3);
+}
+
+static void write_points(const struct replay *r, FILE *f)
+{
+    fputs("point,use_class,zone,route,route_seq\n", f);
+    for (uint32_t m = 0; m < r->history->meter_count; m++)
+        fprintf(f, "P-%s,residential,replay,replay,%u\n", r->history->meters[m].serial, m + 1);
+}
+
+/* A meter is fitted at the beginning of the civil day of its first reading, with that reading's
+ * index. */
+static void write_fittings(const struct replay *r, FILE *f)
+{
+    fputs("point,serial,from,start_index_l\n", f);
+    for (uint32_t m = 0; m < r->history->meter_count; m++) {
+        const struct past_meter *p = &r->history->meters[m];
+        char from[TEXT_TIME_SIZE], index[TEXT_LITRES_SIZE];
+
+        text_put_time(from, zone_day_start(r->options->zone, p->first_s - 1));
+        text_put_litres(index, p->first_value);
+        fprintf(f, "P-%s,%s,%s,%s\n", p->serial, p->serial, from, index);
+    }
+}
+
+static bool enroll_list(struct replay *r, const char *list,
+                        void (*write)(const struct replay *, FILE *))
+{
+    struct path path = path_of("/v1/import");
+    struct answer a;
+    FILE *f = tmpfile();
+    bool ok;
+
+    if (!f) {
+        say("no temporary file could be made: %m");
+        return false;
+    }
+    path_part(&path, list);
+    write(r, f);
+    rewind(f);
+    ok = client_upload(r->client, &path, f, &a);
+    fclose(f);
+    if (ok && a.status >= 400) {
+        client_say_refusal(r->client, "POST", &path, &a);
+        ok = false;
+        answer_done(&a);
+    } else if (ok) {
+        answer_done(&a);
+    }
+    return ok;
+}
+
+static bool enroll(struct replay *r)
+{
+    return !r->options->enroll ||
+           (enroll_list(r, "meters", write_meters) && enroll_list(r, "points", write_points) &&
+            enroll_list(r, "fittings", write_fittings));
+}
+
+/* ---- days ---- */
+
+static bool send_report(void *arg, struct span payload, size_t readings)
+{
+    struct replay *r = arg;
+
+    (void)readings;
+    return sender_put(r->sender, r->meter, r->turn, payload);
+}
+
+/* Every meter's reports of the rows [first, end), sent as the day ends. A server whose clock is
+ * elsewhere would take the meters' clocks for wrong, so there they have none. */
+static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end_s)
+{
+    const struct history *h = r->history;
+    bool in_time = r->has_virtual_clock && r->clock_s == day_end_s;
+
+    while (first < end) {
+        size_t next = history_meter(h, first, end);
+
+        r->meter = h->at[first].meter;
+        if (!history_reports(h->meters[r->meter].serial, h->at + first, next - first,
+                             in_time ? day_end_s : 0, &r->seq[r->meter], send_report, r))
+            return false;
+        first = next;
+    }
+    return sender_drain(r->sender);
+}
+
+static bool live(struct replay *r, uint64_t *out_days)
+{
+    const struct history *h = r->history;
+    const struct replay_options *o = r->options;
+    struct progress bar = progress_begin("replaying", h->count);
+    bool ok = true;
+
+    for (size_t first = 0, end; ok && first < h->count; first = end) {
+        int64_t day_end_s = zone_day_next(o->zone, h->at[first].time_s);
+
+        end = history_day(h, o->zone, first);
+        ok = move_clock(r, day_end_s) && (first || enroll(r));
+        r->turn = (uint32_t)++ * out_days;
+        ok = ok && live_day(r, first, end, day_end_s);
+        if (ok && o->settle_every && (*out_days % o->settle_every == 0 || end == h->count))
+            ok = ask(r, "/v1/settle", NULL);
+        progress_at(&bar, end);
+    }
+    progress_end(&bar);
+    return ok;
+}
+
+bool replay_run(const struct history *h, const struct replay_options *o, struct client *c,
+                struct replay_summary *out)
+{
+    struct replay r = { .history = h, .options = o, .client = c };
+    double begun = now_seconds();
+    bool ok;
+
+    *out = (struct replay_summary){ .rows = h->count, .meters = h->meter_count };
+    r.seq = calloc(h->meter_count + 1, sizeof *r.seq);
+    r.sender = sender_open(o->coap, o->window);
+    ok = r.seq && r.sender && read_clock(&r) && live(&r, &out->days);
+    if (r.sender) {
+        const struct sender_counts *n = sender_counts(r.sender);
+
+        out->reports = n->sent;
+        out->acked = n->acked;
+        out->resent = n->resent;
+        out->refused = n->refused;
+        out->unanswered = n->unanswered;
+        memcpy(out->refusal, n->refusal, sizeof out->refusal);
+    }
+    out->seconds = now_seconds() - begun;
+    sender_close(r.sender);
+    free(r.seq);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* nilo sim replay: the readings of a file lived again, day by day: each meter sends its day's
+ * report over CoAP, the server's virtual clock moves along. */
+#ifndef NILO_TOOLS_SIM_REPLAY_H
+#define NILO_TOOLS_SIM_REPLAY_H
+
+#include "tools/nilo/client.h"
+#include "tools/sim/history.h"
+
+struct replay_options {
+    const struct zone *zone; /* of the meters' days */
+    const char *coap;
+    bool enroll;           /* meters, points and fittings first */
+    const char *dn, *q3;   /* of those */
+    unsigned settle_every; /* days; 0: never */
+    unsigned window;
+};
+
+struct replay_summary {
+    uint64_t rows, meters, days, reports, acked, resent, refused, unanswered;
+    double seconds;
+    char refusal[160];
+};
+
+/* False: said why. What was refused or stayed unanswered is in the summary. */
+bool replay_run(const struct history *h, const struct replay_options *o, struct client *c,
+                struct replay_summary *out);
+
+#endif
