@@ -4,28 +4,34 @@
  * Storage knows no columns: a row is a list of texts; which list has which columns is server/fleet/columns.def.  Rows are found by
  * (list, key), have a dense id within their list from 1, and versions by the instant from which they hold.
  *
- *   reading   any number of threads       acts   one at a time (others wait) */
+ *   reading   any number of threads       acts   one at a time (others wait; an act begins and ends on one thread)
+ *
+ * The file is DIR/ledger.mdb; its tables are drawn in FORMAT.md. */
 #ifndef NILO_STORAGE_LEDGER_H
 #define NILO_STORAGE_LEDGER_H
 
 #include "proto/facts.h"
+#include "storage/key.h"
 #include "storage/txn.h"
 
 struct ledger;
 
 #define LEDGER_CELLS_MAX 32
+#define LEDGER_LISTS_MAX 16
+#define LEDGER_ALWAYS INT64_MIN /* `since_s` of a row as it was first registered: it holds for all times before, too */
 
 struct ledger_row {
     unsigned list;
     uint32_t id;
     int64_t since_s; /* this version holds from here */
-    unsigned count;
+    unsigned count;                      /* cells kept: those after them are empty */
     struct span cells[LEDGER_CELLS_MAX]; /* views into the transaction */
 };
 
 MUST_CHECK enum err ledger_open(const char *dir, unsigned db_flags, struct ledger **out, struct refusal *r);
 void ledger_close(struct ledger *l); /* NULL is fine */
 struct txn ledger_read(struct ledger *l); /* a read transaction; end it with txn_end */
+uint64_t ledger_bytes(struct ledger *l);  /* the file's size in use */
 
 /* ---- the register ---- */
 
@@ -40,18 +46,25 @@ struct ledger_walk {
     unsigned list;
     int64_t as_of_s;
     struct span key; /* of the row at hand: a view */
+    struct txn *txn;
+    bool begun;
+    struct key from;
 };
 struct ledger_walk ledger_walk(struct txn *t, unsigned list, struct span after_key, int64_t as_of_s);
 bool ledger_walk_next(struct ledger_walk *w, struct ledger_row *out_view);
 void ledger_walk_done(struct ledger_walk *w);
 uint32_t ledger_last_id(struct txn *t, unsigned list);
 
+/* Walks a list's newest versions in the order of ids, from `from_id` on; false from `each` ends it. */
+MUST_CHECK enum err ledger_each_by_id(struct txn *t, unsigned list, uint32_t from_id, bool (*each)(void *arg, const struct ledger_row *row), void *arg);
+
 /* Fittings by meter and by point, in order of `from_s`; ids are those of the lists of meters and points. At most `cap` are
  * written, *out_count says how many there are. */
 MUST_CHECK enum err ledger_fittings_of_meter(struct txn *t, uint32_t meter, struct fitting *out, size_t cap, size_t *out_count);
 MUST_CHECK enum err ledger_fittings_of_point(struct txn *t, uint32_t point, struct fitting *out, size_t cap, size_t *out_count);
 
-/* The ids of points that stand on a route, or in a zone, as known now: in order of (route_seq, point) or of point. */
+/* The ids of points that stand on a route, or in a zone, as known now: in order of (route_seq, point's name) or of point's name,
+ * those without a route_seq last. The first `after_index` of them are passed over; *out_count is how many were written, at most `cap`. */
 MUST_CHECK enum err ledger_points_on(struct txn *t, bool zone, struct span name, uint32_t after_index, uint32_t *out, size_t cap, size_t *out_count);
 
 /* ---- acts: one validated command, one transaction, audit inside ---- */
@@ -63,17 +76,27 @@ struct act {
     int64_t now_s;       /* recorded time */
     uint64_t position;   /* the journal's end: the act comes after it */
     uint64_t number;     /* of the act, from 1 */
+    const struct act_words *words; /* how the audit names lists and cells; NULL: by number */
+    bool quiet_new;      /* new rows leave no audit record each: the act notes them together (imports) */
+    struct act_work *work; /* counters and the running checksum of the audit; the ledger's own */
+};
+
+struct act_words {
+    const char *(*list)(unsigned list);
+    const char *(*cell)(unsigned list, unsigned cell); /* NULL beyond the last */
 };
 
 struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position);
-MUST_CHECK enum err act_end(struct act *a); /* commits, or undoes all when an error stuck */
+MUST_CHECK enum err act_end(struct act *a); /* commits, or undoes all when an error stuck; one that changed nothing takes no number */
 void act_abort(struct act *a);              /* fine after act_end */
 
 /* Puts a row: a new key gets the next id; a known key gets a version from `since_s` on (equal cells change nothing).
- * *out_id (may be NULL) its id, *out_new whether something was written. Writes the audit record, before and after. */
+ * *out_id (may be NULL) its id, *out_new (may be NULL) whether something was written. Writes the audit record: before and after
+ * are JSON objects of the cells that changed. A key's texts are the row's first cells. */
 void act_put_row(struct act *a, unsigned list, struct span key, int64_t since_s, const struct span *cells, unsigned count, uint32_t *out_id, bool *out_new);
 void act_put_fitting(struct act *a, const struct fitting *f);  /* the index by meter and point, beside its row; replaces one of the same point, meter, from */
-void act_place_point(struct act *a, uint32_t point, struct span route, uint32_t route_seq, struct span zone); /* the indexes behind ledger_points_on */
+/* The indexes behind ledger_points_on; `name` is the point's, route_seq UINT32_MAX where there is none. */
+void act_place_point(struct act *a, uint32_t point, struct span name, struct span route, uint32_t route_seq, struct span zone);
 void act_note(struct act *a, const char *what, struct span subject, struct span before, struct span after, struct span why);
 
 /* ---- imports of readings: rows count once their import is complete ---- */
@@ -132,5 +155,9 @@ struct audit_record {
 /* Walks from (number, part) on; false from `each` ends it. */
 MUST_CHECK enum err ledger_audit(struct txn *t, uint64_t from_number, bool (*each)(void *arg, const struct audit_record *r), void *arg);
 uint64_t ledger_end(struct txn *t); /* number of the newest act */
+
+/* Holds the audit's chain against its records, rows against their keys, and the fittings' two indexes against each other. The first
+ * fault in `r`: CORRUPT, or MISSING where a part of the chain is gone. */
+MUST_CHECK enum err ledger_check(struct ledger *l, struct refusal *r);
 
 #endif

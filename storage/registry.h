@@ -15,10 +15,19 @@ MUST_CHECK enum err registry_load(struct registry *r, struct ledger *l, unsigned
 MUST_CHECK enum err registry_add(struct registry *r, struct span name, uint32_t meter); /* NO_MEMORY; the same twice is fine */
 uint32_t registry_find(struct registry *r, struct span name); /* 0: unknown */
 
+/* What the radio calls a meter is found after the serials; an EUI-64 in either case. A name taken back is unknown again. */
+MUST_CHECK enum err registry_add_radio(struct registry *r, struct span name, uint32_t meter);
+void registry_drop_radio(struct registry *r, struct span name, uint32_t meter);
+
+/* What an act committed: meters from `from_id` on, with their radio names. */
+MUST_CHECK enum err registry_load_from(struct registry *r, struct ledger *l, unsigned meter_list, uint32_t from_id, unsigned serial_cell, unsigned radio_cell);
+
 /* Many look-ups under one lock, for a batch. */
 void registry_read_lock(struct registry *r);
 void registry_read_unlock(struct registry *r);
 uint32_t registry_find_lkd(struct registry *r, struct span name);
+uint32_t registry_serial_lkd(struct registry *r, struct span serial); /* byte by byte, no radio names */
 uint32_t registry_count(struct registry *r); /* the highest id */
+size_t registry_bytes(struct registry *r);
 
 #endif

@@ -1,0 +1,87 @@
+/* What the ledger's files share: its tables, and how rows and fittings lie in them.  The bytes are drawn in FORMAT.md. */
+#ifndef NILO_STORAGE_LEDGER_PRIV_H
+#define NILO_STORAGE_LEDGER_PRIV_H
+
+#include "proto/base/limits.h"
+#include "proto/base/rd.h"
+#include "proto/base/wr.h"
+#include "storage/key.h"
+#include "storage/ledger.h"
+
+#include <openssl/evp.h>
+
+enum ledger_table {
+    LEDGER_KEYS,      /* list · key → id */
+    LEDGER_HISTORY,   /* list · id · since → cells: versions that a later one has followed */
+    LEDGER_BY_METER,  /* meter · from · point → fitting */
+    LEDGER_BY_POINT,  /* point · from · meter → fitting */
+    LEDGER_ON_ROUTE,  /* route · seq · point's name → point */
+    LEDGER_IN_ZONE,   /* zone · point's name → point */
+    LEDGER_PLACES,    /* point → where the two above hold it */
+    LEDGER_IMPORTS,   /* import → state */
+    LEDGER_TOKENS,    /* SHA-256 of the token → role, name, times */
+    LEDGER_ANSWERS,   /* SHA-256 of (who, key) → the request's hash, status, body */
+    LEDGER_BORN,      /* flag's id → facts */
+    LEDGER_DECISIONS, /* flag's id → decision */
+    LEDGER_AUDIT,     /* act · part → record */
+    LEDGER_STATE,     /* what there is one of: the audit's end */
+    LEDGER_ROWS,      /* + list: id → the newest version */
+    LEDGER_TABLES = LEDGER_ROWS + LEDGER_LISTS_MAX
+};
+
+#define SHA256_BYTES 32
+
+struct ledger {
+    struct db *db;
+};
+
+/* What an act keeps count of until it ends. */
+struct act_work {
+    bool changed; /* it gets a number and a link of the audit's chain */
+    bool written; /* an answer alone: committed, but no act */
+    uint32_t parts;
+    uint32_t next_id[LEDGER_LISTS_MAX]; /* 0: not asked yet */
+    EVP_MD_CTX *sha;
+    uint8_t *scratch; /* twice LEDGER_SCRATCH_BYTES */
+};
+
+/* Two rows of 32 cells in JSON, with every byte escaped in the worst case, stay below this. */
+#define LEDGER_SCRATCH_BYTES (512u << 10)
+_Static_assert(LEDGER_SCRATCH_BYTES > 2u * LEDGER_CELLS_MAX * LIMIT_TEXT * 6, "");
+
+void ledger_fail(struct txn *t, enum err err);
+struct key ledger_row_key(unsigned list, struct span key);
+bool ledger_row_read(struct txn *t, unsigned list, uint32_t id, struct span value, struct ledger_row *out_view);
+void ledger_row_write(struct wr *w, int64_t since_s, const struct span *cells, unsigned count);
+bool ledger_newest(struct txn *t, unsigned list, uint32_t id, struct ledger_row *out_view);
+bool ledger_id(struct txn *t, unsigned list, struct span key, uint32_t *out_id);
+MUST_CHECK enum err ledger_fittings_check(struct txn *t, struct refusal *r);
+
+void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
+struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);
+struct wr act_scratch(struct act *a);        /* for texts that a record is made of; after an error nothing fits */
+struct wr act_record_scratch(struct act *a); /* for the record itself */
+void act_changed(struct act *a);      /* something was written: the act counts */
+
+#define AUDIT_HEAD 0u          /* part: when, after which position, by whom */
+#define AUDIT_SEAL UINT32_MAX  /* part: the chain's link */
+void audit_head(struct act *a);
+void audit_seal(struct act *a);
+MUST_CHECK enum err audit_check(struct txn *t, struct refusal *r);
+
+/* Key of a table whose rows are numbered. */
+static inline struct key ledger_number_key(uint32_t number)
+{
+    struct key k;
+
+    key_clear(&k);
+    key_u32(&k, number);
+    return k;
+}
+
+static inline uint32_t ledger_be32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+#endif
