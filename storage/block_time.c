@@ -36,12 +36,15 @@ static void tally_add(struct tally *t, uint32_t value)
 {
     unsigned place = value * 2654435769u >> 26;
 
-    if (t->value[place] == value)
-        t->count[place]++;
-    else if (t->count[place] == 0)
-        t->value[place] = value, t->count[place]++;
-    else
-        t->count[place]--;
+    if (t->value[place] != value) {
+        if (t->count[place] > 1) {
+            t->count[place]--;
+            return;
+        }
+        t->value[place] = value;
+        t->count[place] = 0;
+    }
+    t->count[place]++;
 }
 
 static uint32_t tally_commonest(const struct tally *t)

@@ -1,0 +1,490 @@
+/* Blocks: any rows come back exactly; any bytes are refused or are what was packed. */
+#include "storage/block.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ROWS_MAX 2000
+#define MONTH 1456790400u /* 2016-03-01 */
+
+static uint64_t seed, state;
+
+static uint64_t any(void) /* splitmix64 */
+{
+    uint64_t x = state += 0x9e3779b97f4a7c15u;
+
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+static uint64_t below(uint64_t limit)
+{
+    return any() % limit;
+}
+
+/* ---- bytes that end at a page nobody may read ------------------------------------------------ */
+
+static uint8_t *guard_page;
+
+#define GUARDED (1u << 19)
+
+static int make_guard(void **unused)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    uint8_t *at = mmap(NULL, GUARDED + (size_t)page, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)unused;
+    if (at == MAP_FAILED || mprotect(at + GUARDED, (size_t)page, PROT_NONE))
+        return -1;
+    guard_page = at + GUARDED;
+    return 0;
+}
+
+static struct span guarded(struct span bytes)
+{
+    assert_true(bytes.len <= GUARDED);
+    memcpy(guard_page - bytes.len, bytes.at, bytes.len);
+    return span_of(guard_page - bytes.len, bytes.len);
+}
+
+/* ---- series ---------------------------------------------------------------------------------- */
+
+struct trace {
+    struct row rows[ROWS_MAX];
+    size_t count;
+    uint32_t month_s;
+    int64_t unit;
+};
+
+typedef int64_t next_value(int64_t last);
+typedef uint32_t next_step(size_t i);
+
+static int64_t value_flow(int64_t last)
+{
+    return below(2) ? last : last + (int64_t)below(300) * 1000;
+}
+
+static int64_t value_still(int64_t last)
+{
+    return last;
+}
+
+static int64_t value_constant(int64_t last)
+{
+    return last + 7000;
+}
+
+static int64_t value_tenths(int64_t last)
+{
+    return last + (int64_t)below(9) * 100;
+}
+
+static int64_t value_pressure(int64_t last)
+{
+    return last + (int64_t)below(4001) - 2000;
+}
+
+static int64_t value_falls(int64_t last)
+{
+    return below(20) ? value_flow(last) : last - (int64_t)below(100) * 1000;
+}
+
+static int64_t value_leaps(int64_t last)
+{
+    return below(9) ? last + 1000 : last + ((int64_t)below(1 << 20) << below(30));
+}
+
+static int64_t value_any(int64_t last)
+{
+    (void)last;
+    return (int64_t)any();
+}
+
+static int64_t value_ends(int64_t last)
+{
+    static const int64_t ends[] = { INT64_MIN, INT64_MAX, 0, -1, 1, INT64_MIN + 1 };
+
+    (void)last;
+    return ends[below(6)];
+}
+
+static next_value *const values[] = { value_flow,   value_still, value_constant,
+                                      value_tenths, value_falls, value_pressure,
+                                      value_leaps,  value_any,   value_ends };
+
+static uint32_t step_hour(size_t i)
+{
+    (void)i;
+    return 3600;
+}
+
+static uint32_t step_quarter(size_t i)
+{
+    (void)i;
+    return 900;
+}
+
+static uint32_t step_sessions(size_t i)
+{
+    return i % 4 ? 3600 : 3600 + (uint32_t)below(40) - 5 + (below(30) ? 0 : 4 * 3600);
+}
+
+static uint32_t step_gaps(size_t i)
+{
+    (void)i;
+    return 3600 * (below(25) ? 1 : 1 + (uint32_t)below(100));
+}
+
+static uint32_t step_jitter(size_t i)
+{
+    (void)i;
+    return 3540 + (uint32_t)below(121);
+}
+
+static uint32_t step_equal(size_t i)
+{
+    (void)i;
+    return 0;
+}
+
+static uint32_t step_twice(size_t i)
+{
+    return i % 3 ? 0 : 86400;
+}
+
+static uint32_t step_odd(size_t i)
+{
+    (void)i;
+    return 1 + (uint32_t)below(3);
+}
+
+static uint32_t step_any(size_t i)
+{
+    (void)i;
+    return (uint32_t)below(UINT64_C(1) << below(27));
+}
+
+static uint32_t step_leap(size_t i)
+{
+    (void)i;
+    return below(500) ? 60 : 1u << 29;
+}
+
+static next_step *const steps[] = { step_hour,  step_quarter, step_sessions, step_gaps, step_jitter,
+                                    step_equal, step_twice,   step_odd,      step_any,  step_leap };
+
+static uint32_t attr_plain(size_t i)
+{
+    (void)i;
+    return 0;
+}
+
+static uint32_t attr_few(size_t i)
+{
+    (void)i;
+    return below(50) ? 0 : (uint32_t)below(16);
+}
+
+static uint32_t attr_runs(size_t i)
+{
+    return i / 24 % 3 ? 0 : ATTR_RETIMED;
+}
+
+static uint32_t attr_all(size_t i)
+{
+    (void)i;
+    return SOURCE_MANUAL;
+}
+
+static uint32_t attr_any(size_t i)
+{
+    (void)i;
+    return (uint32_t)any();
+}
+
+static next_step *const attrs[] = { attr_plain, attr_few, attr_runs, attr_all, attr_any };
+
+static const int64_t units[] = { 1000, 1, 10, 100, 10000, 1000000, 7, 0, -5, INT64_MAX, INT64_MIN };
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+static void make_series(struct trace *s, size_t count, next_step *step, next_value *value,
+                        next_step *attr)
+{
+    uint64_t time_s = s->month_s + below(7200);
+    int64_t last = (int64_t)below(1000000) * 1000;
+
+    s->count = 0;
+    while (s->count < count && time_s < s->month_s + (UINT64_C(1) << 31) && time_s <= UINT32_MAX) {
+        last = value(last);
+        s->rows[s->count] =
+            (struct row){ .value = last, .time_s = (uint32_t)time_s, .attr = attr(s->count) };
+        s->count++;
+        time_s += step(s->count);
+    }
+}
+
+static void any_series(struct trace *s)
+{
+    static const uint32_t months[] = { MONTH, 0, UINT32_MAX, 1u << 31, UINT32_MAX - (1u << 31) };
+    size_t count = below(4) ? below(100) : below(ROWS_MAX);
+
+    s->month_s = below(3) ? MONTH : months[below(COUNT(months))];
+    s->unit = below(2) ? 1000 : units[below(COUNT(units))];
+    make_series(s, count, steps[below(COUNT(steps))], values[below(COUNT(values))],
+                below(2) ? attr_plain : attrs[below(COUNT(attrs))]);
+}
+
+static struct trace made; /* too large for the stack's taste */
+static uint8_t packed[1 << 20];
+
+static struct span pack(const struct trace *s)
+{
+    size_t len = block_pack(s->rows, s->count, s->month_s, s->unit, packed, block_bound(s->count));
+
+    assert_true(block_bound(s->count) <= sizeof packed);
+    assert_true(len > 0);
+    return guarded(span_of(packed, len));
+}
+
+static void fail_with_seed(const char *what)
+{
+    fail_msg("%s; again with: NILO_SEED=%llu test_block", what, (unsigned long long)seed);
+}
+
+static void expect_same(const struct trace *s, struct span block)
+{
+    struct rows back = { 0 };
+
+    if (block_unpack(block, s->month_s, s->unit, s->count, &back))
+        fail_with_seed("a packed block was refused");
+    if (back.count != s->count)
+        fail_with_seed("another number of rows came back");
+    if (s->count && memcmp(back.at, s->rows, s->count * sizeof *s->rows) != 0)
+        fail_with_seed("other rows came back");
+    rows_done(&back);
+}
+
+/* ---- claims ---------------------------------------------------------------------------------- */
+
+static void every_kind_of_series_comes_back(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT(steps); i++)
+        for (size_t j = 0; j < COUNT(values); j++)
+            for (size_t k = 0; k < COUNT(attrs); k++)
+                for (size_t count = 0; count < 800; count = count < 6 ? count + 1 : count * 11) {
+                    made.month_s = MONTH;
+                    made.unit = units[(i + j + k) % COUNT(units)];
+                    make_series(&made, count, steps[i], values[j], attrs[k]);
+                    expect_same(&made, pack(&made));
+                }
+}
+
+static void any_series_comes_back(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3000; i++) {
+        any_series(&made);
+        expect_same(&made, pack(&made));
+    }
+}
+
+static void the_last_second_before_the_bound_comes_back(void **unused)
+{
+    (void)unused;
+    made = (struct trace){ .count = 3, .month_s = MONTH, .unit = 1000 };
+    made.rows[0] = (struct row){ .value = INT64_MIN, .time_s = MONTH };
+    made.rows[1] = (struct row){ .value = INT64_MAX, .time_s = MONTH + INT32_MAX };
+    made.rows[2] = (struct row){ .value = INT64_MIN, .time_s = MONTH + INT32_MAX };
+    expect_same(&made, pack(&made));
+}
+
+static void too_little_room_packs_nothing(void **unused)
+{
+    uint8_t out[1];
+
+    (void)unused;
+    made.month_s = MONTH;
+    make_series(&made, 1, step_hour, value_flow, attr_plain);
+    assert_int_equal(block_pack(made.rows, 1, MONTH, 1000, packed, block_bound(1) - 1), 0);
+    assert_int_equal(block_pack(made.rows, 1, MONTH, 1000, out, sizeof out), 0);
+}
+
+static void rows_are_appended_to_what_is_there(void **unused)
+{
+    struct rows rows = { 0 };
+    struct row before = { .value = 5, .time_s = 6, .attr = 7 };
+
+    (void)unused;
+    made.month_s = MONTH;
+    made.unit = 1000;
+    make_series(&made, 100, step_sessions, value_flow, attr_few);
+    assert_int_equal(rows_push(&rows, before), ERR_OK);
+    assert_int_equal(block_unpack(pack(&made), MONTH, 1000, 100, &rows), ERR_OK);
+    assert_int_equal(rows.count, 101);
+    assert_memory_equal(rows.at, &before, sizeof before);
+    assert_memory_equal(rows.at + 1, made.rows, 100 * sizeof before);
+    rows_done(&rows);
+}
+
+static void more_rows_than_are_believed_are_refused(void **unused)
+{
+    struct rows rows = { 0 };
+
+    (void)unused;
+    made.month_s = MONTH;
+    made.unit = 1000;
+    make_series(&made, 500, step_hour, value_constant, attr_plain);
+    assert_int_equal(block_unpack(pack(&made), MONTH, 1000, 499, &rows), ERR_TOO_LARGE);
+    assert_int_equal(rows.count, 0);
+    assert_int_equal(block_unpack(pack(&made), MONTH, 1000, 500, &rows), ERR_OK);
+    rows_done(&rows);
+}
+
+/* Refused, and nothing was added. */
+static void expect_refused(const struct trace *s, struct span block)
+{
+    struct rows back = { 0 };
+    enum err err = block_unpack(guarded(block), s->month_s, s->unit, ROWS_MAX, &back);
+
+    if (err != ERR_CORRUPT && err != ERR_TRUNCATED && err != ERR_TOO_LARGE && err != ERR_MALFORMED)
+        fail_with_seed("a damaged block was not refused");
+    if (back.count)
+        fail_with_seed("a damaged block left rows behind");
+    rows_done(&back);
+}
+
+static void every_truncation_is_refused(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 200; i++) {
+        any_series(&made);
+        made.count = made.count > 60 ? 60 : made.count;
+        size_t len = pack(&made).len;
+        uint8_t copy[8192];
+
+        assert_true(len <= sizeof copy);
+        memcpy(copy, packed, len);
+        for (size_t cut = 0; cut < len; cut++)
+            expect_refused(&made, span_of(copy, cut));
+    }
+}
+
+static void every_flipped_bit_is_refused(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 200; i++) {
+        any_series(&made);
+        made.count = made.count > 60 ? 60 : made.count;
+        size_t len = pack(&made).len;
+
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+            packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            expect_refused(&made, span_of(packed, len));
+            packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+}
+
+static void a_byte_too_many_is_refused(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 200; i++) {
+        any_series(&made);
+        size_t len = pack(&made).len;
+
+        packed[len] = 0;
+        expect_refused(&made, span_of(packed, len + 1));
+    }
+}
+
+static void mangled_bytes_do_no_harm(void **unused)
+{
+    struct rows back = { 0 };
+
+    (void)unused;
+    for (int i = 0; i < 20000; i++) {
+        size_t len = below(64);
+
+        if (below(4)) {
+            any_series(&made);
+            made.count = made.count > 200 ? 200 : made.count;
+            len = pack(&made).len;
+            for (uint64_t hits = 1 + below(6); hits; hits--)
+                packed[below(len < 24 || below(2) ? len : 24)] = (uint8_t)any();
+        } else {
+            for (size_t j = 0; j < len; j++)
+                packed[j] = (uint8_t)any();
+        }
+        back.count = 0;
+        if (block_unpack(guarded(span_of(packed, len)), made.month_s, made.unit, ROWS_MAX, &back))
+            assert_int_equal(back.count, 0);
+    }
+    rows_done(&back);
+}
+
+static void a_constant_step_on_the_grid_takes_fourteen_bytes(void **unused)
+{
+    (void)unused;
+    made.month_s = MONTH;
+    made.unit = 1000;
+    make_series(&made, 744, step_hour, value_constant, attr_plain);
+    assert_in_range(pack(&made).len, 1, 14);
+}
+
+static void a_coarse_register_costs_what_its_own_counts_cost(void **unused)
+{
+    static const int64_t per_count[] = { 1, 10, 1000, 10000, 100000, 1000000 };
+    size_t least = SIZE_MAX, most = 0;
+    struct trace counts;
+
+    (void)unused;
+    made.month_s = MONTH;
+    made.unit = 1000;
+    make_series(&made, 700, step_sessions, value_flow, attr_plain);
+    for (size_t i = 0; i < COUNT(per_count); i++) {
+        counts = made;
+        for (size_t j = 0; j < counts.count; j++)
+            counts.rows[j].value = made.rows[j].value / 1000 * per_count[i];
+        struct span block = pack(&counts);
+
+        expect_same(&counts, block);
+        least = block.len < least ? block.len : least;
+        most = block.len > most ? block.len : most;
+    }
+    assert_in_range(most - least, 0, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_series_comes_back),
+        cmocka_unit_test(any_series_comes_back),
+        cmocka_unit_test(the_last_second_before_the_bound_comes_back),
+        cmocka_unit_test(too_little_room_packs_nothing),
+        cmocka_unit_test(rows_are_appended_to_what_is_there),
+        cmocka_unit_test(more_rows_than_are_believed_are_refused),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(every_flipped_bit_is_refused),
+        cmocka_unit_test(a_byte_too_many_is_refused),
+        cmocka_unit_test(mangled_bytes_do_no_harm),
+        cmocka_unit_test(a_constant_step_on_the_grid_takes_fourteen_bytes),
+        cmocka_unit_test(a_coarse_register_costs_what_its_own_counts_cost),
+    };
+    const char *given = getenv("NILO_SEED");
+
+    seed =
+        given ? strtoull(given, NULL, 10) : (uint64_t)getpid() << 16 ^ (uint64_t)(uintptr_t)&given;
+    state = seed;
+    printf("seed %llu\n", (unsigned long long)seed);
+    return cmocka_run_group_tests(tests, make_guard, NULL);
+}
