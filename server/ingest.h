@@ -34,13 +34,21 @@ struct intake {
     void (*done)(void *arg, struct intake *k, enum err err);
     void *arg;
     struct intake *next;        /* the queue's */
+    /* Whose shares of the quarantine to give back where the commit fails. */
+    struct intake_share {
+        struct peer peer;
+        uint32_t bytes;
+    } *shares;
+    uint32_t share_count, share_cap;
 };
 
 MUST_CHECK enum err intake_new(struct intake **out);
 void intake_free(struct intake *k); /* NULL is fine */
 void intake_clear(struct intake *k);
 
-/* Adds a record; one with a meter (or a quarantined frame: meter 0) becomes visible with the commit. FULL: submit first. */
+/* Adds a record. It becomes visible with the commit: under its meter, a quarantined frame and refused bytes under meter 0, rows under
+ * each of their meters (those of a staged import not at all). FULL: submit first. A quarantined frame's share, which
+ * ingest_judge_lkd took, becomes the intake's. */
 MUST_CHECK enum err intake_add(struct intake *k, const struct record *record);
 
 /* Hands the batch over; `done` will be called. After ingest_close began: `done` gets STOPPING. */

@@ -1,0 +1,243 @@
+#include "server/gateway/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SOCKET_BYTES                                                                               \
+    (16 << 20) /* of the kernel's buffers: a city after an outage, while one sync takes long */
+
+/* ---- sockets ---- */
+
+/* "[::1]:5683" → "::1", "5683"; the last colon ends the address. */
+static enum err split(const char *address, char host[ADDRESS_TEXT], const char **port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = colon ? (size_t)(colon - address) : 0;
+
+    if (len == 0 || len >= ADDRESS_TEXT || colon[1] == 0)
+        return ERR_INVALID;
+    if (address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    }
+    memcpy(host, address, len);
+    host[len] = 0;
+    *port = colon + 1;
+    return ERR_OK;
+}
+
+static enum err resolve(const char *address, struct addrinfo **out, struct refusal *r)
+{
+    struct addrinfo want = { .ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_DGRAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    char host[ADDRESS_TEXT];
+    const char *port;
+    bool any;
+    int failed;
+
+    if (split(address, host, &port))
+        return refuse(r, ERR_INVALID, 0, "coap", "%s is not ADDR:PORT", address);
+    any = strcmp(host, "*") == 0;
+    if (any)
+        want.ai_family = AF_INET;
+    failed = getaddrinfo(any ? NULL : host, port, &want, out);
+    if (failed)
+        return refuse(r, ERR_INVALID, 0, "coap", "%s: %s", address, gai_strerror(failed));
+    return ERR_OK;
+}
+
+static bool is_wildcard(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET)
+        return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr == htonl(INADDR_ANY);
+    return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
+/* Privileged processes get what they ask for, others what the system grants. */
+static void enlarge(int fd, int forced, int asked)
+{
+    int bytes = SOCKET_BYTES;
+
+    if (setsockopt(fd, SOL_SOCKET, forced, &bytes, sizeof bytes))
+        (void)setsockopt(fd, SOL_SOCKET, asked, &bytes, sizeof bytes);
+}
+
+/* No SO_REUSEADDR: a UDP port is free at once when its holder ends, and with it a second server
+ * would take the first one's datagrams unseen. */
+static bool prepare(struct listener *l)
+{
+    int on = 1;
+
+    enlarge(l->fd, SO_RCVBUFFORCE, SO_RCVBUF);
+    enlarge(l->fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    if (l->family == AF_INET6 && setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+        return false;
+    if (!l->wildcard)
+        return true;
+    if (l->family == AF_INET)
+        return setsockopt(l->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0;
+    return setsockopt(l->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) == 0;
+}
+
+enum err listener_open(struct listener *l, const char *address, struct refusal *r)
+{
+    struct addrinfo *found;
+    enum err err = resolve(address, &found, r);
+
+    if (err)
+        return err;
+    l->family = found->ai_family;
+    l->wildcard = is_wildcard(found->ai_addr);
+    l->fd = socket(l->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0 || !prepare(l) || bind(l->fd, found->ai_addr, found->ai_addrlen)) {
+        err = refuse(r, ERR_IO, 0, "coap", "cannot listen on %s: %s%s", address, strerror(errno),
+                     errno == EADDRINUSE ? "; end the program that does, or choose another port"
+                                         : "");
+        listener_close(l);
+    }
+    freeaddrinfo(found);
+    return err;
+}
+
+void listener_close(struct listener *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+}
+
+void listener_address(const struct listener *l, char out[ADDRESS_TEXT])
+{
+    struct sockaddr_storage a = { 0 };
+    socklen_t len = sizeof a;
+    char host[INET6_ADDRSTRLEN], port[8];
+
+    if (getsockname(l->fd, (struct sockaddr *)&a, &len) ||
+        getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        snprintf(out, ADDRESS_TEXT, "-");
+    else
+        snprintf(out, ADDRESS_TEXT, l->family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+/* ---- reading ---- */
+
+#define STRIDE 1536 /* bytes between datagrams: LIMIT_DATAGRAM, whole cache lines */
+_Static_assert(STRIDE >= LIMIT_DATAGRAM, "a datagram has room");
+
+union control {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+struct inbox {
+    struct mmsghdr headers[INBOX_DATAGRAMS];
+    struct iovec vectors[INBOX_DATAGRAMS];
+    union control controls[INBOX_DATAGRAMS];
+    struct route routes[INBOX_DATAGRAMS];
+    struct datagram datagrams[INBOX_DATAGRAMS];
+    uint8_t bytes[INBOX_DATAGRAMS][STRIDE];
+};
+
+enum err inbox_new(struct inbox **out)
+{
+    struct inbox *in = (struct inbox *)calloc(1, sizeof *in);
+
+    if (!in)
+        return ERR_NO_MEMORY;
+    for (unsigned i = 0; i < INBOX_DATAGRAMS; i++) {
+        in->vectors[i] = (struct iovec){ in->bytes[i], LIMIT_DATAGRAM };
+        in->headers[i].msg_hdr.msg_iov = &in->vectors[i];
+        in->headers[i].msg_hdr.msg_iovlen = 1;
+        in->headers[i].msg_hdr.msg_name = &in->routes[i].peer;
+        in->headers[i].msg_hdr.msg_namelen = sizeof in->routes[i].peer;
+    }
+    *out = in;
+    return ERR_OK;
+}
+
+void inbox_free(struct inbox *in)
+{
+    free(in);
+}
+
+static void take_peer(const struct route *route, struct peer *out)
+{
+    if (route->peer.any.sa_family == AF_INET) {
+        out->len = 4;
+        memset(out->address, 0, sizeof out->address);
+        memcpy(out->address, &route->peer.v4.sin_addr, 4);
+        out->port = ntohs(route->peer.v4.sin_port);
+    } else {
+        out->len = 16;
+        memcpy(out->address, &route->peer.v6.sin6_addr, 16);
+        out->port = ntohs(route->peer.v6.sin6_port);
+    }
+}
+
+static void take_local(struct msghdr *h, struct route *route)
+{
+    route->has_local = false;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            memcpy(&route->local.v4, CMSG_DATA(c), sizeof route->local.v4);
+            /* The address that was asked; the way back is the routing table's to find. */
+            route->local.v4.ipi_spec_dst = route->local.v4.ipi_addr;
+            route->local.v4.ipi_ifindex = 0;
+            route->has_local = true;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            memcpy(&route->local.v6, CMSG_DATA(c), sizeof route->local.v6);
+            if (!IN6_IS_ADDR_LINKLOCAL(&route->local.v6.ipi6_addr))
+                route->local.v6.ipi6_ifindex = 0;
+            route->has_local = true;
+        }
+    }
+}
+
+static void take(struct inbox *in, const struct listener *l, unsigned i)
+{
+    struct msghdr *h = &in->headers[i].msg_hdr;
+    struct datagram *d = &in->datagrams[i];
+
+    take_peer(&in->routes[i], &d->peer);
+    d->bytes = span_of(in->bytes[i], in->headers[i].msg_len);
+    d->cut = (h->msg_flags & MSG_TRUNC) != 0;
+    if (l->wildcard)
+        take_local(h, &in->routes[i]);
+    else
+        in->routes[i].has_local = false;
+}
+
+unsigned inbox_read(struct inbox *in, const struct listener *l, unsigned most)
+{
+    int n;
+
+    if (l->wildcard)
+        for (unsigned i = 0; i < most; i++) {
+            in->headers[i].msg_hdr.msg_control = &in->controls[i];
+            in->headers[i].msg_hdr.msg_controllen = sizeof in->controls[i];
+        }
+    n = recvmmsg(l->fd, in->headers, most, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++) {
+        take(in, l, (unsigned)i);
+        in->headers[i].msg_hdr.msg_namelen = sizeof in->routes[i].peer;
+        if (!l->wildcard)
+            in->headers[i].msg_hdr.msg_controllen = 0;
+    }
+    return n > 0 ? (unsigned)n : 0;
+}
+
+const struct datagram *inbox_datagram(const struct inbox *in, unsigned n)
+{
+    return &in->datagrams[n];
+}
+
+const struct route *inbox_route(const struct inbox *in, unsigned n)
+{
+    return &in->routes[n];
+}

@@ -1,0 +1,35 @@
+/* A UDP socket that datagrams are read from, many at a time. */
+#ifndef NILO_SERVER_GATEWAY_LISTENER_H
+#define NILO_SERVER_GATEWAY_LISTENER_H
+
+#include "proto/base/limits.h"
+#include "server/gateway/gate.h"
+#include "server/gateway/outbox.h"
+
+#define ADDRESS_TEXT 64 /* "[ffff:…]:65535" and its zero */
+
+struct listener {
+    int fd;
+    int family;
+    bool wildcard; /* which address was asked stands beside each datagram, and answers leave from it */
+};
+
+/* `address` is ADDR:PORT, [ADDR]:PORT or *:PORT; port 0 picks a free one. INVALID; IO with a sentence. */
+MUST_CHECK enum err listener_open(struct listener *l, const char *address, struct refusal *r);
+void listener_close(struct listener *l);
+void listener_address(const struct listener *l, char out[ADDRESS_TEXT]); /* as bound */
+
+/* Room for what one call of the kernel brings. */
+#define INBOX_DATAGRAMS 1024
+
+struct inbox;
+MUST_CHECK enum err inbox_new(struct inbox **out);
+void inbox_free(struct inbox *in); /* NULL is fine */
+
+/* Reads what is there, at most `most`; does not wait. */
+unsigned inbox_read(struct inbox *in, const struct listener *l, unsigned most);
+/* The n-th of them; valid until the next read. */
+const struct datagram *inbox_datagram(const struct inbox *in, unsigned n);
+const struct route *inbox_route(const struct inbox *in, unsigned n);
+
+#endif

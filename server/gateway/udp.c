@@ -1,0 +1,412 @@
+#include "server/gateway/udp.h"
+
+#include "server/metrics.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LISTENERS_MAX 16
+#define ROUNDS 4 /* one syncs, one is queued behind it, one is filled, one to spare */
+#define ROUND_ANSWERS 2048
+#define ENDS 16 /* how many rounds' ends are remembered: a repeat waits for one that is under way  \
+                 */
+#define IDLE_MS 1000 /* between looks at idle uploads */
+_Static_assert(ENDS >= 2 * ROUNDS, "the end that is waited for is still there");
+
+/* A batch with the answers that hang on it. */
+struct round {
+    struct gateway *owner;
+    struct intake *intake;
+    struct outbox out;
+    const struct listener *listener;
+    uint32_t number;           /* set when it begins to be filled */
+    uint32_t reports, waiting; /* reports in it, and of those the ones in quarantine */
+    enum err end;
+    struct round *next;
+};
+
+struct gateway {
+    struct app *app;
+    struct gate *gate;
+    struct inbox *inbox;
+    struct outbox now; /* answers that wait for nothing */
+    struct listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    int wake; /* eventfd: stop */
+    pthread_t thread;
+    bool started;
+    _Atomic bool stopping;
+
+    struct round rounds[ROUNDS];
+    struct round *filling; /* the reading thread's; NULL = none at hand */
+    uint32_t next_number;
+    enum err ends[ENDS]; /* by number; the commit thread's */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t returned;
+    struct round *free_rounds;  /* over, and known to the gate */
+    struct round *ended;        /* over, newest first */
+    _Atomic unsigned out_count; /* with the commit thread; may be read without the lock */
+};
+
+/* ---- the commit thread's part ---- */
+
+static void turn_away_failed(struct round *round)
+{
+    for (uint32_t i = 0; i < round->out.count; i++) {
+        struct reply *reply = &round->out.replies[i];
+        enum err end = reply->follows ? round->owner->ends[reply->follows % ENDS] : round->end;
+
+        if (end) {
+            outbox_turn_away(reply);
+            metrics_add(METRIC_COAP_NO_ROOM, 1);
+        }
+    }
+}
+
+static void send_replies(struct outbox *out, const struct listener *l)
+{
+    uint32_t lost;
+
+    if (out->count == 0)
+        return;
+    metrics_add(METRIC_COAP_REPLIES, outbox_send(out, l->fd, &lost));
+    metrics_add(METRIC_COAP_REPLIES_LOST, lost);
+    outbox_clear(out);
+}
+
+static void round_done(void *arg, struct intake *k, enum err err)
+{
+    struct round *round = (struct round *)arg;
+    struct gateway *g = round->owner;
+
+    (void)k;
+    round->end = err;
+    g->ends[round->number % ENDS] = err;
+    turn_away_failed(round);
+    if (!err) {
+        metrics_add(METRIC_COAP_STORED, round->reports - round->waiting);
+        metrics_add(METRIC_COAP_QUARANTINED, round->waiting);
+    }
+    send_replies(&round->out, round->listener);
+    pthread_mutex_lock(&g->lock);
+    round->next = g->ended;
+    g->ended = round;
+    g->out_count--;
+    pthread_cond_signal(&g->returned);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- the reading thread ---- */
+
+static struct round *in_order(struct round *newest_first)
+{
+    struct round *ordered = NULL;
+
+    while (newest_first) {
+        struct round *next = newest_first->next;
+
+        newest_first->next = ordered;
+        ordered = newest_first;
+        newest_first = next;
+    }
+    return ordered;
+}
+
+/* Tells the gate how rounds ended, and makes them free. */
+static void collect_ended_lkd(struct gateway *g)
+{
+    struct round *round = in_order(g->ended);
+
+    g->ended = NULL;
+    while (round) {
+        struct round *next = round->next;
+
+        gate_round_ended(g->gate, round->number, round->end == ERR_OK);
+        intake_clear(round->intake);
+        round->next = g->free_rounds;
+        g->free_rounds = round;
+        round = next;
+    }
+}
+
+/* A round to fill; waits for one where all are under way. */
+static struct round *round_at_hand(struct gateway *g)
+{
+    struct round *round;
+
+    if (g->filling)
+        return g->filling;
+    pthread_mutex_lock(&g->lock);
+    for (collect_ended_lkd(g); !g->free_rounds; collect_ended_lkd(g))
+        pthread_cond_wait(&g->returned, &g->lock);
+    round = g->free_rounds;
+    g->free_rounds = round->next;
+    pthread_mutex_unlock(&g->lock);
+    if (++g->next_number == 0)
+        g->next_number = 1; /* 0 means "none" to those who wait for one */
+    round->number = g->next_number;
+    round->reports = round->waiting = 0;
+    return g->filling = round;
+}
+
+static bool round_is_empty(const struct round *round)
+{
+    return round->out.count == 0 && batch_count(round->intake->batch) == 0;
+}
+
+/* No more may be added before it is handed over: whatever the next datagram holds, it must fit. */
+static bool round_is_full(const struct round *round)
+{
+    return outbox_full(&round->out) || batch_count(round->intake->batch) >= LIMIT_BATCH_RECORDS ||
+           batch_bytes(round->intake->batch) + LIMIT_PAYLOAD_BLOCK * 2 > LIMIT_BATCH_BYTES;
+}
+
+static void submit(struct gateway *g)
+{
+    struct round *round = g->filling;
+
+    if (!round || round_is_empty(round))
+        return;
+    g->filling = NULL;
+    round->intake->done = round_done;
+    round->intake->arg = round;
+    g->out_count++;
+    ingest_submit(g->app->ingest, round->intake);
+}
+
+static void set_gate(struct gateway *g)
+{
+    struct timespec t;
+    struct gate_now now = { .clock_s = clock_now_s(&g->app->clock),
+                            .round = round_at_hand(g)->number,
+                            .stopping = g->stopping };
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    now.monotonic_us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    gate_set(g->gate, &now);
+}
+
+static void store(struct gateway *g, const struct route *route, struct gate_verdict *v)
+{
+    struct round *round = g->filling;
+    enum err err = intake_add(round->intake, &v->record);
+
+    assert(err != ERR_FULL); /* round_is_full was asked */
+    if (err) {               /* no memory: as if its commit had failed */
+        gate_turn_away(&v->answer);
+        outbox_add(&g->now, route, &v->answer, v->no_response, false, 0);
+        return;
+    }
+    round->reports++;
+    round->waiting += v->record.meter == 0;
+    outbox_add(&round->out, route, &v->answer, v->no_response, true, 0);
+}
+
+static void act(struct gateway *g, const struct route *route, struct gate_verdict *v)
+{
+    switch (v->act) {
+    case GATE_SILENCE:
+        break;
+    case GATE_ANSWER:
+        outbox_add(&g->now, route, &v->answer, v->no_response, false, 0);
+        if (v->keep_reject && intake_add(g->filling->intake, &v->record))
+            metrics_add(METRIC_COAP_NO_ROOM, 1);
+        break;
+    case GATE_STORE:
+        store(g, route, v);
+        break;
+    case GATE_FOLLOW:
+        outbox_add(&g->filling->out, route, &v->answer, v->no_response, true, v->round);
+        break;
+    }
+}
+
+/* A datagram's turn: a round with room for whatever it holds. */
+static void make_room(struct gateway *g, const struct listener *l)
+{
+    if (outbox_full(&g->now))
+        send_replies(&g->now, l);
+    if (!round_is_full(g->filling))
+        return;
+    registry_read_unlock(g->app->registry);
+    submit(g);
+    set_gate(g);
+    g->filling->listener = l;
+    registry_read_lock(g->app->registry);
+}
+
+static void handle(struct gateway *g, const struct listener *l, unsigned n)
+{
+    struct gate_hint hints[INBOX_DATAGRAMS];
+    struct gate_verdict verdict;
+
+    metrics_add(METRIC_COAP_BATCHES, 1);
+    metrics_add(METRIC_COAP_DATAGRAMS, n);
+    for (unsigned i = 0; i < n; i++)
+        gate_prepare(g->gate, inbox_datagram(g->inbox, i), &hints[i]);
+    set_gate(g);
+    g->filling->listener = l;
+    registry_read_lock(g->app->registry);
+    for (unsigned i = 0; i < n; i++) {
+        make_room(g, l);
+        gate_handle(g->gate, inbox_datagram(g->inbox, i), &hints[i], &verdict);
+        act(g, inbox_route(g->inbox, i), &verdict);
+    }
+    registry_read_unlock(g->app->registry);
+    send_replies(&g->now, l);
+}
+
+/* Reads one listener until there is nothing more, or no commit of ours is under way that what is
+ * read would have to wait for. */
+static bool serve(struct gateway *g, const struct listener *l)
+{
+    unsigned n;
+    bool any = false;
+
+    do {
+        n = inbox_read(g->inbox, l, INBOX_DATAGRAMS);
+        if (n == 0)
+            break;
+        any = true;
+        handle(g, l, n);
+    } while (g->out_count && !g->stopping);
+    submit(g);
+    return any;
+}
+
+static bool serve_all(struct gateway *g)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < g->listener_count; i++)
+        any |= serve(g, &g->listeners[i]);
+    return any;
+}
+
+static void wait_for_datagrams(struct gateway *g)
+{
+    struct pollfd p[LISTENERS_MAX + 1];
+
+    for (size_t i = 0; i < g->listener_count; i++)
+        p[i] = (struct pollfd){ .fd = g->listeners[i].fd, .events = POLLIN };
+    p[g->listener_count] = (struct pollfd){ .fd = g->wake, .events = POLLIN };
+    if (poll(p, g->listener_count + 1, IDLE_MS) == 0) {
+        set_gate(g);
+        gate_tick(g->gate);
+    }
+}
+
+static void *reader_run(void *arg)
+{
+    struct gateway *g = (struct gateway *)arg;
+
+    pthread_setname_np(pthread_self(), "gateway");
+    while (!g->stopping)
+        if (!serve_all(g))
+            wait_for_datagrams(g);
+    serve_all(g);
+    pthread_mutex_lock(&g->lock);
+    while (g->out_count)
+        pthread_cond_wait(&g->returned, &g->lock);
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+/* ---- opening and closing ---- */
+
+static enum err rounds_make(struct gateway *g)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        struct round *round = &g->rounds[i];
+        enum err err;
+
+        round->owner = g;
+        if ((err = intake_new(&round->intake)) ||
+            (err = outbox_init(&round->out, ROUND_ANSWERS, 24)))
+            return err;
+        round->next = g->free_rounds;
+        g->free_rounds = round;
+    }
+    return ERR_OK;
+}
+
+static enum err listeners_open(struct gateway *g, const char *const *addresses, size_t count,
+                               struct refusal *r)
+{
+    if (count > LISTENERS_MAX)
+        return refuse(r, ERR_INVALID, 0, "coap", "at most %d addresses", LISTENERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        enum err err = listener_open(&g->listeners[i], addresses[i], r);
+
+        if (err)
+            return err;
+        g->listener_count++;
+    }
+    return ERR_OK;
+}
+
+enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
+                      const struct gate_options *options, struct gateway **out, struct refusal *r)
+{
+    struct gateway *g = (struct gateway *)calloc(1, sizeof *g);
+    enum err err;
+
+    if (!g)
+        return refuse(r, ERR_NO_MEMORY, 0, "coap", "no memory for the gateway");
+    g->app = app;
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->returned, NULL);
+    if ((g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        err = refuse(r, ERR_IO, 0, "coap", "no file descriptor left");
+    else if (!(err = listeners_open(g, addresses, count, r)) &&
+             ((err = gate_new(app->ingest, options, &g->gate)) || (err = inbox_new(&g->inbox)) ||
+              (err = outbox_init(&g->now, INBOX_DATAGRAMS, 64)) || (err = rounds_make(g)) ||
+              (err = pthread_create(&g->thread, NULL, reader_run, g) ? ERR_NO_MEMORY : ERR_OK)))
+        err = refuse(r, err, 0, "coap", "no memory for the gateway");
+    g->started = !err;
+    if (err) {
+        gateway_close(g);
+        return err;
+    }
+    *out = g;
+    return ERR_OK;
+}
+
+void gateway_close(struct gateway *g)
+{
+    uint64_t one = 1;
+
+    if (!g)
+        return;
+    g->stopping = true;
+    if (g->started) {
+        (void)!write(g->wake, &one, sizeof one);
+        pthread_join(g->thread, NULL);
+    }
+    for (size_t i = 0; i < g->listener_count; i++)
+        listener_close(&g->listeners[i]);
+    for (int i = 0; i < ROUNDS; i++) {
+        intake_free(g->rounds[i].intake);
+        outbox_done(&g->rounds[i].out);
+    }
+    outbox_done(&g->now);
+    inbox_free(g->inbox);
+    gate_free(g->gate);
+    if (g->wake >= 0)
+        close(g->wake);
+    pthread_cond_destroy(&g->returned);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+void gateway_address(const struct gateway *g, size_t n, char out[ADDRESS_TEXT])
+{
+    listener_address(&g->listeners[n], out);
+}

@@ -1,0 +1,370 @@
+/* One commit at a time: all that is queued goes in one transaction, so the longer a sync takes the
+ * more the next one carries.
+ *
+ * Lock order: none is held while journal, tail, quarantine or a `done` is called. */
+#include "server/ingest.h"
+
+#include "server/metrics.h"
+#include "storage/rowset.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define TRANSACTION_INTAKES 64 /* so that one transaction ends while answers are still wanted */
+
+struct ingest {
+    struct ingest_parts parts;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t wake;
+    struct intake *first, *last;
+    _Atomic bool stopping;
+    _Atomic uint32_t pending; /* intakes queued or being committed */
+};
+
+/* ---- batches ---- */
+
+enum err intake_new(struct intake **out)
+{
+    struct intake *k = (struct intake *)calloc(1, sizeof *k);
+    enum err err;
+
+    if (!k)
+        return ERR_NO_MEMORY;
+    k->entry_cap = k->share_cap = LIMIT_BATCH_RECORDS;
+    k->entries = (struct tail_entry *)malloc(k->entry_cap * sizeof *k->entries);
+    k->shares = (struct intake_share *)malloc(k->share_cap * sizeof *k->shares);
+    err = k->entries && k->shares ? batch_new(&k->batch) : ERR_NO_MEMORY;
+    if (err) {
+        intake_free(k);
+        return err;
+    }
+    *out = k;
+    return ERR_OK;
+}
+
+void intake_free(struct intake *k)
+{
+    if (!k)
+        return;
+    batch_free(k->batch);
+    free(k->entries);
+    free(k->shares);
+    free(k);
+}
+
+void intake_clear(struct intake *k)
+{
+    batch_clear(k->batch);
+    k->entry_count = k->share_count = 0;
+    k->next = NULL;
+}
+
+/* Until the commit gives the batch its number an entry's position is the byte in it alone. */
+static enum err add_entry(struct intake *k, uint32_t meter, uint32_t offset)
+{
+    const struct tail_entry *last = k->entry_count ? &k->entries[k->entry_count - 1] : NULL;
+
+    if (last && last->meter == meter && last->position == offset)
+        return ERR_OK;
+    if (k->entry_count == k->entry_cap) {
+        uint32_t cap = k->entry_cap * 2;
+        struct tail_entry *more =
+            (struct tail_entry *)realloc(k->entries, cap * sizeof *k->entries);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        k->entries = more;
+        k->entry_cap = cap;
+    }
+    k->entries[k->entry_count++] = (struct tail_entry){ .meter = meter, .position = offset };
+    return ERR_OK;
+}
+
+/* Meters of a rowset, before it is added: what does not read must not get into the journal. */
+static enum err add_rows(struct intake *k, const struct record *record, uint32_t offset)
+{
+    struct rd r = rd_of(record->bytes);
+    struct rows rows = { 0 };
+    enum channel channel;
+    uint32_t meter;
+    enum err err;
+
+    while (!(err = rowset_next(&r, &meter, &channel, &rows)) &&
+           !(err = add_entry(k, meter, offset)))
+        continue;
+    rows_done(&rows);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err add_visible(struct intake *k, const struct record *record, uint32_t offset)
+{
+    if (record->kind != RECORD_ROWS)
+        return add_entry(k, record->meter, offset);
+    return record->import_id ? ERR_OK : add_rows(k, record, offset);
+}
+
+enum err intake_add(struct intake *k, const struct record *record)
+{
+    bool waits = record->kind == RECORD_FRAME && record->meter == 0;
+    uint32_t before = k->entry_count, offset;
+    enum err err;
+
+    if (waits && k->share_count == k->share_cap)
+        return ERR_FULL;
+    /* Entries first: a record cannot be taken back out of the batch. */
+    if ((err = add_visible(k, record, 0)) || (err = batch_add(k->batch, record, &offset))) {
+        k->entry_count = before;
+        return err;
+    }
+    for (uint32_t i = before; i < k->entry_count; i++)
+        k->entries[i].position = offset;
+    if (waits)
+        k->shares[k->share_count++] =
+            (struct intake_share){ .peer = record->peer, .bytes = (uint32_t)record->bytes.len };
+    return ERR_OK;
+}
+
+/* ---- the commit thread ---- */
+
+static void finish(struct ingest *g, struct intake *k, enum err err)
+{
+    if (err)
+        for (uint32_t i = 0; i < k->share_count; i++)
+            quarantine_refund(g->parts.quarantine, &k->shares[i].peer, k->shares[i].bytes);
+    k->share_count = 0;
+    k->done(k->arg, k, err);
+}
+
+/* Once the journal has it, it must become visible: nobody else would ever settle it. Memory comes
+ * back, or the process ends and the next start finds it in the journal. */
+static void tell_tail(struct ingest *g, const struct intake *k)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+
+    while (k->entry_count && tail_add(g->parts.tail, k->entries, k->entry_count) && !g->stopping)
+        nanosleep(&pause, NULL);
+}
+
+static enum err commit_some(struct ingest *g, struct intake *const *intakes, size_t count)
+{
+    struct batch *batches[TRANSACTION_INTAKES];
+    uint64_t numbers[TRANSACTION_INTAKES];
+    uint64_t records = 0;
+    enum err err;
+
+    for (size_t i = 0; i < count; i++) {
+        batches[i] = intakes[i]->batch;
+        records += batch_count(batches[i]);
+    }
+    if (records == 0)
+        return ERR_OK; /* only repeats that wait for their turn */
+    err = journal_commit(g->parts.journal, batches, count, numbers);
+    health_commit(err);
+    metrics_add(err ? METRIC_INGEST_FAILURES : METRIC_INGEST_COMMITS, 1);
+    if (err)
+        return err;
+    metrics_add(METRIC_INGEST_RECORDS, records);
+    for (size_t i = 0; i < count; i++) {
+        struct intake *k = intakes[i];
+
+        for (uint32_t e = 0; e < k->entry_count; e++)
+            k->entries[e].position = position_of(numbers[i], (uint32_t)k->entries[e].position);
+        tell_tail(g, k);
+    }
+    return ERR_OK;
+}
+
+static struct intake *commit_front(struct ingest *g, struct intake *queue)
+{
+    struct intake *intakes[TRANSACTION_INTAKES];
+    size_t count = 0;
+    enum err err;
+
+    while (queue && count < TRANSACTION_INTAKES) {
+        intakes[count++] = queue;
+        queue = queue->next;
+    }
+    err = commit_some(g, intakes, count);
+    for (size_t i = 0; i < count; i++) {
+        atomic_fetch_sub(&g->pending, 1);
+        finish(g, intakes[i], err);
+    }
+    return queue;
+}
+
+static void *commit_run(void *arg)
+{
+    struct ingest *g = (struct ingest *)arg;
+
+    pthread_mutex_lock(&g->lock);
+    while (g->first || !g->stopping) {
+        struct intake *queue = g->first;
+
+        if (!queue) {
+            pthread_cond_wait(&g->wake, &g->lock);
+            continue;
+        }
+        g->first = g->last = NULL;
+        pthread_mutex_unlock(&g->lock);
+        while (queue)
+            queue = commit_front(g, queue);
+        pthread_mutex_lock(&g->lock);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+enum err ingest_open(const struct ingest_parts *parts, struct ingest **out)
+{
+    struct ingest *g = (struct ingest *)calloc(1, sizeof *g);
+
+    if (!g)
+        return ERR_NO_MEMORY;
+    g->parts = *parts;
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->wake, NULL);
+    if (pthread_create(&g->thread, NULL, commit_run, g)) {
+        free(g);
+        return ERR_NO_MEMORY;
+    }
+    *out = g;
+    return ERR_OK;
+}
+
+void ingest_close(struct ingest *g)
+{
+    if (!g)
+        return;
+    pthread_mutex_lock(&g->lock);
+    g->stopping = true;
+    pthread_cond_signal(&g->wake);
+    pthread_mutex_unlock(&g->lock);
+    pthread_join(g->thread, NULL);
+    pthread_cond_destroy(&g->wake);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+void ingest_submit(struct ingest *g, struct intake *k)
+{
+    bool refused;
+
+    k->next = NULL;
+    pthread_mutex_lock(&g->lock);
+    refused = g->stopping;
+    if (!refused) {
+        if (g->last)
+            g->last->next = k;
+        else
+            g->first = k;
+        g->last = k;
+        atomic_fetch_add(&g->pending, 1);
+        pthread_cond_signal(&g->wake);
+    }
+    pthread_mutex_unlock(&g->lock);
+    if (refused)
+        finish(g, k, ERR_STOPPING);
+}
+
+/* ---- one who waits ---- */
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool finished;
+    enum err err;
+};
+
+static void waiter_done(void *arg, struct intake *k, enum err err)
+{
+    struct waiter *w = (struct waiter *)arg;
+
+    (void)k;
+    pthread_mutex_lock(&w->lock);
+    w->finished = true;
+    w->err = err;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+enum err ingest_submit_wait(struct ingest *g, struct intake *k)
+{
+    struct waiter w = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+    k->done = waiter_done;
+    k->arg = &w;
+    ingest_submit(g, k);
+    pthread_mutex_lock(&w.lock);
+    while (!w.finished)
+        pthread_cond_wait(&w.wake, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    return w.err;
+}
+
+bool ingest_idle(struct ingest *g)
+{
+    return atomic_load_explicit(&g->pending, memory_order_relaxed) == 0;
+}
+
+/* ---- what a frame comes to ---- */
+
+static enum err refuse_names(struct refusal *r, struct span given, struct span payload)
+{
+    return refuse(r, ERR_NAMES_DIFFER, 0, "meter", "the payload names %.*s and ?m= names %.*s",
+                  (int)payload.len, (const char *)payload.at, (int)given.len,
+                  (const char *)given.at);
+}
+
+/* The meter that `given` (by transport) and `payload` name; 0 = nobody registered it. A meter may
+ * be called by its serial in one place and by its radio name in the other. */
+static enum err resolve_lkd(struct ingest *g, const struct arrival *a, struct span payload,
+                            uint32_t *out_meter, struct refusal *r)
+{
+    struct span given = a->name;
+    uint32_t meter;
+
+    if (given.len && !text_is_serial(given))
+        return refuse(r, ERR_MALFORMED, 0, "m", "a meter's name is 1 to 32 of A-Z a-z 0-9 . _ : -");
+    if (!given.len && !payload.len)
+        return refuse(r, ERR_NO_METER, 0, "meter", "neither the payload nor ?m= names a meter");
+    meter = registry_find_lkd(g->parts.registry, given.len ? given : payload);
+    if (given.len && payload.len && !span_equal(given, payload) &&
+        (meter == 0 || registry_find_lkd(g->parts.registry, payload) != meter)) {
+        if (!a->proven)
+            return refuse_names(r, given, payload);
+        return refuse(r, ERR_FORBIDDEN, 0, "meter", "names another meter than the key proves");
+    }
+    *out_meter = meter;
+    return ERR_OK;
+}
+
+enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch,
+                          struct record *out, struct refusal *r)
+{
+    struct dialect_input in = { .bytes = a->bytes, .arrival_s = a->arrival_s };
+    struct frame frame = { 0 };
+    uint32_t meter = 0;
+    enum err err;
+
+    if ((err = a->dialect->decode(&in, scratch, &frame, r)) ||
+        (err = frame_retime(&frame, a->arrival_s, r)) ||
+        (err = resolve_lkd(g, a, frame.serial, &meter, r)))
+        return err;
+    if (meter == 0 && (err = quarantine_admit(g->parts.quarantine, &a->peer, a->bytes.len)))
+        return refuse(r, err, 0, "", "too many frames of unknown meters wait already");
+    *out = (struct record){
+        .kind = RECORD_FRAME,
+        .dialect = a->dialect->id,
+        .transport = a->transport,
+        .meter = meter,
+        .arrival_s = (uint32_t)a->arrival_s,
+        .peer = a->peer,
+        .name = a->name,
+        .bytes = a->bytes,
+    };
+    return ERR_OK;
+}
