@@ -3,7 +3,8 @@
  *   journal_commit   one thread at a time: appends batches as one transaction and returns after its fsync
  *   journal_get, journal_next   any number of threads; a reader sees whole batches only
  *
- * DIR/journal holds segments (NNNNNNNN.mdb), each an LMDB file of its own; journal_drop unlinks settled ones.
+ * DIR/journal holds segments (NNNNNNNNNN.mdb), each an LMDB file of its own, named by its first batch; journal_drop unlinks
+ * settled ones.
  * A record is found by its position: batch number (from 1) in the upper 40 bits, byte inside the batch's value in the lower 24.
  * Positions grow in the order of commit, over all segments, for ever. */
 #ifndef NILO_STORAGE_JOURNAL_H
@@ -50,7 +51,7 @@ void batch_free(struct batch *b);                  /* NULL is fine */
 void batch_clear(struct batch *b);
 
 /* Copies the record in. `out_offset` is its byte in the value (the lower 24 bits of its position). FULL when the batch is:
- * commit it and go on with another. */
+ * commit it and go on with another. TOO_LARGE for one that would not fit an empty batch. */
 MUST_CHECK enum err batch_add(struct batch *b, const struct record *record, uint32_t *out_offset);
 uint32_t batch_count(const struct batch *b);
 size_t batch_bytes(const struct batch *b);
@@ -64,6 +65,7 @@ struct journal_options {
     uint64_t segment_bytes; /* begin a new segment above this; 0 = 256 MiB */
 };
 
+/* `dir` is the store's: DIR. MISSING where a segment is gone, NOT_FOUND where all are and DB_CREATE is not given. */
 MUST_CHECK enum err journal_open(const char *dir, const struct journal_options *options, unsigned db_flags, struct journal **out, struct refusal *r);
 void journal_close(struct journal *j); /* NULL is fine */
 
@@ -80,7 +82,8 @@ MUST_CHECK enum err journal_reader_open(struct journal *j, struct journal_reader
 void journal_reader_close(struct journal_reader *r); /* NULL is fine */
 void journal_reader_renew(struct journal_reader *r); /* lets go of pages; sees what was committed since */
 
-/* The record at a position: CORRUPT if its checksum fails, NOT_FOUND. Views borrowed until renew, close or the next call. */
+/* The record at a position: CORRUPT if its checksum fails, MISSING if its batch is gone, NOT_FOUND where none ever was or it was
+ * dropped. Views borrowed until renew, close or the next call. */
 MUST_CHECK enum err journal_get(struct journal_reader *r, uint64_t position, struct record *out_view);
 
 /* The first record at or after *position; *position becomes the place after it, *out_at its own. NOT_FOUND at the end.
