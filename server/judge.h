@@ -1,52 +1,64 @@
-/* The judge: readings → detectors → flags.  Flags follow from the readings, the register and the births in the ledger, never from
- * the order in which readings came: after any history judge_rebuild finds the same table, byte for byte.
+/* The judge: readings → detectors → flags.  Flags follow from the readings, the register and the
+ * births in the ledger, never from the order in which readings came: after any history
+ * judge_rebuild finds the same table, byte for byte.
  *
  *   judge_pass, judge_pass_new, judge_rebuild   the settling thread, or in its place (settler_lend)
  *   flags_each, flag_of, replacements_make      any thread
  *
- * A flag's birth (its id, and what was told first) is a ledger fact. An episode that the readings show keeps the id of the birth
- * of its kind with the same onset, else of the first one that overlaps it; without one it is born.  A birth that the readings no
- * longer bear out is listed as withdrawn, with the evidence it was told with. */
+ * A flag's birth (its id, and what was told first) is a ledger fact. An episode that the readings
+ * show keeps the id of the birth of its kind with the same onset, else of the first one that
+ * overlaps it; without one it is born.  A birth that the readings no longer bear out is listed as
+ * withdrawn, with the evidence it was told with. */
 #ifndef NILO_SERVER_JUDGE_H
 #define NILO_SERVER_JUDGE_H
 
 #include "server/app.h"
 
 /* Judges meters (ids ascending) anew from all their readings: right whatever happened to them. */
-MUST_CHECK enum err judge_pass(struct app *app, const uint32_t *meters, size_t count, int64_t now_s);
+MUST_CHECK enum err judge_pass(struct app *app, const uint32_t *meters, size_t count,
+                               int64_t now_s);
 
-/* A meter with new readings, and the time of the earliest of them on any channel; 0: its past, facts or fittings changed.  Where
- * that is later than all that was folded, only what is new is read. */
+/* A meter with new readings, and the time of the earliest of them on any channel; 0: its past,
+ * facts or fittings changed.  Where that is later than all that was folded, only what is new is
+ * read. */
 struct judge_news {
     uint32_t meter, first_s;
 };
-MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count, int64_t now_s);
+MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count,
+                                   int64_t now_s);
 
 /* All meters from nothing: after views was deleted, or detectors or holidays changed. */
 MUST_CHECK enum err judge_rebuild(struct app *app);
 
 /* ---- flags as they are listed ---- */
 
-enum flag_state { FLAG_OPEN, FLAG_CLEARED, FLAG_CONFIRMED, FLAG_DISMISSED, FLAG_WITHDRAWN, FLAG_STATES };
+enum flag_state {
+    FLAG_OPEN,
+    FLAG_CLEARED,
+    FLAG_CONFIRMED,
+    FLAG_DISMISSED,
+    FLAG_WITHDRAWN,
+    FLAG_STATES
+};
 
 const char *flag_state_name(enum flag_state s);                                    /* "open" */
 MUST_CHECK enum err flag_state_read(struct span name, enum flag_state *out_state); /* NOT_FOUND */
 const char *severity_name(enum severity s);                                        /* "low" */
 
-#define FLAG_ID_SIZE 48   /* "0000002a-reversed-69a1b2c3" and its zero */
+#define FLAG_ID_SIZE 48 /* "0000002a-reversed-69a1b2c3" and its zero */
 #define FLAG_TEXT_SIZE 512
 
 struct flag {
     char id[FLAG_ID_SIZE];
     const struct detector *kind;
-    uint32_t meter, point;     /* dense ids; the point of the fitting that was judged */
+    uint32_t meter, point; /* dense ids; the point of the fitting that was judged */
     struct meter_facts meter_facts;
     struct point_facts point_facts;
     int64_t fitting_from_s;
-    struct verdict verdict;    /* as the readings show it now; a withdrawn one as it was told */
-    int64_t told_s;            /* `raised_at`: the clock when it was first told */
-    enum flag_state state;     /* what people said goes before what the readings say */
-    bool ended;                /* the readings show its end: verdict.cleared_s counts, whatever `state` */
+    struct verdict verdict; /* as the readings show it now; a withdrawn one as it was told */
+    int64_t told_s;         /* `raised_at`: the clock when it was first told */
+    enum flag_state state;  /* what people said goes before what the readings say */
+    bool ended; /* the readings show its end: verdict.cleared_s counts, whatever `state` */
     struct flag_decision decision; /* state 0: nobody has said anything */
     char text_en[FLAG_TEXT_SIZE], text_zh[FLAG_TEXT_SIZE];
 };
@@ -61,17 +73,19 @@ struct flag_filter {
 };
 
 /* Calls `each` in order of id; false from it ends the walk. The flag is borrowed for the call. */
-MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter, bool (*each)(void *arg, const struct flag *f), void *arg);
+MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
+                               bool (*each)(void *arg, const struct flag *f), void *arg);
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
 
 /* ---- meters to replace or to inspect, worst first ---- */
 
-/* Meters with open or confirmed flags that the meter itself is to blame for (stuck, reversed): a customer's leak is no reason to
- * change a meter, though it is named when the meter is on the list anyway. */
+/* Meters with open or confirmed flags that the meter itself is to blame for (stuck, reversed): a
+ * customer's leak is no reason to change a meter, though it is named when the meter is on the list
+ * anyway. */
 struct replacement {
     uint32_t meter, point;
-    unsigned kinds;            /* a set of 1 << n: detector_at(n) */
-    int64_t onset_s;           /* the earliest */
+    unsigned kinds;                                   /* a set of 1 << n: detector_at(n) */
+    int64_t onset_s;                                  /* the earliest */
     int64_t lost_mlpd, lost_low_mlpd, lost_high_mlpd; /* of the worst of its kinds */
     unsigned confidence_pct;
     enum severity severity;
@@ -84,7 +98,9 @@ struct replacement_filter {
     struct span route; /* empty: any */
 };
 
-/* Ranked by what is lost a day times confidence; of equals the lower meter id first. Free `*out` with free(). NO_MEMORY. */
-MUST_CHECK enum err replacements_make(struct app *app, const struct replacement_filter *filter, struct replacement **out, size_t *out_count);
+/* Ranked by what is lost a day times confidence; of equals the lower meter id first. Free `*out`
+ * with free(). NO_MEMORY. */
+MUST_CHECK enum err replacements_make(struct app *app, const struct replacement_filter *filter,
+                                      struct replacement **out, size_t *out_count);
 
 #endif

@@ -1,20 +1,24 @@
-/* Detectors: pure functions of (state, reading, now).  One flag, one file; formula, source, units and parameters at its top.
+/* Detectors: pure functions of (state, reading, now).  One flag, one file; formula, source, units
+ * and parameters at its top.
  *
- * The judge feeds a meter's readings in order of time, all channels together, those that take no part under rules-bills B4 to B6
- * left out, within one fitting.  track.c makes steps of them that can be trusted: a wild value, a fall, a re-based register never
- * reaches a detector as flow.  A detector takes one step after the other and keeps what it must remember in its own fixed-size
- * state (zeroed at the start of a fitting).  When late data changes the past, the judge begins the fitting again: so flags follow
- * from the readings known, not from the order in which they came.
+ * The judge feeds a meter's readings in order of time, all channels together, those that take no
+ * part under rules-bills B4 to B6 left out, within one fitting.  track.c makes steps of them that
+ * can be trusted: a wild value, a fall, a re-based register never reaches a detector as flow.  A
+ * detector takes one step after the other and keeps what it must remember in its own fixed-size
+ * state (zeroed at the start of a fitting).  When late data changes the past, the judge begins the
+ * fitting again: so flags follow from the readings known, not from the order in which they came.
  *
  *     reading → detect_feed → track_feed → step → each detector → verdict → the judge
  *
- * Only what the meter itself sent is looked at: a number that a person typed (whole m³, another minute) tells of the person too. */
+ * Only what the meter itself sent is looked at: a number that a person typed (whole m³, another
+ * minute) tells of the person too. */
 #ifndef NILO_SERVER_DETECT_DETECT_H
 #define NILO_SERVER_DETECT_DETECT_H
 
 #include "proto/facts.h"
 
-/* Spans of civil days on which many customers are away: zero use then is no evidence of a stuck meter. */
+/* Spans of civil days on which many customers are away: zero use then is no evidence of a stuck
+ * meter. */
 struct holidays {
     size_t count;
     struct holiday_span {
@@ -27,7 +31,7 @@ struct judge_place {
     const struct meter_facts *meter;
     const struct point_facts *point;
     const struct fitting *fitting;
-    const struct zone *zone;         /* civil time */
+    const struct zone *zone; /* civil time */
     const struct holidays *holidays;
 };
 
@@ -38,9 +42,10 @@ struct judge_reading {
 
 /* What the register did between two readings that hold. */
 struct judge_step {
-    bool reverse;    /* the reverse register of F/R; else the billed one */
-    bool fall;       /* of a register that cannot fall: no flow, but evidence of something; used_ml < 0, or 0 where it is a re-base */
-    int32_t day;     /* civil day of its middle, days since 1970-01-01 */
+    bool reverse; /* the reverse register of F/R; else the billed one */
+    bool fall;   /* of a register that cannot fall: no flow, but evidence of something; used_ml < 0,
+                    or 0 where it is a re-base */
+    int32_t day; /* civil day of its middle, days since 1970-01-01 */
     uint32_t from_s, to_s;
     int64_t used_ml; /* roll-overs counted; below 0 on a net register that ran back */
 };
@@ -49,16 +54,17 @@ struct judge_step {
 
 /* One number of evidence, as `evidence` of the API shows it: {"name": value, …}. */
 struct evidence {
-    const char *name;  /* with its unit last: "min_flow_lph" */
+    const char *name; /* with its unit last: "min_flow_lph" */
     enum { EVIDENCE_NUMBER, EVIDENCE_TIME } form;
-    int64_t value;     /* thousandths of the number; or UTC seconds */
+    int64_t value; /* thousandths of the number; or UTC seconds */
 };
 
 enum severity { SEVERITY_LOW = 1, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_URGENT };
 
-/* What a detector says of an episode.  raised_s and cleared_s are instants of the readings that showed it, never of the clock. */
+/* What a detector says of an episode.  raised_s and cleared_s are instants of the readings that
+ * showed it, never of the clock. */
 struct verdict {
-    bool open;              /* false: the episode that was open has ended at cleared_s */
+    bool open; /* false: the episode that was open has ended at cleared_s */
     int64_t onset_s, raised_s, cleared_s;
     enum severity severity;
     int64_t lost_mlpd, lost_low_mlpd, lost_high_mlpd; /* millilitres per day, with an interval */
@@ -68,14 +74,17 @@ struct verdict {
 };
 
 struct detector {
-    const char *flag;    /* "stuck" */
-    bool replace;        /* the meter itself is at fault: it belongs on the list of replacements */
-    size_t state_size;   /* of its part of struct detect_state */
-    /* Takes one step. Returns whether it has something to say, in *out: an episode opened, changed (worse, better known), or
-     * ended. `out` is filled only then; onset_s and raised_s stay the same while an episode lasts. */
-    bool (*judge)(void *state, const struct judge_place *place, const struct judge_step *step, struct verdict *out);
+    const char *flag;  /* "stuck" */
+    bool replace;      /* the meter itself is at fault: it belongs on the list of replacements */
+    size_t state_size; /* of its part of struct detect_state */
+    /* Takes one step. Returns whether it has something to say, in *out: an episode opened, changed
+     * (worse, better known), or ended. `out` is filled only then; onset_s and raised_s stay the
+     * same while an episode lasts. */
+    bool (*judge)(void *state, const struct judge_place *place, const struct judge_step *step,
+                  struct verdict *out);
     /* One sentence for a crew, from the verdict's numbers. */
-    void (*explain)(const struct verdict *v, const struct judge_place *place, struct wr *text_en, struct wr *text_zh);
+    void (*explain)(const struct verdict *v, const struct judge_place *place, struct wr *text_en,
+                    struct wr *text_zh);
 };
 
 #define DETECTORS_STATE 256 /* bytes of all detectors for one meter */
@@ -83,15 +92,17 @@ struct detector {
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c. */
 struct track {
-    int64_t value, before;      /* the last two that hold: the step between them is held back until the next reading bears it out */
-    int64_t odd;                /* a reading that does not follow from `value` */
+    int64_t value, before; /* the last two that hold: the step between them is held back until the
+                              next reading bears it out */
+    int64_t odd;           /* a reading that does not follow from `value` */
     uint32_t value_s, before_s, odd_s;
-    uint8_t odd_count;          /* of such readings in a row, each following the one before */
+    uint8_t odd_count; /* of such readings in a row, each following the one before */
     uint8_t flags;
     uint16_t spare;
 };
 
-/* All that is remembered of one meter's fitting. Plain bytes, kept by views; zeroed at the fitting's start. */
+/* All that is remembered of one meter's fitting. Plain bytes, kept by views; zeroed at the
+ * fitting's start. */
 struct detect_state {
     struct track billed, reverse;
     uint32_t day_from_s, day_to_s; /* the civil day that was last asked for */
@@ -100,29 +111,36 @@ struct detect_state {
     _Alignas(8) uint8_t detectors[DETECTORS_STATE];
 };
 _Static_assert(sizeof(struct track) == 40, "states are kept on disk");
-_Static_assert(sizeof(struct detect_state) == 352, "with the judge's head at most 384 bytes a meter");
+_Static_assert(sizeof(struct detect_state) == 352,
+               "with the judge's head at most 384 bytes a meter");
 
 /* Takes one reading; `say` is called for each verdict, at most a few times. */
 typedef void detect_say(void *arg, const struct detector *d, const struct verdict *v);
-void detect_feed(struct detect_state *state, const struct judge_place *place, const struct judge_reading *reading, detect_say *say, void *arg);
+void detect_feed(struct detect_state *state, const struct judge_place *place,
+                 const struct judge_reading *reading, detect_say *say, void *arg);
 
 const struct detector *detector_at(size_t n);            /* NULL at the end of the table */
 const struct detector *detector_named(struct span flag); /* NULL if unknown */
-size_t detector_state_at(size_t n);                      /* where its state begins in struct detect_state's `detectors` */
+size_t
+detector_state_at(size_t n); /* where its state begins in struct detect_state's `detectors` */
 
 /* ---- track.c ---- */
 
-/* Takes a reading of one register, writes the steps that are sure now (at most two), returns how many. */
-unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row, struct judge_step out[2]);
+/* Takes a reading of one register, writes the steps that are sure now (at most two), returns how
+ * many. */
+unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+                    struct judge_step out[2]);
 
 /* ---- holidays.c ---- */
 
-void holidays_builtin(struct holidays *h); /* Spring Festival and National Day of China, 2010 to 2040 */
-/* CSV with the header first,last,name (dates; other columns and their order are free). MALFORMED, TOO_LARGE; `h` changes on
- * success only. */
+void holidays_builtin(
+    struct holidays *h); /* Spring Festival and National Day of China, 2010 to 2040 */
+/* CSV with the header first,last,name (dates; other columns and their order are free). MALFORMED,
+ * TOO_LARGE; `h` changes on success only. */
 MUST_CHECK enum err holidays_read(struct holidays *h, struct span csv, struct refusal *r);
 /* Seconds of [from_s, to_s) that lie on holidays. */
-int64_t holidays_overlap(const struct holidays *h, const struct zone *z, int64_t from_s, int64_t to_s);
+int64_t holidays_overlap(const struct holidays *h, const struct zone *z, int64_t from_s,
+                         int64_t to_s);
 
 /* ---- what detectors share: say.c ---- */
 
@@ -131,10 +149,10 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s);
 /* The value of a number of evidence; 0 if there is none. */
 int64_t verdict_value(const struct verdict *v, const char *name);
 enum severity severity_of_loss(int64_t lost_mlpd);
-void say_volume(struct wr *w, int64_t ml);                            /* "85 L", "1.24 m³" */
-void say_date(struct wr *w, const struct zone *z, int64_t utc_s);      /* "2026-03-01", local */
-void say_minute(struct wr *w, const struct zone *z, int64_t utc_s);    /* "2026-03-01 02:00", local */
-void say_span(struct wr *w, int64_t seconds, bool zh);                 /* "30 hours", "9 days" */
+void say_volume(struct wr *w, int64_t ml);                          /* "85 L", "1.24 m³" */
+void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-01", local */
+void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-01 02:00", local */
+void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
 extern const struct detector detector_stuck, detector_reversed, detector_leak;
 

@@ -1,0 +1,71 @@
+#include "server/detect/detect_priv.h"
+
+static const struct {
+    const struct detector *detector;
+    size_t state_at;
+} table[] = {
+    { &detector_stuck, 0 },
+    { &detector_leak, STUCK_STATE },
+    { &detector_reversed, STUCK_STATE + LEAK_STATE },
+};
+
+#define TABLE_COUNT (sizeof table / sizeof table[0])
+
+const struct detector *detector_at(size_t n)
+{
+    return n < TABLE_COUNT ? table[n].detector : NULL;
+}
+
+size_t detector_state_at(size_t n)
+{
+    return table[n].state_at;
+}
+
+const struct detector *detector_named(struct span flag)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (span_equal(flag, span_text(table[i].detector->flag)))
+            return table[i].detector;
+    return NULL;
+}
+
+/* The civil day of an instant; asks the zone once a day and not for each reading. */
+static int32_t day_of(struct detect_state *s, const struct zone *z, uint32_t at_s)
+{
+    if (at_s < s->day_from_s || at_s >= s->day_to_s) {
+        int64_t from_s = zone_day_start(z, at_s), to_s = zone_day_next(z, at_s);
+
+        s->day = (int32_t)zone_day_number(z, at_s);
+        s->day_from_s = from_s > 0 ? (uint32_t)from_s : 0;
+        s->day_to_s = to_s < UINT32_MAX ? (uint32_t)to_s : UINT32_MAX;
+    }
+    return s->day;
+}
+
+void detect_feed(struct detect_state *state, const struct judge_place *place,
+                 const struct judge_reading *reading, detect_say *say, void *arg)
+{
+    const struct meter_facts *m = place->meter;
+    bool billed = reading->channel == meter_billed_channel(m), net = m->form == REGISTER_NET;
+    struct judge_step steps[2];
+    struct verdict v;
+    unsigned count;
+
+    if ((reading->row.attr & ATTR_SOURCE) != SOURCE_REMOTE)
+        return;
+    if (billed)
+        count = track_feed(&state->billed, m, net, &reading->row, steps);
+    else if (reading->channel == CHANNEL_REVERSE && !net)
+        count = track_feed(&state->reverse, m, false, &reading->row, steps);
+    else
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        struct judge_step *step = &steps[i];
+
+        step->reverse = !billed;
+        step->day = day_of(state, place->zone, step->from_s + (step->to_s - step->from_s) / 2);
+        for (size_t n = 0; n < TABLE_COUNT; n++)
+            if (table[n].detector->judge(state->detectors + table[n].state_at, place, step, &v))
+                say(arg, table[n].detector, &v);
+    }
+}

@@ -1,0 +1,81 @@
+#include "server/detect/detect_priv.h"
+
+void verdict_number(struct verdict *v, const char *name, int64_t thousandths)
+{
+    if (v->evidence_count < EVIDENCE_MAX)
+        v->evidence[v->evidence_count++] =
+            (struct evidence){ .name = name, .form = EVIDENCE_NUMBER, .value = thousandths };
+}
+
+void verdict_time(struct verdict *v, const char *name, int64_t at_s)
+{
+    if (v->evidence_count < EVIDENCE_MAX)
+        v->evidence[v->evidence_count++] =
+            (struct evidence){ .name = name, .form = EVIDENCE_TIME, .value = at_s };
+}
+
+int64_t verdict_value(const struct verdict *v, const char *name)
+{
+    for (unsigned i = 0; i < v->evidence_count; i++)
+        if (strcmp(v->evidence[i].name, name) == 0)
+            return v->evidence[i].value;
+    return 0;
+}
+
+enum severity severity_of_loss(int64_t lost_mlpd)
+{
+    if (lost_mlpd < 100000)
+        return SEVERITY_LOW;
+    if (lost_mlpd < 500000)
+        return SEVERITY_MEDIUM;
+    return lost_mlpd < 5000000 ? SEVERITY_HIGH : SEVERITY_URGENT;
+}
+
+static void say_fixed(struct wr *w, int64_t ml, int64_t unit_ml, int places, const char *unit)
+{
+    int64_t ten = places == 2 ? 100 : places == 1 ? 10 : 1, step = unit_ml / ten;
+    int64_t v = ((ml < 0 ? -ml : ml) + step / 2) / step;
+
+    wr_format(w, "%s%lld", ml < 0 ? "-" : "", (long long)(v / ten));
+    if (places)
+        wr_format(w, ".%0*lld", places, (long long)(v % ten));
+    wr_text(w, unit);
+}
+
+/* Three digits are enough for people: 4.5 L, 85 L, 1.24 m³, 12.4 m³, 124 m³. */
+void say_volume(struct wr *w, int64_t ml)
+{
+    int64_t v = ml < 0 ? -ml : ml;
+
+    if (v < 9950)
+        say_fixed(w, ml, 1000, 1, " L");
+    else if (v < 999500)
+        say_fixed(w, ml, 1000, 0, " L");
+    else
+        say_fixed(w, ml, 1000000, v < 9995000 ? 2 : v < 99950000 ? 1 : 0, " m³");
+}
+
+void say_date(struct wr *w, const struct zone *z, int64_t utc_s)
+{
+    struct civil c = zone_civil(z, utc_s);
+
+    wr_format(w, "%04d-%02u-%02u", (int)c.year, (unsigned)c.month, (unsigned)c.day);
+}
+
+void say_minute(struct wr *w, const struct zone *z, int64_t utc_s)
+{
+    struct civil c = zone_civil(z, utc_s);
+
+    say_date(w, z, utc_s);
+    wr_format(w, " %02u:%02u", (unsigned)c.hour, (unsigned)c.minute);
+}
+
+void say_span(struct wr *w, int64_t seconds, bool zh)
+{
+    int64_t hours = (seconds + HOUR_S / 2) / HOUR_S, days = (seconds + DAY_S / 2) / DAY_S;
+
+    if (hours < 72)
+        wr_format(w, zh ? "%lld小时" : "%lld hours", (long long)hours);
+    else
+        wr_format(w, zh ? "%lld天" : "%lld days", (long long)days);
+}

@@ -1,0 +1,178 @@
+/* Readings of one register → steps that can be trusted.
+ *
+ * What follows what is rules-bills B8: y follows x if it is a roll-over, or 0 ≤ y − x ≤ C with C
+ * = 1.1 × Q4 × hours + 1 pulse; on a net register also −C ≤ y − x < 0.  Then, so that a wild value
+ * (B9, B11; a wheel read half-way, a digit read wrong) never becomes flow:
+ *
+ *   - a step that moves the register is held back until the next reading bears it out; a step of
+ * zero is sure at once;
+ *   - a register that cannot fall, and then falls to where it could have been without its last
+ * value: that value was the wild one, once two readings say so (B11); if the next one is above it,
+ * the low one was wild;
+ *   - on a net register a value far outside its two neighbours is left out: there it would be flow
+ * and backflow;
+ *   - what follows from nothing waits; the fourth in a row that says the same is a new beginning
+ * (B12: re-base; B9 upwards too). Where such a register fell no more than water could make it, the
+ * fall is handed on as evidence (`fall`), never as flow. */
+#include "server/detect/detect_priv.h"
+
+enum { HAS = 1, HELD = 2, PEAK = 4, HIGH = 8 };
+
+#define ODD_TURNS 4 /* the first that does not follow and three more (B12) */
+
+/* 1.1 × Q4 = 1.1 × 1.25 × Q3, in millilitres a second for Q3 in litres an hour. */
+#define CEILING_MLPS (1.1 * 1.25 * 1000 / 3600)
+
+static double ceiling_ml(const struct meter_facts *m, uint32_t seconds)
+{
+    return m->q3_lph > 0 ? (double)m->q3_lph * CEILING_MLPS * seconds + (double)m->resolution_ml
+                         : 1e15;
+}
+
+/* Whether y follows x after `seconds` (B8), and the litres counted. */
+static bool follows(const struct meter_facts *m, bool net, int64_t x, int64_t y, uint32_t seconds,
+                    int64_t *out_used)
+{
+    double most = ceiling_ml(m, seconds), turn = (double)m->modulus_ml;
+    int64_t used = y - x;
+
+    if (used < 0 && (double)x > 0.9 * turn && (double)y < 0.1 * turn &&
+        (double)(used + m->modulus_ml) <= most)
+        used += m->modulus_ml;
+    else if (net && used > 0 && (double)x < 0.1 * turn && (double)y > 0.9 * turn &&
+             (double)(m->modulus_ml - used) <= most)
+        used -= m->modulus_ml;
+    else if ((double)used > most || (used < 0 && !(net && -(double)used <= most)))
+        return false;
+    *out_used = used;
+    return true;
+}
+
+static struct judge_step step_of(uint32_t from_s, uint32_t to_s, int64_t used_ml)
+{
+    return (struct judge_step){ .from_s = from_s, .to_s = to_s, .used_ml = used_ml };
+}
+
+/* Goes on from what holds to `row`, `used` further. Appends to `out`, returns how many are in it.
+ */
+static unsigned go_on(struct track *t, const struct row *row, int64_t used, struct judge_step *out,
+                      unsigned count)
+{
+    if (used == 0) {
+        out[count++] = step_of(t->value_s, row->time_s, 0);
+        t->flags &= (uint8_t)~HELD;
+    } else {
+        t->before = t->value;
+        t->before_s = t->value_s;
+        t->flags |= HELD;
+    }
+    t->value = row->value;
+    t->value_s = row->time_s;
+    t->odd_count = 0;
+    t->flags &= (uint8_t) ~(PEAK | HIGH);
+    return count;
+}
+
+static bool is_spike(const struct meter_facts *m, int64_t there, int64_t back)
+{
+    int64_t least = 20000 > 2 * m->resolution_ml ? 20000 : 2 * m->resolution_ml;
+
+    return (there > least && back < -least) || (there < -least && back > least);
+}
+
+/* `row` follows what holds. */
+static unsigned take(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+                     int64_t used, struct judge_step *out)
+{
+    int64_t held = 0, whole;
+    unsigned count = 0;
+
+    if ((t->flags & HELD) &&
+        follows(m, net, t->before, t->value, t->value_s - t->before_s, &held)) {
+        if (net && is_spike(m, held, used) &&
+            follows(m, net, t->before, row->value, row->time_s - t->before_s, &whole)) {
+            t->value = t->before;
+            t->value_s = t->before_s;
+            return go_on(t, row, whole, out, 0);
+        }
+        out[count++] = step_of(t->before_s, t->value_s, held);
+    }
+    return go_on(t, row, used, out, count);
+}
+
+/* The value that held was a wild one: the odd reading follows the one before it, and `row` the odd
+ * one. */
+static unsigned drop_peak(struct track *t, const struct meter_facts *m, const struct row *row,
+                          int64_t used, struct judge_step *out)
+{
+    struct row odd = { .value = t->odd, .time_s = t->odd_s };
+    int64_t first = 0;
+    unsigned count = 0;
+
+    if (follows(m, false, t->before, odd.value, odd.time_s - t->before_s, &first))
+        out[count++] = step_of(t->before_s, odd.time_s, first);
+    t->value = odd.value;
+    t->value_s = odd.time_s;
+    return go_on(t, row, used, out, count);
+}
+
+/* Too many readings say so: the register begins anew at `row`. */
+static unsigned begin_again(struct track *t, const struct meter_facts *m, bool net,
+                            const struct row *row, struct judge_step *out)
+{
+    int64_t held, fell = row->value - t->value;
+    unsigned count = 0;
+    struct judge_step *turn;
+
+    if ((t->flags & HELD) && follows(m, net, t->before, t->value, t->value_s - t->before_s, &held))
+        out[count++] = step_of(t->before_s, t->value_s, held);
+    turn = &out[count++];
+    *turn = step_of(t->value_s, row->time_s, 0);
+    turn->fall = true;
+    if (!net && fell < 0 && -(double)fell <= ceiling_ml(m, row->time_s - t->value_s))
+        turn->used_ml = fell;
+    *t = (struct track){ .value = row->value, .value_s = row->time_s, .flags = HAS };
+    return count;
+}
+
+/* `row` does not follow what holds. */
+static unsigned doubt(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+                      struct judge_step *out)
+{
+    uint8_t high = row->value > t->value ? HIGH : 0;
+    int64_t used = 0, whole;
+    bool chained = t->odd_count && (t->flags & HIGH) == high &&
+                   follows(m, net, t->odd, row->value, row->time_s - t->odd_s, &used);
+    /* A register that goes on falling says the same thing with every reading. */
+    bool falling = t->odd_count && !net && !high && !(t->flags & HIGH);
+
+    if (chained && (t->flags & PEAK) && t->odd_count == 1)
+        return drop_peak(t, m, row, used, out);
+    t->flags &= (uint8_t) ~(PEAK | HIGH);
+    t->flags |= high;
+    if (!chained && !falling) {
+        t->odd_count = 0;
+        if (!net && !high && (t->flags & HELD) &&
+            follows(m, false, t->before, row->value, row->time_s - t->before_s, &whole))
+            t->flags |= PEAK;
+    }
+    t->odd = row->value;
+    t->odd_s = row->time_s;
+    return ++t->odd_count >= ODD_TURNS ? begin_again(t, m, net, row, out) : 0;
+}
+
+unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+                    struct judge_step out[2])
+{
+    int64_t used;
+
+    if (!(t->flags & HAS)) {
+        *t = (struct track){ .value = row->value, .value_s = row->time_s, .flags = HAS };
+        return 0;
+    }
+    if (row->time_s <= t->value_s)
+        return 0;
+    if (follows(m, net, t->value, row->value, row->time_s - t->value_s, &used))
+        return take(t, m, net, row, used, out);
+    return doubt(t, m, net, row, out);
+}
