@@ -1,5 +1,5 @@
-/* Everything derived: may be deleted and comes back identical.  Dense meter state in chunks by id, flags, and how far they are
- * folded.  Written by the judging thread alone. */
+/* Everything derived: may be deleted and comes back identical.  Dense meter state in chunks by id,
+ * flags, and how far they are folded.  Written by the judging thread alone. */
 #ifndef NILO_STORAGE_VIEWS_H
 #define NILO_STORAGE_VIEWS_H
 
@@ -9,14 +9,17 @@ struct views;
 
 #define VIEWS_CHUNK_METERS 32
 
-MUST_CHECK enum err views_open(const char *dir, unsigned db_flags, struct views **out, struct refusal *r);
+MUST_CHECK enum err views_open(const char *dir, unsigned db_flags, struct views **out,
+                               struct refusal *r);
 void views_close(struct views *v); /* NULL is fine */
 struct txn views_read(struct views *v);
 struct txn views_write(struct views *v);
 
-/* The state of one meter, `size` bytes, zeroed where there is none yet (a state of another size or version counts as none). */
+/* The state of one meter, `size` bytes, zeroed where there is none yet (a state of another size or
+ * version counts as none). */
 void views_state(struct txn *t, uint32_t meter, uint32_t version, void *out, size_t size);
-/* Puts states of meters in id order: changed chunks are written when the next chunk begins and by views_states_end. */
+/* Puts states of meters in id order: changed chunks are written when the next chunk begins and by
+ * views_states_end. */
 struct views_states {
     struct txn *txn;
     uint32_t version, chunk;
@@ -24,15 +27,19 @@ struct views_states {
     bool loaded, changed;
     uint8_t *bytes; /* of the chunk at hand */
 };
-MUST_CHECK enum err views_states_begin(struct views_states *s, struct txn *t, uint32_t version, size_t size);
-void *views_states_at(struct views_states *s, uint32_t meter); /* to read and change; valid until the next call; NULL: t->err */
+MUST_CHECK enum err views_states_begin(struct views_states *s, struct txn *t, uint32_t version,
+                                       size_t size);
+void *
+views_states_at(struct views_states *s,
+                uint32_t meter); /* to read and change; valid until the next call; NULL: t->err */
 void views_states_end(struct views_states *s);
 
 /* Flags by id; facts are server/judge's encoding. */
 void views_put_flag(struct txn *t, struct span id, struct span facts);
 void views_del_flag(struct txn *t, struct span id);
 bool views_flag(struct txn *t, struct span id, struct span *out_facts_view);
-struct scan views_flags(struct txn *t, struct span from_id); /* ids begin with the meter's id as 8 hex digits */
+struct scan views_flags(struct txn *t,
+                        struct span from_id); /* ids begin with the meter's id as 8 hex digits */
 
 uint64_t views_folded(struct txn *t); /* journal position that views are folded up to */
 void views_set_folded(struct txn *t, uint64_t position);
