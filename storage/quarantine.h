@@ -23,13 +23,19 @@ void quarantine_close(struct quarantine *q); /* NULL is fine */
 MUST_CHECK enum err quarantine_admit(struct quarantine *q, const struct peer *peer, size_t bytes);
 void quarantine_refund(struct quarantine *q, const struct peer *peer, size_t bytes);
 
-/* Keeps the frame that waits for `name` (serial or radio name) for `why` (of proto/base/err.def), or rejected bytes; `position` is
- * its own in the journal: the same twice changes nothing. Call quarantine_flush before the journal may drop it. */
+/* At the start, for each frame of the journal's unsettled end that waits (meter 0): an earlier process admitted it, so it counts
+ * whatever the limits are. `bytes` is always record.bytes.len. */
+MUST_CHECK enum err quarantine_recount(struct quarantine *q, uint64_t position, const struct peer *peer, size_t bytes);
+
+/* The settling thread:
+ * keeps the frame that waits for `name` (serial or radio name) for `why` (of proto/base/err.def), or rejected bytes; `position` is
+ * its own in the journal: the same twice changes nothing. Call quarantine_flush before the journal may drop it; after an error
+ * what was put since the last flush must be put again. */
 MUST_CHECK enum err quarantine_put(struct quarantine *q, uint64_t position, struct span name, enum err why, const struct record *record);
 MUST_CHECK enum err quarantine_put_reject(struct quarantine *q, uint64_t position, enum err why, const struct record *record);
 MUST_CHECK enum err quarantine_flush(struct quarantine *q);
 
-/* Walks what waits: for `name`, or all where it is empty, after `after` (0 = from the start). False from `each` ends the walk. */
+/* Any thread.  Walks what waits and was flushed: for `name`, or all where it is empty, after `after` (0 = from the start). False from `each` ends the walk. */
 struct waiting {
     uint64_t position;
     struct span name;
@@ -40,6 +46,7 @@ MUST_CHECK enum err quarantine_each(struct quarantine *q, struct span name, uint
 MUST_CHECK enum err quarantine_each_reject(struct quarantine *q, uint64_t after, bool (*each)(void *arg, const struct waiting *w), void *arg);
 MUST_CHECK enum err quarantine_remove(struct quarantine *q, const uint64_t *positions, size_t count);
 MUST_CHECK enum err quarantine_expire(struct quarantine *q, uint32_t before_s, uint64_t *out_dropped); /* retention */
-uint64_t quarantine_count(struct quarantine *q);
+uint64_t quarantine_count(struct quarantine *q); /* frames that wait, flushed or not */
+MUST_CHECK enum err quarantine_check(struct quarantine *q, uint64_t *out_rows, struct refusal *r); /* every row */
 
 #endif

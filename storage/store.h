@@ -1,0 +1,46 @@
+/* A store as a whole: one directory, one nilod at a time, its version; checking it, copying it out, putting it back.
+ *
+ *   DIR/store     what the store is and its version; there once every part was made
+ *   DIR/lock      held by the one process that writes; its pid inside
+ *   DIR/journal/  DIR/archive…  DIR/ledger…  DIR/views…   the parts, each opened by its own module with DIR */
+#ifndef NILO_STORAGE_STORE_H
+#define NILO_STORAGE_STORE_H
+
+#include "storage/db.h"
+
+struct store_lock;
+
+/* Makes DIR (mode 0700) where absent, and takes its lock. BUSY: `r` names the holder's pid. NEWER: a newer version wrote it. */
+MUST_CHECK enum err store_lock(const char *dir, struct store_lock **out, struct refusal *r);
+void store_unlock(struct store_lock *l); /* NULL is fine */
+
+/* What to open the parts with: DB_CREATE in a store that is being made, 0 in one that was, so that a missing file is noticed
+ * instead of being made anew, empty. `views` may always be made anew: give it DB_CREATE. */
+unsigned store_db_flags(const struct store_lock *l);
+
+/* Every part is there: from now on none may be missing. Once, after the first start opened them all; fine again later. */
+MUST_CHECK enum err store_made(struct store_lock *l, struct refusal *r);
+
+/* ---- checking ---- */
+
+struct store_counts {
+    uint64_t batches, records;   /* of the journal */
+    uint64_t readings;           /* settled */
+    uint64_t ledger_rows, view_rows, quarantined;
+    uint64_t bytes;
+};
+
+/* Reads everything there is, beside a running nilod if one runs (in another process: never in nilod's own), and holds every row
+ * against its checksum, every batch against its predecessor, the parts against each other. The first damage is in `r`. */
+MUST_CHECK enum err store_check(const char *dir, struct store_counts *out, struct refusal *r);
+
+/* ---- copies ---- */
+
+/* A copy of all parts as they were at one instant, beside a running nilod if one runs (in another process), into `to`, which is
+ * absent or empty; then checked. EXISTS, FULL, IO, and what store_check finds. */
+MUST_CHECK enum err store_backup(const char *dir, const char *to, struct refusal *r);
+
+/* Checks the copy `from` and puts it into `dir`, which is absent or empty. */
+MUST_CHECK enum err store_restore(const char *from, const char *dir, struct refusal *r);
+
+#endif
