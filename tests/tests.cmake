@@ -25,6 +25,13 @@ tests_in(tests/e2e e2e nm_proto)
 tests_in(tests/fault fault nm_storage)
 tests_in(tests/model model nm_storage nm_rules)
 
+file(GLOB NILO_SCRIPT_TESTS CONFIGURE_DEPENDS tests/e2e/test_*.sh)
+foreach(source ${NILO_SCRIPT_TESTS})
+    get_filename_component(stem ${source} NAME_WE)
+    add_test(NAME ${stem} COMMAND ${source})
+    set_tests_properties(${stem} PROPERTIES LABELS e2e TIMEOUT 300 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
+endforeach()
+
 # tests/fuzz/fuzz_NAME.c: libFuzzer targets with the fuzz preset, replayers of tests/fuzz/corpus/NAME otherwise.
 file(GLOB NILO_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
 foreach(source ${NILO_FUZZERS})

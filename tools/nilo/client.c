@@ -360,6 +360,23 @@ bool client_upload(struct client *c, const struct path *path, FILE *file, struct
     return ok;
 }
 
+bool client_import(struct client *c, const char *list, FILE *file)
+{
+    struct path path = path_of("/v1/import");
+    struct answer a;
+    bool ok;
+
+    path_part(&path, list);
+    rewind(file);
+    if (!client_upload(c, &path, file, &a))
+        return false;
+    ok = a.status < 400;
+    if (!ok)
+        client_say_refusal(c, "POST", &path, &a);
+    answer_done(&a);
+    return ok;
+}
+
 /* ---- lists ---- */
 
 struct lines {

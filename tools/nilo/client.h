@@ -48,6 +48,9 @@ void client_say_refusal(struct client *c, const char *method, const struct path 
 /* Sends a file as the body, with a progress bar. As client_try. */
 bool client_upload(struct client *c, const struct path *path, FILE *file, struct answer *out);
 
+/* Imports a file that we made ourselves, from its start. False: said why. */
+bool client_import(struct client *c, const char *list, FILE *file);
+
 /* Every row of a list: its text (with every digit) and its members. `each` false ends it. */
 typedef bool client_row(void *arg, const char *text, json_t *row);
 bool client_rows(struct client *c, const struct path *path, client_row *each, void *arg,

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "server/zonefile.h"
+#include "tools/nilo/client.h"
 #include "tools/nilo/commands.h"
 #include "tools/nilo/sheet.h"
+#include "tools/sim/load.h"
 #include "tools/sim/replay.h"
 
 /* ---- replay ---- */
@@ -102,4 +104,45 @@ int cmd_sim_replay(const struct args *a)
     code = replay(a, &h, &o, format);
     history_done(&h);
     return code;
+}
+
+/* ---- load ---- */
+
+static bool enroll_load(const struct args *a, uint32_t meters)
+{
+    struct client *c = client_open(a);
+    FILE *f = tmpfile();
+    bool ok = false;
+
+    if (!f)
+        say("no temporary file could be made: %m");
+    if (c && f) {
+        sim_load_meters(meters, f);
+        ok = client_import(c, "meters", f);
+    }
+    if (f)
+        fclose(f);
+    client_close(c);
+    return ok;
+}
+
+int cmd_sim_load(const struct args *a)
+{
+    struct sim_load_options o = { .coap = args_option(a, "coap") };
+    int64_t meters, reports, window, rate, seconds;
+
+    if (!args_number(a, "meters", 1, SIM_LOAD_METERS_MAX, 100000, &meters) ||
+        !args_number(a, "reports", 1, INT64_MAX, meters, &reports) ||
+        !args_number(a, "window", 1, SIM_LOAD_WINDOW_MAX, 2000, &window) ||
+        !args_number(a, "rate", 1, UINT32_MAX, 0, &rate) ||
+        !args_number(a, "seconds", 1, 86400, 600, &seconds))
+        return EXIT_USAGE;
+    o.meters = (uint32_t)meters;
+    o.reports = (uint64_t)reports;
+    o.window = (uint32_t)window;
+    o.rate = (uint32_t)rate;
+    o.seconds = (uint32_t)seconds;
+    if (args_option(a, "register") && !enroll_load(a, o.meters))
+        return EXIT_FAILED;
+    return sim_load(&o, stdout);
 }

@@ -105,8 +105,6 @@ static void write_fittings(const struct replay *r, FILE *f)
 static bool enroll_list(struct replay *r, const char *list,
                         void (*write)(const struct replay *, FILE *))
 {
-    struct path path = path_of("/v1/import");
-    struct answer a;
     FILE *f = tmpfile();
     bool ok;
 
@@ -114,18 +112,9 @@ static bool enroll_list(struct replay *r, const char *list,
         say("no temporary file could be made: %m");
         return false;
     }
-    path_part(&path, list);
     write(r, f);
-    rewind(f);
-    ok = client_upload(r->client, &path, f, &a);
+    ok = client_import(r->client, list, f);
     fclose(f);
-    if (ok && a.status >= 400) {
-        client_say_refusal(r->client, "POST", &path, &a);
-        ok = false;
-        answer_done(&a);
-    } else if (ok) {
-        answer_done(&a);
-    }
     return ok;
 }
 
