@@ -1,0 +1,234 @@
+/* nilo store: looking after a store where it lies.  check, stat and backup may run beside nilod;
+ * rebuild and restore need it stopped. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/app_open.h"
+#include "server/judge.h"
+#include "server/registers.h"
+#include "storage/store.h"
+#include "tools/nilo/commands.h"
+#include "tools/nilo/sheet.h"
+
+static int failed(const char *dir, enum err err, const struct refusal *r)
+{
+    if (r->text[0])
+        say("%s", r->text);
+    else
+        say("the store %s %s", dir, err_text(err));
+    return EXIT_FAILED;
+}
+
+/* Prints an object and lets go of it. */
+static int print(const struct args *a, json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    enum format format;
+    int code = EXIT_FAILED;
+
+    if (!text)
+        say("no memory is left");
+    else if (!format_read(a, &format))
+        code = EXIT_USAGE;
+    else {
+        sheet_object(object, text, format, stdout);
+        code = EXIT_DONE;
+    }
+    free(text);
+    json_decref(object);
+    return code;
+}
+
+#define INT(value) ((json_int_t)(value))
+
+int cmd_store_check(const struct args *a)
+{
+    const char *dir = args_option(a, "store");
+    struct store_counts n = { 0 };
+    struct refusal r = { 0 };
+    enum err err = store_check(dir, &n, &r);
+
+    if (err)
+        return failed(dir, err, &r);
+    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1, "batches",
+                              INT(n.batches), "records", INT(n.records), "settled_readings",
+                              INT(n.readings), "ledger_rows", INT(n.ledger_rows), "view_rows",
+                              INT(n.view_rows), "quarantined", INT(n.quarantined), "bytes",
+                              INT(n.bytes)));
+}
+
+/* ---- stat ---- */
+
+struct parts {
+    struct journal *journal;
+    struct archive *archive;
+    struct ledger *ledger;
+};
+
+static enum err open_parts(struct parts *p, const char *dir, struct refusal *r)
+{
+    static const struct journal_options as_it_is = { 0 };
+    enum err err;
+
+    if ((err = journal_open(dir, &as_it_is, DB_READ_ONLY, &p->journal, r)) ||
+        (err = archive_open(dir, DB_READ_ONLY, &p->archive, r)))
+        return err;
+    return ledger_open(dir, DB_READ_ONLY, &p->ledger, r);
+}
+
+static json_t *stat_of(struct parts *p, enum err *out_err)
+{
+    struct archive_stat archive = { 0 };
+    json_t *object = json_object();
+    struct txn t;
+
+    *out_err = archive_stat(p->archive, &archive);
+    json_object_set_new(object, "journal_bytes", json_integer(INT(journal_bytes(p->journal))));
+    json_object_set_new(
+        object, "unsettled_batches",
+        json_integer(INT((journal_end(p->journal) - archive_settled(p->archive)) >> 24)));
+    json_object_set_new(object, "settled_readings", json_integer(INT(archive.rows)));
+    json_object_set_new(object, "archive_bytes", json_integer(INT(archive.file_bytes)));
+    json_object_set_new(object, "archive_block_bytes", json_integer(INT(archive.block_bytes)));
+    json_object_set_new(object, "archive_runs", json_integer(INT(archive.runs)));
+    t = ledger_read(p->ledger);
+    for (int i = 0; i < LIST_COUNT; i++)
+        json_object_set_new(object, list_of((enum list_kind)i)->plural,
+                            json_integer(INT(ledger_last_id(&t, (unsigned)i))));
+    json_object_set_new(object, "acts", json_integer(INT(ledger_end(&t))));
+    if (!*out_err)
+        *out_err = txn_end(&t);
+    return object;
+}
+
+int cmd_store_stat(const struct args *a)
+{
+    const char *dir = args_option(a, "store");
+    struct parts p = { 0 };
+    struct refusal r = { 0 };
+    enum err err = open_parts(&p, dir, &r);
+    json_t *object = err ? NULL : stat_of(&p, &err);
+    int code;
+
+    ledger_close(p.ledger);
+    archive_close(p.archive);
+    journal_close(p.journal);
+    if (!err)
+        return print(a, object);
+    code = failed(dir, err, &r);
+    json_decref(object);
+    return code;
+}
+
+/* ---- rebuild ---- */
+
+static bool count_flag(void *arg, const struct flag *f)
+{
+    uint64_t *states = arg;
+
+    states[f->state]++;
+    return true;
+}
+
+/* The clock stands where it is said, else it is now: what is silent or overdue follows from it. */
+static bool set_clock(const struct args *a, struct app *app)
+{
+    const char *text = args_option(a, "virtual-clock");
+    int64_t at_s;
+
+    clock_real(&app->clock);
+    if (!text)
+        return true;
+    if (text_time(span_text(text), NULL, &at_s)) {
+        say("--virtual-clock: expected a time such as 2026-03-01T00:00:00Z, found '%s'", text);
+        return false;
+    }
+    clock_virtual(&app->clock, at_s);
+    return true;
+}
+
+static enum err remove_views(const char *dir, struct refusal *r)
+{
+    static const char *const names[] = { "views.mdb", "views.mdb-lock" };
+    char path[1024];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        if (unlink(path) && errno != ENOENT)
+            return refuse(r, ERR_IO, 0, "", "%.150s cannot be removed: %m", path);
+    }
+    return ERR_OK;
+}
+
+static enum err rebuild(struct app *app, const struct app_options *o, uint64_t states[FLAG_STATES],
+                        struct refusal *r)
+{
+    static const struct flag_filter every = { 0 };
+    struct store_lock *lock = NULL;
+    enum err err;
+
+    /* The lock first: the views of a running nilod are not ours to remove. */
+    if ((err = store_lock_take(o->dir, &lock, r)))
+        return err;
+    err = remove_views(o->dir, r);
+    store_lock_release(lock);
+    if (err || (err = app_open_store(app, o, r)) || (err = judge_rebuild(app)))
+        return err;
+    return flags_each(app, &every, count_flag, states);
+}
+
+int cmd_store_rebuild(const struct args *a)
+{
+    static struct app app;
+    const char *tz = args_option(a, "tz");
+    struct app_options o = { .dir = args_option(a, "store"),
+                             .tz = tz ? tz : "Asia/Shanghai",
+                             .holidays = args_option(a, "holidays") };
+    uint64_t states[FLAG_STATES] = { 0 };
+    struct refusal r = { 0 };
+    int64_t begun_ms = clock_monotonic_ms();
+    json_t *object;
+    uint32_t meters;
+    enum err err;
+
+    if (!set_clock(a, &app))
+        return EXIT_USAGE;
+    err = access(o.dir, F_OK) ? refuse(&r, ERR_NOT_FOUND, 0, "", "there is no store %.150s", o.dir)
+                              : rebuild(&app, &o, states, &r);
+    meters = app.registry ? registry_count(app.registry) : 0;
+    app_close_store(&app);
+    if (err)
+        return failed(o.dir, err, &r);
+    object = json_pack("{s:I, s:f}", "meters", INT(meters), "seconds",
+                       (double)(clock_monotonic_ms() - begun_ms) / 1000);
+    for (int i = 0; i < FLAG_STATES; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "flags_%s", flag_state_name((enum flag_state)i));
+        json_object_set_new(object, name, json_integer(INT(states[i])));
+    }
+    return print(a, object);
+}
+
+/* ---- copies ---- */
+
+int cmd_store_backup(const struct args *a)
+{
+    const char *dir = args_option(a, "store");
+    struct refusal r = { 0 };
+    enum err err = store_backup(dir, args_option(a, "to"), &r);
+
+    return err ? failed(dir, err, &r) : EXIT_DONE;
+}
+
+int cmd_store_restore(const struct args *a)
+{
+    const char *dir = args_option(a, "store");
+    struct refusal r = { 0 };
+    enum err err = store_restore(args_option(a, "from"), dir, &r);
+
+    return err ? failed(dir, err, &r) : EXIT_DONE;
+}
