@@ -28,7 +28,8 @@
 #define MAP_MOST (UINT64_C(16) << 40) /* of the 128 TiB that a process has */
 #endif
 
-static const char meta_name[] = "meta", meta_key[] = "layout";
+static const char meta_name[] = ".file",
+                  meta_key[] = "layout"; /* no table of a layout begins with a dot */
 
 /* ---- codes
  * --------------------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ static int env_try(struct db *db, uint64_t bytes)
         flags |= MDB_NORDAHEAD;
     mdb_env_set_assert(db->env, on_assert);
     if (!(rc = mdb_env_set_mapsize(db->env, bytes)) &&
-        !(rc = mdb_env_set_maxdbs(db->env, db->layout.count + 1)) &&
+        !(rc = mdb_env_set_maxdbs(db->env, DB_TABLES_MAX + 1)) &&
         !(rc = mdb_env_set_maxreaders(db->env, READERS_MAX)))
         rc = mdb_env_open(db->env, db->path, flags, 0600);
     if (rc) {
@@ -243,6 +244,8 @@ static enum err meta_check(struct db *db, MDB_val stored, struct refusal *r)
     if (crc != db_checksum(255, span_text(meta_key), value))
         return refuse(r, ERR_CORRUPT, 0, "", "%s: its record of what it is fails its checksum",
                       db->path);
+    if (!db->layout.what)
+        return ERR_OK;
     if (!span_equal(what, span_text(db->layout.what)))
         return refuse(r, ERR_CORRUPT, 0, "", "%s: is not the %s but the %.*s", db->path,
                       db->layout.what, (int)what.len, (const char *)what.at);
@@ -338,7 +341,7 @@ static struct db *db_alloc(const char *path, const struct db_layout *layout, uns
  * -----------------------------------------------------------------------------------------------------
  */
 
-static bool folder_sync(const char *path)
+bool db_folder_sync(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char folder[4096];
@@ -398,7 +401,7 @@ static enum err create(const char *path, const struct db_layout *layout, struct 
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", path);
     remove_half(half);
     err = create_half(half, layout, r);
-    if (!err && (rename(half, path) || !folder_sync(path)))
+    if (!err && (rename(half, path) || !db_folder_sync(path)))
         err = refuse(r, ERR_IO, 0, "", "%s: cannot be created: %s", path, strerror(errno));
     remove_half(half);
     return err;
@@ -567,35 +570,9 @@ void db_failed(struct db *db)
         mdb_txn_abort(txn);
 }
 
-/* ---- copying and checking
- * ----------------------------------------------------------------------------------------- */
-
-enum err db_copy(struct db *db, const char *path, struct refusal *r)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc = 0;
-    enum err err;
-
-    if (fd < 0)
-        return refuse(r, errno == EEXIST ? ERR_EXISTS : db_err(db, errno), 0, "",
-                      "%s: cannot be created: %s", path, strerror(errno));
-    if (!(err = db_enter(db))) {
-        rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
-        if (!rc && fsync(fd))
-            rc = errno;
-        err = db_err(db, rc);
-        db_leave(db);
-    }
-    if (close(fd) && !err)
-        err = ERR_IO;
-    if (!err && !folder_sync(path))
-        err = ERR_IO;
-    if (err) {
-        unlink(path);
-        err = refuse(r, err, 0, "", "%s: cannot be copied to %s: %s", db->path, path,
-                     rc ? mdb_strerror(rc) : err_text(err));
-    }
-    return err;
-}
+/* ---- checking
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static enum err table_check(struct db *db, struct txn *t, unsigned table, uint64_t *rows,
                             struct refusal *r)

@@ -3,7 +3,7 @@
  * The map is reserved far beyond the disk's size (addresses cost nothing), so that a file grows by writing and nobody ever
  * remaps.  A fault inside a map (a shortened file, a bad sector) ends the process with 1 and a sentence naming the file.
  * A file may be open once in a process (LMDB's locks are the process's): a second db_open of it is BUSY; other processes may
- * have it open as well.  lmdb.h is included by db.c, txn.c and nobody else. */
+ * have it open as well.  lmdb.h is included by db.c, db_copy.c, txn.c and nobody else. */
 #ifndef NILO_STORAGE_DB_H
 #define NILO_STORAGE_DB_H
 
@@ -25,7 +25,7 @@ struct table {
 
 /* What a file is: its tables are addressed by their place in `tables`. */
 struct db_layout {
-    const char *what; /* "journal"; stands in the file's meta record and in sentences */
+    const char *what; /* "journal"; stands in the file's meta record and in sentences. NULL: whatever the file is, to copy it */
     uint32_t version; /* of the format; a file with a higher one is refused: NEWER */
     const struct table *tables;
     unsigned count;
@@ -42,8 +42,9 @@ const char *db_path(const struct db *db);
 uint64_t db_bytes(const struct db *db);   /* the file's size in use, by its last page */
 unsigned db_readers_clear(struct db *db); /* frees slots of dead processes; how many */
 
-/* A consistent, compacted copy beside readers and writers, durable when this returns: EXISTS, FULL, IO, CORRUPT. */
-MUST_CHECK enum err db_copy(struct db *db, const char *path, struct refusal *r);
+struct txn;
+/* The file as the read transaction sees it, compacted, durable when this returns: EXISTS, FULL, IO, CORRUPT. */
+MUST_CHECK enum err db_copy(struct txn *snapshot, const char *path, struct refusal *r);
 
 /* Reads every row of every table, which holds each against its checksum; *out_rows (may be NULL) how many. `r` names the
  * first damage. */

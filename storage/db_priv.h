@@ -47,6 +47,7 @@ db_enter(struct db *db); /* counts a transaction in; IO while the environment is
 void db_leave(struct db *db);
 void db_failed(
     struct db *db); /* after a commit that failed: finds out whether the environment still lives */
+bool db_folder_sync(const char *path); /* of the folder that the file is in */
 const uint8_t *db_map_end(const struct db *db);
 
 /* Faults: which files lie where. False: another db of this process has the file. */

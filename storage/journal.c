@@ -100,6 +100,37 @@ static struct segment *find_lkd(const struct journal *j, uint64_t batch)
     return low ? j->segments[low - 1] : NULL;
 }
 
+static void segment_free(struct journal *j, struct segment *s)
+{
+    segment_close(j->dir, s);
+    free(s);
+}
+
+static void list_remove_first(struct journal *j)
+{
+    memmove(j->segments, j->segments + 1, --j->segment_count * sizeof(struct segment *));
+}
+
+/* We only read, and the file is gone: nilod dropped it, with all before it. Otherwise it is
+ * missing. */
+static enum err vanished_lkd(struct journal *j, const struct segment *gone)
+{
+    char path[SEGMENT_PATH_SIZE];
+
+    while (j->segment_count > 1 && j->segments[0]->first <= gone->first) {
+        struct segment *s = j->segments[0];
+        bool last = s == gone;
+
+        if (s->references || (segment_path(j->dir, s->first, path) && access(path, F_OK) == 0))
+            return ERR_MISSING;
+        list_remove_first(j);
+        segment_free(j, s);
+        if (last)
+            return ERR_NOT_FOUND;
+    }
+    return ERR_MISSING;
+}
+
 enum err segment_acquire(struct journal *j, uint64_t batch, struct segment **out)
 {
     enum err err = ERR_OK;
@@ -111,6 +142,8 @@ enum err segment_acquire(struct journal *j, uint64_t batch, struct segment **out
         err = ERR_NOT_FOUND;
     else if (!s->db)
         err = segment_open(j->dir, s, DB_READ_ONLY | DB_SEALED, NULL);
+    if (err == ERR_NOT_FOUND && s)
+        err = j->db_flags & DB_READ_ONLY ? vanished_lkd(j, s) : ERR_MISSING;
     if (!err) {
         s->references++;
         s->used = ++j->turn;
@@ -118,12 +151,6 @@ enum err segment_acquire(struct journal *j, uint64_t batch, struct segment **out
     }
     pthread_mutex_unlock(&j->lock);
     return err;
-}
-
-static void segment_free(struct journal *j, struct segment *s)
-{
-    segment_close(j->dir, s);
-    free(s);
 }
 
 void segment_release(struct journal *j, struct segment *s)
@@ -424,7 +451,7 @@ enum err journal_drop(struct journal *j, uint64_t position, uint32_t before_s,
     while (droppable(j, position, before_s) && !(err = unlink_oldest(j))) {
         struct segment *s = j->segments[0];
 
-        memmove(j->segments, j->segments + 1, --j->segment_count * sizeof(struct segment *));
+        list_remove_first(j);
         s->dropped = true;
         if (!s->references)
             segment_free(j, s);

@@ -1,4 +1,4 @@
-#include "storage/store.h"
+#include "storage/store_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #define STORE_VERSION 1
-#define PATH_SIZE 4200
 
 struct store_lock {
     int fd;
@@ -17,15 +16,15 @@ struct store_lock {
     char dir[];
 };
 
-static bool path_in(const char *dir, const char *name, char out[PATH_SIZE])
+bool store_path(const char *dir, const char *name, char out[STORE_PATH_SIZE])
 {
-    return snprintf(out, PATH_SIZE, "%s/%s", dir, name) < PATH_SIZE;
+    return snprintf(out, STORE_PATH_SIZE, "%s/%s", dir, name) < STORE_PATH_SIZE;
 }
 
 /* Makes the folder and those above it. */
-static int folders_make(const char *dir)
+int store_folders_make(const char *dir)
 {
-    char path[PATH_SIZE];
+    char path[STORE_PATH_SIZE];
     size_t len = strlen(dir);
 
     if (len >= sizeof(path)) {
@@ -48,14 +47,14 @@ static int folders_make(const char *dir)
  */
 
 /* DIR/store: "nilometer store N\n". NOT_FOUND: not made yet. */
-static enum err version_read(const char *dir, struct refusal *r)
+enum err store_version(const char *dir, struct refusal *r)
 {
-    char path[PATH_SIZE];
+    char path[STORE_PATH_SIZE];
     unsigned version = 0;
     FILE *f;
     int fields;
 
-    if (!path_in(dir, "store", path))
+    if (!store_path(dir, "store", path))
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", dir);
     if (!(f = fopen(path, "re")))
         return errno == ENOENT
@@ -84,13 +83,13 @@ static bool folder_sync(const char *dir)
     return good;
 }
 
-static bool version_write(const char *dir)
+bool store_version_write(const char *dir)
 {
-    char path[PATH_SIZE], half[PATH_SIZE], text[64];
+    char path[STORE_PATH_SIZE], half[STORE_PATH_SIZE], text[64];
     int len = snprintf(text, sizeof(text), "nilometer store %u\n", STORE_VERSION), fd;
     bool good;
 
-    if (!path_in(dir, "store", path) || !path_in(dir, "store.new", half) ||
+    if (!store_path(dir, "store", path) || !store_path(dir, "store.new", half) ||
         (fd = open(half, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
         return false;
     good = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
@@ -102,7 +101,7 @@ enum err store_made(struct store_lock *l, struct refusal *r)
 {
     if (l->made)
         return ERR_OK;
-    if (!version_write(l->dir))
+    if (!store_version_write(l->dir))
         return refuse(r, errno == ENOSPC ? ERR_FULL : ERR_IO, 0, "",
                       "%s/store: cannot be written: %s", l->dir, strerror(errno));
     l->made = true;
@@ -131,10 +130,10 @@ static enum err lock_refusal(const char *dir, int fd, struct refusal *r)
 /* The pid is for people; what holds is the lock, which goes with the process however it ends. */
 static enum err lock_take(struct store_lock *l, struct refusal *r)
 {
-    char path[PATH_SIZE], pid[24];
+    char path[STORE_PATH_SIZE], pid[24];
     int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 
-    if (!path_in(l->dir, "lock", path))
+    if (!store_path(l->dir, "lock", path))
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", l->dir);
     if ((l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0)
         return refuse(r, errno == ENOSPC ? ERR_FULL : ERR_IO, 0, "", "%s: cannot be opened: %s",
@@ -149,7 +148,7 @@ static enum err lock_take(struct store_lock *l, struct refusal *r)
     return ERR_OK;
 }
 
-enum err store_lock(const char *dir, struct store_lock **out, struct refusal *r)
+enum err store_lock_take(const char *dir, struct store_lock **out, struct refusal *r)
 {
     struct store_lock *l = calloc(1, sizeof(*l) + strlen(dir) + 1);
     enum err err;
@@ -158,21 +157,21 @@ enum err store_lock(const char *dir, struct store_lock **out, struct refusal *r)
         return refuse(r, ERR_NO_MEMORY, 0, "", "%s: no memory", dir);
     memcpy(l->dir, dir, strlen(dir) + 1);
     l->fd = -1;
-    if (folders_make(dir))
+    if (store_folders_make(dir))
         err = refuse(r, errno == ENOSPC ? ERR_FULL : ERR_IO, 0, "", "%s: cannot be created: %s",
                      dir, strerror(errno));
-    else if (!(err = lock_take(l, r)) && (err = version_read(dir, r)) == ERR_NOT_FOUND)
+    else if (!(err = lock_take(l, r)) && (err = store_version(dir, r)) == ERR_NOT_FOUND)
         err = ERR_OK;
     else
         l->made = !err;
     if (err)
-        store_unlock(l);
+        store_lock_release(l);
     else
         *out = l;
     return err;
 }
 
-void store_unlock(struct store_lock *l)
+void store_lock_release(struct store_lock *l)
 {
     if (!l)
         return;

@@ -11,8 +11,8 @@
 struct store_lock;
 
 /* Makes DIR (mode 0700) where absent, and takes its lock. BUSY: `r` names the holder's pid. NEWER: a newer version wrote it. */
-MUST_CHECK enum err store_lock(const char *dir, struct store_lock **out, struct refusal *r);
-void store_unlock(struct store_lock *l); /* NULL is fine */
+MUST_CHECK enum err store_lock_take(const char *dir, struct store_lock **out, struct refusal *r);
+void store_lock_release(struct store_lock *l); /* NULL is fine */
 
 /* What to open the parts with: DB_CREATE in a store that is being made, 0 in one that was, so that a missing file is noticed
  * instead of being made anew, empty. `views` may always be made anew: give it DB_CREATE. */
