@@ -10,12 +10,14 @@
 #include "storage/views.h"
 
 struct settler;
+struct store_lock;
 
 struct app {
     struct clock clock;
     struct zone zone;
     struct holidays holidays;
-    char store[512];
+    char store[512]; /* DIR */
+    struct store_lock *lock;
     struct journal *journal;
     struct quarantine *quarantine;
     struct archive *archive;

@@ -10,7 +10,6 @@
 #include "server/readings.h"
 #include "server/registers.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +17,14 @@
 #include <time.h>
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
-#define NUDGE_ENTRIES                                                                              \
-    500000      /* unsettled records that are settled without waiting for the interval */
-#define NICE 10 /* below the threads that answer */
+#define NICE 10                     /* below the threads that answer */
 
-struct meters {
-    uint32_t *at;
+/* Unsettled records that are settled without waiting for the interval: how many memory and a start
+ * after a crash bear well. */
+#define NUDGE_RECORDS 500000
+
+struct news {
+    struct judge_news *at;
     size_t count, cap;
 };
 
@@ -37,40 +38,43 @@ struct settler {
     uint64_t asked, done; /* settlings asked for, and finished */
     enum err last;        /* how the last one ended */
     bool stopping, nudged;
-    struct meters touched; /* by others, unsorted, doubles allowed */
+    struct news touched; /* by others, unsorted, doubles allowed */
 };
 
-static enum err meters_push(struct meters *m, uint32_t meter)
+static enum err news_push(struct news *n, uint32_t meter, uint32_t first_s)
 {
-    if (m->count == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 1024;
-        uint32_t *at = (uint32_t *)realloc(m->at, cap * sizeof *at);
+    if (n->count == n->cap) {
+        size_t cap = n->cap ? n->cap * 2 : 1024;
+        struct judge_news *at = (struct judge_news *)realloc(n->at, cap * sizeof *at);
 
         if (!at)
             return ERR_NO_MEMORY;
-        m->at = at;
-        m->cap = cap;
+        n->at = at;
+        n->cap = cap;
     }
-    m->at[m->count++] = meter;
+    n->at[n->count++] = (struct judge_news){ .meter = meter, .first_s = first_s };
     return ERR_OK;
 }
 
-static int meter_order(const void *a, const void *b)
+static int news_order(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const struct judge_news *x = (const struct judge_news *)a, *y = (const struct judge_news *)b;
 
-    return (x > y) - (x < y);
+    if (x->meter != y->meter)
+        return x->meter < y->meter ? -1 : 1;
+    return (x->first_s > y->first_s) - (x->first_s < y->first_s);
 }
 
-static void meters_sort(struct meters *m)
+/* By meter, each once, with the earliest of its times. */
+static void news_sort(struct news *n)
 {
     size_t kept = 0;
 
-    qsort(m->at, m->count, sizeof *m->at, meter_order);
-    for (size_t i = 0; i < m->count; i++)
-        if (kept == 0 || m->at[kept - 1] != m->at[i])
-            m->at[kept++] = m->at[i];
-    m->count = kept;
+    qsort(n->at, n->count, sizeof *n->at, news_order);
+    for (size_t i = 0; i < n->count; i++)
+        if (kept == 0 || n->at[kept - 1].meter != n->at[i].meter)
+            n->at[kept++] = n->at[i];
+    n->count = kept;
 }
 
 /* ---- settling ---- */
@@ -87,7 +91,7 @@ struct pass {
     size_t position_cap;
     uint64_t newest;      /* position seen */
     unsigned since_renew; /* meters since the readers let go */
-    struct meters *touched;
+    struct news *touched;
 };
 
 static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
@@ -158,6 +162,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
 {
     struct meter_facts facts;
     size_t count;
+    uint32_t first_s = UINT32_MAX;
     enum err err;
 
     for (int c = 0; c < CHANNEL_COUNT; c++)
@@ -171,11 +176,17 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
         if (!(err = journal_get(p->reader, p->positions[i], &record)))
             err = readings_of_record(&record, &facts, p->scratch, pass_collect, p);
     }
-    for (int c = 0; c < CHANNEL_COUNT && !err; c++)
-        if (p->rows[c].count && !(err = rows_tidy(&p->rows[c])))
-            err = archive_pass_put(p->archive, meter, (enum channel)c, facts.resolution_ml,
-                                   p->rows[c].at, p->rows[c].count);
-    return err ? err : meters_push(p->touched, meter);
+    for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
+        struct rows *rows = &p->rows[c];
+
+        if (rows->count == 0 || (err = rows_tidy(rows)))
+            continue;
+        if (rows->at[0].time_s < first_s)
+            first_s = rows->at[0].time_s;
+        err = archive_pass_put(p->archive, meter, (enum channel)c, facts.resolution_ml, rows->at,
+                               rows->count);
+    }
+    return err ? err : news_push(p->touched, meter, first_s);
 }
 
 static enum err pass_run(struct pass *p)
@@ -195,7 +206,7 @@ static enum err pass_run(struct pass *p)
 }
 
 /* Settles the generation that is being settled; whatever fails leaves it to be settled again. */
-static enum err settle_generation(struct app *app, struct meters *touched)
+static enum err settle_generation(struct app *app, struct news *touched)
 {
     struct pass p = { .app = app, .touched = touched };
     enum err err, ended;
@@ -222,14 +233,18 @@ static enum err settle_generation(struct app *app, struct meters *touched)
 
 /* ---- judging ---- */
 
-static enum err judge_touched(struct settler *s, struct meters *touched, uint64_t acts)
+static enum err judge_touched(struct settler *s, struct news *touched, uint64_t acts)
 {
     struct app *app = s->app;
-    struct txn t;
-    enum err err;
+    struct txn t = views_read(app->views);
+    bool idle = touched->count == 0 && views_acts(&t) == acts &&
+                views_folded(&t) == archive_settled(app->archive);
+    enum err err = txn_end(&t);
 
-    meters_sort(touched);
-    if ((err = judge_pass(app, touched->at, touched->count, clock_now_s(&app->clock))))
+    if (err || idle)
+        return err;
+    news_sort(touched);
+    if ((err = judge_pass_new(app, touched->at, touched->count, clock_now_s(&app->clock))))
         return err;
     t = views_write(app->views);
     views_set_folded(&t, archive_settled(app->archive));
@@ -257,7 +272,7 @@ static enum err drop_old(struct app *app)
 }
 
 /* Takes what others touched; the acts below the number given are all in it. */
-static enum err take_touched(struct settler *s, struct meters *touched, uint64_t *acts)
+static enum err take_touched(struct settler *s, struct news *touched, uint64_t *acts)
 {
     struct txn t = ledger_read(s->app->ledger);
     enum err err;
@@ -268,7 +283,7 @@ static enum err take_touched(struct settler *s, struct meters *touched, uint64_t
     pthread_mutex_lock(&s->lock);
     *acts = ledger_end(&t);
     for (size_t i = 0; i < s->touched.count; i++)
-        if (meters_push(touched, s->touched.at[i])) {
+        if (news_push(touched, s->touched.at[i].meter, 0)) {
             pthread_mutex_unlock(&s->lock);
             txn_abort(&t);
             return ERR_NO_MEMORY;
@@ -279,17 +294,17 @@ static enum err take_touched(struct settler *s, struct meters *touched, uint64_t
     return err;
 }
 
-static void give_back(struct settler *s, const struct meters *touched)
+static void give_back(struct settler *s, const struct news *touched)
 {
     for (size_t i = 0; i < touched->count; i++)
-        settler_touch(s, touched->at[i]);
+        settler_touch(s, touched->at[i].meter);
 }
 
 /* Everything that was accepted before the call, through every projection. Holds the place. */
 static enum err settle_lkd(struct settler *s)
 {
     struct app *app = s->app;
-    struct meters touched = { 0 };
+    struct news touched = { 0 };
     uint64_t acts;
     enum err err = ERR_OK;
 
@@ -326,17 +341,21 @@ static enum err tidy(struct settler *s)
 
 /* ---- the thread ---- */
 
+/* Waits until somebody asks, the interval is over, or much is waiting; false: stop. */
 static bool wait_for_work(struct settler *s, uint64_t *asked)
 {
-    struct timespec until;
+    int64_t until_ms = clock_monotonic_ms() + (int64_t)s->every_s * 1000;
     bool stopping;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += s->every_s;
     pthread_mutex_lock(&s->lock);
-    while (!s->stopping && s->asked == s->done && !s->nudged)
-        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT)
-            break;
+    while (!s->stopping && s->asked == s->done && !s->nudged && clock_monotonic_ms() < until_ms &&
+           tail_count(s->app->tail) < NUDGE_RECORDS) {
+        struct timespec look;
+
+        clock_gettime(CLOCK_REALTIME, &look);
+        look.tv_sec++;
+        pthread_cond_timedwait(&s->wake, &s->lock, &look);
+    }
     s->nudged = false;
     *asked = s->asked;
     stopping = s->stopping;
@@ -439,7 +458,7 @@ void settler_touch(struct settler *s, uint32_t meter)
 {
     pthread_mutex_lock(&s->lock);
     /* Without memory for one number the store is judged anew at the next start. */
-    if (meters_push(&s->touched, meter))
+    if (news_push(&s->touched, meter, 0))
         fprintf(stderr, "nilod: no memory to remember that meter %u must be judged again\n", meter);
     pthread_mutex_unlock(&s->lock);
 }

@@ -1,0 +1,254 @@
+#include "server/app_open.h"
+
+#include "server/judge.h"
+#include "server/readings.h"
+#include "server/registers.h"
+#include "server/settler.h"
+#include "server/zonefile.h"
+#include "storage/rowset.h"
+#include "storage/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STAGED_MAX 256     /* imports that a crash can have left: one worker makes one at a time */
+#define TAIL_SLICE 4096    /* entries told to the tail at once */
+#define HOLIDAYS_MAX 65536 /* bytes of a file of holidays */
+
+/* ---- what the data are judged by ---- */
+
+static enum err holidays_load(const char *path, struct holidays *out, struct refusal *r)
+{
+    static char bytes[HOLIDAYS_MAX];
+    size_t len;
+    FILE *f;
+
+    if (!path) {
+        holidays_builtin(out);
+        return ERR_OK;
+    }
+    if (!(f = fopen(path, "rb")))
+        return refuse(r, ERR_NOT_FOUND, 0, "holidays", "%.120s: cannot be read", path);
+    len = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return holidays_read(out, span_of(bytes, len), r);
+}
+
+/* ---- after a crash ---- */
+
+static enum err imports_finish(struct app *app)
+{
+    uint32_t tags[STAGED_MAX];
+    size_t count = archive_staged(app->archive, tags, STAGED_MAX);
+    struct txn t = ledger_read(app->ledger);
+    enum err err = ERR_OK, ended;
+
+    for (size_t i = 0; i < count && i < STAGED_MAX && !err; i++)
+        err = ledger_import_complete(&t, tags[i]) ? archive_seal(app->archive, tags[i])
+                                                  : archive_discard(app->archive, tags[i]);
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
+/* Entries on their way into the tail, or meters on their way to the judge. */
+struct scanned {
+    struct app *app;
+    struct tail_entry entries[TAIL_SLICE];
+    size_t count;
+    enum err (*flush)(struct scanned *s);
+};
+
+static enum err flush_to_tail(struct scanned *s)
+{
+    enum err err = tail_add(s->app->tail, s->entries, s->count);
+
+    s->count = 0;
+    return err;
+}
+
+static enum err flush_to_judge(struct scanned *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->entries[i].meter)
+            settler_touch(s->app->settler, s->entries[i].meter);
+    s->count = 0;
+    return ERR_OK;
+}
+
+static enum err scanned_add(struct scanned *s, uint32_t meter, uint64_t position)
+{
+    enum err err;
+
+    if (s->count == TAIL_SLICE && (err = s->flush(s)))
+        return err;
+    s->entries[s->count++] = (struct tail_entry){ .meter = meter, .position = position };
+    return ERR_OK;
+}
+
+static enum err scan_record(struct scanned *s, const struct record *record, uint64_t position)
+{
+    struct rows rows = { 0 };
+    struct rd r = rd_of(record->bytes);
+    uint32_t meter;
+    enum channel c;
+    enum err err;
+
+    if (record->kind != RECORD_ROWS)
+        return scanned_add(s, record->kind == RECORD_FRAME ? record->meter : 0, position);
+    if (record->import_id)
+        return ERR_OK; /* goes its own way: staged runs */
+    while (!(err = rowset_next(&r, &meter, &c, &rows)))
+        if ((err = scanned_add(s, meter, position)))
+            break;
+    rows_done(&rows);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err scan_journal(struct app *app, uint64_t from, uint64_t to,
+                             enum err (*flush)(struct scanned *))
+{
+    struct scanned *s = (struct scanned *)calloc(1, sizeof *s);
+    struct journal_reader *reader = NULL;
+    struct record record;
+    uint64_t at;
+    unsigned since_renew = 0;
+    enum err err;
+
+    if (!s)
+        return ERR_NO_MEMORY;
+    s->app = app;
+    s->flush = flush;
+    err = journal_reader_open(app->journal, &reader);
+    while (!err && !(err = journal_next(reader, &from, &at, &record)) && at < to) {
+        err = scan_record(s, &record, at);
+        if (++since_renew % 65536 == 0)
+            journal_reader_renew(reader);
+    }
+    if (err == ERR_NOT_FOUND)
+        err = ERR_OK;
+    if (!err)
+        err = flush(s);
+    journal_reader_close(reader);
+    free(s);
+    return err;
+}
+
+static enum err tail_load(struct app *app)
+{
+    uint64_t settled = archive_settled(app->archive), begin = journal_begin(app->journal);
+
+    return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail);
+}
+
+/* Subjects of acts that the views do not know yet. */
+static bool touch_subject(void *arg, const struct audit_record *record)
+{
+    struct app *app = (struct app *)arg;
+    uint32_t meter = registry_find(app->registry, record->subject);
+
+    if (meter)
+        settler_touch(app->settler, meter);
+    return true;
+}
+
+/* What was settled or recorded, and not judged before the end of the earlier process. */
+static enum err judge_left(struct app *app)
+{
+    struct txn v = views_read(app->views), l;
+    uint64_t folded = views_folded(&v), acts = views_acts(&v);
+    uint64_t settled = archive_settled(app->archive), begin = journal_begin(app->journal);
+    enum err err = txn_end(&v), ended;
+
+    if (err)
+        return err;
+    if (folded < settled &&
+        (err = scan_journal(app, folded > begin ? folded : begin, settled, flush_to_judge)))
+        return err;
+    l = ledger_read(app->ledger);
+    if (acts < ledger_end(&l))
+        err = ledger_audit(&l, acts + 1, touch_subject, app);
+    ended = txn_end(&l);
+    return err ? err : ended;
+}
+
+/* ---- all together ---- */
+
+static enum err open_parts(struct app *app, const struct app_options *o, struct refusal *r)
+{
+    unsigned flags = store_db_flags(app->lock);
+    struct journal_options journal = { .segment_bytes = o->segment_bytes };
+    struct quarantine_limits limits = { .frames = o->quarantine_frames,
+                                        .source_frames = o->quarantine_source_frames };
+    enum err err;
+
+    if ((err = journal_open(app->store, &journal, flags, &app->journal, r)) ||
+        (err = quarantine_open(app->store, &limits, flags, &app->quarantine, r)) ||
+        (err = archive_open(app->store, flags, &app->archive, r)) ||
+        (err = ledger_open(app->store, flags, &app->ledger, r)) ||
+        (err = views_open(app->store, DB_CREATE, &app->views, r)))
+        return err;
+    return store_made(app->lock, r);
+}
+
+static enum err fill_memory(struct app *app, struct refusal *r)
+{
+    enum err err;
+
+    if ((err = tail_new(&app->tail)) || (err = registry_new(&app->registry)) ||
+        (err = registry_load(app->registry, app->ledger, LIST_METER, CELL_METER_serial,
+                             CELL_METER_radio_id)) ||
+        (err = imports_finish(app)) || (err = tail_load(app)))
+        return refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
+    return ERR_OK;
+}
+
+enum err app_open_store(struct app *app, const struct app_options *o, struct refusal *r)
+{
+    enum err err;
+
+    if (strlen(o->dir) >= sizeof app->store)
+        return refuse(r, ERR_INVALID, 0, "store", "--store: a path of at most %zu bytes is taken",
+                      sizeof app->store - 1);
+    snprintf(app->store, sizeof app->store, "%s", o->dir);
+    app->started_ms = clock_monotonic_ms();
+    app->retention_days = o->retention_days;
+    if ((err = zone_load(o->tz, &app->zone, r)) ||
+        (err = holidays_load(o->holidays, &app->holidays, r)) ||
+        (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
+        return err;
+    return fill_memory(app, r);
+}
+
+enum err app_start(struct app *app, const struct app_options *o, struct refusal *r)
+{
+    struct ingest_parts parts = { .journal = app->journal,
+                                  .tail = app->tail,
+                                  .registry = app->registry,
+                                  .quarantine = app->quarantine };
+    enum err err;
+
+    if ((err = ingest_open(&parts, &app->ingest)) ||
+        (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app)))
+        return refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
+    return ERR_OK;
+}
+
+void app_stop(struct app *app)
+{
+    ingest_close(app->ingest);
+    app->ingest = NULL;
+    settler_close(app->settler);
+    app->settler = NULL;
+}
+
+void app_close_store(struct app *app)
+{
+    registry_free(app->registry);
+    tail_free(app->tail);
+    views_close(app->views);
+    ledger_close(app->ledger);
+    archive_close(app->archive);
+    quarantine_close(app->quarantine);
+    journal_close(app->journal);
+    store_lock_release(app->lock);
+}

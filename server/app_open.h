@@ -1,0 +1,27 @@
+/* Opening and closing the store's parts of an app, for nilod and for `nilo store rebuild`. */
+#ifndef NILO_SERVER_APP_OPEN_H
+#define NILO_SERVER_APP_OPEN_H
+
+#include "server/app.h"
+
+struct app_options {
+    const char *dir;
+    const char *tz;
+    const char *holidays; /* a CSV file; NULL: the built-in days */
+    uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
+    uint32_t retention_days;
+    unsigned settle_every_s;
+};
+
+/* Opens everything under `dir` (created when absent) but threads: after it every reading can be read.  What a crash left half done is
+ * finished here: staged imports are sealed or discarded by the ledger, the tail is built from the journal's end.
+ * BUSY with the holder's pid where another nilod has it; CORRUPT, MISSING, NEWER; `r` names the file. */
+MUST_CHECK enum err app_open_store(struct app *app, const struct app_options *options, struct refusal *r);
+
+/* The threads behind it: commit, settle. What an earlier process settled or recorded but did not judge is judged first. */
+MUST_CHECK enum err app_start(struct app *app, const struct app_options *options, struct refusal *r);
+
+void app_stop(struct app *app);        /* threads: commits what is queued */
+void app_close_store(struct app *app); /* also after a failed open */
+
+#endif
