@@ -146,6 +146,9 @@ int64_t holidays_overlap(const struct holidays *h, const struct zone *z, int64_t
 
 void verdict_number(struct verdict *v, const char *name, int64_t thousandths);
 void verdict_time(struct verdict *v, const char *name, int64_t at_s);
+/* The name as a text that lasts, for evidence that is read back from a store; NULL if no detector
+ * uses it. */
+const char *evidence_name(struct span name);
 /* The value of a number of evidence; 0 if there is none. */
 int64_t verdict_value(const struct verdict *v, const char *name);
 enum severity severity_of_loss(int64_t lost_mlpd);

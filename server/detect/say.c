@@ -14,6 +14,37 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s)
             (struct evidence){ .name = name, .form = EVIDENCE_TIME, .value = at_s };
 }
 
+/* All names of evidence that any version has used: what was told once must be listed for ever. */
+static const char *const names[] = {
+    "back_days",
+    "back_since_l",
+    "back_week_l",
+    "bound_days",
+    "counted_days",
+    "first_min_flow_lph",
+    "flowing_hours",
+    "forward_week_l",
+    "last_moved_at",
+    "limit_lph",
+    "lost_l",
+    "min_flow_lph",
+    "own_longest_zero_days",
+    "readings",
+    "seen_at",
+    "since_installed",
+    "use_before_lpd",
+    "usual_flow_lph",
+    "zero_days",
+};
+
+const char *evidence_name(struct span name)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_equal(name, span_text(names[i])))
+            return names[i];
+    return NULL;
+}
+
 int64_t verdict_value(const struct verdict *v, const char *name)
 {
     for (unsigned i = 0; i < v->evidence_count; i++)

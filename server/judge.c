@@ -1,0 +1,470 @@
+/* One pass: for each meter facts and fittings from the ledger, state from views, readings from
+ * archive and tail, then detectors, then flags.  Works through slices of meters: for each one read
+ * transaction of the ledger, one act for what was born, one write transaction of views, in this
+ * order.  Cut off anywhere, the next pass finds the births and comes to the same table. */
+#include "server/judge_priv.h"
+
+#include "proto/base/crc.h"
+#include "proto/base/wr.h"
+#include "server/readings.h"
+#include "server/registers.h"
+
+#include <stdlib.h>
+
+#define SLICE_METERS 4096
+#define FITTINGS_MAX 256 /* of one meter: an exchange a year for a quarter of a millennium */
+#define STATE_VERSION (1000u + DETECTORS_VERSION)
+
+/* What is remembered of a meter between passes. */
+struct meter_state {
+    int64_t fitting_from_s;
+    uint32_t facts_hash; /* of all that a judgement rests on beside readings */
+    uint32_t last_s;     /* the newest reading folded, on any channel */
+    uint32_t begun, spare[3];
+    struct detect_state detect;
+};
+_Static_assert(sizeof(struct meter_state) <= 384,
+               "ten million of them must fit a disk and its cache");
+_Static_assert(sizeof(struct meter_state) == 32 + sizeof(struct detect_state),
+               "no hidden bytes on disk");
+
+struct slice {
+    struct app *app;
+    int64_t now_s;
+    uint32_t holidays_hash;
+    struct txn ledger, views;
+    struct views_states states;
+    struct flag_records episodes, births; /* of the meter at hand */
+    struct flag_records fresh;            /* born in this slice */
+    struct rows billed, reverse;
+    /* the meter at hand */
+    struct meter_facts meter;
+    struct fitting fittings[FITTINGS_MAX];
+    size_t fitting_count;
+    struct point_facts point;
+    struct judge_place place;
+    bool said; /* a detector said something */
+    enum err err;
+};
+
+/* ---- readings of one fitting ---- */
+
+/* Which of different values at one instant goes on (rules-bills B6). */
+static unsigned source_rank(uint32_t attr)
+{
+    static const unsigned rank[] = {
+        [SOURCE_REMOTE] = 0, [SOURCE_MANUAL] = 1, [SOURCE_PHOTO] = 1, [SOURCE_SIGNED] = 2
+    };
+
+    return rank[attr & ATTR_SOURCE];
+}
+
+/* The fitting's own index at its ends goes before any reading (B6, B7). */
+static bool gives_way(const struct fitting *f, bool billed, const struct row *row)
+{
+    return billed && ((row->time_s == f->from_s && row->value != f->start_ml) ||
+                      (row->time_s == f->to_s && f->has_end && row->value != f->end_ml));
+}
+
+/* Leaves one row an instant, of those that may take part. */
+static void resolve(struct rows *rows, const struct fitting *f, bool billed)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = &rows->at[i];
+
+        if ((row->attr & ATTR_FUTURE) || gives_way(f, billed, row))
+            continue;
+        if (kept && rows->at[kept - 1].time_s == row->time_s) {
+            if (source_rank(row->attr) > source_rank(rows->at[kept - 1].attr))
+                rows->at[kept - 1] = *row;
+            continue;
+        }
+        rows->at[kept++] = *row;
+    }
+    rows->count = kept;
+}
+
+static enum err load(struct slice *s, const struct fitting *f, int64_t from_s)
+{
+    int64_t to_s = f->to_s < UINT32_MAX ? f->to_s + 1 : (int64_t)UINT32_MAX + 1;
+    enum err err;
+
+    s->reverse.count = 0;
+    if (from_s < f->from_s)
+        from_s = f->from_s;
+    if (from_s < 0)
+        from_s = 0;
+    if ((err = readings_load(s->app, &s->meter, meter_billed_channel(&s->meter), from_s, to_s,
+                             &s->billed)))
+        return err;
+    if (s->meter.form != REGISTER_NET &&
+        (err = readings_load(s->app, &s->meter, CHANNEL_REVERSE, from_s, to_s, &s->reverse)))
+        return err;
+    resolve(&s->billed, f, true);
+    resolve(&s->reverse, f, false);
+    return ERR_OK;
+}
+
+/* ---- episodes ---- */
+
+static struct flag_record *open_episode(struct slice *s, const struct detector *d)
+{
+    for (size_t i = s->episodes.count; i-- > 0;) {
+        struct flag_record *e = &s->episodes.at[i];
+
+        if (e->kind == d && !e->ended && e->fitting_from_s == s->place.fitting->from_s)
+            return e;
+    }
+    return NULL;
+}
+
+/* Episodes as views hold them, where a fold goes on from a state. */
+static void recall(struct slice *s)
+{
+    size_t kept = 0;
+
+    if (s->said)
+        return;
+    s->said = true;
+    s->episodes.count = 0;
+    s->err = flags_kept(&s->views, s->meter.id, &s->episodes);
+    for (size_t i = 0; i < s->episodes.count; i++)
+        if (!s->episodes.at[i].withdrawn)
+            s->episodes.at[kept++] = s->episodes.at[i];
+    s->episodes.count = kept;
+}
+
+static void say(void *arg, const struct detector *d, const struct verdict *v)
+{
+    struct slice *s = (struct slice *)arg;
+    struct flag_record fresh = { .kind = d,
+                                 .meter = s->meter.id,
+                                 .point = s->point.id,
+                                 .fitting_from_s = s->place.fitting->from_s };
+    struct flag_record *e;
+
+    recall(s);
+    if (s->err)
+        return;
+    if (!(e = open_episode(s, d))) {
+        if (!v->open)
+            return;
+        if ((s->err = flag_records_push(&s->episodes, &fresh)))
+            return;
+        e = &s->episodes.at[s->episodes.count - 1];
+    }
+    e->verdict = *v;
+    e->ended = !v->open;
+}
+
+/* The meter was taken off: what was open has ended with the fitting. */
+static void end_episodes(struct slice *s, int64_t to_s)
+{
+    for (size_t i = 0; i < s->episodes.count; i++) {
+        struct flag_record *e = &s->episodes.at[i];
+
+        if (!e->ended && e->fitting_from_s == s->place.fitting->from_s) {
+            e->ended = true;
+            e->verdict.open = false;
+            e->verdict.cleared_s = to_s > e->verdict.raised_s ? to_s : e->verdict.raised_s;
+        }
+    }
+}
+
+/* ---- folding ---- */
+
+static void feed(struct slice *s, struct meter_state *state)
+{
+    const struct row *b = s->billed.at, *b_end = b + s->billed.count;
+    const struct row *r = s->reverse.at, *r_end = r + s->reverse.count;
+    enum channel billed = meter_billed_channel(&s->meter);
+
+    while ((b < b_end || r < r_end) && !s->err) {
+        bool first = r == r_end || (b < b_end && b->time_s <= r->time_s);
+        struct judge_reading reading = { .channel = first ? billed : CHANNEL_REVERSE,
+                                         .row = first ? *b++ : *r++ };
+
+        detect_feed(&state->detect, &s->place, &reading, say, s);
+        state->last_s = reading.row.time_s;
+    }
+}
+
+static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t from_s,
+                             struct meter_state *state)
+{
+    enum err err = point_facts_by_id(&s->ledger, f->point, &s->point);
+
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    s->place = (struct judge_place){ .meter = &s->meter,
+                                     .point = &s->point,
+                                     .fitting = f,
+                                     .zone = &s->app->zone,
+                                     .holidays = &s->app->holidays };
+    if ((err = load(s, f, from_s)))
+        return err;
+    feed(s, state);
+    return s->err;
+}
+
+/* All fittings from their first reading on; the state that stays is the last one's. */
+static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t hash)
+{
+    enum err err = ERR_OK;
+
+    s->said = true; /* whatever views hold is made anew */
+    s->episodes.count = 0;
+    *state = (struct meter_state){ .facts_hash = hash };
+    for (size_t i = 0; i < s->fitting_count && !err; i++) {
+        const struct fitting *f = &s->fittings[i];
+
+        *state =
+            (struct meter_state){ .facts_hash = hash, .fitting_from_s = f->from_s, .begun = 1 };
+        err = fold_fitting(s, f, 0, state);
+        if (!err && f->to_s != FITTING_OPEN)
+            end_episodes(s, f->to_s);
+    }
+    return err;
+}
+
+/* ---- what the judgement rests on ---- */
+
+static uint32_t facts_hash(const struct slice *s)
+{
+    uint8_t bytes[160 + FITTINGS_MAX * 48];
+    struct wr w = wr_of(bytes, sizeof bytes);
+    const struct meter_facts *m = &s->meter;
+
+    wr_le32(&w, s->holidays_hash);
+    wr_counted(&w, span_text(s->app->zone.name));
+    wr_zigzag(&w, m->dn_mm);
+    wr_zigzag(&w, m->q3_lph);
+    wr_zigzag(&w, m->resolution_ml);
+    wr_zigzag(&w, m->modulus_ml);
+    wr_u8(&w, (uint8_t)m->form);
+    wr_u8(&w, (uint8_t)s->point.use);
+    for (size_t i = 0; i < s->fitting_count; i++) {
+        const struct fitting *f = &s->fittings[i];
+
+        wr_le32(&w, f->point);
+        wr_le64(&w, (uint64_t)f->from_s);
+        wr_le64(&w, (uint64_t)f->to_s);
+        wr_le64(&w, (uint64_t)f->start_ml);
+        wr_u8(&w, f->has_end);
+        wr_le64(&w, (uint64_t)(f->has_end ? f->end_ml : 0));
+    }
+    return crc32c(0, bytes, wr_len(&w));
+}
+
+static uint32_t holidays_hash(const struct holidays *h)
+{
+    return crc32c(0, h->spans, h->count * sizeof h->spans[0]);
+}
+
+/* Facts and fittings of the meter; the point of its last fitting. */
+static enum err look_up(struct slice *s, uint32_t meter)
+{
+    enum err err = meter_facts_by_id(&s->ledger, meter, &s->meter);
+
+    s->point = (struct point_facts){ 0 };
+    if (err || (err = ledger_fittings_of_meter(&s->ledger, meter, s->fittings, FITTINGS_MAX,
+                                               &s->fitting_count)))
+        return err;
+    if (s->fitting_count > FITTINGS_MAX)
+        s->fitting_count = FITTINGS_MAX;
+    if (s->fitting_count)
+        err = point_facts_by_id(&s->ledger, s->fittings[s->fitting_count - 1].point, &s->point);
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+/* Whether only what came after the state must be read. */
+static bool goes_on(const struct slice *s, const struct meter_state *state, uint32_t first_s,
+                    uint32_t hash)
+{
+    const struct fitting *last;
+
+    if (first_s == 0 || !state->begun || s->fitting_count == 0)
+        return false;
+    last = &s->fittings[s->fitting_count - 1];
+    return state->facts_hash == hash && state->fitting_from_s == last->from_s &&
+           last->to_s == FITTING_OPEN && first_s > state->last_s;
+}
+
+/* ---- flags of one meter ---- */
+
+static bool has_id(const struct flag_records *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->at[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+static enum err put_flag(struct txn *views, const struct flag_record *f)
+{
+    uint8_t bytes[FLAG_FACTS_MAX];
+    struct wr w = wr_of(bytes, sizeof bytes);
+    struct span kept, id = span_text(f->id);
+    enum err err = flag_encode(f, &w);
+
+    if (!err && !(views_flag(views, id, &kept) && span_equal(kept, wr_span(&w))))
+        views_put_flag(views, id, wr_span(&w));
+    return err ? err : views->err;
+}
+
+/* Gives the episodes their ids, and makes views say so. */
+static enum err keep_flags(struct slice *s)
+{
+    struct flag_records old = { 0 };
+    enum err err;
+
+    s->births.count = 0;
+    if ((err = flags_born(&s->ledger, s->meter.id, &s->births)) ||
+        (err = flags_match(&s->episodes, &s->births, s->now_s, &s->fresh)))
+        return err;
+    err = flags_kept(&s->views, s->meter.id, &old);
+    for (size_t i = 0; i < old.count && !err; i++)
+        if (!has_id(&s->episodes, old.at[i].id))
+            views_del_flag(&s->views, span_text(old.at[i].id));
+    for (size_t i = 0; i < s->episodes.count && !err; i++)
+        err = put_flag(&s->views, &s->episodes.at[i]);
+    flag_records_done(&old);
+    return err ? err : s->views.err;
+}
+
+static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
+{
+    struct meter_state *state;
+    enum err err = look_up(s, meter);
+    uint32_t hash;
+
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* nobody's: not registered (any more) */
+    if (!(state = (struct meter_state *)views_states_at(&s->states, meter)))
+        return s->views.err;
+    hash = facts_hash(s);
+    s->said = false;
+    if (goes_on(s, state, first_s, hash))
+        err =
+            fold_fitting(s, &s->fittings[s->fitting_count - 1], (int64_t)state->last_s + 1, state);
+    else
+        err = fold_all(s, state, hash);
+    return err || !s->said ? err : keep_flags(s);
+}
+
+/* ---- passes ---- */
+
+/* What this slice is the first to tell is told once, whatever comes after. */
+static enum err bear(struct slice *s)
+{
+    struct act act;
+
+    if (s->fresh.count == 0)
+        return ERR_OK;
+    act = act_begin(s->app->ledger, "judge", s->now_s,
+                    s->app->journal ? journal_end(s->app->journal) : 0);
+    for (size_t i = 0; i < s->fresh.count && !act.txn.err; i++) {
+        uint8_t bytes[FLAG_FACTS_MAX];
+        struct wr w = wr_of(bytes, sizeof bytes);
+        enum err err = flag_encode(&s->fresh.at[i], &w);
+
+        if (err) {
+            act_abort(&act);
+            return err;
+        }
+        act_flag_born(&act, span_text(s->fresh.at[i].id), wr_span(&w));
+    }
+    return act_end(&act);
+}
+
+static enum err run_slice(struct slice *s, const struct judge_news *news, size_t count)
+{
+    enum err err, ended;
+
+    s->fresh.count = 0;
+    s->err = ERR_OK;
+    s->ledger = ledger_read(s->app->ledger);
+    s->views = views_write(s->app->views);
+    err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
+    for (size_t i = 0; i < count && !err; i++)
+        err = judge_meter(s, news[i].meter, news[i].first_s);
+    views_states_end(&s->states);
+    ended = txn_end(&s->ledger);
+    if (!err)
+        err = ended;
+    if (!err)
+        err = bear(s);
+    if (err)
+        txn_abort(&s->views);
+    else
+        err = txn_end(&s->views);
+    return err;
+}
+
+static struct slice *slice_new(struct app *app, int64_t now_s)
+{
+    struct slice *s = (struct slice *)calloc(1, sizeof *s);
+
+    if (s) {
+        s->app = app;
+        s->now_s = now_s;
+        s->holidays_hash = holidays_hash(&app->holidays);
+    }
+    return s;
+}
+
+static void slice_free(struct slice *s)
+{
+    flag_records_done(&s->episodes);
+    flag_records_done(&s->births);
+    flag_records_done(&s->fresh);
+    rows_done(&s->billed);
+    rows_done(&s->reverse);
+    free(s);
+}
+
+enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count, int64_t now_s)
+{
+    struct slice *s = slice_new(app, now_s);
+    enum err err = s ? ERR_OK : ERR_NO_MEMORY;
+
+    for (size_t done = 0; done < count && !err; done += SLICE_METERS)
+        err = run_slice(s, news + done, count - done < SLICE_METERS ? count - done : SLICE_METERS);
+    if (s)
+        slice_free(s);
+    return err;
+}
+
+enum err judge_pass(struct app *app, const uint32_t *meters, size_t count, int64_t now_s)
+{
+    struct judge_news news[SLICE_METERS / 16];
+    size_t most = sizeof news / sizeof news[0];
+    enum err err = ERR_OK;
+
+    for (size_t done = 0; done < count && !err; done += most) {
+        size_t n = count - done < most ? count - done : most;
+
+        for (size_t i = 0; i < n; i++)
+            news[i] = (struct judge_news){ .meter = meters[done + i] };
+        err = judge_pass_new(app, news, n, now_s);
+    }
+    return err;
+}
+
+enum err judge_rebuild(struct app *app)
+{
+    struct txn t = ledger_read(app->ledger);
+    uint32_t last = ledger_last_id(&t, LIST_METER), meters[SLICE_METERS / 16];
+    enum err err = txn_end(&t);
+
+    for (uint32_t next = 1; next <= last && !err;) {
+        size_t n = 0;
+
+        while (n < sizeof meters / sizeof meters[0] && next <= last)
+            meters[n++] = next++;
+        err = judge_pass(app, meters, n, clock_now_s(&app->clock));
+    }
+    return err;
+}

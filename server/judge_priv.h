@@ -1,0 +1,48 @@
+/* What judge*.c share: a flag as it is kept, and its bytes.
+ *
+ *   flag facts, version 1 (in views as they are now; in the ledger as they were told first):
+ *     u8 version · u8 bits · counted kind · varint meter · varint point · zigzag fitting's from ·
+ * zigzag told zigzag onset · zigzag raised · zigzag cleared (0: not) · u8 severity · u8 confidence
+ *     zigzag lost · zigzag low · zigzag high (ml a day)
+ *     u8 count, then for each number of evidence: counted name · u8 form · zigzag value */
+#ifndef NILO_SERVER_JUDGE_PRIV_H
+#define NILO_SERVER_JUDGE_PRIV_H
+
+#include "server/judge.h"
+
+#define FLAG_FACTS_MAX 1024
+
+struct flag_record {
+    char id[FLAG_ID_SIZE];
+    const struct detector *kind;
+    uint32_t meter, point;
+    int64_t fitting_from_s, told_s;
+    bool ended, withdrawn;
+    struct verdict verdict;
+};
+
+struct flag_records {
+    struct flag_record *at;
+    size_t count, cap;
+};
+
+MUST_CHECK enum err flag_records_push(struct flag_records *list,
+                                      const struct flag_record *record); /* NO_MEMORY */
+void flag_records_done(struct flag_records *list);
+
+void flag_id(char out[FLAG_ID_SIZE], uint32_t meter, const struct detector *kind, int64_t onset_s);
+MUST_CHECK enum err flag_encode(const struct flag_record *record, struct wr *out);
+MUST_CHECK enum err flag_decode(struct span id, struct span facts,
+                                struct flag_record *out); /* CORRUPT */
+
+/* What is kept of a meter: in views, or born in the ledger. Appends. */
+MUST_CHECK enum err flags_kept(struct txn *views, uint32_t meter, struct flag_records *out);
+MUST_CHECK enum err flags_born(struct txn *ledger, uint32_t meter, struct flag_records *out);
+
+/* Gives each episode its id and when it was told, from births or as a new one at now_s; appends
+ * births that no episode bears out as withdrawn.  Episodes come out in order of kind and onset.
+ * `*out_new` counts the new ones, whose `told_s` is now_s and which stand in `fresh` too. */
+MUST_CHECK enum err flags_match(struct flag_records *episodes, const struct flag_records *births,
+                                int64_t now_s, struct flag_records *fresh);
+
+#endif
