@@ -1,10 +1,11 @@
-/* The settled blocks.  Readings of a UTC month lie in runs; a run is a sequence of chunks in (meter, channel) order, a chunk a
- * few pages of blocks with a directory.  A pass (one settling, or one import) writes new runs and makes them visible at once, by
- * one commit; tidying merges the runs of a month, in the end to one: the month blocks.  Older runs first: rows of one instant
- * keep the order in which they came.
+/* The settled blocks.  Readings of a UTC month lie in runs; a run is a sequence of chunks in
+ * (meter, channel) order, a chunk a few pages of blocks with a directory.  A pass (one settling, or
+ * one import) writes new runs and makes them visible at once, by one commit; tidying merges the
+ * runs of a month, in the end to one: the month blocks.  Older runs first: rows of one instant keep
+ * the order in which they came.
  *
- *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under its lock
- *   archive_read                                                   any thread */
+ *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under its
+ * lock archive_read                                                   any thread */
 #ifndef NILO_STORAGE_ARCHIVE_H
 #define NILO_STORAGE_ARCHIVE_H
 
@@ -14,43 +15,54 @@
 struct archive;
 struct archive_pass;
 
-MUST_CHECK enum err archive_open(const char *dir, unsigned db_flags, struct archive **out, struct refusal *r);
+MUST_CHECK enum err archive_open(const char *dir, unsigned db_flags, struct archive **out,
+                                 struct refusal *r);
 void archive_close(struct archive *a); /* NULL is fine */
 
-/* `tag` 0: a settling; else an import's id. An unfinished pass of an earlier process is forgotten by archive_open. */
+/* `tag` 0: a settling; else an import's id. An unfinished pass of an earlier process is forgotten
+ * by archive_open. */
 MUST_CHECK enum err archive_pass_begin(struct archive *a, uint32_t tag, struct archive_pass **out);
 
-/* Rows in rows_tidy order, meters ascending, channels ascending within a meter. Rows may span months. `unit_ml`: block.h. */
-MUST_CHECK enum err archive_pass_put(struct archive_pass *p, uint32_t meter, enum channel c, int64_t unit_ml, const struct row *rows, size_t count);
+/* Rows in rows_tidy order, meters ascending, channels ascending within a meter. Rows may span
+ * months. `unit_ml`: block.h. */
+MUST_CHECK enum err archive_pass_put(struct archive_pass *p, uint32_t meter, enum channel c,
+                                     int64_t unit_ml, const struct row *rows, size_t count);
 
-/* Makes the pass visible and sets the settled position, in one commit; frees `p`, also on error (then nothing is visible). */
+/* Makes the pass visible and sets the settled position, in one commit; frees `p`, also on error
+ * (then nothing is visible). */
 MUST_CHECK enum err archive_pass_end(struct archive_pass *p, uint64_t settled);
 
-/* Keeps the pass on disk, unseen until archive_seal(tag) or archive_discard(tag); frees `p`. For imports. */
+/* Keeps the pass on disk, unseen until archive_seal(tag) or archive_discard(tag); frees `p`. For
+ * imports. */
 MUST_CHECK enum err archive_pass_stage(struct archive_pass *p);
 void archive_pass_abandon(struct archive_pass *p); /* NULL is fine */
 MUST_CHECK enum err archive_seal(struct archive *a, uint32_t tag);
 MUST_CHECK enum err archive_discard(struct archive *a, uint32_t tag);
-size_t archive_staged(struct archive *a, uint32_t *tags, size_t cap); /* what waits; for the start after a crash */
+size_t archive_staged(struct archive *a, uint32_t *tags,
+                      size_t cap); /* what waits; for the start after a crash */
 
 uint64_t archive_settled(struct archive *a); /* every frame below is in visible runs */
 
-/* Appends the meter's settled rows with from_s ≤ time < to_s to `out`, tidied. CORRUPT, NO_MEMORY, IO. */
-MUST_CHECK enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s, int64_t to_s, struct rows *out);
+/* Appends the meter's settled rows with from_s ≤ time < to_s to `out`, tidied. CORRUPT, NO_MEMORY,
+ * IO. */
+MUST_CHECK enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s,
+                                 int64_t to_s, struct rows *out);
 
 /* The channels of which the meter has rows in any month: a set of 1 << channel. */
 MUST_CHECK enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set);
 
-/* Merges runs where it pays (a month that ended before `now_s` by more than a day to a single run), at most about `most_bytes` of
- * output; *out_more says whether there is more to do. */
-MUST_CHECK enum err archive_tidy(struct archive *a, int64_t now_s, uint64_t most_bytes, bool *out_more);
+/* Merges runs where it pays (a month that ended before `now_s` by more than a day to a single run),
+ * at most about `most_bytes` of output; *out_more says whether there is more to do. */
+MUST_CHECK enum err archive_tidy(struct archive *a, int64_t now_s, uint64_t most_bytes,
+                                 bool *out_more);
 
 struct archive_stat {
     uint64_t rows, blocks, block_bytes, chunks, chunk_bytes, runs, file_bytes;
 };
 MUST_CHECK enum err archive_stat(struct archive *a, struct archive_stat *out);
 
-/* Reads every chunk and block of every run, and holds the runs' lists against their counts; the first fault in `r`. */
+/* Reads every chunk and block of every run, and holds the runs' lists against their counts; the
+ * first fault in `r`. */
 MUST_CHECK enum err archive_check(struct archive *a, struct refusal *r);
 
 #endif

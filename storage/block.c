@@ -349,3 +349,20 @@ enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit, s
     out->count += h.count;
     return ERR_OK;
 }
+
+size_t block_count(struct span block)
+{
+    struct rd r = rd_of(block);
+
+    if (is_wrapped(block)) {
+        r.at += 2;
+        if (!get_exceptions(&r, NULL, 0))
+            return 0;
+    }
+    if ((rd_u8(&r) & 7) == 7)
+        rd_varint(&r);
+
+    uint64_t count = rd_varint(&r);
+
+    return r.err ? 0 : count;
+}

@@ -21,4 +21,7 @@ size_t block_pack(const struct row *rows, size_t count, uint32_t month_start_s, 
 MUST_CHECK enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit,
                                  size_t max_rows, struct rows *out);
 
+/* How many rows the block says it holds, unproven; 0 where that cannot be read. */
+size_t block_count(struct span block);
+
 #endif

@@ -1,0 +1,377 @@
+/* Opening and reading.  A read is one transaction: the runs of the months in question, in the order
+ * in which they became visible, one seek in each; what they hold is laid end to end and tidied. */
+#include "storage/archive_priv.h"
+
+#include "storage/block.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct table tables[] = {
+    [TABLE_HEAD] = { "head", 0 },
+    [TABLE_RUNS] = { "runs", 0 },
+    [TABLE_CHUNKS] = { "chunks", 0 },
+};
+static const struct db_layout layout = {
+    .what = "archive", .version = 1, .tables = tables, .count = 3
+};
+
+/* ---- opening
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Run numbers are never used twice: the next is above all that have a record. */
+static void take_list(struct archive *a, struct run_list *list)
+{
+    a->list = list;
+    a->next_number = 1;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i].number >= a->next_number)
+            a->next_number = list->at[i].number + 1;
+}
+
+/* Passes that an earlier process left unfinished become garbage. */
+static enum err forget_unfinished(struct archive *a)
+{
+    struct txn t = txn_begin(a->db, TXN_WRITE);
+
+    for (size_t i = 0; i < a->list->count; i++) {
+        if (a->list->at[i].state != RUN_OPEN)
+            continue;
+        a->list->at[i].state = RUN_GARBAGE;
+        run_put(&t, &a->list->at[i]);
+    }
+    return txn_end(&t);
+}
+
+static bool has_unfinished(const struct run_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i].state == RUN_OPEN)
+            return true;
+    return false;
+}
+
+static enum err load(struct archive *a)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct run_list *list = NULL;
+    struct head head = { 0 };
+    enum err err = t.err ? t.err : head_get(&t, &head);
+
+    if (!err || err == ERR_NOT_FOUND)
+        err = run_list_load(&t, &list);
+    txn_abort(&t);
+    if (err)
+        return err;
+    take_list(a, list);
+    atomic_init(&a->settled, head.settled);
+    return ERR_OK;
+}
+
+enum err archive_open(const char *dir, unsigned db_flags, struct archive **out, struct refusal *r)
+{
+    char path[4096];
+    enum err err;
+
+    if (snprintf(path, sizeof path, "%s/archive.mdb", dir) >= (int)sizeof path)
+        return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", dir);
+
+    struct archive *a = calloc(1, sizeof *a);
+
+    if (!a)
+        return refuse(r, ERR_NO_MEMORY, 0, "", "%s: no memory", path);
+    pthread_mutex_init(&a->lock, NULL);
+    if ((err = db_open(path, &layout, db_flags, &a->db, r))) {
+        archive_close(a);
+        return err;
+    }
+    if (!(err = load(a)) && !(db_flags & DB_READ_ONLY) && has_unfinished(a->list))
+        err = forget_unfinished(a);
+    if (err) {
+        err = refuse(r, err, 0, "", "%s: its list of runs %s", path, err_text(err));
+        archive_close(a);
+        return err;
+    }
+    *out = a;
+    return ERR_OK;
+}
+
+void archive_close(struct archive *a)
+{
+    if (!a)
+        return;
+    tidy_abandon(a);
+    db_close(a->db);
+    run_list_release(a->list);
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+uint64_t archive_settled(struct archive *a)
+{
+    return atomic_load(&a->settled);
+}
+
+/* ---- the runs that a transaction sees
+ * ---------------------------------------------------------------------------------- */
+
+enum err archive_view(struct archive *a, struct txn *t, struct run_list **out)
+{
+    struct head head = { 0 };
+    enum err err = t->err ? t->err : head_get(t, &head);
+
+    if (err && err != ERR_NOT_FOUND)
+        return err;
+
+    struct run_list *list = run_list_hold(a);
+
+    if (list->generation == head.generation) {
+        *out = list;
+        return ERR_OK;
+    }
+    run_list_release(list);
+    return run_list_load(t, out);
+}
+
+/* The first run of `month` or later. */
+static size_t first_of_month(const struct run_list *list, unsigned month)
+{
+    size_t low = 0, high = list->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (list->at[middle].month < month)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+enum err archive_unpack(const struct run *run, const struct entry *e, struct rows *out)
+{
+    enum err err = block_unpack(e->block, month_start_s(run->month), e->unit, BLOCK_ROWS_MAX, out);
+
+    return !err || err == ERR_NO_MEMORY ? err : ERR_CORRUPT;
+}
+
+static enum err read_run(struct txn *t, const struct run *run, uint32_t meter, uint8_t channel,
+                         struct rows *out)
+{
+    struct walk w;
+    enum err err = ERR_OK;
+
+    walk_seek(&w, t, run, meter, channel);
+    while (!err && !w.err && !w.ended && w.now.place.meter == meter &&
+           w.now.place.channel == channel) {
+        err = archive_unpack(run, &w.now, out);
+        walk_next(&w);
+    }
+    walk_done(&w);
+    return err ? err : w.err;
+}
+
+static bool may_hold(const struct run *run, uint32_t meter, uint8_t channel, int64_t from_s,
+                     int64_t to_s)
+{
+    return run->state == RUN_VISIBLE && run->first_meter <= meter && meter <= run->last_meter &&
+           run->channels >> channel & 1 && run->first_s < to_s && run->last_s >= from_s;
+}
+
+static void drop_outside(struct rows *rows, int64_t from_s, int64_t to_s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->at[i].time_s >= from_s && rows->at[i].time_s < to_s)
+            rows->at[kept++] = rows->at[i];
+    rows->count = kept;
+}
+
+static enum err read_all(struct archive *a, uint32_t meter, uint8_t channel, int64_t from_s,
+                         int64_t to_s, struct rows *out)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct run_list *list = NULL;
+    enum err err = archive_view(a, &t, &list);
+
+    for (size_t i = err ? 0 : first_of_month(list, month_of(from_s)); !err && i < list->count;
+         i++) {
+        if (month_start_s(list->at[i].month) >= to_s)
+            break;
+        if (may_hold(&list->at[i], meter, channel, from_s, to_s))
+            err = read_run(&t, &list->at[i], meter, channel, out);
+    }
+    run_list_release(list);
+    txn_abort(&t);
+    if (err)
+        return err;
+    drop_outside(out, from_s, to_s);
+    return rows_tidy(out);
+}
+
+static enum err append_rows(struct rows *out, const struct rows *more)
+{
+    enum err err = rows_reserve(out, more->count);
+
+    if (err)
+        return err;
+    if (more->count)
+        memcpy(out->at + out->count, more->at, more->count * sizeof *more->at);
+    out->count += more->count;
+    return ERR_OK;
+}
+
+enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s,
+                      int64_t to_s, struct rows *out)
+{
+    struct rows own = { 0 }, *rows = out->count ? &own : out;
+    enum err err;
+
+    from_s = from_s < 0 ? 0 : from_s;
+    to_s = to_s > (INT64_C(1) << 32) ? INT64_C(1) << 32 : to_s;
+    if (from_s >= to_s)
+        return ERR_OK;
+    err = read_all(a, meter, (uint8_t)c, from_s, to_s, rows);
+    if (err)
+        rows->count = 0;
+    else if (rows == &own)
+        err = append_rows(out, &own);
+    rows_done(&own);
+    return err;
+}
+
+static enum err channels_of_run(struct txn *t, const struct run *run, uint32_t meter, unsigned *set)
+{
+    struct walk w;
+
+    walk_seek(&w, t, run, meter, 0);
+    while (!w.err && !w.ended && w.now.place.meter == meter) {
+        *set |= 1u << w.now.place.channel;
+        walk_next(&w);
+    }
+    walk_done(&w);
+    return w.err;
+}
+
+enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct run_list *list = NULL;
+    enum err err = archive_view(a, &t, &list);
+    unsigned set = 0;
+
+    for (size_t i = err ? 0 : list->count; !err && i-- > 0;) {
+        const struct run *run = &list->at[i];
+
+        if (run->state == RUN_VISIBLE && run->first_meter <= meter && meter <= run->last_meter &&
+            run->channels & ~set)
+            err = channels_of_run(&t, run, meter, &set);
+    }
+    run_list_release(list);
+    txn_abort(&t);
+    if (!err)
+        *out_set = set;
+    return err;
+}
+
+enum err archive_stat(struct archive *a, struct archive_stat *out)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct run_list *list = NULL;
+    enum err err = archive_view(a, &t, &list);
+    struct archive_stat s = { 0 };
+
+    for (size_t i = 0; !err && i < list->count; i++) {
+        const struct run *run = &list->at[i];
+
+        if (run->state != RUN_VISIBLE)
+            continue;
+        s.rows += run->rows;
+        s.blocks += run->blocks;
+        s.block_bytes += run->block_bytes;
+        s.chunks += run->chunks;
+        s.chunk_bytes += run->chunk_bytes;
+        s.runs++;
+    }
+    run_list_release(list);
+    txn_abort(&t);
+    s.file_bytes = db_bytes(a->db);
+    if (!err)
+        *out = s;
+    return err;
+}
+
+/* ---- imports
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Changes every staged run of the tag, in one commit. */
+static enum err change_staged(struct archive *a, uint32_t tag, enum run_state state)
+{
+    struct txn t = txn_begin(a->db, TXN_WRITE);
+    struct run_list *list = NULL;
+    struct head head = { 0 };
+    enum err err = t.err ? t.err : head_get(&t, &head);
+
+    if (!err)
+        err = run_list_load(&t, &list);
+    for (size_t i = 0; !err && i < list->count; i++) {
+        struct run run = list->at[i];
+
+        if (run.state != RUN_STAGED || run.tag != tag)
+            continue;
+        run.state = (uint8_t)state;
+        if (state == RUN_VISIBLE) {
+            run.order = head.next_order++;
+            head.visible++;
+        }
+        run_put(&t, &run);
+    }
+    run_list_release(list);
+    if (err) {
+        txn_abort(&t);
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* a new file has nothing staged */
+    }
+    head.generation++;
+    head_put(&t, &head);
+    if (!(err = txn_end(&t)))
+        run_list_try_renew(a);
+    return err;
+}
+
+enum err archive_seal(struct archive *a, uint32_t tag)
+{
+    return change_staged(a, tag, RUN_VISIBLE);
+}
+
+enum err archive_discard(struct archive *a, uint32_t tag)
+{
+    return change_staged(a, tag, RUN_GARBAGE);
+}
+
+static bool has_tag(const uint32_t *tags, size_t count, uint32_t tag)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tags[i] == tag)
+            return true;
+    return false;
+}
+
+size_t archive_staged(struct archive *a, uint32_t *tags, size_t cap)
+{
+    struct run_list *list = run_list_hold(a);
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count && count < cap; i++)
+        if (list->at[i].state == RUN_STAGED && !has_tag(tags, count, list->at[i].tag))
+            tags[count++] = list->at[i].tag;
+    run_list_release(list);
+    return count;
+}
