@@ -1,0 +1,52 @@
+#include "server/billing/agree.h"
+
+/* C = 1.1 × 1.25 × Q3 × hours + 1 pulse (B8).  With Q3 in litres per hour, in millilitres: 1 375 Q3
+ * / 3 600 s = 55 Q3 / 144 s. */
+#define RATE_OVER 144
+#define RATE_TIMES 55
+
+struct meter_limits meter_limits_of(const struct meter_facts *m)
+{
+    int64_t modulus = m->modulus_ml > 0 ? m->modulus_ml : 0;
+
+    return (struct meter_limits){
+        .net = m->form == REGISTER_NET,
+        .modulus = modulus,
+        .above = modulus - modulus / 10 - (modulus % 10 != 0), /* floor(0.9 M) */
+        .below = modulus / 10 + (modulus % 10 != 0),           /* ceiling(0.1 M) */
+        .pulse = m->resolution_ml,
+        .rate = (__int128)m->q3_lph * RATE_TIMES,
+    };
+}
+
+static bool say(struct counted *counted, __int128 volume, int32_t rollovers)
+{
+    if (counted)
+        *counted = (struct counted){ volume, rollovers };
+    return true;
+}
+
+/* C bounds `volume`: without the division, which costs more than all the rest. */
+static bool within(const struct meter_limits *m, __int128 volume, int64_t seconds)
+{
+    return (volume - m->pulse) * RATE_OVER <= m->rate * seconds;
+}
+
+bool marks_agree(const struct meter_limits *m, const struct mark *x, const struct mark *y,
+                 struct counted *counted)
+{
+    __int128 rise = (__int128)y->value - x->value;
+    int64_t seconds = y->at_s - x->at_s;
+
+    if (m->modulus && x->value > m->above && y->value < m->below && rise + m->modulus >= 0 &&
+        within(m, rise + m->modulus, seconds))
+        return say(counted, rise + m->modulus, 1);
+    if (m->net && m->modulus && x->value < m->below && y->value > m->above &&
+        within(m, m->modulus - rise, seconds))
+        return say(counted, rise - m->modulus, -1);
+    if (rise >= 0 && within(m, rise, seconds))
+        return say(counted, rise, 0);
+    if (m->net && rise < 0 && within(m, -rise, seconds))
+        return say(counted, rise, 0);
+    return false;
+}

@@ -1,0 +1,39 @@
+/* Which two values of a register agree, and what lies between them (rules-bills B3, B8). */
+#ifndef NILO_SERVER_BILLING_AGREE_H
+#define NILO_SERVER_BILLING_AGREE_H
+
+#include "proto/facts.h"
+
+/* What the register of a meter can do. */
+struct meter_limits {
+    bool net;
+    int64_t modulus;      /* M; 0 where nobody knows it: then nothing rolls over */
+    int64_t above, below; /* x > 0.9 M is x > above, y < 0.1 M is y < below */
+    int64_t pulse;
+    __int128 rate; /* C is (rate × seconds) / 144 + pulse */
+};
+
+struct meter_limits meter_limits_of(const struct meter_facts *m);
+
+struct mark {
+    int64_t at_s, value;
+};
+
+struct counted {
+    __int128 volume; /* two values may lie further apart than 64 bits say */
+    int32_t rollovers;
+};
+
+/* B8: whether a later `y` agrees with `x`. `counted` (may be NULL) is filled where it does. */
+bool marks_agree(const struct meter_limits *m, const struct mark *x, const struct mark *y,
+                 struct counted *counted);
+
+/* Differences of absurd values must not overflow: they stop where no register ever comes. */
+#define VOLUME_MOST (INT64_MAX / 4)
+
+static inline int64_t volume_clamped(__int128 v)
+{
+    return v > VOLUME_MOST ? VOLUME_MOST : v < -VOLUME_MOST ? -VOLUME_MOST : (int64_t)v;
+}
+
+#endif

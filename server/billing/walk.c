@@ -1,0 +1,374 @@
+/* The walk over a fitting's readings (rules-bills B).  Its candidates are the fitting's own indices
+ * and one reading of each instant; those that take part form a chain, and a peak is a link taken
+ * out again, after which the walk goes on right behind it. */
+#include "server/billing/walk.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "server/billing/agree.h"
+
+/* Going back after a peak (B11) costs the readings between it and the one that unmasked it once
+ * more.  True meters make that a handful; a series made up for it could make it squares, so all
+ * going back together has an end: beyond it a fall is just a fall. */
+#define REWALK_FREE 1000000
+#define REWALK_PER_READING 64
+
+const char *rule_name(enum rule r)
+{
+    static const char *const names[] = {
+        [RULE_NONE] = NULL,           [RULE_FUTURE] = "future",   [RULE_NOT_FITTED] = "not-fitted",
+        [RULE_CONFLICT] = "conflict", [RULE_CEILING] = "ceiling", [RULE_FALL] = "fall",
+        [RULE_PEAK] = "peak",
+    };
+
+    return names[r];
+}
+
+/* A reading that may take part. */
+struct candidate {
+    struct mark mark;
+    size_t row;    /* in the rows; NO_ROW for the fitting's own index */
+    size_t before; /* the one before it in the chain, while it takes part */
+    uint8_t rule;  /* enum rule */
+    bool rebased;  /* the step to it counts 0 */
+};
+
+#define NO_ROW SIZE_MAX
+
+struct walk {
+    struct meter_limits limits;
+    struct candidate *at;
+    size_t count;
+    size_t last;  /* the last that takes part */
+    bool has_end; /* at[count - 1] is the fitting's end index */
+    uint64_t rewalk_left;
+};
+
+/* ---- candidates: one of each instant (B5, B6) ----------------------------------------------- */
+
+static size_t rows_from(const struct rows *rows, int64_t at_s)
+{
+    size_t low = 0, high = rows->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (rows->at[middle].time_s < at_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static unsigned source_rank(const struct row *row)
+{
+    static const uint8_t ranks[4] = {
+        [SOURCE_REMOTE] = 0, [SOURCE_MANUAL] = 1, [SOURCE_PHOTO] = 1, [SOURCE_SIGNED] = 2
+    };
+
+    return ranks[row->attr & ATTR_SOURCE];
+}
+
+/* Of the rows from `begin` of one instant the one that goes on; NO_ROW where all are from the
+ * future.  `out_end`: behind them. */
+static size_t instant_winner(const struct rows *rows, size_t begin, size_t *out_end)
+{
+    size_t winner = NO_ROW, i = begin;
+
+    for (; i < rows->count && rows->at[i].time_s == rows->at[begin].time_s; i++) {
+        if (rows->at[i].attr & ATTR_FUTURE)
+            continue;
+        if (winner == NO_ROW || source_rank(&rows->at[i]) > source_rank(&rows->at[winner]))
+            winner = i;
+    }
+    *out_end = i;
+    return winner;
+}
+
+/* Where a row lies on two fittings at once, at the instant where one ends and the other begins, it
+ * takes part if it does in either. */
+static void verdict_set(enum rule *verdicts, size_t row, enum rule rule)
+{
+    if (verdicts && verdicts[row] != RULE_NONE)
+        verdicts[row] = rule;
+}
+
+/* The rows of an instant lose against `value`, which goes on: equal ones are the same reading,
+ * others conflict. */
+static void instant_lost(const struct rows *rows, size_t begin, size_t end, int64_t value,
+                         enum rule *verdicts)
+{
+    for (size_t i = begin; i < end; i++) {
+        if (!(rows->at[i].attr & ATTR_FUTURE))
+            verdict_set(verdicts, i, rows->at[i].value == value ? RULE_NONE : RULE_CONFLICT);
+    }
+}
+
+static void candidate_add(struct walk *w, int64_t at_s, int64_t value, size_t row)
+{
+    w->at[w->count++] = (struct candidate){ .mark = { at_s, value }, .row = row };
+}
+
+/* The fitting's own indices always take part (B7): at their instants the rows only agree or
+ * conflict with them. */
+static bool own_index(const struct fitting *f, int64_t at_s, int64_t *out_value)
+{
+    if (at_s == f->from_s)
+        *out_value = f->start_ml;
+    else if (f->has_end && at_s == f->to_s)
+        *out_value = f->end_ml;
+    else
+        return false;
+    return true;
+}
+
+static void candidates_list(struct walk *w, const struct fitting *f, const struct rows *rows,
+                            enum rule *verdicts)
+{
+    size_t end;
+
+    candidate_add(w, f->from_s, f->start_ml, NO_ROW);
+    for (size_t i = rows_from(rows, f->from_s); i < rows->count && rows->at[i].time_s <= f->to_s;
+         i = end) {
+        size_t winner = instant_winner(rows, i, &end);
+        int64_t own;
+
+        if (own_index(f, rows->at[i].time_s, &own)) {
+            instant_lost(rows, i, end, own, verdicts);
+            continue;
+        }
+        if (winner == NO_ROW)
+            continue;
+        instant_lost(rows, i, end, rows->at[winner].value, verdicts);
+        candidate_add(w, rows->at[winner].time_s, rows->at[winner].value, winner);
+    }
+    if (f->has_end)
+        candidate_add(w, f->to_s, f->end_ml, NO_ROW);
+}
+
+/* ---- the walk itself (B9 to B12) ------------------------------------------------------------ */
+
+static bool agree(const struct walk *w, size_t x, size_t y)
+{
+    return marks_agree(&w->limits, &w->at[x].mark, &w->at[y].mark, NULL);
+}
+
+/* A net register knows no falls. */
+static bool below(const struct walk *w, size_t a, size_t r)
+{
+    return !w->limits.net && w->at[r].mark.value < w->at[a].mark.value;
+}
+
+/* B10: below `a` without agreeing with it. */
+static bool falls(const struct walk *w, size_t a, size_t r)
+{
+    return below(w, a, r) && !agree(w, a, r);
+}
+
+static bool is_end(const struct walk *w, size_t r)
+{
+    return w->has_end && r == w->count - 1;
+}
+
+/* B11: `r` falls below the last one; was that one the odd one out? */
+static bool last_is_peak(const struct walk *w, size_t r)
+{
+    size_t a = w->last;
+
+    if (a == 0 || !agree(w, w->at[a].before, r))
+        return false;
+    if (is_end(w, r))
+        return true;
+    return r + 1 < w->count && falls(w, a, r + 1) && agree(w, r, r + 1);
+}
+
+/* B12: `r` and the three after it, each agreeing with the one before; fewer where the end index
+ * closes them. */
+static bool begins_anew(const struct walk *w, size_t r)
+{
+    for (size_t i = r;; i++) {
+        if (i > r && !(falls(w, w->last, i) && agree(w, i - 1, i)))
+            return false;
+        if (is_end(w, i) || i == r + 3)
+            return true;
+        if (i + 1 >= w->count)
+            return false;
+    }
+}
+
+static void take(struct walk *w, size_t r, bool rebased)
+{
+    w->at[r].rule = RULE_NONE;
+    w->at[r].rebased = rebased;
+    w->at[r].before = w->last;
+    w->last = r;
+}
+
+/* The last one is out; returns where the walk goes on. */
+static size_t take_back(struct walk *w, size_t r)
+{
+    size_t peak = w->last;
+
+    w->at[peak].rule = RULE_PEAK;
+    w->last = w->at[peak].before;
+    w->rewalk_left -= r - peak;
+    return peak + 1;
+}
+
+/* Judges `r`; returns which one comes next. */
+static size_t judge(struct walk *w, size_t r)
+{
+    if (agree(w, w->last, r)) {
+        take(w, r, false);
+    } else if (!below(w, w->last, r)) {
+        w->at[r].rule = RULE_CEILING;
+        if (is_end(w, r)) /* B7: it always takes part, and counts in full */
+            take(w, r, false);
+    } else if (w->rewalk_left > r - w->last && last_is_peak(w, r)) {
+        return take_back(w, r);
+    } else if (begins_anew(w, r)) {
+        take(w, r, true);
+    } else {
+        w->at[r].rule = RULE_FALL;
+    }
+    return r + 1;
+}
+
+static enum err walk_fitting(struct walk *w, const struct meter_facts *m, const struct fitting *f,
+                             const struct rows *rows, enum rule *verdicts)
+{
+    size_t first = rows_from(rows, f->from_s);
+    size_t behind = f->to_s == FITTING_OPEN ? rows->count : rows_from(rows, f->to_s + 1);
+    size_t most = (behind > first ? behind - first : 0) + 2; /* and the two indices of its own */
+
+    *w = (struct walk){ .limits = meter_limits_of(m), .has_end = f->has_end };
+    w->at = malloc(most * sizeof(*w->at));
+    if (!w->at)
+        return ERR_NO_MEMORY;
+    candidates_list(w, f, rows, verdicts);
+    assert(w->count <= most);
+    w->rewalk_left = REWALK_FREE + REWALK_PER_READING * (uint64_t)w->count;
+    for (size_t r = 1; r < w->count;)
+        r = judge(w, r);
+    return ERR_OK;
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------- */
+
+static void verdicts_apply(const struct walk *w, enum rule *verdicts)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        const struct candidate *c = &w->at[i];
+
+        /* The winner of its instant stands as RULE_NONE so far; what the walk says of it counts. */
+        if (c->row != NO_ROW && c->rule != RULE_NONE)
+            verdicts[c->row] = (enum rule)c->rule;
+    }
+}
+
+/* B4 to B6 for the channels that nobody bills by. */
+static void instants_judge(const struct fitting *f, const struct rows *rows, enum rule *verdicts)
+{
+    size_t end;
+
+    for (size_t i = rows_from(rows, f->from_s); i < rows->count && rows->at[i].time_s <= f->to_s;
+         i = end) {
+        size_t winner = instant_winner(rows, i, &end);
+
+        if (winner != NO_ROW)
+            instant_lost(rows, i, end, rows->at[winner].value, verdicts);
+    }
+}
+
+enum err walk_rows(const struct meter_facts *m, const struct fitting *fittings,
+                   size_t fitting_count, enum channel c, const struct rows *rows,
+                   enum rule *verdicts)
+{
+    bool billed = c == CHANNEL_BILLED || c == meter_billed_channel(m);
+
+    for (size_t i = 0; i < rows->count; i++)
+        verdicts[i] = rows->at[i].attr & ATTR_FUTURE ? RULE_FUTURE : RULE_NOT_FITTED;
+    for (size_t i = 0; i < fitting_count; i++) {
+        struct walk w;
+        enum err err;
+
+        if (!billed) {
+            instants_judge(&fittings[i], rows, verdicts);
+            continue;
+        }
+        err = walk_fitting(&w, m, &fittings[i], rows, verdicts);
+        if (err)
+            return err;
+        verdicts_apply(&w, verdicts);
+        free(w.at);
+    }
+    return ERR_OK;
+}
+
+/* ---- the register as counted ---------------------------------------------------------------- */
+
+/* The chain of those that take part, first to last: returns how many. */
+static size_t chain_turn(struct walk *w)
+{
+    size_t count = 1, next = w->last;
+
+    for (size_t i = w->last; i != 0; count++) {
+        size_t before = w->at[i].before;
+
+        w->at[i].before = next; /* now: the one after */
+        next = i;
+        i = before;
+    }
+    w->at[0].before = next;
+    return count;
+}
+
+static struct step step_after(const struct walk *w, const struct step *p, size_t i)
+{
+    const struct candidate *c = &w->at[i];
+    struct mark before = { p->at_s, p->dial_ml };
+    struct counted counted = { 0 };
+
+    if (!c->rebased && !marks_agree(&w->limits, &before, &c->mark, &counted))
+        counted.volume = (__int128)c->mark.value - before.value; /* an end index in full */
+    return (struct step){
+        .at_s = c->mark.at_s,
+        .dial_ml = c->mark.value,
+        .counted_ml = volume_clamped(p->counted_ml + counted.volume),
+        .rollovers = p->rollovers + counted.rollovers,
+        .rebased = c->rebased,
+        .edge = c->row == NO_ROW,
+    };
+}
+
+enum err register_line_make(const struct meter_facts *m, const struct fitting *f,
+                            const struct rows *rows, struct register_line *out)
+{
+    struct register_line line = { 0 };
+    struct walk w;
+    enum err err = walk_fitting(&w, m, f, rows, NULL);
+
+    if (err)
+        return err;
+    line.count = chain_turn(&w);
+    line.steps = malloc(line.count * sizeof(*line.steps));
+    if (!line.steps) {
+        free(w.at);
+        return ERR_NO_MEMORY;
+    }
+    line.steps[0] = (struct step){ .at_s = f->from_s, .dial_ml = f->start_ml, .edge = true };
+    for (size_t k = 1, i = w.at[0].before; k < line.count; k++, i = w.at[i].before)
+        line.steps[k] = step_after(&w, &line.steps[k - 1], i);
+    line.next_after_s = line.steps[line.count - 1].at_s;
+    free(w.at);
+    *out = line;
+    return ERR_OK;
+}
+
+void register_line_done(struct register_line *line)
+{
+    free(line->steps);
+    *line = (struct register_line){ 0 };
+}
