@@ -1,0 +1,135 @@
+#include "server/query/auth.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SEATS 64
+#define TRUST_MS 10000 /* how long a token that was withdrawn may go on */
+#define TOKEN_MAX 64
+
+struct seat {
+    char token[TOKEN_MAX];
+    size_t len;
+    int64_t looked_up_ms;
+    struct token_facts facts;
+};
+
+struct auth {
+    pthread_mutex_t lock;
+    struct seat seats[SEATS];
+};
+
+enum err auth_new(struct auth **out)
+{
+    struct auth *a = (struct auth *)calloc(1, sizeof *a);
+
+    if (!a)
+        return ERR_NO_MEMORY;
+    pthread_mutex_init(&a->lock, NULL);
+    *out = a;
+    return ERR_OK;
+}
+
+void auth_free(struct auth *a)
+{
+    if (!a)
+        return;
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+/* A token is secret: the time that a comparison takes must not tell how much of it fits. */
+static bool same_secret(const struct seat *s, struct span token)
+{
+    uint8_t differ = s->len != token.len;
+
+    for (size_t i = 0; i < token.len; i++)
+        differ |= (uint8_t)s->token[i] ^ token.at[i];
+    return !differ;
+}
+
+static struct seat *seat_of(struct auth *a, struct span token)
+{
+    uint32_t sum = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < token.len; i++)
+        sum = (sum ^ token.at[i]) * 16777619u;
+    return &a->seats[sum % SEATS];
+}
+
+static bool remembered(struct auth *a, struct span token, int64_t now_s, struct token_facts *out)
+{
+    struct seat *s = seat_of(a, token);
+    bool known;
+
+    pthread_mutex_lock(&a->lock);
+    known = s->len && same_secret(s, token) && clock_monotonic_ms() - s->looked_up_ms < TRUST_MS &&
+            s->facts.expires_s > now_s;
+    if (known)
+        *out = s->facts;
+    pthread_mutex_unlock(&a->lock);
+    return known;
+}
+
+static void remember(struct auth *a, struct span token, const struct token_facts *facts)
+{
+    struct seat *s = seat_of(a, token);
+
+    pthread_mutex_lock(&a->lock);
+    memcpy(s->token, token.at, token.len);
+    s->len = token.len;
+    s->looked_up_ms = clock_monotonic_ms();
+    s->facts = *facts;
+    pthread_mutex_unlock(&a->lock);
+}
+
+static enum err look_up(struct app *app, struct span token, int64_t now_s, struct token_facts *out)
+{
+    struct txn t = ledger_read(app->ledger);
+    enum err err = t.err ? t.err : ledger_token(&t, token, now_s, out), end = txn_end(&t);
+
+    return err ? err : end;
+}
+
+/* The token of "Bearer TOKEN"; empty if the header is none such. */
+static struct span bearer(struct span header)
+{
+    static const char scheme[] = "bearer ";
+    size_t len = sizeof scheme - 1;
+
+    if (header.len <= len)
+        return (struct span){ 0 };
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = header.at[i];
+
+        if ((c >= 'A' && c <= 'Z' ? c | 32 : c) != (uint8_t)scheme[i])
+            return (struct span){ 0 };
+    }
+    header = span_of(header.at + len, header.len - len);
+    while (header.len && *header.at == ' ')
+        header = span_of(header.at + 1, header.len - 1);
+    return header.len <= TOKEN_MAX ? header : (struct span){ 0 };
+}
+
+enum err auth_caller(struct auth *a, struct app *app, struct span header, struct caller *out,
+                     struct refusal *r)
+{
+    struct span token = bearer(header);
+    int64_t now_s = clock_now_s(&app->clock);
+    struct token_facts facts;
+    enum err err;
+
+    if (!token.len)
+        return refuse(r, ERR_UNAUTHORIZED, 0, "Authorization",
+                      "Authorization: expected Bearer and a token");
+    if (!remembered(a, token, now_s, &facts)) {
+        if ((err = look_up(app, token, now_s, &facts)))
+            return refuse(r, err, 0, "Authorization",
+                          err == ERR_UNAUTHORIZED ? "the token is unknown or has expired"
+                                                  : "the token could not be looked up");
+        remember(a, token, &facts);
+    }
+    out->role = facts.role;
+    memcpy(out->who, facts.name, sizeof out->who);
+    return ERR_OK;
+}

@@ -1,0 +1,20 @@
+/* What a request must be before it is worked on: a known path and method, a known caller with a fitting role, parameters we
+ * know, forms we have.  Each refusal is an answer (request.h's problem). */
+#ifndef NILO_SERVER_QUERY_ENTRY_H
+#define NILO_SERVER_QUERY_ENTRY_H
+
+#include "server/query/request.h"
+
+struct auth;
+
+struct entry_headers {
+    const char *method;
+    struct span authorization, accept, content_type, content_length, key;
+};
+
+void entry_target(struct request *q, struct span target); /* the first of a request */
+void entry_pass(struct request *q, struct auth *auth, const struct entry_headers *g);
+enum place entry_place(const struct request *q);          /* where its handler runs */
+void entry_act(struct request *q);                        /* runs an act on the body */
+
+#endif

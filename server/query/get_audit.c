@@ -1,0 +1,140 @@
+/* Who did what, when and why.  Acts are numbered in the order of their commit, and their times
+ * never go back by more than a correction of the machine's clock, so that `since` is found by
+ * halving. */
+#include "proto/base/rd.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+
+#include <stdlib.h>
+
+#define PAGE 1000
+#define CURSOR_SIZE 12
+
+static const char *const columns[] = { "number", "at",    "who", "what", "subject",
+                                       "before", "after", "why", NULL };
+
+struct wanted {
+    int64_t since_s;
+    struct listing *l;
+    uint64_t number; /* what the cursor names: parts up to `part` are known */
+    uint32_t part;
+};
+
+static bool note_time(void *arg, const struct audit_record *r)
+{
+    *(int64_t *)arg = r->at_s;
+    return false;
+}
+
+/* The first act at or after an instant. */
+static enum err first_since(struct txn *t, int64_t since_s, uint64_t *out)
+{
+    uint64_t low = 1, high = ledger_end(t) + 1;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        int64_t at_s = INT64_MAX;
+        enum err err = ledger_audit(t, middle, note_time, &at_s);
+
+        if (err)
+            return err;
+        if (at_s < since_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *out = low;
+    return ERR_OK;
+}
+
+/* Rows' cells are kept as JSON objects, anything else as text. */
+static void put_state(struct listing *l, const char *name, struct span text)
+{
+    if (text.len > 1 && text.at[0] == '{' && text.at[text.len - 1] == '}') {
+        out_bytes(row_raw_begin(l, name), text.at, text.len);
+        row_raw_end(l);
+    } else {
+        row_text(l, name, text);
+    }
+}
+
+/* Keys of several columns end each with a zero. */
+static void put_subject(struct listing *l, struct span subject)
+{
+    struct out *o = &l->raw;
+
+    out_clear(o);
+    if (subject.len && subject.at[subject.len - 1] == 0)
+        subject.len--;
+    for (size_t i = 0; i < subject.len; i++)
+        out_bytes(o, subject.at[i] ? (const void *)&subject.at[i] : "/", 1);
+    row_text(l, "subject", span_of(o->at, o->len));
+}
+
+static bool take(void *arg, const struct audit_record *r)
+{
+    struct wanted *w = (struct wanted *)arg;
+    struct listing *l = w->l;
+    uint8_t cursor[CURSOR_SIZE];
+    struct wr wr = wr_of(cursor, sizeof cursor);
+
+    if (r->number == w->number && r->part <= w->part)
+        return true;
+    if (listing_full(l))
+        return false;
+    wr_be64(&wr, r->number);
+    wr_be32(&wr, r->part);
+    if (r->at_s < w->since_s) {
+        listing_pass(l, wr_span(&wr));
+        return true;
+    }
+    row_begin(l);
+    row_int(l, "number", (int64_t)r->number);
+    row_time(l, "at", r->at_s);
+    row_text(l, "who", r->who);
+    row_text(l, "what", r->what);
+    put_subject(l, r->subject);
+    put_state(l, "before", r->before);
+    put_state(l, "after", r->after);
+    row_text(l, "why", r->why);
+    row_end(l, wr_span(&wr));
+    return true;
+}
+
+static void fill(struct listing *l)
+{
+    struct wanted *w = (struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    enum err err = t.err, end;
+    uint64_t from = 1;
+
+    w->l = l;
+    w->number = 0;
+    if (l->cursor_len) {
+        struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
+
+        w->number = rd_be64(&r);
+        w->part = rd_be32(&r);
+        from = w->number;
+    } else if (!err && w->since_s != INT64_MIN) {
+        err = first_since(&t, w->since_s, &from);
+    }
+    if (!err)
+        err = ledger_audit(&t, from, take, w);
+    end = txn_end(&t);
+    if (err || end)
+        listing_fail(l, err ? err : end);
+    l->ended = !listing_full(l);
+}
+
+void answer_audit(struct request *q)
+{
+    struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
+
+    if (!w)
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+    else if (ask_time(q, "since", INT64_MIN, &w->since_s))
+        listing_new(q, columns, fill, w, free, PAGE);
+    else
+        free(w);
+}

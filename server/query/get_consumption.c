@@ -1,0 +1,286 @@
+/* What a service point used (rules-bills C and D), and the same cut at civil hours, days or months.
+ *
+ * A list of steps is made a stretch at a time, each a call of consume() on the steps that it holds:
+ * steps do not know of each other, and so years of hours leave with flat memory. */
+#include "proto/base/rd.h"
+#include "server/billing/consume.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+#include "server/readings.h"
+#include "server/registers.h"
+
+#include <stdlib.h>
+
+#define PAGE 10000
+#define STRETCH_STEPS 64
+
+static const char *const columns[] = { "point",   "from",   "to",     "consumption_l", "billed_m3",
+                                       "quality", "method", "checks", "parts",         NULL };
+
+/* A fitting that touches the span, with the meter and the rows it needs. */
+struct load {
+    struct meter_facts meter;
+    struct rows rows;
+};
+
+struct used {
+    char point[64];
+    int64_t from_s, to_s, now_s;
+    enum consume_step step;
+    size_t count;
+    struct consume_fitting *fittings;
+    struct load *loads;
+};
+
+static void used_done(void *state)
+{
+    struct used *u = (struct used *)state;
+
+    for (size_t i = 0; i < u->count; i++)
+        rows_done(&u->loads[i].rows);
+    free(u->fittings);
+    free(u->loads);
+    free(u);
+}
+
+/* ---- loading ---- */
+
+static enum err load_meters(struct txn *t, struct used *u, const struct fittings *f)
+{
+    u->fittings = (struct consume_fitting *)calloc(f->count + 1, sizeof *u->fittings);
+    u->loads = (struct load *)calloc(f->count + 1, sizeof *u->loads);
+    if (!u->fittings || !u->loads)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct fitting *fitting = &f->at[i];
+        struct load *load = &u->loads[u->count];
+        enum err err;
+
+        if (fitting->from_s >= u->to_s || fitting->to_s < u->from_s)
+            continue;
+        if ((err = meter_facts_by_id(t, fitting->meter, &load->meter)))
+            return err;
+        u->fittings[u->count++] = (struct consume_fitting){ .fitting = *fitting,
+                                                            .meter = &load->meter,
+                                                            .rows = &load->rows };
+    }
+    return ERR_OK;
+}
+
+static enum err load_rows(struct app *app, struct used *u)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < u->count && !err; i++) {
+        const struct fitting *f = &u->fittings[i].fitting;
+        struct load *load = &u->loads[i];
+
+        err = readings_load(app, &load->meter, meter_billed_channel(&load->meter),
+                            f->from_s < 0 ? 0 : f->from_s,
+                            f->to_s == FITTING_OPEN ? INT64_MAX : f->to_s + 1, &load->rows);
+    }
+    return err;
+}
+
+static bool load(struct request *q, struct used *u)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct fittings fittings = { .at = fittings.few };
+    struct ledger_row row;
+    enum err err = ERR_OK;
+    bool found =
+        row_named(q, &t, list_of(LIST_POINT), INT64_MAX, &row) && point_name(&t, row.id, u->point);
+
+    if (found && !(err = fittings_load(&t, true, row.id, &fittings)))
+        err = load_meters(&t, u, &fittings);
+    fittings_done(&fittings);
+    txn_abort(&t);
+    if (found && !err)
+        err = load_rows(q->app, u);
+    if (err)
+        problem_of(q, err, "", "the point's readings cannot be read: a part %s", err_text(err));
+    return found && !err;
+}
+
+/* ---- writing ---- */
+
+static void put_part(struct out *o, const struct part *p)
+{
+    out_text(o, "{");
+    out_member_text(o, "kind", part_kind_name(p->kind));
+    out_member_time(o, "from", p->from_s);
+    out_member_time(o, "to", p->to_s);
+    if (p->kind != PART_NO_METER) {
+        out_member_text(o, "serial", p->serial);
+        if (p->known) {
+            out_member_litres(o, "start_index_l", p->start_ml);
+            out_member_litres(o, "end_index_l", p->end_ml);
+        }
+    }
+    if (p->known)
+        out_member_litres(o, "consumption_l", p->consumption_ml);
+    else
+        out_member_null(o, "consumption_l");
+    out_member_text(o, "quality", quality_name(p->quality));
+    if (p->known && method_name(p->method))
+        out_member_text(o, "method", method_name(p->method));
+    if (p->rollovers)
+        out_member_int(o, "rollovers", p->rollovers);
+    out_text(o, "}");
+}
+
+static void put_parts(struct out *o, const struct consumption *c)
+{
+    out_text(o, "[");
+    for (size_t i = 0; i < c->part_count; i++) {
+        if (i)
+            out_text(o, ",");
+        put_part(o, &c->parts[i]);
+    }
+    out_text(o, "]");
+}
+
+static void put(struct listing *l, const struct used *u, const struct consumption *c,
+                struct span cursor)
+{
+    row_begin(l);
+    row_word(l, "point", u->point);
+    row_time(l, "from", c->from_s);
+    row_time(l, "to", c->to_s);
+    if (c->known) {
+        row_litres(l, "consumption_l", c->consumption_ml);
+        row_int(l, "billed_m3", c->billed_m3);
+    } else {
+        row_null(l, "consumption_l");
+        row_null(l, "billed_m3");
+    }
+    row_word(l, "quality", quality_name(c->quality));
+    row_word(l, "method", c->known ? method_name(c->method) : NULL);
+    out_text(row_raw_begin(l, "checks"), "[]");
+    row_raw_end(l);
+    put_parts(row_raw_begin(l, "parts"), c);
+    row_raw_end(l);
+    row_end(l, cursor);
+}
+
+/* The cursor is the end of the last step: where the next begins. */
+static bool put_step(void *arg, const struct consumption *c)
+{
+    struct listing *l = (struct listing *)arg;
+    uint8_t cursor[8];
+    struct wr w = wr_of(cursor, sizeof cursor);
+
+    if (listing_full(l))
+        return false;
+    wr_be64(&w, (uint64_t)c->to_s);
+    put(l, (const struct used *)l->state, c, wr_span(&w));
+    return true;
+}
+
+static int64_t step_next(const struct zone *z, enum consume_step step, int64_t at_s)
+{
+    switch (step) {
+    case STEP_HOUR:
+        return zone_hour_next(z, at_s);
+    case STEP_DAY:
+        return zone_day_next(z, at_s);
+    default:
+        return zone_month_next(z, at_s);
+    }
+}
+
+static int64_t stretch_end(const struct used *u, const struct zone *z, int64_t from_s)
+{
+    for (unsigned n = 0; n < STRETCH_STEPS && from_s < u->to_s; n++)
+        from_s = step_next(z, u->step, from_s);
+    return from_s < u->to_s ? from_s : u->to_s;
+}
+
+static int64_t place_of(const struct listing *l, const struct used *u)
+{
+    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
+    int64_t at_s = l->cursor_len ? (int64_t)rd_be64(&r) : u->from_s;
+
+    return at_s < u->from_s || r.err ? u->to_s : at_s;
+}
+
+static void fill(struct listing *l)
+{
+    struct used *u = (struct used *)l->state;
+    int64_t from_s = place_of(l, u);
+
+    while (from_s < u->to_s && !listing_full(l)) {
+        enum consume_step step = u->step;
+        int64_t to_s = step == STEP_NONE ? u->to_s : stretch_end(u, &l->app->zone, from_s);
+        enum err err = consume(u->fittings, u->count, from_s, to_s, step, &l->app->zone, u->now_s,
+                               put_step, l);
+
+        if (err) {
+            listing_fail(l, err);
+            return;
+        }
+        if (place_of(l, u) == from_s) {
+            l->ended = !listing_full(l); /* nothing was told: never go round for ever */
+            return;
+        }
+        from_s = place_of(l, u);
+    }
+    l->ended = from_s >= u->to_s;
+}
+
+/* ---- asking ---- */
+
+static bool ask_step(struct request *q, enum consume_step *out)
+{
+    static const struct {
+        const char *name;
+        enum consume_step step;
+    } steps[] = {
+        { "", STEP_NONE }, { "hour", STEP_HOUR }, { "day", STEP_DAY }, { "month", STEP_MONTH }
+    };
+    struct span name = ask_text(q, "step");
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (span_equal(name, span_text(steps[i].name))) {
+            *out = steps[i].step;
+            return true;
+        }
+    }
+    problem_of(q, ERR_INVALID, "step", "step: found %.*s, expected hour, day or month",
+               (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+    return false;
+}
+
+/* Without a step the answer is the one row itself. */
+static void answer_whole(struct request *q, struct used *u)
+{
+    struct listing alone;
+    enum err err;
+
+    row_alone_begin(&alone, q);
+    alone.state = u;
+    err = consume(u->fittings, u->count, u->from_s, u->to_s, STEP_NONE, &q->app->zone, u->now_s,
+                  put_step, &alone);
+    if (err)
+        listing_fail(&alone, err);
+    row_alone_end(&alone);
+}
+
+void answer_consumption(struct request *q)
+{
+    struct used *u = (struct used *)calloc(1, sizeof *u);
+
+    if (!u) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the answer");
+        return;
+    }
+    u->now_s = clock_now_s(&q->app->clock);
+    if (!ask_step(q, &u->step) || !ask_span(q, &u->from_s, &u->to_s, true) || !load(q, u)) {
+        used_done(u);
+    } else if (u->step == STEP_NONE && q->form == FORM_JSON) {
+        answer_whole(q, u);
+        used_done(u);
+    } else {
+        listing_new(q, columns, fill, u, used_done, PAGE);
+    }
+}

@@ -1,0 +1,205 @@
+/* Flags and the list of meters to replace, as the judge makes them. */
+#include "server/judge.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAGE 1000
+
+static const char *const columns[] = { "id",         "kind",       "serial",     "point",
+                                       "onset",      "raised_at",  "cleared_at", "state",
+                                       "severity",   "lost_lpd",   "lost_low",   "lost_high",
+                                       "confidence", "evidence",   "text_en",    "text_zh",
+                                       "decided_by", "decided_at", "note",       NULL };
+
+/* The kinds of the contract; those without a detector have no flags yet. */
+static const char *const kinds[] = { "stuck",   "reversed",    "slow",     "fast",     "leak",
+                                     "burst",   "backflow",    "selfturn", "swapped",  "silent",
+                                     "clock",   "battery",     "tamper",   "oversize", "undersize",
+                                     "unmoved", "out-of-step", "overdue",  "outage" };
+
+struct wanted {
+    struct flag_filter filter;
+    bool none;      /* of that kind there is no detector */
+    char point[64]; /* "": any */
+    struct listing *l;
+    uint8_t after[CURSOR_MAX];
+};
+
+/* ---- writing ---- */
+
+static void put_evidence(struct out *o, const struct verdict *v)
+{
+    out_text(o, "{");
+    for (unsigned i = 0; i < v->evidence_count && i < EVIDENCE_MAX; i++) {
+        const struct evidence *e = &v->evidence[i];
+
+        if (e->form == EVIDENCE_TIME)
+            out_member_time(o, e->name, e->value);
+        else
+            out_member_litres(o, e->name, e->value);
+    }
+    out_text(o, "}");
+}
+
+static void put_decision(struct listing *l, const struct flag_decision *d)
+{
+    if (!d->state) {
+        row_absent(l, "decided_by");
+        row_absent(l, "decided_at");
+        row_absent(l, "note");
+        return;
+    }
+    row_word(l, "decided_by", d->who);
+    row_time(l, "decided_at", d->at_s);
+    row_text(l, "note", span_text(d->note));
+}
+
+static void put_flag(struct listing *l, const struct flag *f)
+{
+    const struct verdict *v = &f->verdict;
+
+    row_begin(l);
+    row_word(l, "id", f->id);
+    row_word(l, "kind", f->kind->flag);
+    row_word(l, "serial", f->meter_facts.serial);
+    row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
+    row_time(l, "onset", v->onset_s);
+    row_time(l, "raised_at", f->told_s);
+    if (f->ended)
+        row_time(l, "cleared_at", v->cleared_s);
+    else
+        row_null(l, "cleared_at");
+    row_word(l, "state", flag_state_name(f->state));
+    row_word(l, "severity", severity_name(v->severity));
+    row_litres(l, "lost_lpd", v->lost_mlpd);
+    row_litres(l, "lost_low", v->lost_low_mlpd);
+    row_litres(l, "lost_high", v->lost_high_mlpd);
+    row_litres(l, "confidence", 10 * (int64_t)v->confidence_pct);
+    put_evidence(row_raw_begin(l, "evidence"), v);
+    row_raw_end(l);
+    row_word(l, "text_en", f->text_en);
+    row_word(l, "text_zh", f->text_zh);
+    put_decision(l, &f->decision);
+    row_end(l, span_text(f->id));
+}
+
+static bool take_flag(void *arg, const struct flag *f)
+{
+    struct wanted *w = (struct wanted *)arg;
+
+    if (listing_full(w->l))
+        return false;
+    if (w->point[0] && strcmp(w->point, f->point_facts.point) != 0)
+        listing_pass(w->l, span_text(f->id));
+    else
+        put_flag(w->l, f);
+    return true;
+}
+
+static void fill(struct listing *l)
+{
+    struct wanted *w = (struct wanted *)l->state;
+    enum err err = ERR_OK;
+
+    w->l = l;
+    memcpy(w->after, l->cursor, l->cursor_len);
+    w->filter.after = span_of(w->after, l->cursor_len);
+    if (!w->none)
+        err = flags_each(l->app, &w->filter, take_flag, w);
+    if (err)
+        listing_fail(l, err);
+    l->ended = !listing_full(l);
+}
+
+/* ---- asking ---- */
+
+static bool ask_kind(struct request *q, struct wanted *w)
+{
+    struct span name = ask_text(q, "kind");
+
+    if (!name.len || (w->filter.kind = detector_named(name)))
+        return true;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (span_equal(name, span_text(kinds[i]))) {
+            w->none = true;
+            return true;
+        }
+    }
+    problem_of(q, ERR_INVALID, "kind",
+               "kind: found %.*s, expected a kind of flag such as stuck or leak",
+               (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+    return false;
+}
+
+static bool ask_state(struct request *q, struct wanted *w)
+{
+    struct span name = ask_text(q, "state");
+    enum flag_state state;
+
+    if (!name.len)
+        return true;
+    if (flag_state_read(name, &state)) {
+        problem_of(q, ERR_INVALID, "state",
+                   "state: found %.*s, expected open, cleared, confirmed, dismissed or withdrawn",
+                   (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+        return false;
+    }
+    w->filter.states = 1u << state;
+    return true;
+}
+
+static bool ask_subject(struct request *q, struct wanted *w)
+{
+    struct span serial = ask_text(q, "serial"), point = ask_text(q, "point");
+    struct txn t = ledger_read(q->app->ledger);
+    struct ledger_row row;
+    const char *unknown = NULL;
+
+    if (serial.len && !ledger_find(&t, LIST_METER, serial, INT64_MAX, &row))
+        unknown = "serial";
+    else if (serial.len)
+        w->filter.meter = row.id;
+    if (!unknown && point.len &&
+        (point.len >= sizeof w->point || !ledger_find(&t, LIST_POINT, point, INT64_MAX, &row)))
+        unknown = "point";
+    else if (!unknown && point.len)
+        memcpy(w->point, point.at, point.len);
+    txn_abort(&t);
+    if (unknown)
+        problem_of(q, t.err ? t.err : ERR_NOT_FOUND, unknown, "%s: nobody registered it", unknown);
+    return !unknown;
+}
+
+void answer_flags(struct request *q)
+{
+    struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
+
+    if (!w)
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+    else if (ask_kind(q, w) && ask_state(q, w) && ask_subject(q, w) &&
+             ask_time(q, "since", INT64_MIN, &w->filter.since_s))
+        listing_new(q, columns, fill, w, free, PAGE);
+    else
+        free(w);
+}
+
+void answer_flag(struct request *q)
+{
+    struct flag *f = (struct flag *)malloc(sizeof *f);
+    enum err err = f ? flag_of(q->app, q->subject[0], f) : ERR_NO_MEMORY;
+    struct listing alone;
+
+    if (err) {
+        problem_of(q, err, "id", "id %.*s: there is no such flag",
+                   (int)(q->subject[0].len < 60 ? q->subject[0].len : 60),
+                   (const char *)q->subject[0].at);
+    } else {
+        row_alone_begin(&alone, q);
+        put_flag(&alone, f);
+        row_alone_end(&alone);
+    }
+    free(f);
+}

@@ -1,0 +1,367 @@
+/* All kept readings of a meter over a span, with the rule by which one takes no part (rules-bills
+ * B14), in the order of A5: by time; of one instant those that take part first, then by channel,
+ * then as first received.
+ *
+ * Verdicts follow from all readings of a fitting (B13), so those of the billed channel are read
+ * from the begin of the first fitting that touches the span to the end of the last; other channels,
+ * and times without a fitting, are judged by themselves. */
+#include "proto/base/rd.h"
+#include "server/billing/walk.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+#include "server/readings.h"
+#include "server/registers.h"
+
+#include <stdlib.h>
+
+#define PAGE 10000 /* more than a year of hours */
+
+static const char *const columns[] = { "serial",  "channel", "time",    "index_l", "source",
+                                       "quality", "retimed", "suspect", "rule",    NULL };
+
+struct line {
+    struct row row;
+    uint8_t channel, rule;
+};
+
+struct readings {
+    struct meter_facts meter;
+    struct fittings fittings;
+    int64_t from_s, to_s;
+    unsigned channels; /* a set of 1 << channel */
+    size_t count, cap;
+    struct line *lines;
+};
+
+static void readings_done(void *state)
+{
+    struct readings *r = (struct readings *)state;
+
+    fittings_done(&r->fittings);
+    free(r->lines);
+    free(r);
+}
+
+/* ---- loading and judging ---- */
+
+static enum err make_room(struct readings *r, size_t more)
+{
+    size_t cap = r->count + more;
+    struct line *grown;
+
+    if (cap <= r->cap)
+        return ERR_OK;
+    if (!(grown = (struct line *)realloc(r->lines, cap * sizeof *grown)))
+        return ERR_NO_MEMORY;
+    r->lines = grown;
+    r->cap = cap;
+    return ERR_OK;
+}
+
+/* What must be read for verdicts over [from_s, to_s). */
+static void widen(const struct readings *r, int64_t *from_s, int64_t *to_s)
+{
+    for (size_t i = 0; i < r->fittings.count; i++) {
+        const struct fitting *f = &r->fittings.at[i];
+        int64_t end_s = f->to_s == FITTING_OPEN ? INT64_MAX : f->to_s + 1;
+
+        if (f->from_s >= r->to_s || end_s <= r->from_s)
+            continue;
+        *from_s = f->from_s < *from_s ? f->from_s : *from_s;
+        *to_s = end_s > *to_s ? end_s : *to_s;
+    }
+}
+
+static enum err keep(struct readings *r, enum channel c, const struct rows *rows,
+                     const enum rule *rules)
+{
+    size_t first = 0, end;
+    enum err err;
+
+    while (first < rows->count && rows->at[first].time_s < r->from_s)
+        first++;
+    for (end = first; end < rows->count && rows->at[end].time_s < r->to_s;)
+        end++;
+    if ((err = make_room(r, end - first)))
+        return err;
+    for (size_t i = first; i < end; i++)
+        r->lines[r->count++] = (struct line){ rows->at[i], (uint8_t)c, (uint8_t)rules[i] };
+    return ERR_OK;
+}
+
+static enum err load_channel(struct app *app, struct readings *r, enum channel c)
+{
+    int64_t from_s = r->from_s, to_s = r->to_s;
+    struct rows rows = { 0 };
+    enum rule *rules = NULL;
+    enum err err;
+
+    if (c == meter_billed_channel(&r->meter))
+        widen(r, &from_s, &to_s);
+    err = readings_load(app, &r->meter, c, from_s, to_s, &rows);
+    if (!err && rows.count && !(rules = (enum rule *)malloc(rows.count * sizeof *rules)))
+        err = ERR_NO_MEMORY;
+    if (!err && rows.count &&
+        !(err = walk_rows(&r->meter, r->fittings.at, r->fittings.count, c, &rows, rules)))
+        err = keep(r, c, &rows, rules);
+    free(rules);
+    rows_done(&rows);
+    return err;
+}
+
+static bool after(const struct line *x, const struct line *y)
+{
+    if (x->row.time_s != y->row.time_s)
+        return x->row.time_s > y->row.time_s;
+    if (!x->rule != !y->rule)
+        return x->rule != 0;
+    return x->channel > y->channel;
+}
+
+/* Merges two ordered halves through `spare`, stably. */
+static void merge(struct line *at, size_t half, size_t count, struct line *spare)
+{
+    size_t left = 0, right = half, n = 0;
+
+    memcpy(spare, at, half * sizeof *at);
+    while (left < half && right < count)
+        at[n++] = after(&spare[left], &at[right]) ? at[right++] : spare[left++];
+    memcpy(at + n, spare + left, (half - left) * sizeof *at);
+}
+
+/* Rows of one channel stand in order but where two of one instant differ, so halves mostly need no
+ * merging. */
+static void sort(struct line *at, size_t count, struct line *spare)
+{
+    size_t half = count / 2;
+
+    if (count < 2)
+        return;
+    sort(at, half, spare);
+    sort(at + half, count - half, spare);
+    if (after(&at[half - 1], &at[half]))
+        merge(at, half, count, spare);
+}
+
+static enum err sort_lines(struct readings *r)
+{
+    struct line *spare;
+    size_t n = 1;
+
+    while (n < r->count && !after(&r->lines[n - 1], &r->lines[n]))
+        n++;
+    if (n >= r->count)
+        return ERR_OK;
+    if (!(spare = (struct line *)malloc((r->count / 2 + 1) * sizeof *spare)))
+        return ERR_NO_MEMORY;
+    sort(r->lines, r->count, spare);
+    free(spare);
+    return ERR_OK;
+}
+
+static enum err load(struct app *app, struct readings *r)
+{
+    enum err err = ERR_OK;
+
+    for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
+        if (r->channels & 1u << c)
+            err = load_channel(app, r, (enum channel)c);
+    }
+    return err ? err : sort_lines(r);
+}
+
+/* ---- writing ---- */
+
+static const char *const source_names[] = { "remote", "manual", "photo", "manual" };
+
+static void put_cells(struct listing *l, const struct readings *r, const struct line *line)
+{
+    const char *rule = rule_name((enum rule)line->rule);
+
+    row_word(l, "serial", r->meter.serial);
+    row_word(l, "channel", channel_name((enum channel)line->channel));
+    row_time(l, "time", line->row.time_s);
+    row_litres(l, "index_l", line->row.value);
+    row_word(l, "source", source_names[line->row.attr & ATTR_SOURCE]);
+    row_word(l, "quality", "actual");
+    if (line->row.attr & ATTR_RETIMED)
+        row_bool(l, "retimed", true);
+    else
+        row_absent(l, "retimed");
+    if (rule) {
+        row_bool(l, "suspect", true);
+        row_word(l, "rule", rule);
+    } else {
+        row_absent(l, "suspect");
+        row_absent(l, "rule");
+    }
+}
+
+/* The same as JSON, with what all rows of a channel share written once: a month must cost
+ * microseconds. */
+struct prefix {
+    char text[96];
+    size_t len;
+    bool made;
+};
+
+static void put_fast(struct listing *l, const struct readings *r, const struct line *line,
+                     struct prefix prefixes[CHANNEL_COUNT])
+{
+    struct prefix *p = &prefixes[line->channel];
+    unsigned source = line->row.attr & ATTR_SOURCE;
+
+    if (!p->made) {
+        struct wr w = wr_of(p->text, sizeof p->text); /* a serial needs no escapes */
+
+        wr_format(&w, "\"serial\":\"%s\",\"channel\":\"%s\",\"time\":", r->meter.serial,
+                  channel_name((enum channel)line->channel));
+        p->len = wr_len(&w);
+        p->made = true;
+    }
+    out_bytes(&l->out, p->text, p->len);
+    out_time(&l->out, line->row.time_s);
+    out_bytes(&l->out, ",\"index_l\":", 11);
+    out_litres(&l->out, line->row.value);
+    if (source == SOURCE_REMOTE)
+        out_bytes(&l->out, ",\"source\":\"remote\",\"quality\":\"actual\"", 37);
+    else
+        out_format(&l->out, ",\"source\":\"%s\",\"quality\":\"actual\"", source_names[source]);
+    if (line->row.attr & ATTR_RETIMED)
+        out_text(&l->out, ",\"retimed\":true");
+    if (line->rule)
+        out_format(&l->out, ",\"suspect\":true,\"rule\":\"%s\"", rule_name((enum rule)line->rule));
+}
+
+/* The cursor names the row by its place in the order, not by its number, so that it holds when more
+ * rows come. */
+#define CURSOR_SIZE 14
+
+static struct span cursor_of(const struct line *line, uint8_t to[CURSOR_SIZE])
+{
+    struct wr w = wr_of(to, CURSOR_SIZE);
+
+    wr_be32(&w, line->row.time_s);
+    wr_u8(&w, line->rule != 0);
+    wr_u8(&w, line->channel);
+    wr_be64(&w, (uint64_t)line->row.value);
+    return wr_span(&w);
+}
+
+/* The first row behind the cursor: of rows that differ in value alone, those behind the one named.
+ */
+static size_t place_after(const struct readings *r, const struct listing *l)
+{
+    struct rd rd = rd_of(span_of(l->cursor, l->cursor_len));
+    struct line last = { { 0 }, 0, 0 };
+    size_t low = 0, high = r->count, n;
+
+    if (!l->cursor_len)
+        return 0;
+    last.row.time_s = rd_be32(&rd);
+    last.rule = rd_u8(&rd);
+    last.channel = rd_u8(&rd);
+    last.row.value = (int64_t)rd_be64(&rd);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (after(&last, &r->lines[middle]))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (n = low; n < r->count && !after(&r->lines[n], &last); n++) {
+        if (r->lines[n].row.value == last.row.value)
+            return n + 1;
+    }
+    return rd.err ? r->count : n;
+}
+
+static void fill(struct listing *l)
+{
+    struct readings *r = (struct readings *)l->state;
+    struct prefix prefixes[CHANNEL_COUNT];
+    uint8_t cursor[CURSOR_SIZE];
+    size_t n = place_after(r, l);
+
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        prefixes[c].made = false;
+    for (; n < r->count && !listing_full(l); n++) {
+        row_begin(l);
+        if (l->form == FORM_CSV)
+            put_cells(l, r, &r->lines[n]);
+        else
+            put_fast(l, r, &r->lines[n], prefixes);
+        row_end(l, cursor_of(&r->lines[n], cursor));
+    }
+    l->ended = n >= r->count;
+}
+
+/* ---- asking ---- */
+
+static bool ask_channels(struct request *q, struct readings *r)
+{
+    struct span name = ask_text(q, "channel");
+    enum channel c;
+    enum err err;
+
+    if (name.len) {
+        if (channel_read(name, &c)) {
+            problem_of(q, ERR_INVALID, "channel",
+                       "channel: found %.*s, expected forward, reverse, net, pressure or "
+                       "temperature",
+                       (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+            return false;
+        }
+        r->channels = 1u << c;
+        return true;
+    }
+    if ((err = readings_channels(q->app, &r->meter, &r->channels)))
+        problem_of(q, err, "", "the meter's readings cannot be read: a part %s", err_text(err));
+    return !err;
+}
+
+static bool ask_meter(struct request *q, struct readings *r)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct ledger_row row;
+    bool found = row_named(q, &t, list_of(LIST_METER), INT64_MAX, &row);
+    enum err err = ERR_OK;
+
+    if (found && !(err = meter_facts_by_id(&t, row.id, &r->meter)))
+        err = fittings_load(&t, false, row.id, &r->fittings);
+    txn_abort(&t);
+    if (err)
+        problem_of(q, err, "", "the meter's record %s", err_text(err));
+    return found && !err;
+}
+
+/* Times are 32 bits: whatever is asked beyond is as good as their bounds. */
+static void clamp_span(struct readings *r)
+{
+    r->from_s = r->from_s < 0 ? 0 : r->from_s;
+    r->to_s = r->to_s > (int64_t)UINT32_MAX + 1 ? (int64_t)UINT32_MAX + 1 : r->to_s;
+}
+
+void answer_readings(struct request *q)
+{
+    struct readings *r = (struct readings *)calloc(1, sizeof *r);
+    enum err err;
+
+    if (!r) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+        return;
+    }
+    r->fittings.at = r->fittings.few;
+    if (!ask_span(q, &r->from_s, &r->to_s, false) || !ask_meter(q, r) || !ask_channels(q, r)) {
+        readings_done(r);
+        return;
+    }
+    clamp_span(r);
+    if ((err = load(q->app, r))) {
+        readings_done(r);
+        problem_of(q, err, "", "the meter's readings cannot be read: a part %s", err_text(err));
+        return;
+    }
+    listing_new(q, columns, fill, r, readings_done, PAGE);
+}

@@ -1,0 +1,198 @@
+/* Meters, points, zones, routes, orgs and boundaries, as they are or were. */
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+#include "server/readings.h"
+
+#include <stdlib.h>
+
+#define PAGE 1000
+#define RECENT_S (45 * 86400) /* where a meter's last reading is looked for first */
+
+struct wanted {
+    const struct list *list;
+    int64_t as_of_s, at_s; /* of the ledger's rows (INT64_MAX: the newest); of fittings */
+    char state[32];        /* "": any */
+    int zone_column, route_column;
+    char zone[128], route[128];
+    const char *columns[COLUMNS_MAX + 3];
+};
+
+static bool cell_is(const struct ledger_row *row, int column, const char *wanted)
+{
+    return !*wanted || (column >= 0 && (unsigned)column < row->count &&
+                        span_equal(row->cells[column], span_text(wanted)));
+}
+
+static bool state_is(struct listing *l, struct txn *t, const struct wanted *w,
+                     const struct ledger_row *row)
+{
+    char state[32];
+    enum err err = state_at(t, row, w->at_s, state, NULL);
+
+    if (err)
+        listing_fail(l, err);
+    return !err && strcmp(state, w->state) == 0;
+}
+
+static bool is_wanted(struct listing *l, struct txn *t, const struct wanted *w,
+                      const struct ledger_row *row)
+{
+    return cell_is(row, w->zone_column, w->zone) && cell_is(row, w->route_column, w->route) &&
+           (!w->state[0] || state_is(l, t, w, row));
+}
+
+static void fill(struct listing *l)
+{
+    struct wanted *w = (struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct ledger_walk walk;
+    struct ledger_row row;
+    bool more = true;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    walk = ledger_walk(&t, w->list->kind, span_of(after, l->cursor_len), w->as_of_s);
+    while (!t.err && (more = ledger_walk_next(&walk, &row)) && !listing_full(l)) {
+        if (is_wanted(l, &t, w, &row))
+            row_of_register(l, &t, w->list, &row, w->at_s, walk.key);
+        else
+            listing_pass(l, walk.key);
+    }
+    ledger_walk_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
+}
+
+/* The columns of the CSV: those of the list, and what row_of_register adds. */
+static void name_columns(struct wanted *w)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w->list->columns; i++) {
+        if (w->list->column[i].type != COLUMN_STATE)
+            w->columns[n++] = w->list->column[i].name;
+    }
+    if (w->list->kind == LIST_METER) {
+        w->columns[n++] = "state";
+        w->columns[n++] = "point";
+    } else if (w->list->kind == LIST_POINT) {
+        w->columns[n++] = "serial";
+    }
+    w->columns[n] = NULL;
+}
+
+static bool copy_text(struct request *q, const char *name, char *to, size_t size)
+{
+    struct span text = ask_text(q, name);
+
+    if (text.len >= size) {
+        problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most %zu", name,
+                   text.len, size - 1);
+        return false;
+    }
+    if (text.len)
+        memcpy(to, text.at, text.len);
+    to[text.len] = 0;
+    return true;
+}
+
+static bool ask_as_of(struct request *q, int64_t *out_as_of_s, int64_t *out_at_s)
+{
+    if (!ask_time(q, "as_of", INT64_MAX, out_as_of_s))
+        return false;
+    *out_at_s = *out_as_of_s == INT64_MAX ? clock_now_s(&q->app->clock) : *out_as_of_s;
+    return true;
+}
+
+static const struct list *list_of_path(const struct request *q)
+{
+    return list_named(q->target.segment[1]);
+}
+
+void answer_register(struct request *q)
+{
+    struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
+
+    if (!w) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+        return;
+    }
+    w->list = list_of_path(q);
+    w->zone_column = list_column(w->list, span_text("zone"));
+    w->route_column = list_column(w->list, span_text("route"));
+    name_columns(w);
+    if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !copy_text(q, "state", w->state, sizeof w->state) ||
+        !copy_text(q, "zone", w->zone, sizeof w->zone) ||
+        !copy_text(q, "route", w->route, sizeof w->route)) {
+        free(w);
+        return;
+    }
+    listing_new(q, w->columns, fill, w, free, PAGE);
+}
+
+/* ---- one row ---- */
+
+static const struct row *last_of(const struct rows *rows)
+{
+    for (size_t i = rows->count; i-- > 0;) {
+        if (!(rows->at[i].attr & ATTR_FUTURE))
+            return &rows->at[i];
+    }
+    return NULL;
+}
+
+/* The newest reading of the billed channel that was no fantasy of the meter's clock. */
+static void put_last_reading(struct listing *l, const struct meter_facts *m, int64_t at_s)
+{
+    enum channel c = meter_billed_channel(m);
+    struct rows rows = { 0 };
+    const struct row *last = NULL;
+    enum err err = readings_load(l->app, m, c, at_s - RECENT_S, INT64_MAX, &rows);
+
+    if (!err && !(last = last_of(&rows)))
+        err = readings_load(l->app, m, c, 0, INT64_MAX, &rows);
+    listing_fail(l, err);
+    if (!err && (last || (last = last_of(&rows)))) {
+        row_time(l, "last_reading_at", last->time_s);
+        row_litres(l, "last_index_l", last->value);
+    }
+    rows_done(&rows);
+}
+
+static enum err facts_of(const struct ledger_row *row, struct meter_facts *out)
+{
+    struct cells cells = { 0 };
+
+    for (unsigned i = 0; i < row->count && i < COLUMNS_MAX; i++)
+        cells.at[i] = row->cells[i];
+    return cells_meter(&cells, row->id, out);
+}
+
+void answer_register_one(struct request *q)
+{
+    const struct list *list = list_of_path(q);
+    struct listing alone;
+    struct meter_facts m = { 0 };
+    struct ledger_row row;
+    int64_t as_of_s, at_s;
+    struct txn t;
+
+    if (!ask_as_of(q, &as_of_s, &at_s))
+        return;
+    t = ledger_read(q->app->ledger);
+    row_alone_begin(&alone, q);
+    if (row_named(q, &t, list, as_of_s, &row)) {
+        if (list->kind == LIST_METER)
+            listing_fail(&alone, facts_of(&row, &m));
+        row_of_register(&alone, &t, list, &row, at_s, (struct span){ 0 });
+        listing_fail(&alone, txn_end(&t));
+        if (m.id && as_of_s == INT64_MAX && !alone.err && alone.out.len) {
+            alone.out.len--; /* the row is opened again for what is read outside the register */
+            put_last_reading(&alone, &m, at_s);
+            out_text(&alone.out, "}");
+        }
+        row_alone_end(&alone);
+    } else {
+        txn_abort(&t);
+    }
+}

@@ -1,0 +1,334 @@
+#include "server/query/listing.h"
+
+#include "proto/base/hex.h"
+#include "server/metrics.h"
+
+#include <stdlib.h>
+
+#define PAGE_MAX 100000 /* rows of one page of JSON, some 30 MB: whoever wants more streams */
+
+struct listing *listing_new(struct request *q, const char *const *columns,
+                            void (*fill)(struct listing *l), void *state, void (*done)(void *state),
+                            uint64_t page)
+{
+    struct listing *l = (struct listing *)calloc(1, sizeof *l);
+    bool paged = q->form == FORM_JSON;
+    struct refusal r = { 0 };
+    int64_t limit;
+
+    if (!l) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+    } else if (target_cursor(&q->target, l->cursor, &l->cursor_len, &r)) {
+        problem_status(q, 422, &r);
+    } else if (ask_int(q, "limit", 1, paged ? PAGE_MAX : INT64_MAX,
+                       paged ? (int64_t)page : INT64_MAX, &limit)) {
+        l->q = q;
+        l->app = q->app;
+        l->form = q->form;
+        l->limit = (uint64_t)limit;
+        l->columns = columns;
+        l->fill = fill;
+        l->state = state;
+        l->done = done;
+        q->status = 200;
+        return q->listing = l;
+    }
+    if (done)
+        done(state);
+    free(l);
+    return NULL;
+}
+
+void listing_free(struct listing *l)
+{
+    if (!l)
+        return;
+    if (l->done)
+        l->done(l->state);
+    out_done(&l->out);
+    out_done(&l->raw);
+    free(l);
+}
+
+bool listing_full(const struct listing *l)
+{
+    return l->rows >= l->limit || l->err || l->out.err || l->visits >= LISTING_VISITS ||
+           (l->form != FORM_JSON && l->out.len >= LISTING_SLICE);
+}
+
+void listing_fail(struct listing *l, enum err err)
+{
+    if (!l->err)
+        l->err = err;
+}
+
+static void set_cursor(struct listing *l, struct span cursor)
+{
+    size_t len = cursor.len < CURSOR_MAX ? cursor.len : CURSOR_MAX;
+
+    if (len)
+        memmove(l->cursor, cursor.at, len);
+    l->cursor_len = len;
+    l->visits++;
+}
+
+void listing_pass(struct listing *l, struct span cursor)
+{
+    set_cursor(l, cursor);
+}
+
+/* ---- slices ---- */
+
+static void put_next(struct listing *l)
+{
+    char text[2 * CURSOR_MAX];
+    struct wr w = wr_of(text, sizeof text);
+
+    hex_write(&w, span_of(l->cursor, l->cursor_len));
+    out_key(&l->out, "next");
+    out_string(&l->out, wr_span(&w));
+}
+
+/* Fills once; errors of the text stick as the list's. */
+static void fill(struct listing *l)
+{
+    l->visits = 0;
+    l->fill(l);
+    if (l->out.err)
+        listing_fail(l, l->out.err);
+    health_damage(l->err);
+}
+
+static bool is_over(const struct listing *l)
+{
+    return l->ended || l->rows >= l->limit;
+}
+
+static void close_stream(struct listing *l)
+{
+    l->closed = true;
+    if (l->form != FORM_NDJSON)
+        return;
+    out_text(&l->out, "{\"end\":true");
+    out_member_int(&l->out, "rows", (int64_t)l->rows);
+    if (!l->ended)
+        put_next(l);
+    out_text(&l->out, "}\n");
+}
+
+void listing_more(struct listing *l)
+{
+    out_clear(&l->out);
+    l->taken = 0;
+    while (!l->err && !is_over(l) && l->out.len == 0)
+        fill(l);
+    if (!l->err && is_over(l))
+        close_stream(l);
+}
+
+static void put_columns(struct listing *l)
+{
+    for (size_t i = 0; l->columns[i]; i++) {
+        if (i)
+            out_bytes(&l->out, ",", 1);
+        out_csv(&l->out, span_text(l->columns[i]));
+    }
+    out_text(&l->out, "\r\n");
+}
+
+static void start_stream(struct listing *l)
+{
+    if (l->form == FORM_CSV)
+        put_columns(l);
+    if (!is_over(l))
+        fill(l);
+    if (!l->err && is_over(l))
+        close_stream(l);
+}
+
+static void make_page(struct listing *l)
+{
+    out_text(&l->out, "{\"rows\":[");
+    while (!l->err && !is_over(l))
+        fill(l);
+    out_text(&l->out, "]");
+    if (l->ended)
+        out_member_null(&l->out, "next");
+    else
+        put_next(l);
+    out_text(&l->out, "}\n");
+    if (l->out.err)
+        listing_fail(l, l->out.err);
+}
+
+void listing_start(struct listing *l)
+{
+    struct request *q = l->q;
+
+    if (l->form == FORM_JSON)
+        make_page(l);
+    else
+        start_stream(l);
+    if (l->err) {
+        struct refusal r = l->refusal;
+
+        r.err = l->err;
+        problem(q, &r);
+    } else if (l->form == FORM_JSON) {
+        struct out spare = q->out;
+
+        q->out = l->out;
+        l->out = spare;
+    }
+    if (l->err || l->form == FORM_JSON) {
+        q->listing = NULL;
+        listing_free(l);
+    }
+}
+
+/* ---- rows ---- */
+
+static void cell(struct listing *l, const char *name)
+{
+    if (l->form == FORM_CSV) {
+        if (!l->first_cell)
+            out_bytes(&l->out, ",", 1);
+        l->first_cell = false;
+    } else if (name) {
+        out_key(&l->out, name);
+    }
+}
+
+void row_begin(struct listing *l)
+{
+    l->first_cell = true;
+    if (l->form == FORM_JSON && l->rows)
+        out_bytes(&l->out, ",", 1);
+    if (l->form != FORM_CSV)
+        out_bytes(&l->out, "{", 1);
+}
+
+void row_end(struct listing *l, struct span cursor)
+{
+    if (l->form == FORM_CSV)
+        out_bytes(&l->out, "\r\n", 2);
+    else
+        out_bytes(&l->out, "}\n", l->form == FORM_NDJSON ? 2 : 1);
+    l->rows++;
+    set_cursor(l, cursor);
+}
+
+void row_text(struct listing *l, const char *name, struct span text)
+{
+    if (!text.len) {
+        row_absent(l, name);
+        return;
+    }
+    cell(l, name);
+    if (l->form == FORM_CSV)
+        out_csv(&l->out, text);
+    else
+        out_string(&l->out, text);
+}
+
+void row_word(struct listing *l, const char *name, const char *text)
+{
+    if (text)
+        row_text(l, name, span_text(text));
+    else
+        row_null(l, name);
+}
+
+void row_int(struct listing *l, const char *name, int64_t v)
+{
+    cell(l, name);
+    out_int(&l->out, v);
+}
+
+void row_litres(struct listing *l, const char *name, int64_t ml)
+{
+    cell(l, name);
+    out_litres(&l->out, ml);
+}
+
+void row_time(struct listing *l, const char *name, int64_t utc_s)
+{
+    cell(l, name);
+    if (l->form == FORM_CSV) {
+        char text[TEXT_TIME_SIZE];
+
+        text_put_time(text, utc_s);
+        out_text(&l->out, text);
+    } else {
+        out_time(&l->out, utc_s);
+    }
+}
+
+void row_bool(struct listing *l, const char *name, bool v)
+{
+    cell(l, name);
+    out_text(&l->out, v ? "true" : "false");
+}
+
+static size_t count_digits(struct span s, size_t from)
+{
+    size_t n = from;
+
+    while (n < s.len && s.at[n] >= '0' && s.at[n] <= '9')
+        n++;
+    return n - from;
+}
+
+/* A number as RFC 8259 §6 writes it, without an exponent. */
+static bool is_json_number(struct span s)
+{
+    size_t at = s.len && s.at[0] == '-', whole = count_digits(s, at), part;
+
+    if (!whole || (whole > 1 && s.at[at] == '0'))
+        return false;
+    at += whole;
+    if (at == s.len)
+        return true;
+    part = s.at[at] == '.' ? count_digits(s, at + 1) : 0;
+    return part && at + 1 + part == s.len;
+}
+
+void row_number(struct listing *l, const char *name, struct span text)
+{
+    if (!text.len || !is_json_number(text)) {
+        row_text(l, name, text);
+        return;
+    }
+    cell(l, name);
+    out_bytes(&l->out, text.at, text.len);
+}
+
+void row_null(struct listing *l, const char *name)
+{
+    cell(l, name);
+    if (l->form != FORM_CSV)
+        out_bytes(&l->out, "null", 4);
+}
+
+void row_absent(struct listing *l, const char *name)
+{
+    if (l->form == FORM_CSV)
+        cell(l, name);
+}
+
+struct out *row_raw_begin(struct listing *l, const char *name)
+{
+    cell(l, name);
+    out_clear(&l->raw);
+    return &l->raw;
+}
+
+void row_raw_end(struct listing *l)
+{
+    if (l->raw.err)
+        l->out.err = l->raw.err;
+    else if (l->form == FORM_CSV)
+        out_csv(&l->out, span_of(l->raw.at, l->raw.len));
+    else
+        out_bytes(&l->out, l->raw.at, l->raw.len);
+}

@@ -1,0 +1,70 @@
+/* Lists that leave the server in slices, with flat memory: as one page of JSON, or streamed as NDJSON or CSV.
+ *
+ * A source's fill() emits rows until listing_full() or its end, and sets the cursor with every row; the next fill goes on behind
+ * it.  No transaction outlives a fill: a reader, however slow, pins no page of the store.  `state` is the source's own, malloc'd
+ * things in it are freed by done(). */
+#ifndef NILO_SERVER_QUERY_LISTING_H
+#define NILO_SERVER_QUERY_LISTING_H
+
+#include "server/query/request.h"
+
+#define LISTING_SLICE 32768  /* bytes a fill makes before the wire is asked to take them */
+#define LISTING_VISITS 8192 /* rows a fill looks at, wanted or not, before it lets go of its transaction */
+
+struct listing {
+    struct request *q;
+    struct app *app;
+    enum form form;
+    struct out out; /* the slice at hand */
+    struct out raw; /* a nested value under construction */
+    size_t taken;   /* of it, by the wire */
+    uint64_t rows, limit;
+    bool ended; /* the source has no more rows */
+    bool closed; /* the last line was written */
+    bool first_cell;
+    unsigned visits; /* of the fill at hand */
+    enum err err; /* met on the way: the stream is cut off */
+    struct refusal refusal;
+    uint8_t cursor[CURSOR_MAX]; /* of the last row that was emitted */
+    size_t cursor_len;
+    int64_t window_ms; /* for slow readers: since when, and what it took since */
+    uint64_t window_bytes;
+
+    const char *const *columns; /* of the CSV, NULL-ended */
+    void (*fill)(struct listing *l);
+    void (*done)(void *state);
+    void *state;
+};
+
+/* Makes the request's answer a list: reads limit and after. `state` (may be NULL) is freed with done, also when NULL comes back
+ * because the request was refused. */
+struct listing *listing_new(struct request *q, const char *const *columns, void (*fill)(struct listing *l), void *state,
+                            void (*done)(void *state), uint64_t page);
+void listing_free(struct listing *l); /* NULL is fine */
+
+/* Fills the first slice, which decides the status: then the page is whole, or the stream may begin. */
+void listing_start(struct listing *l);
+void listing_more(struct listing *l); /* the next slice of a stream */
+
+/* ---- for sources ---- */
+
+bool listing_full(const struct listing *l);
+void listing_fail(struct listing *l, enum err err);
+void listing_pass(struct listing *l, struct span cursor); /* a row that is not wanted */
+
+/* Rows: every cell of every row in the order of the columns. */
+void row_begin(struct listing *l);
+void row_end(struct listing *l, struct span cursor);
+void row_text(struct listing *l, const char *name, struct span text); /* empty: absent */
+void row_word(struct listing *l, const char *name, const char *text); /* NULL: null */
+void row_int(struct listing *l, const char *name, int64_t v);
+void row_litres(struct listing *l, const char *name, int64_t ml);
+void row_time(struct listing *l, const char *name, int64_t utc_s);
+void row_bool(struct listing *l, const char *name, bool v);
+void row_number(struct listing *l, const char *name, struct span text); /* a number as it is kept; empty: absent */
+void row_null(struct listing *l, const char *name);                     /* null */
+void row_absent(struct listing *l, const char *name);                   /* no member, an empty cell */
+struct out *row_raw_begin(struct listing *l, const char *name);         /* for JSON that the source writes itself */
+void row_raw_end(struct listing *l);
+
+#endif

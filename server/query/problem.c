@@ -1,0 +1,187 @@
+/* Refusals as application/problem+json (RFC 9457). */
+#include "server/metrics.h"
+#include "server/query/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    unsigned status;
+    const char *title;
+} titles[] = {
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 403, "Forbidden" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 406, "Not Acceptable" },
+    { 409, "Conflict" },
+    { 413, "Content Too Large" },
+    { 414, "URI Too Long" },
+    { 415, "Unsupported Media Type" },
+    { 422, "Unprocessable Content" },
+    { 500, "Internal Server Error" },
+    { 503, "Service Unavailable" },
+    { 507, "Insufficient Storage" },
+};
+
+static const char *title_of(unsigned status)
+{
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+        if (titles[i].status == status)
+            return titles[i].title;
+    }
+    return "Refused";
+}
+
+unsigned problem_http_status(enum err err)
+{
+    switch (err) {
+    case ERR_OK:
+        return 200;
+    case ERR_TRUNCATED:
+    case ERR_MALFORMED:
+    case ERR_UNSUPPORTED:
+    case ERR_NAMES_DIFFER:
+        return 400;
+    case ERR_TOO_LARGE:
+        return 413;
+    case ERR_UNAUTHORIZED:
+        return 401;
+    case ERR_FORBIDDEN:
+        return 403;
+    case ERR_NOT_FOUND:
+    case ERR_UNKNOWN:
+        return 404;
+    case ERR_EXISTS:
+    case ERR_CONFLICT:
+        return 409;
+    case ERR_RANGE:
+    case ERR_NO_METER:
+    case ERR_INVALID:
+        return 422;
+    case ERR_BUSY:
+    case ERR_FULL:
+    case ERR_LIMIT:
+    case ERR_NO_MEMORY:
+    case ERR_STOPPING:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+/* A sentence of the form "x: found A, expected B" also stands as members, so that programs need not
+ * cut it. */
+static void put_found_expected(struct out *o, const char *text)
+{
+    const char *found = strstr(text, "found "), *expected = strstr(text, ", expected ");
+
+    if (!found || !expected || expected < found + 6)
+        return;
+    found += 6;
+    out_key(o, "found");
+    out_string(o, span_of(found, (size_t)(expected - found)));
+    out_member_text(o, "expected", expected + 11);
+}
+
+void problem_status(struct request *q, unsigned status, const struct refusal *r)
+{
+    struct out *o = &q->out;
+
+    health_damage(r->err);
+    q->status = status;
+    q->refused = true;
+    q->type = "application/problem+json";
+    out_clear(o);
+    out_text(o, "{");
+    out_member_text(o, "type", "about:blank");
+    out_member_text(o, "title", title_of(status));
+    out_member_int(o, "status", status);
+    out_member_text(o, "code", err_name(r->err));
+    out_member_text(o, "detail", r->text[0] ? r->text : err_text(r->err));
+    if (r->field[0])
+        out_member_text(o, "field", r->field);
+    put_found_expected(o, r->text);
+    out_text(o, "}\n");
+}
+
+void problem(struct request *q, const struct refusal *r)
+{
+    problem_status(q, problem_http_status(r->err), r);
+}
+
+void problem_of(struct request *q, enum err err, const char *field, const char *format, ...)
+{
+    struct refusal r = { .err = err };
+    va_list args;
+
+    snprintf(r.field, sizeof r.field, "%s", field);
+    va_start(args, format);
+    vsnprintf(r.text, sizeof r.text, format, args);
+    va_end(args);
+    problem(q, &r);
+}
+
+bool ask_time(struct request *q, const char *name, int64_t fallback_s, int64_t *out_s)
+{
+    struct refusal r = { 0 };
+
+    if (!target_time(&q->target, name, fallback_s, out_s, &r))
+        return true;
+    problem_status(q, 422, &r);
+    return false;
+}
+
+bool ask_span(struct request *q, int64_t *out_from_s, int64_t *out_to_s, bool needed)
+{
+    if (!ask_time(q, "from", INT64_MIN, out_from_s) || !ask_time(q, "to", INT64_MAX, out_to_s))
+        return false;
+    if (needed && *out_from_s == INT64_MIN) {
+        problem_of(q, ERR_INVALID, "from", "from: found nothing, expected a time with offset");
+        return false;
+    }
+    if (needed && *out_to_s == INT64_MAX) {
+        problem_of(q, ERR_INVALID, "to", "to: found nothing, expected a time with offset");
+        return false;
+    }
+    if (*out_from_s > *out_to_s) {
+        char to[TEXT_TIME_SIZE], from[TEXT_TIME_SIZE];
+
+        text_put_time(from, *out_from_s);
+        text_put_time(to, *out_to_s);
+        problem_of(q, ERR_INVALID, "from", "from: found %s, expected a time not after to, %s", from,
+                   to);
+        return false;
+    }
+    return true;
+}
+
+bool ask_int(struct request *q, const char *name, int64_t least, int64_t most, int64_t fallback,
+             int64_t *out)
+{
+    struct refusal r = { 0 };
+
+    if (!target_int(&q->target, name, least, most, fallback, out, &r))
+        return true;
+    problem_status(q, 422, &r);
+    return false;
+}
+
+bool ask_bool(struct request *q, const char *name, bool *out)
+{
+    struct refusal r = { 0 };
+
+    if (!target_bool(&q->target, name, out, &r))
+        return true;
+    problem_status(q, 422, &r);
+    return false;
+}
+
+struct span ask_text(const struct request *q, const char *name)
+{
+    struct span text = { 0 };
+
+    target_parameter(&q->target, name, &text);
+    return text;
+}

@@ -1,0 +1,68 @@
+/* One request on its way: what was asked, by whom, and the answer under construction.  For this folder. */
+#ifndef NILO_SERVER_QUERY_REQUEST_H
+#define NILO_SERVER_QUERY_REQUEST_H
+
+#include "server/acts/act.h"
+#include "server/query/route.h"
+#include "server/query/target.h"
+#include "server/query/work.h"
+
+struct http;
+struct listing;
+struct MHD_Connection;
+
+#define IDEMPOTENCY_KEY_MAX 255
+
+enum phase {
+    PHASE_READING, /* the body is coming in */
+    PHASE_WORKING, /* its connection is suspended */
+    PHASE_READY    /* the answer is there */
+};
+
+struct request {
+    struct work work; /* first: a worker's job is its request */
+    struct http *http;
+    struct app *app;
+    struct MHD_Connection *connection;
+    const struct route *route; /* NULL: refused before one was found */
+    struct caller caller;
+    enum form form; /* chosen for the answer */
+    enum phase phase;
+    bool entered, refused, close; /* refused: the answer stands, whatever the body is; close: the connection goes with it */
+    uint32_t allowed;          /* with 405: the methods that the path has */
+    int64_t began_us;
+
+    struct span subject[2]; /* what stands in the path's places */
+    char key[IDEMPOTENCY_KEY_MAX + 1]; /* Idempotency-Key; "" where none came */
+
+    char *body; /* of JSON; malloc'd */
+    size_t body_len, body_cap;
+    struct spool *spool; /* of an import */
+
+    unsigned status;
+    struct out out;
+    const char *type; /* the answer's; NULL: application/json */
+    struct listing *listing;
+    void *answer; /* the stream's MHD_Response: its trailer is added at its end */
+
+    struct target target; /* last: its 4 KiB need no zeroing */
+};
+
+/* ---- how handlers answer (problem.c) ---- */
+
+/* Refuses with application/problem+json (RFC 9457); what was written so far is dropped.  Returns nothing, so that a handler ends
+ * with it.  The status follows from the error. */
+void problem(struct request *q, const struct refusal *r);
+void problem_of(struct request *q, enum err err, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
+void problem_status(struct request *q, unsigned status, const struct refusal *r);
+unsigned problem_http_status(enum err err);
+
+/* ---- typed questions to the query; false: refused, and the answer stands ---- */
+
+bool ask_time(struct request *q, const char *name, int64_t fallback_s, int64_t *out_s);
+bool ask_span(struct request *q, int64_t *out_from_s, int64_t *out_to_s, bool needed); /* from, to: 422 where from is after to */
+bool ask_int(struct request *q, const char *name, int64_t least, int64_t most, int64_t fallback, int64_t *out);
+bool ask_bool(struct request *q, const char *name, bool *out);
+struct span ask_text(const struct request *q, const char *name); /* empty where not sent */
+
+#endif

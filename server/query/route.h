@@ -1,0 +1,54 @@
+/* The API as a table: route.def, one line an endpoint.  The router, the roles, /openapi.json and the tests follow from it. */
+#ifndef NILO_SERVER_QUERY_ROUTE_H
+#define NILO_SERVER_QUERY_ROUTE_H
+
+#include "server/acts/act.h"
+#include "server/query/target.h"
+
+struct request;
+
+enum verb { VERB_GET = 1, VERB_POST = 2, VERB_HEAD = 4 };
+
+/* Where an endpoint's handler runs. */
+enum place {
+    PLACE_HERE,   /* on the listener's thread: microseconds */
+    PLACE_READER, /* a worker that reads */
+    PLACE_WRITER  /* a worker that writes, or waits */
+};
+
+/* Sets of roles: 1 << enum role. */
+#define SCOPE_NONE 0u /* needs no token */
+#define SCOPE_ALL ((1u << ROLE_COUNT) - 2u)
+#define SCOPE_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
+#define SCOPE_STORE (SCOPE_CHIEF | 1u << ROLE_STORE)
+#define SCOPE_READS (SCOPE_CHIEF | 1u << ROLE_CREW | 1u << ROLE_READER)
+#define SCOPE_ADMIN (1u << ROLE_ADMIN)
+
+#define ROUTE_PARTS_MAX 4
+
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE };
+
+struct route {
+    enum verb verb;
+    const char *path; /* "/v1/meters/{serial}/readings" */
+    uint32_t scope;
+    enum place place;
+    enum body_kind body;
+    unsigned forms; /* that the answer can have */
+    void (*answer)(struct request *q);
+    act_handler *act; /* instead */
+    const char *summary;
+    const char *parameters; /* of the query: "from,to,channel"; see parameter.def */
+    const char *schema;     /* of the answer, or of a list's rows: schema.def */
+    const char *body_schema;
+};
+
+const struct route *route_at(size_t n); /* NULL at the end */
+
+/* The route of a path; NULL with *out_allowed = 0: no such path; else the methods that it has. `subject` gets what stands in the
+ * path's places, views into `t`. */
+const struct route *route_find(enum verb verb, const struct target *t, struct span subject[2],
+                               uint32_t *out_allowed);
+bool route_takes(const struct route *route, struct span parameter);
+
+#endif

@@ -1,0 +1,47 @@
+/* Rows of the register as the API shows them: the columns of server/fleet/columns.def, and what follows from fittings. */
+#ifndef NILO_SERVER_QUERY_ROWS_H
+#define NILO_SERVER_QUERY_ROWS_H
+
+#include "server/fleet/columns.h"
+#include "server/query/listing.h"
+
+/* Where a meter was, or what was at a point, at an instant (rules-fleet T3, L13). */
+struct fitted {
+    bool known;            /* there was a fitting at or before it */
+    bool open;             /* it holds at the instant */
+    struct fitting fitting; /* the latest that began by then */
+};
+
+/* `fittings` by from. */
+struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at_s);
+
+/* All fittings of a meter or a point, into `few` or, where there are more than fit, into malloc'd memory: free with
+ * fittings_done. */
+#define FITTINGS_FEW 16
+struct fittings {
+    struct fitting few[FITTINGS_FEW];
+    struct fitting *at;
+    size_t count;
+};
+MUST_CHECK enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out);
+void fittings_done(struct fittings *f);
+
+/* Emits one row of a list: its columns, then `point` and `state` of a meter, `serial` of a point. */
+void row_of_register(struct listing *l, struct txn *t, const struct list *list, const struct ledger_row *row, int64_t at_s,
+                     struct span cursor);
+
+/* The state of a meter at an instant (rules-fleet T3), copied: "" if it has none; and the point that it is at, 0 if none. */
+MUST_CHECK enum err state_at(struct txn *t, const struct ledger_row *meter, int64_t at_s, char out[32], uint32_t *out_point);
+
+/* One row as the whole answer. */
+void row_alone_begin(struct listing *l, struct request *q);
+void row_alone_end(struct listing *l);
+
+/* The row that the path names; false: 404 or worse stands. */
+bool row_named(struct request *q, struct txn *t, const struct list *list, int64_t as_of_s, struct ledger_row *out);
+
+/* Names by id, copied; false: unknown. */
+bool point_name(struct txn *t, uint32_t point, char out[64]);
+bool meter_serial(struct txn *t, uint32_t meter, char out[SERIAL_MAX + 1]);
+
+#endif
