@@ -253,6 +253,8 @@ static bool perform(struct client *c, const struct path *path, struct curl_slist
 
 static void into_answer(struct intake_body *b, long status, struct answer *out)
 {
+    while (b->len && b->text[b->len - 1] == '\n')
+        b->text[--b->len] = 0;
     *out = (struct answer){ .status = status, .text = b->text ? b->text : strdup("") };
     if (out->text)
         out->json = json_loads(out->text, JSON_DECODE_ANY, NULL);

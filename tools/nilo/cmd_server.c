@@ -1,4 +1,4 @@
-/* nilo quarantine, clock, token, settle: running a server. */
+/* nilo quarantine, reject, stat, clock, token, settle: running a server. */
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
 #include "tools/nilo/sheet.h"
@@ -8,7 +8,15 @@ int cmd_quarantine_list(const struct args *a)
     struct path path = path_of("/v1/quarantine");
 
     query_options(&path, a);
-    return list_run(a, &path, "position arrival peer name why dialect bytes");
+    return list_run(a, &path, "id arrived_at name why dialect peer len");
+}
+
+int cmd_reject_list(const struct args *a)
+{
+    struct path path = path_of("/v1/rejects");
+
+    query_options(&path, a);
+    return list_run(a, &path, "id arrived_at name why dialect peer len bytes");
 }
 
 int cmd_quarantine_retry(const struct args *a)
@@ -17,6 +25,13 @@ int cmd_quarantine_retry(const struct args *a)
     struct path path = path_of("/v1/quarantine/retry");
 
     return post_run(a, &path, name ? json_pack("{s:s}", "name", name) : json_object());
+}
+
+int cmd_stat(const struct args *a)
+{
+    struct path path = path_of("/v1/stat");
+
+    return show_run(a, &path);
 }
 
 int cmd_clock_show(const struct args *a)

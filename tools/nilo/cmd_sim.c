@@ -32,15 +32,12 @@ static void print_summary(const struct replay_summary *s, enum format format)
     json_decref(json);
 }
 
-static int replay(const struct args *a, const struct history *h, const struct replay_options *o,
+static int replay(struct client *c, const struct history *h, const struct replay_options *o,
                   enum format format)
 {
-    struct client *c = client_open(a);
     struct replay_summary s;
-    bool ok = c && replay_run(h, o, c, &s);
 
-    client_close(c);
-    if (!ok)
+    if (!replay_run(h, o, c, &s))
         return EXIT_FAILED;
     print_summary(&s, format);
     if (!s.refused && !s.unanswered)
@@ -49,6 +46,24 @@ static int replay(const struct args *a, const struct history *h, const struct re
         (unsigned long long)s.refused, (unsigned long long)s.unanswered,
         *s.refusal ? s.refusal : "none");
     return EXIT_FAILED;
+}
+
+/* The zone that was asked for, else the server's own. */
+static bool read_zone(const struct args *a, struct client *c, struct zone *out)
+{
+    const char *asked = args_option(a, "times-in");
+    struct path path = path_of("/v1/clock");
+    struct refusal r = { 0 };
+    struct answer answer = { 0 };
+    bool ok;
+
+    if (!asked && client_ask(c, "GET", &path, NULL, &answer))
+        asked = json_string_value(json_object_get(answer.json, "tz"));
+    ok = asked && !zone_load(asked, out, &r);
+    if (!ok && asked)
+        say("--times-in: %s", r.text);
+    answer_done(&answer);
+    return ok;
 }
 
 static bool read_file(const struct args *a, const struct zone *zone, struct history *out)
@@ -71,6 +86,22 @@ static bool read_file(const struct args *a, const struct zone *zone, struct hist
     return ok;
 }
 
+static int replay_file(const struct args *a, struct replay_options *o, enum format format)
+{
+    static struct zone zone;
+    struct client *c = client_open(a);
+    struct history h;
+    int code = EXIT_FAILED;
+
+    o->zone = &zone;
+    if (c && read_zone(a, c, &zone) && read_file(a, &zone, &h)) {
+        code = replay(c, &h, o, format);
+        history_done(&h);
+    }
+    client_close(c);
+    return code;
+}
+
 static const char *or_else(const char *value, const char *otherwise)
 {
     return value ? value : otherwise;
@@ -78,32 +109,19 @@ static const char *or_else(const char *value, const char *otherwise)
 
 int cmd_sim_replay(const struct args *a)
 {
-    static struct zone zone;
-    struct replay_options o = { .zone = &zone,
-                                .coap = args_option(a, "coap"),
+    struct replay_options o = { .coap = args_option(a, "coap"),
                                 .enroll = args_option(a, "register") != NULL,
                                 .dn = or_else(args_option(a, "dn"), "15"),
                                 .q3 = or_else(args_option(a, "q3"), "2.5") };
-    struct history h;
-    struct refusal r = { 0 };
     int64_t settle_every, window;
     enum format format;
-    int code;
 
     if (!format_read(a, &format) || !args_number(a, "settle-every", 0, 100000, 7, &settle_every) ||
         !args_number(a, "window", 1, 65536, 256, &window))
         return EXIT_USAGE;
     o.settle_every = (unsigned)settle_every;
     o.window = (unsigned)window;
-    if (zone_load(or_else(args_option(a, "times-in"), "Asia/Shanghai"), &zone, &r)) {
-        say("--times-in: %s", r.text);
-        return EXIT_USAGE;
-    }
-    if (!read_file(a, &zone, &h))
-        return EXIT_FAILED;
-    code = replay(a, &h, &o, format);
-    history_done(&h);
-    return code;
+    return replay_file(a, &o, format);
 }
 
 /* ---- load ---- */
