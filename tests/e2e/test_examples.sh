@@ -4,16 +4,8 @@
 # What examples may name: the files meters.csv, points.csv, fittings.csv, readings.csv, routes.csv and zones.csv; meter 10000017 at
 # point P-1 on route R-1 in zone Z-1; the folders store, backup and town.
 set -euo pipefail
-source=$(cd "$(dirname "$0")/../.." && pwd)
-build=${NILO_BUILD_DIR:-$source/build/debug}
-folder=$(mktemp -d)
-nilod=
-end() {
-    [[ -z $nilod ]] || { kill "$nilod" 2>/dev/null && wait "$nilod" || true; }
-    rm -rf "$folder"
-}
-trap end EXIT
-cd "$folder"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/nilod.sh"
 
 printf 'route,name\nR-1,North\n' > routes.csv
 printf 'zone,name\nZ-1,North\n' > zones.csv
@@ -27,15 +19,7 @@ printf 'point,serial,from,start_index_l\nP-1,10000017,2026-03-01T00:00:00+08:00,
     done
 } > readings.csv
 
-mkfifo ready
-"$build/nilod" --store store --virtual-clock 2026-03-10T00:00:00+08:00 --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 > ready 2> nilod.log &
-nilod=$!
-exec 3< ready
-read -r -t 60 line <&3 || { echo "nilod did not become ready"; cat nilod.log; exit 1; }
-NILO_SERVER=http://$(sed -E 's/.* http=([^ ]+).*/\1/' <<< "$line")
-NILO_COAP=$(sed -E 's/.* coap=([^ ]+) .*/\1/' <<< "$line")
-export NILO_SERVER NILO_COAP NILO_TOKEN_FILE=$folder/store/admin.token
-PATH=$build:$PATH
+nilod_start --virtual-clock 2026-03-10T00:00:00+08:00
 
 # What an example builds on is there, whatever the page's order.
 for list in routes zones meters points fittings readings; do nilo import "$list" "$list.csv" > /dev/null; done

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Every command of nilo against a real nilod. Each function is a claim; one that returns an error has failed.
+set -uo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/nilod.sh"
+
+# ---- what is asked of an answer ----
+
+# is EXPECTED FOUND
+is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
+# has TEXT PART...: every part stands in the text.
+has() {
+    local text=$1 part
+    shift
+    for part in "$@"; do
+        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
+    done
+}
+# exits CODE COMMAND...: with that code; what it printed, on both outputs, is in $said.
+exits() {
+    local code=$1 found=0
+    shift
+    said=$("$@" 2>&1) || found=$?
+    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
+}
+json() { printf '%s' "$1" | grep -oE "\"$2\":(\"[^\"]*\"|[^,}]*)" | head -1 | sed -E 's/^"[^"]*"://; s/^"(.*)"$/\1/'; }
+rows() { printf '%s\n' "$1" | tail -1; }
+
+# ---- claims ----
+
+files() {
+    printf 'org,name,level\nB-1,North,branch\n' > orgs.csv
+    printf 'zone,name,mains_km\nZ-1,北区,12.5\n' > zones.csv
+    printf 'route,org,reader,days,name\nR-1,B-1,王芳,1-5,北一册\n' > routes.csv
+    printf 'serial,dn,q3,model\n10000017,15,2.5,LXS-15\n10000018,20,4,\n' > meters.csv
+    printf '{"point":"P-1","zone":"Z-1","route":"R-1","route_seq":1,"use_class":"residential","address":"杭州路 1 号, 2 单元"}\n{"point":"P-2","zone":"Z-1","route":"R-1","route_seq":2}\n' > points.ndjson
+    printf 'point,serial,from,start_index_l\nP-1,10000017,2026-03-01T00:00:00+08:00,0\nP-2,10000018,2026-03-01T00:00:00+08:00,500\n' > fittings.csv
+    {
+        echo serial,time,index_l
+        for day in 01 02 03 04 05; do
+            for hour in 00 06 12 18; do echo "10000017,2026-03-${day} $hour:00,$(((10#$day - 1) * 400 + 10#$hour * 10))"; done
+        done
+    } > readings.csv
+}
+
+a_register_comes_in_and_the_same_file_again_changes_nothing() {
+    local list file
+    for file in orgs.csv zones.csv routes.csv meters.csv points.ndjson fittings.csv readings.csv; do
+        list=${file%.*}
+        exits 0 nilo import "$list" "$file" || return 1
+        is 0 "$(json "$said" refused)" || return 1
+    done
+    exits 0 nilo import meters meters.csv --format ndjson && is 0 "$(json "$said" written)" && is 2 "$(json "$said" unchanged)" || return 1
+    exits 0 nilo import meters - --format table < meters.csv && has "$said" "meters: 2 rows; 0 written, 2 unchanged, 0 refused"
+}
+
+a_refused_row_is_told_with_line_and_column_and_nothing_is_written() {
+    printf 'serial,dn,q3\n10000019,15,2.5\n10000020,fifteen,2.5\n' > wrong.csv
+    exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:3: dn: expected" "fifteen" "--keep-going" || return 1
+    exits 1 nilo meter show 10000019 || return 1
+    exits 0 nilo import meters wrong.csv --dry-run --keep-going && exits 1 nilo meter show 10000019 || return 1
+    exits 0 nilo import meters wrong.csv --keep-going && has "$said" "wrong.csv:3:" && exits 0 nilo meter show 10000019
+}
+
+an_unknown_column_is_named() {
+    printf 'serial,dn,q3,colour\n1,15,2.5,red\n' > wrong.csv
+    exits 1 nilo import meters wrong.csv && has "$said" colour
+}
+
+wrong_usage_is_two() {
+    exits 2 nilo && exits 2 nilo import gauges x && exits 2 nilo meter && exits 2 nilo reading list 10000017 &&
+        exits 2 nilo meter list --format xml && exits 2 nilo flag confirm x && exits 2 nilo completion fish
+}
+
+what_does_not_exist_is_one_with_a_sentence() {
+    exits 1 nilo meter show nobody && has "$said" "nilo: " nobody || return 1
+    exits 1 nilo import meters absent.csv && has "$said" "absent.csv" || return 1
+    exits 1 nilo --server http://127.0.0.1:9 settle && has "$said" "no nilod answers at http://127.0.0.1:9" || return 1
+    exits 1 nilo --token-file absent.token settle && has "$said" absent.token
+}
+
+without_a_token_nothing_is_told() {
+    echo not-a-token > wrong.token
+    exits 1 env -u NILO_TOKEN_FILE nilo meter list && has "$said" "--token-file" || return 1
+    exits 1 nilo meter list --token-file wrong.token && has "$said" "--token-file"
+}
+
+lists_come_as_table_json_ndjson_and_csv() {
+    exits 0 nilo meter list && is '{"end":true,"rows":3}' "$(rows "$said")" && has "$said" '"serial":"10000017"' || return 1
+    exits 0 nilo meter list --format csv && has "$said" serial 10000018 && is 4 "$(wc -l <<< "$said")" || return 1
+    exits 0 nilo meter list --format json && has "$said" '{"rows":[' '],"next":null}' || return 1
+    exits 0 nilo meter list --format json --limit 1 && has "$said" 10000017 '"next":"' || return 1
+    exits 0 nilo meter list --format json --limit 1 --after "$(json "$said" next)" && has "$said" 10000018 || return 1
+    exits 0 nilo point list --format table && has "$said" "P-1" "杭州路 1 号, 2 单元" && is 3 "$(wc -l <<< "$said")" || return 1
+    exits 0 env LANG=zh_CN.UTF-8 nilo point list --format table && has "$said" 用水点 地址
+}
+
+the_register_is_shown() {
+    exits 0 nilo meter show 10000017 && is running "$(json "$said" state)" && is P-1 "$(json "$said" point)" || return 1
+    exits 0 nilo point show P-1 --format table && has "$said" 10000017 || return 1
+    exits 0 nilo zone list && has "$said" 北区 && exits 0 nilo zone show Z-1 && has "$said" 12.5 || return 1
+    exits 0 nilo route list && has "$said" 王芳 || return 1
+    exits 0 nilo fitting list --point P-1 && is '{"end":true,"rows":1}' "$(rows "$said")" || return 1
+    exits 0 nilo meter list --state issued && is '{"end":true,"rows":0}' "$(rows "$said")"
+}
+
+readings_and_consumption_are_told() {
+    exits 0 nilo settle || return 1
+    exits 0 nilo reading list 10000017 --from 2026-03-02T00:00:00+08:00 --to 2026-03-03T00:00:00+08:00 &&
+        is '{"end":true,"rows":4}' "$(rows "$said")" && has "$said" '"index_l":400' || return 1
+    exits 0 nilo consumption P-1 --from 2026-03-01T00:00:00+08:00 --to 2026-03-05T00:00:00+08:00 &&
+        is 1600 "$(json "$said" consumption_l)" || return 1
+    exits 0 nilo consumption P-1 --from 2026-03-01T00:00:00+08:00 --to 2026-03-05T00:00:00+08:00 --step day &&
+        is '{"end":true,"rows":4}' "$(rows "$said")"
+}
+
+reports_over_coap_arrive_and_a_second_replay_changes_nothing() {
+    {
+        echo meter,when,litres
+        for day in 06 07 08; do
+            for hour in 00 03 06 09 12 15 18 21; do echo "R$((10#$hour % 2))-$day,2026-03-$day $hour:00:00,$((10#$day * 1000 + 10#$hour))"; done
+        done
+    } > replay.csv
+    local from=2026-03-01T00:00:00Z to=2026-04-01T00:00:00Z
+    exits 0 nilo sim replay replay.csv --register --columns serial=meter,time=when,index_l=litres --coap "$coap" &&
+        is 24 "$(json "$said" rows)" && is "$(json "$said" reports)" "$(json "$said" acked)" || return 1
+    exits 0 nilo reading list R0-06 --from $from --to $to && is '{"end":true,"rows":4}' "$(rows "$said")" || return 1
+    exits 0 nilo sim replay - --columns serial=meter,time=when,index_l=litres --coap "$coap" < replay.csv || return 1
+    exits 0 nilo reading list R0-06 --from $from --to $to && is '{"end":true,"rows":4}' "$(rows "$said")"
+}
+
+a_frame_of_an_unknown_meter_waits_and_comes_when_it_is_registered() {
+    printf 'serial,time,index_l\nlater,2026-03-09 00:00,77\n' > later.csv
+    exits 0 nilo sim replay later.csv --coap "$coap" && exits 0 nilo quarantine list && has "$said" later || return 1
+    printf 'serial,dn,q3\nlater,15,2.5\n' > later-meters.csv
+    exits 0 nilo import meters later-meters.csv && exits 0 nilo quarantine retry && exits 0 nilo settle || return 1
+    exits 0 nilo quarantine list && is '{"end":true,"rows":0}' "$(rows "$said")" || return 1
+    exits 0 nilo reading list later --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z && has "$said" '"index_l":77'
+}
+
+the_clock_goes_forward_only() {
+    exits 0 nilo clock set 2026-03-20T00:00:00+08:00 && exits 0 nilo clock show && has "$said" 2026-03-19T16:00:00Z || return 1
+    exits 1 nilo clock set 2026-03-19T00:00:00+08:00 && exits 1 nilo clock set tomorrow
+}
+
+a_token_is_printed_alone_and_opens_what_its_role_may() {
+    exits 0 nilo token create --role viewer --name hall && is 1 "$(wc -w <<< "$said")" || return 1
+    printf '%s\n' "$said" > viewer.token
+    exits 0 nilo meter list --token-file viewer.token || return 1
+    exits 1 nilo import meters meters.csv --token-file viewer.token && has "$said" viewer || return 1
+    exits 0 nilo token create --role crew --name van --format json && has "$said" '"token":' || return 1
+    exits 1 nilo token create --role king --name x
+}
+
+a_flag_is_listed_and_decided() {
+    {
+        echo serial,time,index_l
+        for ((i = 0; i < 24 * 40; i++)); do echo "stuck,$(date -u -d "@$((1773446400 + i * 3600))" +%FT%TZ),$((i < 240 ? i * 20 : 4800))"; done
+    } > stuck.csv
+    exits 0 nilo sim replay stuck.csv --register --coap "$coap" && exits 0 nilo flag list --kind stuck --state open && has "$said" '"serial":"stuck"' || return 1
+    local id
+    id=$(json "$said" id)
+    exits 0 nilo flag list --format table && has "$said" "$id" || return 1
+    exits 0 nilo replacement list --format table && has "$said" stuck || return 1
+    exits 1 nilo flag confirm no-such-flag --note x || return 1
+    exits 0 nilo flag confirm "$id" --note "register jammed" && exits 0 nilo flag list --state confirmed && has "$said" "$id" || return 1
+    exits 0 nilo flag dismiss "$id" --note "a mistake" && exits 0 nilo flag list --state dismissed && has "$said" "$id"
+}
+
+a_frame_is_explained_without_a_server() {
+    exits 0 env NILO_SERVER=http://127.0.0.1:9 nilo frame explain 0a024131 && has "$said" A1 || return 1
+    exits 0 nilo frame explain 0a024131 --format json && has "$said" '"' && exits 0 nilo frame explain - <<< '0a 02 41 31' || return 1
+    exits 1 nilo frame explain 0a02 && exits 1 nilo frame explain xyz && exits 2 nilo frame explain 0a --dialect klingon
+}
+
+completions_and_help_name_every_command() {
+    exits 0 nilo completion bash && has "$said" "complete -o filenames -F _nilo nilo" "replacement" && bash -n <<< "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo flag co); COMP_CWORD=2; _nilo; echo "${COMPREPLY[@]}"' && is confirm "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo import meters --dry); COMP_CWORD=3; _nilo; echo "${COMPREPLY[@]}"' && is --dry-run "$said" || return 1
+    exits 0 nilo completion zsh && has "$said" "#compdef nilo" || return 1
+    exits 0 nilo help && has "$said" "flag confirm" "store rebuild" && exits 0 nilo help flag && has "$said" "flag dismiss" || return 1
+    exits 0 nilo --version && has "$said" "nilo "
+}
+
+a_store_is_checked_copied_and_rebuilt() {
+    local before now
+    exits 0 nilo clock show && now=$(json "$said" now) && exits 0 nilo flag list && before=$said || return 1
+    exits 0 nilo store check --store store && has "$said" '"sound":true' && exits 0 nilo store stat --store store && has "$said" '"meters":' || return 1
+    exits 0 nilo store backup --store store --to backup && exits 1 nilo store backup --store store --to backup || return 1
+    exits 1 nilo store rebuild --store store && has "$said" "$nilod" || return 1
+    nilod_stop || return 1
+    exits 0 nilo store rebuild --store store --virtual-clock "$now" && exits 1 nilo store rebuild --store absent || return 1
+    exits 0 nilo store restore --from backup --store restored && exits 0 nilo store check --store restored || return 1
+    nilod_start --virtual-clock "$now"
+    exits 0 nilo flag list && is "$before" "$said"
+}
+
+# ---- running ----
+
+files
+nilod_start --virtual-clock 2026-03-06T00:00:00+08:00
+claims=$(sed -nE 's/^([a-z_]+_[a-z_]+)\(\) \{$/\1/p' "$source/tests/e2e/test_nilo.sh" | grep -v '^nilod_')
+failed=0
+for claim in $claims; do
+    if said='' && "$claim"; then
+        echo "ok    $claim"
+    else
+        echo "FAIL  $claim"
+        failed=$((failed + 1))
+    fi
+done
+[[ $failed -eq 0 ]] || { tail -20 nilod.log; exit 1; }
