@@ -224,7 +224,7 @@ static void names_done(struct names *n)
 /* ---- radio names ---- */
 
 /* As it is kept: an EUI-64 in lower case, in `room`; all else as it came. */
-static struct span radio_form(struct span name, uint8_t room[16])
+struct span registry_radio_form(struct span name, uint8_t room[16])
 {
     if (name.len != 16)
         return name;
@@ -284,7 +284,7 @@ enum err registry_add_radio(struct registry *r, struct span name, uint32_t meter
     enum err err;
 
     pthread_rwlock_wrlock(&r->lock);
-    err = names_add(&r->radios, radio_form(name, room), meter);
+    err = names_add(&r->radios, registry_radio_form(name, room), meter);
     pthread_rwlock_unlock(&r->lock);
     return err;
 }
@@ -292,7 +292,7 @@ enum err registry_add_radio(struct registry *r, struct span name, uint32_t meter
 void registry_drop_radio(struct registry *r, struct span name, uint32_t meter)
 {
     uint8_t room[16], *entry;
-    struct span form = radio_form(name, room);
+    struct span form = registry_radio_form(name, room);
     uint32_t at;
 
     pthread_rwlock_wrlock(&r->lock);
@@ -319,7 +319,7 @@ uint32_t registry_find_lkd(struct registry *r, struct span name)
 
     if (meter || r->radios.count == 0)
         return meter;
-    return names_meter(&r->radios, radio_form(name, room));
+    return names_meter(&r->radios, registry_radio_form(name, room));
 }
 
 uint32_t registry_serial_lkd(struct registry *r, struct span serial)
@@ -374,7 +374,7 @@ static bool load_row(void *arg, const struct ledger_row *row)
 
     load->err = names_add(&load->registry->serials, row->cells[load->serial_cell], row->id);
     if (!load->err && radio.len)
-        load->err = names_add(&load->registry->radios, radio_form(radio, room), row->id);
+        load->err = names_add(&load->registry->radios, registry_radio_form(radio, room), row->id);
     if (!load->err && row->id > load->registry->highest)
         load->registry->highest = row->id;
     return !load->err;

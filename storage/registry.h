@@ -17,6 +17,7 @@ uint32_t registry_find(struct registry *r, struct span name); /* 0: unknown */
 
 /* What the radio calls a meter is found after the serials; an EUI-64 in either case. A name taken back is unknown again. */
 MUST_CHECK enum err registry_add_radio(struct registry *r, struct span name, uint32_t meter);
+struct span registry_radio_form(struct span name, uint8_t room[16]); /* as it is kept; in `room`, or `name` itself */
 void registry_drop_radio(struct registry *r, struct span name, uint32_t meter);
 
 /* What an act committed: meters from `from_id` on, with their radio names. */

@@ -1,0 +1,26 @@
+/* What the two kinds of import share.  For this folder. */
+#ifndef NILO_SERVER_ACTS_IMPORT_H
+#define NILO_SERVER_ACTS_IMPORT_H
+
+#include "server/acts/rowfile.h"
+
+struct import {
+    struct app *app;
+    const struct caller *caller;
+    const struct import_options *options;
+    const struct zone *zone; /* of local times */
+    int64_t now_s;
+    struct import_report *report;
+    enum err err; /* what ended it before its end */
+};
+
+/* Counts a refused row, and keeps it while there is room; false: no memory. */
+bool import_refuse(struct import *i, const struct import_refusal *refusal);
+
+/* INVALID where rows were refused that must not be. */
+enum err import_verdict(const struct import *i);
+
+enum err import_register(struct import *i, const struct list *l, struct span text);
+enum err import_readings(struct import *i, struct span text);
+
+#endif

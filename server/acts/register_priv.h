@@ -1,0 +1,19 @@
+/* What register.c asks of the files that know one list.  For this folder. */
+#ifndef NILO_SERVER_ACTS_REGISTER_PRIV_H
+#define NILO_SERVER_ACTS_REGISTER_PRIV_H
+
+#include "server/acts/register.h"
+
+bool registrar_touch(struct registrar *g, uint32_t meter); /* false: no memory */
+
+/* `id` 0: a new meter. */
+enum err meter_check(struct registrar *g, const struct cells *cells, uint32_t id, struct import_refusal *why);
+enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t id, bool known);
+
+enum err fitting_check(struct registrar *g, const struct cells *cells, struct import_refusal *why);
+enum err fitting_written(struct registrar *g, const struct cells *cells);
+
+/* INVALID where the cell `to` is before the cell `from`; both may be empty. */
+enum err span_check(const struct list *l, const struct cells *cells, unsigned from, unsigned to, struct import_refusal *why);
+
+#endif
