@@ -4,7 +4,7 @@
 # What examples may name: the files meters.csv, points.csv, fittings.csv, readings.csv, routes.csv and zones.csv; meter 10000017 at
 # point P-1 on route R-1 in zone Z-1; the folders store, backup and town.
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
 printf 'route,name\nR-1,North\n' > routes.csv

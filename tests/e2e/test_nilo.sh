@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every command of nilo against a real nilod. Each function is a claim; one that returns an error has failed.
 set -uo pipefail
-# shellcheck source-path=SCRIPTDIR
+# shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
 # ---- what is asked of an answer ----
@@ -92,6 +92,7 @@ lists_come_as_table_json_ndjson_and_csv() {
     exits 0 nilo meter list --format json --limit 1 && has "$said" 10000017 '"next":"' || return 1
     exits 0 nilo meter list --format json --limit 1 --after "$(json "$said" next)" && has "$said" 10000018 || return 1
     exits 0 nilo point list --format table && has "$said" "P-1" "杭州路 1 号, 2 单元" && is 3 "$(wc -l <<< "$said")" || return 1
+    exits 0 nilo point list --format csv --show address,serial && is '"杭州路 1 号, 2 单元",10000017' "$(sed -n 2p <<< "$said")" || return 1
     exits 0 env LANG=zh_CN.UTF-8 nilo point list --format table && has "$said" 用水点 地址
 }
 

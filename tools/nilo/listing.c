@@ -24,6 +24,7 @@ void query_options(struct path *p, const struct args *a)
 
 struct printing {
     enum format format;
+    const char *columns;
     struct sheet *sheet;
     uint64_t rows;
 };
@@ -34,6 +35,10 @@ static bool print_row(void *arg, const char *text, json_t *row)
 
     if (p->sheet)
         return sheet_row(p->sheet, row);
+    if (p->format == FORMAT_CSV) {
+        csv_row(p->columns, row, stdout);
+        return !ferror(stdout);
+    }
     if (p->format == FORMAT_JSON)
         fputs(p->rows ? ",\n" : "", stdout);
     p->rows++;
@@ -46,7 +51,7 @@ static bool print_row(void *arg, const char *text, json_t *row)
 static int print_rows(struct client *c, const struct path *path, enum format format,
                       const char *columns)
 {
-    struct printing p = { .format = format };
+    struct printing p = { .format = format, .columns = columns };
     uint64_t rows = 0;
     bool ok;
 
@@ -54,6 +59,8 @@ static int print_rows(struct client *c, const struct path *path, enum format for
         say("no memory is left");
         return EXIT_FAILED;
     }
+    if (format == FORMAT_CSV)
+        csv_heading(columns, stdout);
     if (format == FORMAT_JSON)
         fputs("{\"rows\":[", stdout);
     ok = client_rows(c, path, print_row, &p, &rows);
@@ -80,6 +87,7 @@ static int print_page(struct client *c, const struct path *path)
 
 int list_run(const struct args *a, const struct path *path, const char *columns)
 {
+    const char *shown = args_option(a, "show");
     struct client *c;
     enum format format;
     int code;
@@ -89,12 +97,12 @@ int list_run(const struct args *a, const struct path *path, const char *columns)
     c = client_open(a);
     if (!c)
         return EXIT_FAILED;
-    if (format == FORMAT_CSV)
+    if (format == FORMAT_CSV && !shown)
         code = client_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
     else if (format == FORMAT_JSON && strstr(path->text, "limit="))
         code = print_page(c, path);
     else
-        code = print_rows(c, path, format, columns);
+        code = print_rows(c, path, format, shown ? shown : columns);
     client_close(c);
     return code;
 }

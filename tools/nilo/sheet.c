@@ -191,8 +191,8 @@ struct sheet *sheet_new(const char *columns, FILE *to)
         return NULL;
     s->to = to;
     snprintf(s->names, sizeof s->names, "%s", columns);
-    for (char *n = strtok_r(s->names, " ", &save); n && s->columns < SHEET_COLUMNS;
-         n = strtok_r(NULL, " ", &save)) {
+    for (char *n = strtok_r(s->names, " ,", &save); n && s->columns < SHEET_COLUMNS;
+         n = strtok_r(NULL, " ,", &save)) {
         s->number[s->columns] = true;
         s->width[s->columns] = text_width(label_of(n));
         s->name[s->columns++] = n;
@@ -276,7 +276,7 @@ bool sheet_free(struct sheet *s)
     return ok;
 }
 
-/* ---- single objects ---- */
+/* ---- CSV and single objects ---- */
 
 static void csv_cell(const char *text, FILE *to)
 {
@@ -291,6 +291,34 @@ static void csv_cell(const char *text, FILE *to)
     }
     if (quote)
         fputc('"', to);
+}
+
+/* Cell by cell: `row` NULL prints the names. */
+static void csv_line(const char *columns, json_t *row, FILE *to)
+{
+    char names[512], *save = NULL;
+    const char *comma = "";
+
+    snprintf(names, sizeof names, "%s", columns);
+    for (char *n = strtok_r(names, " ,", &save); n; n = strtok_r(NULL, " ,", &save)) {
+        char *text = row ? list_text(json_object_get(row, n)) : strdup(n);
+
+        fputs(comma, to);
+        csv_cell(text ? text : "", to);
+        free(text);
+        comma = ",";
+    }
+    fputc('\n', to);
+}
+
+void csv_heading(const char *columns, FILE *to)
+{
+    csv_line(columns, NULL, to);
+}
+
+void csv_row(const char *columns, json_t *row, FILE *to)
+{
+    csv_line(columns, row, to);
 }
 
 static void object_csv(json_t *object, FILE *to)

@@ -23,14 +23,18 @@ const char *label_of(const char *name);
 
 struct sheet;
 
-/* A table of the members named in `columns` ("serial dn kind"). A table needs widths, so that up to
- * SHEET_HELD rows are held back before the first line is printed; later rows follow with those
- * widths. */
+/* A table of the members named in `columns` ("serial dn kind" or "serial,dn,kind"). A table needs
+ * widths, so that up to SHEET_HELD rows are held back before the first line is printed; later rows
+ * follow with those widths. */
 #define SHEET_HELD 2000
 struct sheet *sheet_new(const char *columns, FILE *to);
 bool sheet_row(struct sheet *s,
                json_t *row);      /* borrows; false: out of memory or the output failed */
 bool sheet_free(struct sheet *s); /* prints what is held; NULL is fine */
+
+/* The same members as CSV, with a heading. */
+void csv_heading(const char *columns, FILE *to);
+void csv_row(const char *columns, json_t *row, FILE *to);
 
 /* One object: "name  value" lines, or CSV of a single row, or `raw`: the JSON as it came, with
  * every digit. */
