@@ -130,7 +130,10 @@ static void put(struct listing *l, struct txn *t, uint32_t n, const struct happe
     wr_be32(&w, n + 1);
     row_begin(l);
     row_word(l, "event", event_names[h->event]);
-    row_time(l, "at", h->at_s);
+    if (h->at_s == INT64_MIN)
+        row_null(l, "at"); /* registered, and so it was from the beginning */
+    else
+        row_time(l, "at", h->at_s);
     row_word(l, "state", h->state[0] ? h->state : NULL);
     row_absent(l, "document");
     row_absent(l, "note");

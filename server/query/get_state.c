@@ -34,6 +34,7 @@ static uint64_t lag_of(const struct app *app)
 {
     uint64_t end = journal_end(app->journal) >> 24, settled = archive_settled(app->archive) >> 24;
 
+    settled = settled ? settled : 1; /* batches count from 1 */
     return end > settled ? end - settled : 0;
 }
 
