@@ -64,7 +64,7 @@ static void say_warnings(const char *file, const json_t *report)
                 json_is_string(warning) ? json_string_value(warning) : text(warning, "text"));
 }
 
-static void print_report(const struct args *a, enum format format, const struct answer *answer)
+static void print_report(const struct args *a, enum format format, const struct api_answer *answer)
 {
     const json_t *report = answer->json;
 
@@ -81,19 +81,19 @@ static void print_report(const struct args *a, enum format format, const struct 
                count(report, "bare"));
 }
 
-static int import(const struct args *a, enum format format, struct client *c, FILE *file)
+static int import(const struct args *a, enum format format, struct api *c, FILE *file)
 {
     const char *list = a->positional[0];
     const char *name = strcmp(a->positional[1], "-") ? a->positional[1] : "standard input";
     struct path path = path_of("/v1/import");
-    struct answer answer;
+    struct api_answer answer;
     int code = EXIT_FAILED;
 
     path_part(&path, list);
     path_query(&path, "keep_going", args_option(a, "keep-going") ? "1" : NULL);
     path_query(&path, "dry_run", args_option(a, "dry-run") ? "1" : NULL);
     path_query(&path, "times_in", args_option(a, "times-in"));
-    if (!client_upload(c, &path, file, &answer))
+    if (!api_upload(c, &path, file, &answer))
         return EXIT_FAILED;
     say_refusals(name, answer.json);
     say_warnings(name, answer.json);
@@ -105,9 +105,9 @@ static int import(const struct args *a, enum format format, struct client *c, FI
             "--keep-going to leave them out",
             name, count(answer.json, "refused"), count(answer.json, "rows"));
     } else {
-        client_say_refusal(c, "POST", &path, &answer);
+        api_say_refusal(c, "POST", &path, &answer);
     }
-    answer_done(&answer);
+    api_answer_done(&answer);
     return code;
 }
 
@@ -115,7 +115,7 @@ int cmd_import(const struct args *a)
 {
     const char *name = a->positional[1];
     bool standard = !strcmp(name, "-");
-    struct client *c;
+    struct api *c;
     enum format format;
     FILE *file;
     int code = EXIT_FAILED;
@@ -127,10 +127,10 @@ int cmd_import(const struct args *a)
         say("%s cannot be read: %s", name, strerror(errno));
         return EXIT_FAILED;
     }
-    c = client_open(a);
+    c = api_open(a);
     if (c)
         code = import(a, format, c, file);
-    client_close(c);
+    api_close(c);
     if (!standard)
         fclose(file);
     return code;

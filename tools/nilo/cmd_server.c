@@ -54,19 +54,19 @@ int cmd_token_create(const struct args *a)
     struct path path = path_of("/v1/tokens");
     const char *format = args_option(a, "format"), *expires = args_option(a, "expires");
     enum format ignored;
-    struct client *c;
-    struct answer answer;
+    struct api *c;
+    struct api_answer answer;
     json_t *body;
     int code = EXIT_FAILED;
 
     if (!format_read(a, &ignored))
         return EXIT_USAGE;
-    c = client_open(a);
+    c = api_open(a);
     if (!c)
         return EXIT_FAILED;
     body = json_pack("{s:s, s:s, s:s*}", "role", args_option(a, "role"), "name",
                      args_option(a, "name"), "expires", expires);
-    if (client_ask(c, "POST", &path, body, &answer)) {
+    if (api_ask(c, "POST", &path, body, &answer)) {
         const char *token = json_string_value(json_object_get(answer.json, "token"));
 
         if (format)
@@ -76,25 +76,25 @@ int cmd_token_create(const struct args *a)
         else
             say("the server's answer holds no token");
         code = token ? EXIT_DONE : EXIT_FAILED;
-        answer_done(&answer);
+        api_answer_done(&answer);
     }
     json_decref(body);
-    client_close(c);
+    api_close(c);
     return code;
 }
 
 int cmd_settle(const struct args *a)
 {
     struct path path = path_of("/v1/settle");
-    struct client *c = client_open(a);
-    struct answer answer;
+    struct api *c = api_open(a);
+    struct api_answer answer;
     bool ok;
 
     if (!c)
         return EXIT_FAILED;
-    ok = client_ask(c, "POST", &path, NULL, &answer);
+    ok = api_ask(c, "POST", &path, NULL, &answer);
     if (ok)
-        answer_done(&answer);
-    client_close(c);
+        api_answer_done(&answer);
+    api_close(c);
     return ok ? EXIT_DONE : EXIT_FAILED;
 }

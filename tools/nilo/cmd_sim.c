@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/zonefile.h"
-#include "tools/nilo/client.h"
+#include "tools/nilo/api.h"
 #include "tools/nilo/commands.h"
 #include "tools/nilo/sheet.h"
 #include "tools/sim/load.h"
@@ -32,7 +32,7 @@ static void print_summary(const struct replay_summary *s, enum format format)
     json_decref(json);
 }
 
-static int replay(struct client *c, const struct history *h, const struct replay_options *o,
+static int replay(struct api *c, const struct history *h, const struct replay_options *o,
                   enum format format)
 {
     struct replay_summary s;
@@ -49,20 +49,20 @@ static int replay(struct client *c, const struct history *h, const struct replay
 }
 
 /* The zone that was asked for, else the server's own. */
-static bool read_zone(const struct args *a, struct client *c, struct zone *out)
+static bool read_zone(const struct args *a, struct api *c, struct zone *out)
 {
     const char *asked = args_option(a, "times-in");
     struct path path = path_of("/v1/clock");
     struct refusal r = { 0 };
-    struct answer answer = { 0 };
+    struct api_answer answer = { 0 };
     bool ok;
 
-    if (!asked && client_ask(c, "GET", &path, NULL, &answer))
+    if (!asked && api_ask(c, "GET", &path, NULL, &answer))
         asked = json_string_value(json_object_get(answer.json, "tz"));
     ok = asked && !zone_load(asked, out, &r);
     if (!ok && asked)
         say("--times-in: %s", r.text);
-    answer_done(&answer);
+    api_answer_done(&answer);
     return ok;
 }
 
@@ -89,7 +89,7 @@ static bool read_file(const struct args *a, const struct zone *zone, struct hist
 static int replay_file(const struct args *a, struct replay_options *o, enum format format)
 {
     static struct zone zone;
-    struct client *c = client_open(a);
+    struct api *c = api_open(a);
     struct history h;
     int code = EXIT_FAILED;
 
@@ -98,7 +98,7 @@ static int replay_file(const struct args *a, struct replay_options *o, enum form
         code = replay(c, &h, o, format);
         history_done(&h);
     }
-    client_close(c);
+    api_close(c);
     return code;
 }
 
@@ -128,7 +128,7 @@ int cmd_sim_replay(const struct args *a)
 
 static bool enroll_load(const struct args *a, uint32_t meters)
 {
-    struct client *c = client_open(a);
+    struct api *c = api_open(a);
     FILE *f = tmpfile();
     bool ok = false;
 
@@ -136,11 +136,11 @@ static bool enroll_load(const struct args *a, uint32_t meters)
         say("no temporary file could be made: %m");
     if (c && f) {
         sim_load_meters(meters, f);
-        ok = client_import(c, "meters", f);
+        ok = api_import(c, "meters", f);
     }
     if (f)
         fclose(f);
-    client_close(c);
+    api_close(c);
     return ok;
 }
 

@@ -48,7 +48,7 @@ static bool print_row(void *arg, const char *text, json_t *row)
     return !ferror(stdout);
 }
 
-static int print_rows(struct client *c, const struct path *path, enum format format,
+static int print_rows(struct api *c, const struct path *path, enum format format,
                       const char *columns)
 {
     struct printing p = { .format = format, .columns = columns };
@@ -63,7 +63,7 @@ static int print_rows(struct client *c, const struct path *path, enum format for
         csv_heading(columns, stdout);
     if (format == FORMAT_JSON)
         fputs("{\"rows\":[", stdout);
-    ok = client_rows(c, path, print_row, &p, &rows);
+    ok = api_rows(c, path, print_row, &p, &rows);
     if (ok && format == FORMAT_JSON)
         fputs("],\"next\":null}\n", stdout);
     if (ok && format == FORMAT_NDJSON)
@@ -74,36 +74,36 @@ static int print_rows(struct client *c, const struct path *path, enum format for
 }
 
 /* With a limit JSON is a page, whose cursor leads to the next one. */
-static int print_page(struct client *c, const struct path *path)
+static int print_page(struct api *c, const struct path *path)
 {
-    struct answer a;
+    struct api_answer a;
 
-    if (!client_ask(c, "GET", path, NULL, &a))
+    if (!api_ask(c, "GET", path, NULL, &a))
         return EXIT_FAILED;
     puts(a.text);
-    answer_done(&a);
+    api_answer_done(&a);
     return EXIT_DONE;
 }
 
 int list_run(const struct args *a, const struct path *path, const char *columns)
 {
     const char *shown = args_option(a, "show");
-    struct client *c;
+    struct api *c;
     enum format format;
     int code;
 
     if (!format_read(a, &format))
         return EXIT_USAGE;
-    c = client_open(a);
+    c = api_open(a);
     if (!c)
         return EXIT_FAILED;
     if (format == FORMAT_CSV && !shown)
-        code = client_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
+        code = api_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
     else if (format == FORMAT_JSON && strstr(path->text, "limit="))
         code = print_page(c, path);
     else
         code = print_rows(c, path, format, shown ? shown : columns);
-    client_close(c);
+    api_close(c);
     return code;
 }
 
@@ -112,22 +112,22 @@ int list_run(const struct args *a, const struct path *path, const char *columns)
 static int object_run(const struct args *a, const char *method, const struct path *path,
                       const json_t *body)
 {
-    struct client *c;
-    struct answer answer;
+    struct api *c;
+    struct api_answer answer;
     enum format format;
     int code = EXIT_FAILED;
 
     if (!format_read(a, &format))
         return EXIT_USAGE;
-    c = client_open(a);
+    c = api_open(a);
     if (!c)
         return EXIT_FAILED;
-    if (client_ask(c, method, path, body, &answer)) {
+    if (api_ask(c, method, path, body, &answer)) {
         sheet_object(answer.json, answer.text, format, stdout);
-        answer_done(&answer);
+        api_answer_done(&answer);
         code = EXIT_DONE;
     }
-    client_close(c);
+    api_close(c);
     return code;
 }
 

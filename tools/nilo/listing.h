@@ -2,7 +2,7 @@
 #ifndef NILO_TOOLS_NILO_LISTING_H
 #define NILO_TOOLS_NILO_LISTING_H
 
-#include "tools/nilo/client.h"
+#include "tools/nilo/api.h"
 
 /* Puts the command's own options into the query, under their names (as-of becomes as_of). */
 void query_options(struct path *p, const struct args *a);

@@ -10,7 +10,7 @@
 struct replay {
     const struct history *history;
     const struct replay_options *options;
-    struct client *client;
+    struct api *client;
     struct sender *sender;
     uint32_t *seq; /* of each meter */
     bool has_virtual_clock;
@@ -31,30 +31,30 @@ static double now_seconds(void)
 static bool read_clock(struct replay *r)
 {
     struct path path = path_of("/v1/clock");
-    struct answer a;
+    struct api_answer a;
     const char *now;
     bool ok;
 
-    if (!client_ask(r->client, "GET", &path, NULL, &a))
+    if (!api_ask(r->client, "GET", &path, NULL, &a))
         return false;
     now = json_string_value(json_object_get(a.json, "now"));
     r->has_virtual_clock = json_is_true(json_object_get(a.json, "virtual"));
     ok = now && !text_time(span_text(now), NULL, &r->clock_s);
     if (!ok)
         say("the server does not say what time it is");
-    answer_done(&a);
+    api_answer_done(&a);
     return ok;
 }
 
 static bool ask(struct replay *r, const char *where, json_t *body)
 {
     struct path path = path_of(where);
-    struct answer a;
-    bool ok = client_ask(r->client, "POST", &path, body, &a);
+    struct api_answer a;
+    bool ok = api_ask(r->client, "POST", &path, body, &a);
 
     json_decref(body);
     if (ok)
-        answer_done(&a);
+        api_answer_done(&a);
     return ok;
 }
 
@@ -113,7 +113,7 @@ static bool enroll_list(struct replay *r, const char *list,
         return false;
     }
     write(r, f);
-    ok = client_import(r->client, list, f);
+    ok = api_import(r->client, list, f);
     fclose(f);
     return ok;
 }
@@ -176,7 +176,7 @@ static bool live(struct replay *r, uint64_t *out_days)
     return ok;
 }
 
-bool replay_run(const struct history *h, const struct replay_options *o, struct client *c,
+bool replay_run(const struct history *h, const struct replay_options *o, struct api *c,
                 struct replay_summary *out)
 {
     struct replay r = { .history = h, .options = o, .client = c };

@@ -3,7 +3,7 @@
 #ifndef NILO_TOOLS_SIM_REPLAY_H
 #define NILO_TOOLS_SIM_REPLAY_H
 
-#include "tools/nilo/client.h"
+#include "tools/nilo/api.h"
 #include "tools/sim/history.h"
 
 struct replay_options {
@@ -22,7 +22,7 @@ struct replay_summary {
 };
 
 /* False: said why. What was refused or stayed unanswered is in the summary. */
-bool replay_run(const struct history *h, const struct replay_options *o, struct client *c,
+bool replay_run(const struct history *h, const struct replay_options *o, struct api *c,
                 struct replay_summary *out);
 
 #endif

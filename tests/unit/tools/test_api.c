@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "tests/check.h"
-#include "tools/nilo/client.h"
+#include "tools/nilo/api.h"
 
 /* ---- a server that says one thing ---- */
 
@@ -57,7 +57,7 @@ static struct command_option options[] = {
 #undef OPTION
 };
 
-static struct client *begin(const char *reply, const char *token_file)
+static struct api *begin(const char *reply, const char *token_file)
 {
     static const struct command none = { 0, "none", "", "", NULL };
     static struct command_table table = { &none, options, 1, sizeof options / sizeof options[0] };
@@ -77,12 +77,12 @@ static struct client *begin(const char *reply, const char *token_file)
     snprintf(server, sizeof server, "http://127.0.0.1:%d/", ntohs(address.sin_port));
     a.value[0] = server;
     a.value[1] = token_file;
-    return client_open(&a);
+    return api_open(&a);
 }
 
-static void end(struct client *c)
+static void end(struct api *c)
 {
-    client_close(c);
+    api_close(c);
     pthread_join(served.thread, NULL);
     close(served.listener);
 }
@@ -97,13 +97,13 @@ static bool count_row(void *arg, const char *text, json_t *row)
 
 static bool rows_of(const char *reply, unsigned *out_seen)
 {
-    struct client *c = begin(reply, NULL);
+    struct api *c = begin(reply, NULL);
     struct path path = path_of("/v1/things");
     uint64_t rows = 0;
     bool ok;
 
     *out_seen = 0;
-    ok = client_rows(c, &path, count_row, out_seen, &rows);
+    ok = api_rows(c, &path, count_row, out_seen, &rows);
     if (ok)
         assert_int_equal(rows, *out_seen);
     end(c);
@@ -151,10 +151,10 @@ static void a_list_cut_short_fails(void **state)
 
 static bool csv_of(const char *reply)
 {
-    struct client *c = begin(reply, NULL);
+    struct api *c = begin(reply, NULL);
     struct path path = path_of("/v1/things");
     FILE *to = fopen("/dev/null", "w");
-    bool ok = client_csv(c, &path, to);
+    bool ok = api_csv(c, &path, to);
 
     fclose(to);
     end(c);
@@ -192,16 +192,16 @@ static void a_path_says_what_was_meant(void **state)
 static void a_token_is_sent_without_its_line_end(void **state)
 {
     char file[512];
-    struct client *c;
+    struct api *c;
     struct path path = path_of("/v1/settle");
-    struct answer a;
+    struct api_answer a;
 
     (void)state;
     snprintf(file, sizeof file, "%s/token", check_folder());
     check_write(file, span_text("abc-_9\r\n"));
     c = begin(HEAD "Content-Length: 2\r\n\r\n{}", file);
-    assert_true(client_ask(c, "POST", &path, NULL, &a));
-    answer_done(&a);
+    assert_true(api_ask(c, "POST", &path, NULL, &a));
+    api_answer_done(&a);
     end(c);
     assert_non_null(strstr(served.heard, "POST /v1/settle HTTP/1.1\r\n"));
     assert_non_null(strstr(served.heard, "Authorization: Bearer abc-_9\r\n"));
@@ -211,14 +211,14 @@ static void a_refusal_fails_and_a_body_arrives(void **state)
 {
     struct path path = path_of("/v1/clock");
     json_t *body = json_pack("{s:s}", "now", "2026-03-01T00:00:00Z");
-    struct client *c = begin("HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Type: "
-                             "application/problem+json\r\n\r\n"
-                             "{\"title\":\"conflict\",\"detail\":\"the clock stands later\"}",
-                             NULL);
-    struct answer a;
+    struct api *c = begin("HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Type: "
+                          "application/problem+json\r\n\r\n"
+                          "{\"title\":\"conflict\",\"detail\":\"the clock stands later\"}",
+                          NULL);
+    struct api_answer a;
 
     (void)state;
-    assert_false(client_ask(c, "POST", &path, body, &a));
+    assert_false(api_ask(c, "POST", &path, body, &a));
     json_decref(body);
     end(c);
     assert_non_null(strstr(served.heard, "\r\n\r\n{\"now\":\"2026-03-01T00:00:00Z\"}"));
@@ -228,8 +228,8 @@ static void a_refusal_fails_and_a_body_arrives(void **state)
 static void an_upload_of_unknown_length_arrives_whole(void **state)
 {
     struct path path = path_of("/v1/import/meters");
-    struct client *c = begin(HEAD "Content-Length: 10\r\n\r\n{\"rows\":1}", NULL);
-    struct answer a;
+    struct api *c = begin(HEAD "Content-Length: 10\r\n\r\n{\"rows\":1}", NULL);
+    struct api_answer a;
     int ends[2];
     FILE *f;
 
@@ -238,9 +238,9 @@ static void an_upload_of_unknown_length_arrives_whole(void **state)
     assert_int_equal(write(ends[1], "serial\nA1\n", 10), 10);
     close(ends[1]);
     f = fdopen(ends[0], "r");
-    assert_true(client_upload(c, &path, f, &a));
+    assert_true(api_upload(c, &path, f, &a));
     assert_int_equal(json_integer_value(json_object_get(a.json, "rows")), 1);
-    answer_done(&a);
+    api_answer_done(&a);
     fclose(f);
     end(c);
     assert_non_null(strstr(served.heard, "serial\nA1\n"));

@@ -1,4 +1,4 @@
-#include "tools/nilo/client.h"
+#include "tools/nilo/api.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
                  */
 #define CONNECT_SECONDS 10L
 
-struct client {
+struct api {
     CURL *curl;
     char *server;        /* without a slash at its end */
     char *authorization; /* the header; NULL without a token */
@@ -65,7 +65,7 @@ void path_query(struct path *p, const char *name, const char *value)
 
 /* ---- opening ---- */
 
-static bool read_token(struct client *c)
+static bool read_token(struct api *c)
 {
     char line[TOKEN_MAX] = "";
     size_t len;
@@ -105,7 +105,7 @@ static bool is_loopback(const char *server)
     return loopback;
 }
 
-static void set_up(struct client *c, const char *ca_file)
+static void set_up(struct api *c, const char *ca_file)
 {
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -118,10 +118,10 @@ static void set_up(struct client *c, const char *ca_file)
         curl_easy_setopt(c->curl, CURLOPT_CAINFO, ca_file);
 }
 
-struct client *client_open(const struct args *a)
+struct api *api_open(const struct args *a)
 {
     const char *server = args_option(a, "server");
-    struct client *c = calloc(1, sizeof *c);
+    struct api *c = calloc(1, sizeof *c);
     size_t len;
 
     if (!server || !*server)
@@ -131,7 +131,7 @@ struct client *client_open(const struct args *a)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     if (!c || !(c->server = strdup(server)) || !(c->curl = curl_easy_init())) {
         say("no memory is left");
-        client_close(c);
+        api_close(c);
         return NULL;
     }
     len = strlen(c->server);
@@ -141,14 +141,14 @@ struct client *client_open(const struct args *a)
     if (!c->token_file)
         c->token_file = getenv("NILO_TOKEN_FILE");
     if (!read_token(c)) {
-        client_close(c);
+        api_close(c);
         return NULL;
     }
     set_up(c, args_option(a, "ca-file"));
     return c;
 }
 
-void client_close(struct client *c)
+void api_close(struct api *c)
 {
     if (!c)
         return;
@@ -158,11 +158,11 @@ void client_close(struct client *c)
     free(c);
 }
 
-void answer_done(struct answer *a)
+void api_answer_done(struct api_answer *a)
 {
     free(a->text);
     json_decref(a->json);
-    *a = (struct answer){ 0 };
+    *a = (struct api_answer){ 0 };
 }
 
 /* ---- one exchange ---- */
@@ -170,7 +170,7 @@ void answer_done(struct answer *a)
 /* Where a body goes: whole into memory, or piece by piece to `take` once the status is known to be
  * good. */
 struct intake_body {
-    struct client *client;
+    struct api *client;
     bool (*take)(void *arg, const char *bytes, size_t len);
     void *arg;
     char *text;
@@ -211,7 +211,7 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     return keep(b, bytes, len) ? len : 0;
 }
 
-static void say_unreachable(const struct client *c, CURLcode code)
+static void say_unreachable(const struct api *c, CURLcode code)
 {
     const char *why = c->error[0] ? c->error : curl_easy_strerror(code);
 
@@ -224,7 +224,7 @@ static void say_unreachable(const struct client *c, CURLcode code)
 
 /* Performs what is set up, with the headers given. False: no whole answer came, and why was said
  * (but not where `b` refused). */
-static bool perform(struct client *c, const struct path *path, struct curl_slist *headers,
+static bool perform(struct api *c, const struct path *path, struct curl_slist *headers,
                     struct intake_body *b, long *out_status)
 {
     char url[4096];
@@ -251,17 +251,17 @@ static bool perform(struct client *c, const struct path *path, struct curl_slist
     return !code;
 }
 
-static void into_answer(struct intake_body *b, long status, struct answer *out)
+static void into_answer(struct intake_body *b, long status, struct api_answer *out)
 {
     while (b->len && b->text[b->len - 1] == '\n')
         b->text[--b->len] = 0;
-    *out = (struct answer){ .status = status, .text = b->text ? b->text : strdup("") };
+    *out = (struct api_answer){ .status = status, .text = b->text ? b->text : strdup("") };
     if (out->text)
         out->json = json_loads(out->text, JSON_DECODE_ANY, NULL);
 }
 
-bool client_try(struct client *c, const char *method, const struct path *path, const json_t *body,
-                struct answer *out)
+bool api_try(struct api *c, const char *method, const struct path *path, const json_t *body,
+             struct api_answer *out)
 {
     struct intake_body b = { 0 };
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
@@ -285,8 +285,8 @@ bool client_try(struct client *c, const char *method, const struct path *path, c
     return ok;
 }
 
-void client_say_refusal(struct client *c, const char *method, const struct path *path,
-                        const struct answer *a)
+void api_say_refusal(struct api *c, const char *method, const struct path *path,
+                     const struct api_answer *a)
 {
     const char *detail = json_string_value(json_object_get(a->json, "detail"));
     const char *title = json_string_value(json_object_get(a->json, "title"));
@@ -304,16 +304,16 @@ void client_say_refusal(struct client *c, const char *method, const struct path 
         say("%s %s%s was answered with HTTP %ld", method, c->server, path->text, a->status);
 }
 
-bool client_ask(struct client *c, const char *method, const struct path *path, const json_t *body,
-                struct answer *out)
+bool api_ask(struct api *c, const char *method, const struct path *path, const json_t *body,
+             struct api_answer *out)
 {
-    struct answer a;
+    struct api_answer a;
 
-    if (!client_try(c, method, path, body, &a))
+    if (!api_try(c, method, path, body, &a))
         return false;
     if (a.status >= 400) {
-        client_say_refusal(c, method, path, &a);
-        answer_done(&a);
+        api_say_refusal(c, method, path, &a);
+        api_answer_done(&a);
         return false;
     }
     *out = a;
@@ -330,7 +330,7 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     return 0;
 }
 
-bool client_upload(struct client *c, const struct path *path, FILE *file, struct answer *out)
+bool api_upload(struct api *c, const struct path *path, FILE *file, struct api_answer *out)
 {
     struct intake_body b = { 0 };
     struct stat st = { 0 };
@@ -362,20 +362,20 @@ bool client_upload(struct client *c, const struct path *path, FILE *file, struct
     return ok;
 }
 
-bool client_import(struct client *c, const char *list, FILE *file)
+bool api_import(struct api *c, const char *list, FILE *file)
 {
     struct path path = path_of("/v1/import");
-    struct answer a;
+    struct api_answer a;
     bool ok;
 
     path_part(&path, list);
     rewind(file);
-    if (!client_upload(c, &path, file, &a))
+    if (!api_upload(c, &path, file, &a))
         return false;
     ok = a.status < 400;
     if (!ok)
-        client_say_refusal(c, "POST", &path, &a);
-    answer_done(&a);
+        api_say_refusal(c, "POST", &path, &a);
+    api_answer_done(&a);
     return ok;
 }
 
@@ -383,7 +383,7 @@ bool client_import(struct client *c, const char *list, FILE *file)
 
 struct lines {
     struct intake_body line; /* the piece of a line that came so far */
-    client_row *each;
+    api_row *each;
     void *arg;
     uint64_t rows, told;
     bool ended;
@@ -433,8 +433,8 @@ static bool take_lines(void *arg, const char *bytes, size_t len)
     return true;
 }
 
-static bool stream(struct client *c, const struct path *path, const char *accept,
-                   struct intake_body *b, struct answer *refused)
+static bool stream(struct api *c, const struct path *path, const char *accept,
+                   struct intake_body *b, struct api_answer *refused)
 {
     long status = 0;
     bool ok;
@@ -443,20 +443,19 @@ static bool stream(struct client *c, const struct path *path, const char *accept
     ok = perform(c, path, curl_slist_append(NULL, accept), b, &status);
     if (ok && status >= 400) {
         into_answer(b, status, refused);
-        client_say_refusal(c, "GET", path, refused);
-        answer_done(refused);
+        api_say_refusal(c, "GET", path, refused);
+        api_answer_done(refused);
         return false;
     }
     free(b->text);
     return ok;
 }
 
-bool client_rows(struct client *c, const struct path *path, client_row *each, void *arg,
-                 uint64_t *out_rows)
+bool api_rows(struct api *c, const struct path *path, api_row *each, void *arg, uint64_t *out_rows)
 {
     struct lines l = { .each = each, .arg = arg };
     struct intake_body b = { .take = take_lines, .arg = &l };
-    struct answer refused;
+    struct api_answer refused;
     bool ok = stream(c, path, "Accept: application/x-ndjson", &b, &refused);
 
     if (l.wrong)
@@ -500,11 +499,11 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
     return len;
 }
 
-bool client_csv(struct client *c, const struct path *path, FILE *to)
+bool api_csv(struct api *c, const struct path *path, FILE *to)
 {
     struct csv_copy copy = { .to = to, .told = -1 };
     struct intake_body b = { .take = copy_csv, .arg = &copy };
-    struct answer refused;
+    struct api_answer refused;
     bool ok;
 
     curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);

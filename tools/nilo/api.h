@@ -2,19 +2,19 @@
  *
  * Lists stream: they arrive as NDJSON whose last line counts the rows, and a stream that ends
  * without it is a failure. */
-#ifndef NILO_TOOLS_NILO_CLIENT_H
-#define NILO_TOOLS_NILO_CLIENT_H
+#ifndef NILO_TOOLS_NILO_API_H
+#define NILO_TOOLS_NILO_API_H
 
 #include "tools/nilo/args.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
-struct client;
+struct api;
 
 /* From --server, --token-file, --ca-file and their environment. NULL: said why. */
-struct client *client_open(const struct args *a);
-void client_close(struct client *c); /* NULL is fine */
+struct api *api_open(const struct args *a);
+void api_close(struct api *c); /* NULL is fine */
 
 /* A path with its query, under construction. */
 struct path {
@@ -27,36 +27,35 @@ void path_part(struct path *p, const char *part); /* "/" and the part, escaped *
 void path_query(struct path *p, const char *name,
                 const char *value); /* nothing where value is NULL */
 
-struct answer {
+struct api_answer {
     long status;
     char *text;   /* ends with a zero */
     json_t *json; /* NULL where the body is none */
 };
-void answer_done(struct answer *a);
+void api_answer_done(struct api_answer *a);
 
 /* A request with a JSON body or none (NULL). False: said why, also for a status of 400 and more. */
-bool client_ask(struct client *c, const char *method, const struct path *path, const json_t *body,
-                struct answer *out);
+bool api_ask(struct api *c, const char *method, const struct path *path, const json_t *body,
+             struct api_answer *out);
 /* The same, but a status of 400 and more is the caller's business: false only where no answer came.
  */
-bool client_try(struct client *c, const char *method, const struct path *path, const json_t *body,
-                struct answer *out);
+bool api_try(struct api *c, const char *method, const struct path *path, const json_t *body,
+             struct api_answer *out);
 /* Says what a refusal (problem+json) means. */
-void client_say_refusal(struct client *c, const char *method, const struct path *path,
-                        const struct answer *a);
+void api_say_refusal(struct api *c, const char *method, const struct path *path,
+                     const struct api_answer *a);
 
-/* Sends a file as the body, with a progress bar. As client_try. */
-bool client_upload(struct client *c, const struct path *path, FILE *file, struct answer *out);
+/* Sends a file as the body, with a progress bar. As api_try. */
+bool api_upload(struct api *c, const struct path *path, FILE *file, struct api_answer *out);
 
 /* Imports a file that we made ourselves, from its start. False: said why. */
-bool client_import(struct client *c, const char *list, FILE *file);
+bool api_import(struct api *c, const char *list, FILE *file);
 
 /* Every row of a list: its text (with every digit) and its members. `each` false ends it. */
-typedef bool client_row(void *arg, const char *text, json_t *row);
-bool client_rows(struct client *c, const struct path *path, client_row *each, void *arg,
-                 uint64_t *out_rows);
+typedef bool api_row(void *arg, const char *text, json_t *row);
+bool api_rows(struct api *c, const struct path *path, api_row *each, void *arg, uint64_t *out_rows);
 
 /* A list as the server's own CSV, copied and held against its trailer. */
-bool client_csv(struct client *c, const struct path *path, FILE *to);
+bool api_csv(struct api *c, const struct path *path, FILE *to);
 
 #endif
