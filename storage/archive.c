@@ -52,15 +52,29 @@ static bool has_unfinished(const struct run_list *list)
     return false;
 }
 
-static enum err load(struct archive *a)
+/* The head is there from the first opening on; without it, runs have lost theirs. */
+static enum err make_head(struct archive *a)
+{
+    struct txn t = txn_begin(a->db, TXN_WRITE);
+    const struct head head = { 0 };
+
+    if (!t.err && txn_count(&t, TABLE_RUNS) > 0)
+        t.err = ERR_MISSING;
+    head_put(&t, &head);
+    return txn_end(&t);
+}
+
+static enum err load(struct archive *a, bool writable)
 {
     struct txn t = txn_begin(a->db, TXN_READ);
     struct run_list *list = NULL;
     struct head head = { 0 };
     enum err err = t.err ? t.err : head_get(&t, &head);
 
+    if (err == ERR_NOT_FOUND && writable && !(err = make_head(a)))
+        txn_renew(&t);
     if (!err || err == ERR_NOT_FOUND)
-        err = run_list_load(&t, &list);
+        err = t.err ? t.err : run_list_load(&t, &list);
     txn_abort(&t);
     if (err)
         return err;
@@ -71,6 +85,7 @@ static enum err load(struct archive *a)
 
 enum err archive_open(const char *dir, unsigned db_flags, struct archive **out, struct refusal *r)
 {
+    bool writable = !(db_flags & DB_READ_ONLY);
     char path[4096];
     enum err err;
 
@@ -86,7 +101,7 @@ enum err archive_open(const char *dir, unsigned db_flags, struct archive **out, 
         archive_close(a);
         return err;
     }
-    if (!(err = load(a)) && !(db_flags & DB_READ_ONLY) && has_unfinished(a->list))
+    if (!(err = load(a, writable)) && writable && has_unfinished(a->list))
         err = forget_unfinished(a);
     if (err) {
         err = refuse(r, err, 0, "", "%s: its list of runs %s", path, err_text(err));

@@ -19,6 +19,7 @@
 #define GROUP_MOST 64
 #define TIER_BYTES (256u << 10) /* the lowest tier ends here */
 #define TIER_FACTOR 8
+#define TIERS 16      /* 256 KiB · 8^15: more than any disk */
 #define LATE_SHARE 10 /* late rows are merged into a whole month when they make a tenth of it */
 #define FINISHED_AFTER_S 86400
 #define SWEEP_CHUNKS 512      /* deleted in one transaction: 8 MiB */
@@ -56,25 +57,39 @@ static unsigned tier_of(const struct run *run)
     return tier;
 }
 
+/* One run makes most of the group: it would be written again for little. */
+static bool dominated(struct group g)
+{
+    uint64_t total = 0, most = 0;
+
+    for (size_t i = 0; i < g.count; i++) {
+        total += g.at[i].chunk_bytes;
+        most = g.at[i].chunk_bytes > most ? g.at[i].chunk_bytes : most;
+    }
+    return total < most + most / 2;
+}
+
 /* The first stretch of at least eight neighbours of at most `tier`. */
 static bool find_stretch(struct group month, unsigned tier, struct group *out)
 {
-    size_t length = 0;
+    size_t from = 0;
 
     for (size_t i = 0; i <= month.count; i++) {
-        if (i < month.count && length < GROUP_MOST && tier_of(&month.at[i]) <= tier) {
-            length++;
+        struct group g = { month.at + from, i - from, false };
+        bool fits = i < month.count && tier_of(&month.at[i]) <= tier;
+
+        if (fits && g.count < GROUP_MOST)
             continue;
-        }
-        if (length >= GROUP_LEAST) {
-            *out = (struct group){ month.at + i - length, length, false };
+        if (g.count >= GROUP_LEAST && (tier == 0 || !dominated(g))) {
+            *out = g;
             return true;
         }
-        length = i < month.count && tier_of(&month.at[i]) <= tier;
+        from = fits ? i : i + 1;
     }
     return false;
 }
 
+/* Not merged whole yet, or what came late since makes its share. */
 static bool wants_whole(struct group month)
 {
     uint64_t total = 0, most = 0;
@@ -88,23 +103,29 @@ static bool wants_whole(struct group month)
     return month.count > 1 && (!whole || (total - most) * LATE_SHARE > total);
 }
 
+static bool finished(const struct run *run, int64_t now_s)
+{
+    int64_t next_month_s = month_start_s(month_of(month_start_s(run->month) + INT64_C(32) * 86400));
+
+    return next_month_s + FINISHED_AFTER_S < now_s;
+}
+
 static bool choose_of_month(struct group month, int64_t now_s, struct group *out)
 {
-    int64_t end_s = month.count ? month_start_s(month.at[0].month) + INT64_C(32) * 86400 : 0;
+    bool found = false;
 
     if (month.count == 0)
         return false;
-    end_s = month_start_s(month_of(end_s));
-    if (end_s + FINISHED_AFTER_S < now_s && wants_whole(month)) {
+    if (finished(month.at, now_s) && wants_whole(month)) {
         *out = month;
-        out->whole = month.count <= GROUP_MOST;
-        out->count = out->whole ? month.count : GROUP_MOST;
-        return true;
+        out->count = month.count <= GROUP_MOST ? month.count : GROUP_MOST;
+        found = true;
     }
-    for (unsigned tier = 0; tier < 16; tier++)
-        if (find_stretch(month, tier, out))
-            return true;
-    return false;
+    for (unsigned tier = 0; !found && tier < TIERS; tier++)
+        found = find_stretch(month, tier, out);
+    if (found)
+        out->whole = finished(month.at, now_s) && out->count == month.count;
+    return found;
 }
 
 /* Visible runs are copied together, so that staged ones between them do not part neighbours. */
