@@ -309,10 +309,12 @@ static enum err start(struct db *db, bool fresh, struct refusal *r)
 
     if (rc)
         return env_refusal(db, rc, r);
+    db_at_work = db;
     if ((err = length_check(db, r)) || (err = tables_open(db, fresh, r))) {
         mdb_env_close(db->env);
         db->env = NULL;
     }
+    db_at_work = NULL;
     return err;
 }
 

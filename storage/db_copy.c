@@ -110,9 +110,11 @@ enum err db_copy(struct txn *snapshot, const char *path, struct refusal *r)
                       err_text(snapshot->err));
     if (stat(path, &file) == 0 || errno != ENOENT)
         return refuse(r, ERR_EXISTS, 0, "", "%s: is there already", path);
+    db_at_work = snapshot->db;
     if (!(rc = copy_open(&c, snapshot, path)) && !(rc = copy_tables(&c, snapshot->mdb)) &&
         !(rc = copy_commit(&c)))
         rc = mdb_env_sync(c.env, 1);
+    db_at_work = NULL;
     if (c.txn)
         mdb_txn_abort(c.txn);
     if (c.env)

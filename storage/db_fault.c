@@ -18,6 +18,8 @@ static struct {
     atomic_size_t bytes;
 } places[PLACES];
 
+_Thread_local struct db *db_at_work;
+
 static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before_bus, before_segv;
 
@@ -88,19 +90,26 @@ static void say(const char *text)
     (void)written; /* there is nobody left to tell */
 }
 
+static void end(const struct db *db, const char *what)
+{
+    say(program_invocation_short_name);
+    say(": ");
+    say(db->path);
+    say(what);
+    say("; run 'nilo store check', restore from a backup\n");
+    _exit(1);
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     struct db *db = at_address((uintptr_t)info->si_addr);
 
     (void)context;
-    if (db) {
-        say(program_invocation_short_name);
-        say(": ");
-        say(db->path);
-        say(": cannot be read (the file is shorter than it was, or the disk has a bad place "
-            "there); run 'nilo store check', restore from a backup\n");
-        _exit(1);
-    }
+    if (db)
+        end(db, ": cannot be read (the file is shorter than it was, or the disk has a bad place "
+                "there)");
+    if (db_at_work)
+        end(db_at_work, ": cannot be read (its pages are damaged)");
     /* Not ours: the fault comes again as soon as we return, and is dealt with as if we had never
      * been here. */
     sigaction(signal, signal == SIGBUS ? &before_bus : &before_segv, NULL);

@@ -50,6 +50,9 @@ void db_failed(
 bool db_folder_sync(const char *path); /* of the folder that the file is in */
 const uint8_t *db_map_end(const struct db *db);
 
+/* The file that this thread is in, while it is inside LMDB: damaged pages can lead LMDB anywhere, not only into the map. */
+extern _Thread_local struct db *db_at_work;
+
 /* Faults: which files lie where. False: another db of this process has the file. */
 bool db_fault_add(struct db *db);
 void db_fault_place(struct db *db); /* map and map_bytes are known now, or have changed */

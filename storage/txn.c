@@ -91,16 +91,20 @@ static bool checked(struct txn *t, unsigned table, struct span key, struct span 
 bool txn_get(struct txn *t, unsigned table, struct span key, struct span *out_view)
 {
     MDB_val k = val(key), v;
+    bool found = false;
     int rc;
 
     if (t->err || !key.len) /* LMDB has no empty keys */
         return false;
+    db_at_work = t->db;
     if ((rc = mdb_get(t->mdb, t->db->handles[table], &k, &v))) {
         if (rc != MDB_NOTFOUND && rc != MDB_BAD_VALSIZE) /* no row has a key that is too long */
             stick(t, rc);
-        return false;
+    } else {
+        found = checked(t, table, key, span_of(v.mv_data, v.mv_size), out_view);
     }
-    return checked(t, table, key, span_of(v.mv_data, v.mv_size), out_view);
+    db_at_work = NULL;
+    return found;
 }
 
 /* Room for the value, and the checksum behind it once it is known. */
@@ -108,8 +112,10 @@ static uint8_t *reserve(struct txn *t, unsigned table, struct span key, size_t l
 {
     MDB_val k = val(key), v = { len, NULL };
 
+    db_at_work = t->db;
     if (!t->err)
         stick(t, mdb_put(t->mdb, t->db->handles[table], &k, &v, MDB_RESERVE | flags));
+    db_at_work = NULL;
     return t->err ? NULL : v.mv_data;
 }
 
@@ -154,7 +160,9 @@ void txn_del(struct txn *t, unsigned table, struct span key)
 
     if (t->err || !key.len)
         return;
+    db_at_work = t->db;
     rc = mdb_del(t->mdb, t->db->handles[table], &k, NULL);
+    db_at_work = NULL;
     if (rc != MDB_NOTFOUND)
         stick(t, rc);
 }
@@ -176,7 +184,9 @@ enum err txn_end(struct txn *t)
         txn_abort(t);
         return t->err;
     }
+    db_at_work = t->db;
     rc = mdb_txn_commit(t->mdb);
+    db_at_work = NULL;
     t->mdb = NULL;
     if (rc) {
         stick(t, rc);
@@ -228,17 +238,19 @@ struct scan scan_from(struct txn *t, unsigned table, struct span from)
 static bool step(struct scan *s, MDB_cursor_op op)
 {
     MDB_val k = val(s->from), v;
-    int rc = mdb_cursor_get(s->mdb, &k, &v, op);
-    struct span stored;
+    bool found = false;
+    int rc;
 
-    if (rc) {
-        if (rc != MDB_NOTFOUND)
-            stick(s->txn, rc);
-        return false;
+    db_at_work = s->txn->db;
+    rc = mdb_cursor_get(s->mdb, &k, &v, op);
+    if (!rc) {
+        s->key = span_of(k.mv_data, k.mv_size);
+        found = checked(s->txn, s->table, s->key, span_of(v.mv_data, v.mv_size), &s->value);
+    } else if (rc != MDB_NOTFOUND) {
+        stick(s->txn, rc);
     }
-    s->key = span_of(k.mv_data, k.mv_size);
-    stored = span_of(v.mv_data, v.mv_size);
-    return checked(s->txn, s->table, s->key, stored, &s->value);
+    db_at_work = NULL;
+    return found;
 }
 
 bool scan_next(struct scan *s)
@@ -259,8 +271,11 @@ bool scan_back(struct scan *s)
         return false;
     if (!s->begun && s->from.len) {
         MDB_val k = val(s->from), v;
-        int rc = mdb_cursor_get(s->mdb, &k, &v, MDB_SET_RANGE);
+        int rc;
 
+        db_at_work = s->txn->db;
+        rc = mdb_cursor_get(s->mdb, &k, &v, MDB_SET_RANGE);
+        db_at_work = NULL;
         if (rc == MDB_NOTFOUND)
             op = MDB_LAST; /* every key is below */
         else if (rc)
