@@ -256,8 +256,9 @@ static void explain_field(struct explain *e, const struct native_field *field,
         l.unit = field->unit;
         l.meaning = field->meaning;
         /* What follows line by line shows only its head here. */
-        if (field->kind == NATIVE_MESSAGE || field->kind == NATIVE_STEPS) {
-            l.raw.len -= f->type == WIRE_BYTES ? f->bytes.len : 0;
+        if (field->kind == NATIVE_STEPS ||
+            (field->kind == NATIVE_MESSAGE && f->type == WIRE_BYTES)) {
+            l.raw.len -= f->bytes.len;
             l.unit = "";
         }
         say(&l, field, f, c);

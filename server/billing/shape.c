@@ -148,10 +148,10 @@ static bool profile_find(const struct fitting_line *l, const struct zone *zone, 
             return false;
         if (end_s - start_s == DAY_S && profile_wants(p, wanted, off) &&
             day_use(l, start_s, use_ml)) {
-            for (unsigned hour = 0; hour < 24; hour++)
+            for (unsigned hour = 0; hour < 24; hour++) {
                 p->use_ml[off][hour] += use_ml[hour];
-            for (unsigned hour = 0; hour < 24; hour++)
                 p->day_ml[off] += use_ml[hour];
+            }
             p->days[off]++;
         }
         end_s = start_s;

@@ -1,0 +1,203 @@
+/* Real frames and what they say, broken ones and the exact refusal: tests/golden/DIALECT/NAME.hex +
+ * .json, tests/reject/DIALECT/NAME.hex
+ * + .err.  All arrive at 2026-11-26T00:00:00Z.  The bytes were made by Google's protoc, not by our
+ * encoder. */
+#include "proto/base/hex.h"
+#include "proto/base/limits.h"
+#include "proto/dialect.h"
+#include "tests/check.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARRIVAL_S 1795651200
+
+static const struct dialect *dialect;
+static struct arena arena;
+
+/* ---- a frame as JSON ------------------------------------------------------------------------ */
+
+static json_t *time_json(int64_t at_s)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (at_s < 0)
+        return json_sprintf("%lld", (long long)at_s);
+    text_put_time(text, at_s);
+    return json_string(text);
+}
+
+static json_t *series_json(const struct series *s)
+{
+    json_t *values = json_array();
+
+    for (uint32_t k = 0; k < s->count; k++) {
+        char litres[TEXT_LITRES_SIZE];
+
+        text_put_litres(litres, s->samples[k].value);
+        json_array_append_new(values, json_pack("[os]", time_json(s->samples[k].at_s), litres));
+    }
+    return json_pack("{ssso}", "channel", channel_name(s->channel), "values", values);
+}
+
+static json_t *frame_json(const struct frame *f)
+{
+    json_t *series = json_array(), *outcomes = json_array();
+
+    for (uint32_t i = 0; i < f->series_count; i++)
+        json_array_append_new(series, series_json(&f->series[i]));
+    for (uint32_t i = 0; i < f->outcome_count; i++)
+        json_array_append_new(outcomes, json_pack("[II]", (json_int_t)f->outcomes[i].command,
+                                                  (json_int_t)f->outcomes[i].result));
+    return json_pack(
+        "{ss%sIsosIsIsisisIsoso}", "serial",
+        (const char *)(f->serial.len ? f->serial.at : (const uint8_t *)""), f->serial.len, "seq",
+        (json_int_t)f->seq, "sent", f->sent_s ? time_json(f->sent_s) : json_null(), "status",
+        (json_int_t)f->status, "battery_mv", (json_int_t)f->battery_mv, "rsrp_dbm", f->rsrp_dbm,
+        "snr_db", f->snr_db, "cell", (json_int_t)f->cell, "series", series, "outcomes", outcomes);
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static struct span hex_file(const char *path)
+{
+    struct span text = check_read(path), guarded;
+    uint8_t *bytes = malloc(text.len + 1);
+    size_t len = 0;
+
+    assert_non_null(bytes);
+    assert_ok(hex_read(text, bytes, text.len + 1, &len));
+    guarded = check_guarded(span_of(bytes, len));
+    free(bytes);
+    free((void *)text.at);
+    return guarded;
+}
+
+static void golden(const char *path, const char *stem)
+{
+    struct dialect_input in = { hex_file(path), ARRIVAL_S };
+    struct refusal r = { .err = ERR_OK };
+    char expected_path[4200];
+    json_t *expected, *found;
+    struct frame f;
+    enum err err;
+
+    arena_clear(&arena);
+    err = dialect->decode(&in, &arena, &f, &r);
+    if (err)
+        fail_msg("%s: %s %s: %s", path, err_name(err), r.field, r.text);
+    snprintf(expected_path, sizeof(expected_path), "%s.json", stem);
+    expected = json_load_file(expected_path, 0, NULL);
+    found = frame_json(&f);
+    if (!expected || !json_equal(expected, found))
+        fail_msg("%s: says %s", path, json_dumps(found, 0));
+    json_decref(expected);
+    json_decref(found);
+    check_unguard(in.bytes.at, in.bytes.len);
+}
+
+static void rejected(const char *path, const char *stem)
+{
+    struct dialect_input in = { hex_file(path), ARRIVAL_S };
+    struct refusal r = { .err = ERR_OK };
+    char expected_path[4200], found[400];
+    struct span expected;
+    struct frame f;
+    enum err err;
+
+    arena_clear(&arena);
+    err = dialect->decode(&in, &arena, &f, &r);
+    assert_int_equal(err, r.err);
+    snprintf(found, sizeof(found), "%s %s %u\n%s\n", err_name(err), r.field, r.offset, r.text);
+    snprintf(expected_path, sizeof(expected_path), "%s.err", stem);
+    expected = check_read(expected_path);
+    if (strcmp(found, (const char *)expected.at))
+        fail_msg("%s: expected\n%sfound\n%s", path, (const char *)expected.at, found);
+    free((void *)expected.at);
+    check_unguard(in.bytes.at, in.bytes.len);
+}
+
+/* Whatever is cut off: an answer, and no byte too far. */
+static void cut(const char *path, const char *stem)
+{
+    struct span whole = hex_file(path);
+
+    (void)stem;
+    for (size_t len = 0; len < whole.len; len++) {
+        struct dialect_input in = { check_guarded(span_of(whole.at, len)), ARRIVAL_S };
+        static uint8_t text[1 << 18];
+        struct wr w = wr_of(text, sizeof(text));
+        struct refusal r = { .err = ERR_OK };
+        struct frame f;
+        enum err err;
+
+        arena_clear(&arena);
+        err = dialect->decode(&in, &arena, &f, &r);
+        assert_int_equal(err, r.err);
+        assert_int_not_equal(err, ERR_NO_MEMORY);
+        err = dialect->explain(&in, len % 2, &w, &r);
+        assert_true(err == ERR_OK || err == ERR_TRUNCATED || err == ERR_MALFORMED);
+        check_unguard(in.bytes.at, in.bytes.len);
+    }
+    check_unguard(whole.at, whole.len);
+}
+
+static void in_each_dialect(const char *kind, void (*each)(const char *path, const char *stem))
+{
+    assert_ok(arena_init(&arena, LIMIT_DECODE_ARENA));
+    for (size_t n = 0; (dialect = dialect_at(n)); n++) {
+        char folder[4096];
+        size_t count;
+
+        snprintf(folder, sizeof(folder), "%s/tests/%s/%s", NILO_SOURCE_DIR, kind, dialect->name);
+        count = check_each_file(folder, ".hex", each);
+        print_message("%s: %zu frames\n", folder, count);
+        assert_true(count > 0);
+    }
+    arena_done(&arena);
+}
+
+static void golden_frames_say_what_they_say(void **state)
+{
+    (void)state;
+    in_each_dialect("golden", golden);
+}
+
+static void broken_frames_are_refused_by_name_and_place(void **state)
+{
+    (void)state;
+    in_each_dialect("reject", rejected);
+}
+
+static void frames_cut_at_every_byte_are_answered(void **state)
+{
+    (void)state;
+    in_each_dialect("golden", cut);
+    in_each_dialect("reject", cut);
+}
+
+static void dialects_are_found_by_name_and_number(void **state)
+{
+    (void)state;
+    for (size_t n = 0; (dialect = dialect_at(n)); n++) {
+        assert_ptr_equal(dialect_by_name(span_text(dialect->name)), dialect);
+        assert_ptr_equal(dialect_by_id(dialect->id), dialect);
+    }
+    assert_int_equal(dialect_by_name(span_text("native"))->id, 1); /* stands in journals */
+    assert_null(dialect_by_name(span_text("")));
+    assert_null(dialect_by_name(span_text("nativ")));
+    assert_null(dialect_by_id(0));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_frames_say_what_they_say),
+        cmocka_unit_test(broken_frames_are_refused_by_name_and_place),
+        cmocka_unit_test(frames_cut_at_every_byte_are_answered),
+        cmocka_unit_test(dialects_are_found_by_name_and_number),
+    };
+
+    return check_run(tests, argc, argv);
+}
