@@ -97,8 +97,8 @@ struct track {
     int64_t odd;           /* a reading that does not follow from `value` */
     uint32_t value_s, before_s, odd_s;
     uint8_t odd_count; /* of such readings in a row, each following the one before */
-    uint8_t flags;
-    uint16_t spare;
+    uint8_t sank;      /* how many of them lay no higher than the one before */
+    uint8_t flags, spare;
 };
 
 /* All that is remembered of one meter's fitting. Plain bytes, kept by views; zeroed at the

@@ -38,6 +38,7 @@
 #define OWN_WAIT_MOST_S (7 * DAY_S)
 #define LONG_GAP_S DAY_S
 #define LOW_HOURS 3
+#define FAINT_S (7 * DAY_S)
 #define BASE_AFTER_S (7 * DAY_S)
 #define NATURE_AFTER_S (30 * DAY_S)
 #define NATURE_LOST_DAYS 30
@@ -60,7 +61,7 @@ struct leak {
     float day_low, base_lph;
     uint32_t raised_s; /* 0: no flag */
     uint32_t onset_s;
-    float told_lph, first_lph;
+    float told_lph, first_lph, lost_l;
     uint16_t own_hours, own_day; /* the longest run that ended by itself, and when */
     uint8_t flags, low_hours, told, dry_days;
 };
@@ -168,6 +169,8 @@ static uint32_t wait_s(const struct leak *s, const struct judge_place *p, uint32
         wait = own;
     if (is_coarse(p) && wait < 10 * pause_most_s(p))
         wait = 10 * pause_most_s(p);
+    if (is_coarse(p) && low_of(s) < pulse && wait < FAINT_S)
+        wait = FAINT_S;
     return wait;
 }
 
@@ -214,7 +217,7 @@ static void fill(const struct leak *s, const struct judge_place *p, uint32_t now
         verdict_number(out, "usual_flow_lph", (int64_t)(base * 1000));
     verdict_number(out, "limit_lph", (int64_t)(limit_lph(s, p) * 1000));
     verdict_number(out, "flowing_hours", (int64_t)s->borne_s * 1000 / HOUR_S);
-    verdict_number(out, "lost_l", (int64_t)((double)size * (double)(now_s - s->onset_s) / 3.6));
+    verdict_number(out, "lost_l", (int64_t)((double)s->lost_l * 1000));
     verdict_time(out, "seen_at", now_s);
 }
 
@@ -223,7 +226,7 @@ static bool has_news(const struct leak *s)
 {
     float low = low_of(s);
 
-    return low >= 1.5f * s->told_lph || low <= s->told_lph / 1.5f || confidence_of(s) != s->told;
+    return low >= 2 * s->told_lph || low <= s->told_lph / 2 || confidence_of(s) != s->told;
 }
 
 static bool tell(struct leak *s, const struct judge_place *p, uint32_t now_s, struct verdict *out)
@@ -234,6 +237,11 @@ static bool tell(struct leak *s, const struct judge_place *p, uint32_t now_s, st
     return true;
 }
 
+static float lost_lph(const struct leak *s, float lph)
+{
+    return s->flags & (BASED | NATURE) ? lph - s->base_lph : lph;
+}
+
 static void extend(struct leak *s, const struct flow *f, uint32_t seconds)
 {
     if (s->run_s == 0) {
@@ -242,6 +250,8 @@ static void extend(struct leak *s, const struct flow *f, uint32_t seconds)
         s->low_now = s->low_before = f->lph;
     }
     s->borne_s += seconds;
+    if (s->raised_s)
+        s->lost_l += lost_lph(s, low_of(s)) * (float)seconds / HOUR_S;
     if (f->to_s - s->low_s >= DAY_S) {
         s->low_before = s->low_now;
         s->low_now = f->lph;
@@ -263,6 +273,7 @@ static bool goes_on(struct leak *s, const struct judge_place *p, const struct fl
     s->raised_s = f->to_s;
     s->onset_s = s->run_s;
     s->first_lph = low_of(s);
+    s->lost_l = lost_lph(s, low_of(s)) * (float)(f->to_s - s->run_s) / HOUR_S;
     return tell(s, p, f->to_s, out);
 }
 
@@ -427,9 +438,8 @@ static void leak_explain(const struct verdict *v, const struct judge_place *p, s
     say_span(en, hours_s, false);
     wr_text(en, ", since ");
     say_minute(en, p->zone, v->onset_s);
-    wr_text(en, ", never less than ");
+    wr_text(en, "; the least in an hour of late: ");
     say_volume(en, size);
-    wr_text(en, " an hour");
     if (usual) {
         wr_text(en, " (usual here: ");
         say_volume(en, usual);
@@ -445,7 +455,7 @@ static void leak_explain(const struct verdict *v, const struct judge_place *p, s
     say_minute(zh, p->zone, v->onset_s);
     wr_text(zh, "起已连续");
     say_span(zh, hours_s, true);
-    wr_text(zh, "不间断用水，每小时不少于");
+    wr_text(zh, "不间断用水，近日每小时至少");
     say_volume(zh, size);
     if (usual) {
         wr_text(zh, "（该处平时");

@@ -31,6 +31,12 @@
 #define PULSES_LEAST 10
 #define MEAN_LONG_S (60.0f * DAY_S)
 #define MEAN_SHORT_S (14.0f * DAY_S)
+#define PAUSE_LEAST_S DAY_S
+#define PAUSES_OFTEN 4.0f
+#define PAUSES_FADE_S (120.0f * DAY_S)
+#define TAIL_995                                                                                   \
+    5.3 /* ln 200: of an exponential tail one in 200 is longer than this many means                \
+         */
 #define NEVER UINT32_MAX
 
 /* A mean rate whose weights fall with time: litres and seconds, both faded. */
@@ -56,13 +62,20 @@ struct stuck {
     } run[OWN_RUNS];  /* longest first, and so the oldest first: what a longer, later one made
                          needless is gone */
     uint32_t bound_s; /* when it was raised */
+    float pauses,
+        pause_s; /* of a day and more: how many, how long together; weights fall with 120 days */
 };
 _Static_assert(sizeof(struct stuck) <= STUCK_STATE, "of a meter's room");
 
+/* e^−x, near enough, without its price. */
+static float fade(float x)
+{
+    return x < 0.1f ? 1 - x + x * x / 2 : 1 / (1 + x + x * x / 2);
+}
+
 static void mean_add(struct mean *m, float seconds, float ml, float scale_s)
 {
-    float x = seconds / scale_s,
-          keep = 1 / (1 + x + x * x / 2); /* e^−x, near enough, without its price */
+    float keep = fade(seconds * (1 / scale_s));
 
     m->seconds = m->seconds * keep + seconds;
     m->ml = m->ml * keep + ml;
@@ -80,7 +93,12 @@ static void own_add(struct stuck *s, int64_t counted_s, uint32_t at_s)
     struct own_run run = { (uint16_t)(counted_s / HOUR_S > UINT16_MAX ? UINT16_MAX
                                                                       : counted_s / HOUR_S),
                            (uint16_t)(at_s / DAY_S) };
+    float keep =
+        s->runs ? fade((float)(run.day - s->run[s->runs - 1].day) * DAY_S / PAUSES_FADE_S) : 0;
+    float pause = counted_s >= PAUSE_LEAST_S;
 
+    s->pauses = s->pauses * keep + pause;
+    s->pause_s = s->pause_s * keep + pause * (float)counted_s;
     while (s->runs && s->run[s->runs - 1].hours <= run.hours)
         s->runs--;
     if (s->runs == OWN_RUNS) {
@@ -121,13 +139,25 @@ static int64_t base_s(const struct stuck *s, const struct judge_place *p, uint32
     return BASE_OTHER_S;
 }
 
+/* Of those who come and go. */
+static int64_t tail_s(const struct stuck *s)
+{
+    if (s->pauses < PAUSES_OFTEN)
+        return 0;
+    return PAUSE_LEAST_S +
+           (int64_t)(TAIL_995 * ((double)s->pause_s / (double)s->pauses - PAUSE_LEAST_S));
+}
+
 static int64_t bound_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
 {
     int64_t bound = base_s(s, p, now_s), own = own_longest_s(s, now_s) * 3 / 2;
+    int64_t tail = place_is_household(p) ? tail_s(s) : 0;
     double pulses = PULSES_LEAST * (double)p->meter->resolution_ml / mean_mlpd(&s->slow) * DAY_S;
 
     if (own > bound)
         bound = own;
+    if (tail > bound)
+        bound = tail;
     return pulses > (double)bound ? (int64_t)pulses : bound;
 }
 

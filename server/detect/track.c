@@ -16,7 +16,7 @@
  * fall is handed on as evidence (`fall`), never as flow. */
 #include "server/detect/detect_priv.h"
 
-enum { HAS = 1, HELD = 2, PEAK = 4, HIGH = 8 };
+enum { HAS = 1, HELD = 2, HIGH = 4, SINKS = 8 };
 
 #define ODD_TURNS 4 /* the first that does not follow and three more (B12) */
 
@@ -65,11 +65,12 @@ static unsigned go_on(struct track *t, const struct row *row, int64_t used, stru
         t->before = t->value;
         t->before_s = t->value_s;
         t->flags |= HELD;
+        t->flags &= (uint8_t)~SINKS;
     }
     t->value = row->value;
     t->value_s = row->time_s;
     t->odd_count = 0;
-    t->flags &= (uint8_t) ~(PEAK | HIGH);
+    t->flags &= (uint8_t)~HIGH;
     return count;
 }
 
@@ -123,6 +124,7 @@ static unsigned begin_again(struct track *t, const struct meter_facts *m, bool n
     int64_t held, fell = row->value - t->value;
     unsigned count = 0;
     struct judge_step *turn;
+    bool sinks;
 
     if ((t->flags & HELD) && follows(m, net, t->before, t->value, t->value_s - t->before_s, &held))
         out[count++] = step_of(t->before_s, t->value_s, held);
@@ -131,8 +133,21 @@ static unsigned begin_again(struct track *t, const struct meter_facts *m, bool n
     turn->fall = true;
     if (!net && fell < 0 && -(double)fell <= ceiling_ml(m, row->time_s - t->value_s))
         turn->used_ml = fell;
-    *t = (struct track){ .value = row->value, .value_s = row->time_s, .flags = HAS };
+    sinks = turn->used_ml < 0 && (t->sank == ODD_TURNS - 1 || (t->flags & SINKS));
+    *t = (struct track){ .value = row->value,
+                         .value_s = row->time_s,
+                         .flags = (uint8_t)(HAS | (sinks ? SINKS : 0)) };
     return count;
+}
+
+/* Whether the value that holds was a wild one: the odd reading follows the one before it (and `row`
+ * the odd one). */
+static bool is_peak(const struct track *t, const struct meter_facts *m)
+{
+    int64_t used;
+
+    return (t->flags & HELD) && t->odd_s > t->before_s &&
+           follows(m, false, t->before, t->odd, t->odd_s - t->before_s, &used);
 }
 
 /* `row` does not follow what holds. */
@@ -140,25 +155,25 @@ static unsigned doubt(struct track *t, const struct meter_facts *m, bool net, co
                       struct judge_step *out)
 {
     uint8_t high = row->value > t->value ? HIGH : 0;
-    int64_t used = 0, whole;
-    bool chained = t->odd_count && (t->flags & HIGH) == high &&
-                   follows(m, net, t->odd, row->value, row->time_s - t->odd_s, &used);
+    int64_t used = 0;
+    bool same = t->odd_count && (t->flags & HIGH) == high;
+    bool chained = same && follows(m, net, t->odd, row->value, row->time_s - t->odd_s, &used);
     /* A register that goes on falling says the same thing with every reading. */
-    bool falling = t->odd_count && !net && !high && !(t->flags & HIGH);
+    bool falls = same && !net && !high;
+    bool sinks = falls && row->value <= t->odd;
 
-    if (chained && (t->flags & PEAK) && t->odd_count == 1)
+    if (chained && !net && !high && is_peak(t, m))
         return drop_peak(t, m, row, used, out);
-    t->flags &= (uint8_t) ~(PEAK | HIGH);
-    t->flags |= high;
-    if (!chained && !falling) {
+    if (!chained && !falls)
         t->odd_count = 0;
-        if (!net && !high && (t->flags & HELD) &&
-            follows(m, false, t->before, row->value, row->time_s - t->before_s, &whole))
-            t->flags |= PEAK;
-    }
+    t->flags = (uint8_t)((t->flags & ~HIGH) | high);
     t->odd = row->value;
     t->odd_s = row->time_s;
-    return ++t->odd_count >= ODD_TURNS ? begin_again(t, m, net, row, out) : 0;
+    t->odd_count++;
+    t->sank = (uint8_t)(sinks ? t->sank + 1 : 0);
+    if (t->odd_count >= ODD_TURNS || ((t->flags & SINKS) && !high))
+        return begin_again(t, m, net, row, out);
+    return 0;
 }
 
 unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,

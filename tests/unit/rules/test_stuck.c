@@ -1,0 +1,370 @@
+#include "tests/unit/rules/story.h"
+
+#define stuck_open(s) story_is_open(s, &detector_stuck)
+
+static void a_household_that_stops_is_told_after_seven_days(void **state)
+{
+    struct story s;
+    const struct verdict *v;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_still(&s, 7 * 24 - 1);
+    assert_quiet(&s);
+    story_still(&s, 25);
+    assert_true(stuck_open(&s));
+    v = story_last(&s, &detector_stuck);
+    assert_int_equal(v->onset_s,
+                     START + 60 * DAY - HOUR); /* nothing flows in the hour before midnight */
+    assert_true(v->raised_s > v->onset_s + 7 * DAY && v->raised_s <= v->onset_s + 8 * DAY);
+    assert_true(v->lost_mlpd > 270000 && v->lost_mlpd < 330000);
+    assert_int_equal(v->severity, SEVERITY_MEDIUM);
+    assert_int_equal(verdict_value(v, "bound_days"), 7000);
+}
+
+static void one_that_is_away_for_six_days_is_not(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    for (int trip = 0; trip < 4; trip++) {
+        story_live(&s, 30);
+        story_still(&s, 6 * 24);
+    }
+    story_live(&s, 1);
+    assert_quiet(&s);
+}
+
+static void holidays_are_not_counted(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    holidays_builtin(&s.holidays);
+    /* To 3 February 2026; the new year is on the 17th, people travel from the 9th on. */
+    story_live(&s, 33);
+    /* To the end of the Lantern Festival, 3 March: only the days before the 9th count. */
+    story_still(&s, 29 * 24);
+    assert_quiet(&s);
+    story_still(&s, 2 * 24);
+    assert_true(stuck_open(&s));
+    assert_true(verdict_value(story_last(&s, &detector_stuck), "counted_days") < 8100);
+    assert_true(verdict_value(story_last(&s, &detector_stuck), "zero_days") > 25000);
+}
+
+static void a_flag_clears_when_water_is_registered_again(void **state)
+{
+    struct story s;
+    const struct verdict *v;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_still(&s, 10 * 24);
+    assert_true(stuck_open(&s));
+    story_live(&s, 1);
+    v = story_last(&s, &detector_stuck);
+    assert_false(v->open);
+    assert_true(v->cleared_s > START + 70 * DAY && v->cleared_s <= START + 71 * DAY);
+    assert_int_equal(v->onset_s, START + 60 * DAY - HOUR);
+}
+
+static void a_knock_that_turns_the_wheel_by_a_pulse_clears_nothing(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_still(&s, 10 * 24);
+    for (int i = 0; i < 5; i++) {
+        s.true_ml += 1000;
+        story_still(&s, 8 * 24);
+    }
+    assert_true(stuck_open(&s));
+    assert_int_equal(story_episodes(&s, &detector_stuck), 1);
+}
+
+/* Long pauses that ended by themselves are the place's own way. */
+static void a_second_home_is_not_told(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_still(&s, 20 * 24);
+    for (int stay = 0; stay < 8; stay++) {
+        story_live(&s, 8);
+        story_still(&s, (unsigned)(18 + stay % 3 * 4) * 24);
+    }
+    assert_quiet(&s);
+}
+
+static void a_weekend_house_is_not_told(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    for (int week = 0; week < 30; week++) {
+        story_live(&s, 2);
+        story_still(&s, (week % 8 == 7 ? 12 : 5) * 24); /* now and then nobody comes */
+    }
+    assert_quiet(&s);
+}
+
+static void a_longer_absence_a_year_later_is_known(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_still(&s, 14 * 24); /* the first summer is told, and clears */
+    story_live(&s, 340);
+    assert_int_equal(story_episodes(&s, &detector_stuck), 1);
+    story_still(&s, 18 * 24);
+    story_live(&s, 10);
+    assert_int_equal(story_episodes(&s, &detector_stuck), 1);
+}
+
+static void an_empty_flat_and_a_new_fitting_are_not_told(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_still(&s, 120 * 24); /* never turned: that is `unmoved` */
+    story_live(&s, 3);
+    story_still(&s, 16 * 24); /* three days of use are no history */
+    assert_quiet(&s);
+}
+
+static void little_use_is_not_missed(void **state)
+{
+    static const uint8_t drops[24] = { [12] = 25 };
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.hours = drops; /* 25 L a day */
+    story_live(&s, 90);
+    story_still(&s, 40 * 24);
+    assert_quiet(&s);
+}
+
+static void a_meter_with_one_reading_a_day_is_judged_too(void **state)
+{
+    struct story s;
+    const struct verdict *v;
+
+    (void)state;
+    story_begin(&s);
+    s.step_s = DAY;
+    story_live(&s, 60);
+    story_still(&s, 7 * 24);
+    assert_quiet(&s);
+    story_still(&s, 2 * 24);
+    v = story_last(&s, &detector_stuck);
+    assert_true(v && v->open);
+    assert_int_equal(v->onset_s, START + 60 * DAY);
+}
+
+/* The register proves that nothing was registered, but only once somebody reads it. */
+static void silence_raises_nothing_and_what_follows_counts(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_silence(&s, 20 * 24, true);
+    story_live(&s, 30);
+    assert_quiet(&s); /* it was used while nothing was heard */
+    story_silence(&s, 20 * 24, false);
+    assert_quiet(&s);
+    story_still(&s, 3);
+    assert_true(stuck_open(&s)); /* the same index after twenty days, three times */
+}
+
+static void a_repeated_old_frame_is_no_run(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_silence(&s, 20 * 24, true);
+    s.true_ml -= 20 * 298000; /* the modem sends its last value once more */
+    story_read(&s);
+    s.true_ml += 20 * 298000;
+    story_live(&s, 5);
+    assert_quiet(&s);
+}
+
+static void a_wild_value_neither_hides_nor_ends_a_run(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    for (int day = 0; day < 12; day++) {
+        story_still(&s, 11);
+        s.dial_ml = day % 2 ? 1500000 : 77000000;
+        story_still(&s, 1);
+        s.dial_ml = day % 3 ? -90000000 : 0;
+        story_still(&s, 1);
+        s.dial_ml = 0;
+        story_still(&s, 11);
+    }
+    assert_true(stuck_open(&s));
+    assert_int_equal(story_episodes(&s, &detector_stuck), 1);
+}
+
+static void a_coarse_pulse_may_take_its_time(void **state)
+{
+    static const uint8_t single[24] = { [7] = 20, [19] = 25 };
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.hours = single; /* 45 L a day: a pulse of 100 L in two or three days */
+    s.meter.resolution_ml = 100000;
+    story_live(&s, 200);
+    assert_quiet(&s);
+    story_still(&s, 20 * 24);
+    assert_quiet(&s); /* ten pulses' time is more than 22 days */
+    story_still(&s, 10 * 24);
+    assert_true(stuck_open(&s));
+}
+
+static void a_shop_is_told_after_two_days_once_its_weeks_are_known(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.point.use = USE_COMMERCIAL;
+    s.hours = shop_hours;
+    story_live(&s, 5);
+    story_still(&s, 4 * 24); /* weeks are not known yet */
+    story_live(&s, 21);
+    assert_quiet(&s);
+    story_still(&s, 6 * 24 + 1); /* the four days are an own run: half as much again is allowed */
+    assert_quiet(&s);
+    story_still(&s, 24);
+    assert_true(stuck_open(&s));
+}
+
+static void an_office_is_closed_at_weekends(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.point.use = USE_PUBLIC;
+    s.hours = shop_hours;
+    story_live(&s, 2);
+    for (int week = 0; week < 12; week++) {
+        story_still(&s, 48);
+        story_live(&s, 5);
+    }
+    assert_quiet(&s);
+    story_still(&s, 100);
+    assert_true(stuck_open(&s));
+}
+
+static void a_large_meter_is_told_the_same_working_day(void **state)
+{
+    static const uint8_t works[24] = { 99,  99,  99,  99,  99,  99,  200, 200, 200, 200, 200, 200,
+                                       200, 200, 200, 200, 200, 200, 200, 200, 99,  99,  99,  99 };
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.point.use = USE_INDUSTRIAL;
+    s.meter.dn_mm = 80;
+    s.meter.q3_lph = 63000;
+    s.meter.resolution_ml = 10000;
+    s.hours = works;
+    story_live(&s, 32); /* up to Monday's midnight */
+    story_pass(&s, 8 * HOUR, true, 0, false, false);
+    assert_quiet(&s);
+    story_still(&s, 7);
+    assert_true(stuck_open(&s));
+}
+
+static void a_register_that_runs_back_is_not_stuck(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.meter.form = REGISTER_BOTH;
+    story_live(&s, 60);
+    story_backwards(&s, 20);
+    assert_false(stuck_open(&s));
+    assert_int_equal(story_episodes(&s, &detector_stuck), 0);
+}
+
+static void a_hydrant_may_rest(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    s.point.use = USE_HYDRANT;
+    story_live(&s, 30);
+    story_still(&s, 60 * 24);
+    assert_quiet(&s);
+}
+
+static void a_crew_understands_it(void **state)
+{
+    struct story s;
+    char en[512] = { 0 }, zh[512] = { 0 };
+    struct wr e = wr_of(en, sizeof en - 1), z = wr_of(zh, sizeof zh - 1);
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60);
+    story_still(&s, 9 * 24);
+    detector_stuck.explain(story_last(&s, &detector_stuck), &s.place, &e, &z);
+    assert_ok(e.err);
+    assert_ok(z.err);
+    assert_non_null(strstr(en, "not moved for 7 days, since 2026-03-01 23:00"));
+    assert_non_null(strstr(zh, "水表自2026-03-01 23:00起已7天未走字"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_household_that_stops_is_told_after_seven_days),
+        cmocka_unit_test(one_that_is_away_for_six_days_is_not),
+        cmocka_unit_test(holidays_are_not_counted),
+        cmocka_unit_test(a_flag_clears_when_water_is_registered_again),
+        cmocka_unit_test(a_knock_that_turns_the_wheel_by_a_pulse_clears_nothing),
+        cmocka_unit_test(a_second_home_is_not_told),
+        cmocka_unit_test(a_weekend_house_is_not_told),
+        cmocka_unit_test(a_longer_absence_a_year_later_is_known),
+        cmocka_unit_test(an_empty_flat_and_a_new_fitting_are_not_told),
+        cmocka_unit_test(little_use_is_not_missed),
+        cmocka_unit_test(a_meter_with_one_reading_a_day_is_judged_too),
+        cmocka_unit_test(silence_raises_nothing_and_what_follows_counts),
+        cmocka_unit_test(a_repeated_old_frame_is_no_run),
+        cmocka_unit_test(a_wild_value_neither_hides_nor_ends_a_run),
+        cmocka_unit_test(a_coarse_pulse_may_take_its_time),
+        cmocka_unit_test(a_shop_is_told_after_two_days_once_its_weeks_are_known),
+        cmocka_unit_test(an_office_is_closed_at_weekends),
+        cmocka_unit_test(a_large_meter_is_told_the_same_working_day),
+        cmocka_unit_test(a_register_that_runs_back_is_not_stuck),
+        cmocka_unit_test(a_hydrant_may_rest),
+        cmocka_unit_test(a_crew_understands_it),
+    };
+
+    return check_run(tests, argc, argv);
+}
