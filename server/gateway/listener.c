@@ -12,13 +12,21 @@
 
 /* ---- sockets ---- */
 
+/* getaddrinfo takes 99999 for a port, and serves another. */
+static bool is_port(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+
+    return len >= 1 && len <= 5 && text[len] == 0 && strtol(text, NULL, 10) <= 65535;
+}
+
 /* "[::1]:5683" → "::1", "5683"; the last colon ends the address. */
 static enum err split(const char *address, char host[ADDRESS_TEXT], const char **port)
 {
     const char *colon = strrchr(address, ':');
     size_t len = colon ? (size_t)(colon - address) : 0;
 
-    if (len == 0 || len >= ADDRESS_TEXT || colon[1] == 0)
+    if (len == 0 || len >= ADDRESS_TEXT || !is_port(colon + 1))
         return ERR_INVALID;
     if (address[0] == '[' && address[len - 1] == ']') {
         address++;
