@@ -62,7 +62,7 @@ struct hash hash_of(const struct hash_key *key, const struct endpoint *endpoint,
     struct sip s = { key->k[0] ^ 0x736f6d6570736575u, key->k[1] ^ 0x646f72616e646f6du ^ 0xee,
                      key->k[0] ^ 0x6c7967656e657261u, key->k[1] ^ 0x7465646279746573u };
     const uint8_t *at = bytes.at;
-    uint64_t last = (uint64_t)(bytes.len & 0xff) << 56, word;
+    uint64_t last = (uint64_t)((sizeof endpoint->w + bytes.len) & 0xff) << 56, word;
     struct hash out;
 
     for (int i = 0; i < 3; i++)
