@@ -108,7 +108,7 @@ static void put_kept(struct listing *l, const struct ledger_row *row, struct spa
                      int64_t as_of_s)
 {
     struct fitting f = { .to_s = FITTING_OPEN };
-    enum err err = row->count < 7 ? ERR_CORRUPT : ERR_OK;
+    enum err err = row->count < 4 ? ERR_CORRUPT : ERR_OK; /* empty cells at the end are not kept */
 
     if (!err &&
         (text_time(row->cells[2], NULL, &f.from_s) || text_litres(row->cells[3], &f.start_ml) ||
