@@ -1,0 +1,595 @@
+/* The ledger through its header: versions by effective time, the audit's chain, tokens, imports. */
+#include "storage/ledger.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIST_A 3
+#define LIST_B 5
+
+static struct ledger *opened(const char *folder)
+{
+    struct ledger *l = NULL;
+    struct refusal r = { 0 };
+
+    assert_err(ERR_OK, ledger_open(folder, DB_CREATE, &l, &r));
+    return l;
+}
+
+static void put_at(struct act *a, unsigned list, const char *key, int64_t since_s, const char *cell,
+                   uint32_t *out_id, bool *out_new)
+{
+    struct span cells[3] = { span_text(key), span_text(""), span_text(cell) };
+
+    act_put_row(a, list, span_text(key), since_s, cells, 3, out_id, out_new);
+}
+
+static uint32_t put(struct ledger *l, unsigned list, const char *key, int64_t since_s,
+                    const char *cell)
+{
+    struct act a = act_begin(l, "root", 1000, 42);
+    uint32_t id = 0;
+
+    put_at(&a, list, key, since_s, cell, &id, NULL);
+    assert_ok(act_end(&a));
+    return id;
+}
+
+static void assert_cell(struct ledger *l, const char *key, int64_t as_of_s, const char *expected)
+{
+    struct txn t = ledger_read(l);
+    struct ledger_row row;
+    bool found = ledger_find(&t, LIST_A, span_text(key), as_of_s, &row);
+
+    assert_int_equal(expected != NULL, found);
+    if (found)
+        assert_memory_equal(expected, row.cells[2].at, row.cells[2].len);
+    if (found)
+        assert_int_equal(strlen(expected), row.cells[2].len);
+    assert_ok(txn_end(&t));
+}
+
+static void ids_are_dense_within_their_list(void **state)
+{
+    struct ledger *l = opened(check_folder());
+
+    (void)state;
+    assert_int_equal(1, put(l, LIST_A, "a", LEDGER_ALWAYS, "1"));
+    assert_int_equal(1, put(l, LIST_B, "a", LEDGER_ALWAYS, "1"));
+    assert_int_equal(2, put(l, LIST_A, "b", LEDGER_ALWAYS, "1"));
+    assert_int_equal(1, put(l, LIST_A, "a", 50, "2"));
+    assert_int_equal(3, put(l, LIST_A, "c", LEDGER_ALWAYS, "1"));
+    ledger_close(l);
+}
+
+static void a_row_is_what_it_was_at_each_instant(void **state)
+{
+    struct ledger *l = opened(check_folder());
+
+    (void)state;
+    put(l, LIST_A, "a", LEDGER_ALWAYS, "first");
+    put(l, LIST_A, "a", 100, "second");
+    put(l, LIST_A, "a", 300, "fourth");
+    put(l, LIST_A, "a", 200, "third"); /* told late, and dated between the others */
+    assert_cell(l, "a", INT64_MIN, "first");
+    assert_cell(l, "a", 99, "first");
+    assert_cell(l, "a", 100, "second");
+    assert_cell(l, "a", 199, "second");
+    assert_cell(l, "a", 200, "third");
+    assert_cell(l, "a", 299, "third");
+    assert_cell(l, "a", 300, "fourth");
+    assert_cell(l, "a", INT64_MAX, "fourth");
+    put(l, LIST_A, "a", 300, "corrected");
+    assert_cell(l, "a", 299, "third");
+    assert_cell(l, "a", 300, "corrected");
+    ledger_close(l);
+}
+
+static void a_row_that_begins_later_is_not_there_before(void **state)
+{
+    struct ledger *l = opened(check_folder());
+
+    (void)state;
+    put(l, LIST_A, "a", 100, "x");
+    assert_cell(l, "a", 99, NULL);
+    assert_cell(l, "a", 100, "x");
+    assert_cell(l, "b", INT64_MAX, NULL);
+    ledger_close(l);
+}
+
+static void equal_cells_take_no_number_and_leave_no_record(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a;
+    struct txn t;
+    bool written = true;
+    uint64_t end;
+
+    (void)state;
+    put(l, LIST_A, "a", LEDGER_ALWAYS, "1");
+    t = ledger_read(l);
+    end = ledger_end(&t);
+    assert_ok(txn_end(&t));
+    a = act_begin(l, "root", 1001, 43);
+    put_at(&a, LIST_A, "a", 500, "1", NULL, &written);
+    assert_false(written);
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_int_equal(end, ledger_end(&t));
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+static void an_aborted_act_changes_nothing(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct txn t;
+
+    (void)state;
+    put_at(&a, LIST_A, "a", LEDGER_ALWAYS, "1", NULL, NULL);
+    act_abort(&a);
+    assert_cell(l, "a", INT64_MAX, NULL);
+    t = ledger_read(l);
+    assert_int_equal(0, ledger_end(&t));
+    assert_ok(txn_end(&t));
+    assert_int_equal(1, put(l, LIST_A, "b", LEDGER_ALWAYS, "1"));
+    ledger_close(l);
+}
+
+static void a_walk_goes_in_order_of_keys_and_stays_in_its_list(void **state)
+{
+    static const char *const keys[] = { "b", "a", "ab", "B", "c" };
+    static const char *const ordered[] = { "B", "a", "ab", "b", "c" };
+    struct ledger *l = opened(check_folder());
+    struct ledger_walk w;
+    struct ledger_row row;
+    struct txn t;
+
+    (void)state;
+    put(l, LIST_A - 1, "z", LEDGER_ALWAYS, "1");
+    put(l, LIST_A + 1, "0", LEDGER_ALWAYS, "1");
+    for (size_t i = 0; i < 5; i++)
+        put(l, LIST_A, keys[i], LEDGER_ALWAYS, "1");
+    for (size_t after = 0; after <= 5; after++) {
+        t = ledger_read(l);
+        w = ledger_walk(&t, LIST_A, after ? span_text(ordered[after - 1]) : span_of(NULL, 0),
+                        INT64_MAX);
+        for (size_t i = after; i < 5; i++) {
+            assert_true(ledger_walk_next(&w, &row));
+            assert_true(span_equal(w.key, span_text(ordered[i])));
+            assert_true(span_equal(row.cells[0], span_text(ordered[i])));
+        }
+        assert_false(ledger_walk_next(&w, &row));
+        ledger_walk_done(&w);
+        assert_ok(txn_end(&t));
+    }
+    ledger_close(l);
+}
+
+static void keys_of_several_texts_do_not_run_together(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct span ab_c = span_of("ab\0c\0", 5), a_bc = span_of("a\0bc\0", 5);
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct ledger_walk w;
+    struct ledger_row row;
+    struct txn t;
+    uint32_t one = 0, two = 0;
+
+    (void)state;
+    act_put_row(&a, LIST_A, ab_c, LEDGER_ALWAYS, &ab_c, 1, &one, NULL);
+    act_put_row(&a, LIST_A, a_bc, LEDGER_ALWAYS, &a_bc, 1, &two, NULL);
+    assert_ok(act_end(&a));
+    assert_int_not_equal(one, two);
+    t = ledger_read(l);
+    assert_true(ledger_find(&t, LIST_A, ab_c, INT64_MAX, &row));
+    assert_int_equal(one, row.id);
+    w = ledger_walk(&t, LIST_A, a_bc, INT64_MAX);
+    assert_true(ledger_walk_next(&w, &row));
+    assert_true(span_equal(w.key, ab_c));
+    assert_false(ledger_walk_next(&w, &row));
+    ledger_walk_done(&w);
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+/* ---- fittings and places ---- */
+
+static void fittings_come_back_by_meter_and_by_point_in_order_of_time(void **state)
+{
+    static const struct fitting put_these[] = {
+        { .meter = 1, .point = 7, .from_s = 300, .to_s = FITTING_OPEN, .start_ml = 5 },
+        { .meter = 1,
+          .point = 8,
+          .from_s = -100,
+          .to_s = 200,
+          .start_ml = -3,
+          .end_ml = 90,
+          .has_end = true },
+        { .meter = 2,
+          .point = 7,
+          .from_s = 0,
+          .to_s = 300,
+          .start_ml = INT64_MAX,
+          .end_ml = INT64_MIN,
+          .has_end = true },
+    };
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct fitting out[4];
+    struct txn t;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        act_put_fitting(&a, &put_these[i]);
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_ok(ledger_fittings_of_meter(&t, 1, out, 4, &count));
+    assert_int_equal(2, count);
+    assert_memory_equal(&put_these[1], &out[0], sizeof out[0]);
+    assert_memory_equal(&put_these[0], &out[1], sizeof out[0]);
+    assert_ok(ledger_fittings_of_point(&t, 7, out, 1, &count));
+    assert_int_equal(2, count);
+    assert_memory_equal(&put_these[2], &out[0], sizeof out[0]);
+    assert_ok(ledger_fittings_of_point(&t, 9, out, 1, &count));
+    assert_int_equal(0, count);
+    assert_ok(txn_end(&t));
+    assert_ok(ledger_check(l, NULL));
+    ledger_close(l);
+}
+
+static void a_point_stands_on_one_route_and_leaves_it_when_moved(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct span none = span_of(NULL, 0);
+    uint32_t out[4];
+    struct txn t;
+    size_t count;
+
+    (void)state;
+    act_place_point(&a, 1, span_text("P1"), span_text("R"), 20, span_text("Z"));
+    act_place_point(&a, 2, span_text("P2"), span_text("R"), 10, span_text("Z"));
+    act_place_point(&a, 3, span_text("P3"), span_text("R"), UINT32_MAX, none);
+    act_place_point(&a, 4, span_text("P4"), span_text("RR"), 1, span_text("Z"));
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_ok(ledger_points_on(&t, false, span_text("R"), 0, out, 4, &count));
+    assert_int_equal(3, count);
+    assert_int_equal(2, out[0]);
+    assert_int_equal(1, out[1]);
+    assert_int_equal(3, out[2]);
+    assert_ok(ledger_points_on(&t, false, span_text("R"), 1, out, 1, &count));
+    assert_int_equal(1, count);
+    assert_int_equal(1, out[0]);
+    assert_ok(ledger_points_on(&t, true, span_text("Z"), 0, out, 4, &count));
+    assert_int_equal(3, count);
+    assert_ok(txn_end(&t));
+    a = act_begin(l, "root", 1001, 42);
+    act_place_point(&a, 1, span_text("P1"), none, UINT32_MAX, none);
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_ok(ledger_points_on(&t, false, span_text("R"), 0, out, 4, &count));
+    assert_int_equal(2, count);
+    assert_ok(ledger_points_on(&t, true, span_text("Z"), 0, out, 4, &count));
+    assert_int_equal(2, count);
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+/* ---- tokens, answers, imports, flags ---- */
+
+static bool file_holds(const char *folder, struct span text)
+{
+    char path[512];
+    struct span file;
+    bool found;
+
+    snprintf(path, sizeof path, "%s/ledger.mdb", folder);
+    file = check_read(path);
+    found = memmem(file.at, file.len, text.at, text.len) != NULL;
+    free((void *)(uintptr_t)file.at);
+    return found;
+}
+
+static void a_token_opens_until_it_expires_and_is_kept_only_as_a_hash(void **state)
+{
+    const char *folder = check_folder();
+    struct ledger *l = opened(folder);
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct token_facts facts;
+    char token[48], wrong[48];
+    struct txn t;
+
+    (void)state;
+    act_token_create(&a, ROLE_BILLING, "revenue", 2000, token);
+    assert_ok(act_end(&a));
+    assert_int_equal(43, strlen(token));
+    memcpy(wrong, token, sizeof wrong);
+    wrong[42] = wrong[42] == 'A' ? 'B' : 'A';
+    t = ledger_read(l);
+    assert_ok(ledger_token(&t, span_text(token), 1999, &facts));
+    assert_int_equal(ROLE_BILLING, facts.role);
+    assert_string_equal("revenue", facts.name);
+    assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(token), 2000, &facts));
+    assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(wrong), 1500, &facts));
+    assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(""), 1500, &facts));
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+    assert_true(file_holds(folder, span_text("revenue")));
+    assert_false(file_holds(folder, span_text(token)));
+}
+
+static void an_answer_comes_back_byte_by_byte_for_its_caller_alone(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    uint8_t request[32] = { 1, 2, 3 }, kept[32];
+    struct span body;
+    unsigned status;
+    struct txn t;
+
+    (void)state;
+    act_answer(&a, span_text("ann"), span_text("k1"), request, 201, span_text("{\"x\":1}"));
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_true(ledger_answered(&t, span_text("ann"), span_text("k1"), kept, &status, &body));
+    assert_memory_equal(request, kept, 32);
+    assert_int_equal(201, status);
+    assert_true(span_equal(body, span_text("{\"x\":1}")));
+    assert_false(ledger_answered(&t, span_text("bob"), span_text("k1"), kept, &status, &body));
+    assert_false(ledger_answered(&t, span_text("an"), span_text("nk1"), kept, &status, &body));
+    assert_int_equal(0, ledger_end(&t));
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+static void an_import_counts_once_it_is_complete(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    uint32_t one = 0, two = 0;
+    struct txn t;
+
+    (void)state;
+    act_import_begin(&a, &one);
+    assert_ok(act_end(&a));
+    a = act_begin(l, "root", 1001, 43);
+    act_import_begin(&a, &two);
+    assert_ok(act_end(&a));
+    assert_int_equal(one + 1, two);
+    a = act_begin(l, "root", 1002, 44);
+    act_import_complete(&a, one, 7);
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_true(ledger_import_complete(&t, one));
+    assert_false(ledger_import_complete(&t, two));
+    assert_false(ledger_import_complete(&t, 99));
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+static void a_flags_birth_never_changes_and_its_decision_does(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct act a = act_begin(l, "root", 1000, 42);
+    struct span id = span_text("00000007-leak-60000000"), facts;
+    struct flag_decision d = { .state = 2, .at_s = 5, .who = "ann", .note = "a fountain" }, out;
+    struct scan s;
+    struct txn t;
+
+    (void)state;
+    act_flag_born(&a, id, span_text("facts"));
+    act_flag_born(&a, id, span_text("others"));
+    act_flag_born(&a, span_text("00000008-leak-60000000"), span_text("x"));
+    act_flag_decide(&a, id, &d);
+    assert_ok(act_end(&a));
+    t = ledger_read(l);
+    assert_true(ledger_flag_born(&t, id, &facts));
+    assert_true(span_equal(facts, span_text("facts")));
+    assert_true(ledger_flag_decision(&t, id, &out));
+    assert_int_equal(2, out.state);
+    assert_string_equal("a fountain", out.note);
+    s = ledger_flags_of(&t, 7);
+    assert_true(scan_next(&s));
+    assert_true(span_equal(s.key, id));
+    scan_done(&s);
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+/* ---- the audit ---- */
+
+struct gathered {
+    size_t count;
+    char text[8][256];
+};
+
+static bool gather(void *arg, const struct audit_record *r)
+{
+    struct gathered *g = (struct gathered *)arg;
+
+    snprintf(g->text[g->count++], 256, "%llu.%u %.*s %.*s %.*s -> %.*s",
+             (unsigned long long)r->number, (unsigned)r->part, (int)r->who.len, r->who.at,
+             (int)r->what.len, r->what.at, (int)r->before.len, r->before.at, (int)r->after.len,
+             r->after.at);
+    return g->count < 8;
+}
+
+static void each_act_tells_who_what_before_and_after(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct gathered g = { 0 };
+    struct txn t;
+
+    (void)state;
+    put(l, LIST_A, "a", LEDGER_ALWAYS, "1\"");
+    put(l, LIST_A, "a", 100, "2");
+    t = ledger_read(l);
+    assert_ok(ledger_audit(&t, 1, gather, &g));
+    assert_int_equal(2, g.count);
+    assert_string_equal("1.1 root row.add  -> {\"0\":\"a\",\"2\":\"1\\\"\"}", g.text[0]);
+    assert_string_equal("2.1 root row.change {\"2\":\"1\\\"\"} -> {\"2\":\"2\"}", g.text[1]);
+    g.count = 0;
+    assert_ok(ledger_audit(&t, 2, gather, &g));
+    assert_int_equal(1, g.count);
+    assert_ok(txn_end(&t));
+    ledger_close(l);
+}
+
+/* Takes a record of the audit out, or changes it, as one would with a tool of one's own. */
+#define AUDIT_TABLE 12
+static const struct table raw_tables[] = {
+    { "keys", 0 },
+    { "history", 0 },
+    { "fittings-by-meter", 0 },
+    { "fittings-by-point", 0 },
+    { "points-on-route", 0 },
+    { "points-in-zone", 0 },
+    { "places", 0 },
+    { "imports", 0 },
+    { "tokens", 0 },
+    { "answers", 0 },
+    { "flags", 0 },
+    { "decisions", 0 },
+    { "audit", 0 },
+};
+
+static void tamper(const char *folder, uint64_t number, uint32_t part, const char *value)
+{
+    const struct db_layout layout = {
+        .what = "ledger", .version = 1, .tables = raw_tables, .count = 13
+    };
+    struct db *db = NULL;
+    char path[512];
+    struct txn t;
+    struct key k;
+
+    snprintf(path, sizeof path, "%s/ledger.mdb", folder);
+    assert_ok(db_open(path, &layout, 0, &db, NULL));
+    key_clear(&k);
+    key_u64(&k, number);
+    key_u32(&k, part);
+    t = txn_begin(db, TXN_WRITE);
+    if (value)
+        txn_put(&t, AUDIT_TABLE, key_span(&k), span_text(value));
+    else
+        txn_del(&t, AUDIT_TABLE, key_span(&k));
+    assert_ok(txn_end(&t));
+    db_close(db);
+}
+
+static void assert_chain(const char *folder, bool holds)
+{
+    struct ledger *l = opened(folder);
+    struct refusal r = { 0 };
+    enum err err = ledger_check(l, &r);
+
+    assert_int_equal(holds, err == ERR_OK);
+    if (!holds)
+        assert_string_not_equal("", r.text);
+    ledger_close(l);
+}
+
+static const char *three_acts(void)
+{
+    const char *folder = check_folder();
+    struct ledger *l = opened(folder);
+
+    for (int i = 0; i < 3; i++)
+        put(l, LIST_A, "a", i, i == 0 ? "x" : i == 1 ? "y" : "z");
+    ledger_close(l);
+    assert_chain(folder, true);
+    return folder;
+}
+
+static void a_record_that_was_changed_or_taken_out_breaks_the_chain(void **state)
+{
+    static const struct {
+        uint64_t number;
+        uint32_t part;
+        const char *value;
+    } faults[] = {
+        { 2, 1, "\x04read\0\0\0\0" }, { 2, 1, NULL },
+        { 2, UINT32_MAX, NULL },      { 1, 0, NULL },
+        { 3, UINT32_MAX, NULL },      { 3, 2, "\x04read\0\0\0\0" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        const char *folder = three_acts();
+
+        tamper(folder, faults[i].number, faults[i].part, faults[i].value);
+        assert_chain(folder, false);
+    }
+}
+
+static void an_act_that_was_cut_off_at_the_end_is_missed(void **state)
+{
+    const char *folder = three_acts();
+
+    (void)state;
+    tamper(folder, 3, 0, NULL);
+    tamper(folder, 3, 1, NULL);
+    tamper(folder, 3, UINT32_MAX, NULL);
+    assert_chain(folder, false);
+}
+
+static void a_process_that_dies_in_an_act_leaves_nothing_of_it(void **state)
+{
+    const char *folder = check_folder();
+    struct ledger *l = opened(folder);
+    pid_t child;
+    int status;
+
+    (void)state;
+    put(l, LIST_A, "before", LEDGER_ALWAYS, "1");
+    ledger_close(l);
+    if ((child = fork()) == 0) {
+        struct ledger *own = NULL;
+        struct act a;
+
+        if (ledger_open(folder, 0, &own, NULL))
+            _exit(2);
+        a = act_begin(own, "root", 1000, 42);
+        put_at(&a, LIST_A, "during", LEDGER_ALWAYS, "1", NULL, NULL);
+        _exit(a.txn.err ? 2 : 0);
+    }
+    assert_int_equal(child, waitpid(child, &status, 0));
+    assert_int_equal(0, status);
+    l = opened(folder);
+    assert_cell(l, "before", INT64_MAX, "1");
+    assert_cell(l, "during", INT64_MAX, NULL);
+    assert_ok(ledger_check(l, NULL));
+    ledger_close(l);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_are_dense_within_their_list),
+        cmocka_unit_test(a_row_is_what_it_was_at_each_instant),
+        cmocka_unit_test(a_row_that_begins_later_is_not_there_before),
+        cmocka_unit_test(equal_cells_take_no_number_and_leave_no_record),
+        cmocka_unit_test(an_aborted_act_changes_nothing),
+        cmocka_unit_test(a_walk_goes_in_order_of_keys_and_stays_in_its_list),
+        cmocka_unit_test(keys_of_several_texts_do_not_run_together),
+        cmocka_unit_test(fittings_come_back_by_meter_and_by_point_in_order_of_time),
+        cmocka_unit_test(a_point_stands_on_one_route_and_leaves_it_when_moved),
+        cmocka_unit_test(a_token_opens_until_it_expires_and_is_kept_only_as_a_hash),
+        cmocka_unit_test(an_answer_comes_back_byte_by_byte_for_its_caller_alone),
+        cmocka_unit_test(an_import_counts_once_it_is_complete),
+        cmocka_unit_test(a_flags_birth_never_changes_and_its_decision_does),
+        cmocka_unit_test(each_act_tells_who_what_before_and_after),
+        cmocka_unit_test(a_record_that_was_changed_or_taken_out_breaks_the_chain),
+        cmocka_unit_test(an_act_that_was_cut_off_at_the_end_is_missed),
+        cmocka_unit_test(a_process_that_dies_in_an_act_leaves_nothing_of_it),
+    };
+
+    return check_run(tests, argc, argv);
+}
