@@ -101,7 +101,8 @@ the_register_is_shown() {
     exits 0 nilo point show P-1 --format table && has "$said" 10000017 || return 1
     exits 0 nilo zone list && has "$said" 北区 && exits 0 nilo zone show Z-1 && has "$said" 12.5 || return 1
     exits 0 nilo route list && has "$said" 王芳 || return 1
-    exits 0 nilo fitting list --point P-1 && is '{"end":true,"rows":1}' "$(rows "$said")" || return 1
+    exits 0 nilo fitting list --point P-1 && is '{"end":true,"rows":1}' "$(rows "$said")" &&
+        exits 0 nilo fitting list && is '{"end":true,"rows":2}' "$(rows "$said")" || return 1
     exits 0 nilo meter list --state issued && is '{"end":true,"rows":0}' "$(rows "$said")"
 }
 
