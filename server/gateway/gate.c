@@ -12,8 +12,6 @@
     20 /* 2^20 exchanges in 40 MiB: 247 s at 4 200 requests/s, the first repeats at any rate */
 #define ENDPOINT_BITS 20 /* buckets; 16 bytes each */
 #define ADDRESS_BITS 18
-#define SCRATCH_BYTES                                                                              \
-    (8u << 20)             /* the largest report decoded: as server/readings.c has, and room */
 #define DIAGNOSTIC_MAX 120 /* a sentence, and little to gain for who forges a sender's address */
 #define REJECTS_PER_S                                                                              \
     20 /* refused bytes that are kept for people: a flood of rubbish must not fill the journal */
@@ -54,7 +52,7 @@ enum err gate_new(struct ingest *ingest, const struct gate_options *options, str
              rate_new(options->address_rate, options->address_rate, ADDRESS_BITS, &g->addresses)) ||
         (err = rate_new(REJECTS_PER_S, REJECTS_PER_S, 4, &g->rejects)) ||
         (err = blockwise_new(NULL, &g->uploads)) ||
-        (err = arena_init(&g->scratch, SCRATCH_BYTES))) {
+        (err = arena_init(&g->scratch, LIMIT_DECODE_ARENA))) {
         gate_free(g);
         return err;
     }
