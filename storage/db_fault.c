@@ -69,7 +69,9 @@ void db_fault_remove(struct db *db)
     if (i < 0)
         return;
     atomic_store(&places[i].map, 0);
+    pthread_mutex_lock(&places_lock); /* somebody may be comparing itself with us */
     atomic_store(&places[i].db, NULL);
+    pthread_mutex_unlock(&places_lock);
 }
 
 static struct db *at_address(uintptr_t address)

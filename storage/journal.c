@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define SEGMENT_BYTES (UINT64_C(256) << 20)
-#define IDLE_MOST 8 /* sealed segments that stay open though nobody reads them */
+#define READ_TRIES 10 /* the writer may begin and drop segments while a reader lists them */
+#define IDLE_MOST 8   /* sealed segments that stay open though nobody reads them */
 
 /* ---- the list of segments
  * ------------------------------------------------------------------------------------------ */
@@ -219,10 +220,20 @@ static enum err examine_newest(struct journal *j, struct refusal *r)
     return ERR_OK;
 }
 
+static void list_clear(struct journal *j)
+{
+    for (size_t i = 0; i < j->segment_count; i++)
+        segment_free(j, j->segments[i]);
+    j->segment_count = 0;
+}
+
 static enum err open_all(struct journal *j, struct refusal *r)
 {
     struct segment *s;
-    enum err err = list_read(j);
+    enum err err;
+
+    list_clear(j);
+    err = list_read(j);
 
     if (err)
         return refuse(r, err, 0, "", "%s: cannot be listed: %s", j->dir, strerror(errno));
@@ -258,6 +269,10 @@ enum err journal_open(const char *dir, const struct journal_options *options, un
         err = refuse(r, ERR_IO, 0, "", "%s: cannot be created: %s", j->dir, strerror(errno));
     else
         err = open_all(j, r);
+    for (int i = 0;
+         i < READ_TRIES && db_flags & DB_READ_ONLY && (err == ERR_MISSING || err == ERR_NOT_FOUND);
+         i++)
+        err = open_all(j, r);
     if (err)
         journal_close(j);
     else
@@ -269,10 +284,9 @@ void journal_close(struct journal *j)
 {
     if (!j)
         return;
-    for (size_t i = 0; i < j->segment_count; i++) {
+    for (size_t i = 0; i < j->segment_count; i++)
         assert(!j->segments[i]->references);
-        segment_free(j, j->segments[i]);
-    }
+    list_clear(j);
     free(j->segments);
     pthread_mutex_destroy(&j->lock);
     free(j->dir);

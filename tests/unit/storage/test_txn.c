@@ -361,7 +361,7 @@ static void a_file_is_refused_that_is_not_what_was_asked_for(void **state)
         path,
         span_text("this is a text, and no file of LMDB at all, however long it may go on and on"));
     assert_err(ERR_CORRUPT, db_open(path, &layout, 0, &second, &r));
-    check_write(path, (struct span){ 0 });
+    check_write(path, span_text(""));
     assert_true(db_open(path, &layout, 0, &second, &r) != ERR_OK);
     unlink(path);
     assert_err(ERR_NOT_FOUND, db_open(path, &layout, 0, &second, &r));
