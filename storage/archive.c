@@ -16,9 +16,7 @@ static const struct db_layout layout = {
     .what = "archive", .version = 1, .tables = tables, .count = 3
 };
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Run numbers are never used twice: the next is above all that have a record. */
 static void take_list(struct archive *a, struct run_list *list)
@@ -128,8 +126,7 @@ uint64_t archive_settled(struct archive *a)
     return atomic_load(&a->settled);
 }
 
-/* ---- the runs that a transaction sees
- * ---------------------------------------------------------------------------------- */
+/* ---- the runs that a transaction sees -------------------------------------------------------- */
 
 enum err archive_view(struct archive *a, struct txn *t, struct run_list **out)
 {
@@ -165,9 +162,7 @@ static size_t first_of_month(const struct run_list *list, unsigned month)
     return low;
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum err archive_unpack(const struct run *run, const struct entry *e, struct rows *out)
 {
@@ -323,9 +318,7 @@ enum err archive_stat(struct archive *a, struct archive_stat *out)
     return err;
 }
 
-/* ---- imports
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- imports --------------------------------------------------------------------------------- */
 
 /* Changes every staged run of the tag, in one commit. */
 static enum err change_staged(struct archive *a, uint32_t tag, enum run_state state)

@@ -4,8 +4,9 @@
  * runs of a month, in the end to one: the month blocks.  Older runs first: rows of one instant keep
  * the order in which they came.
  *
- *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under its
- * lock archive_read                                                   any thread */
+ *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under
+ *                                                                 its lock
+ *   archive_read, _channels, _stat, _check, _settled, _staged     any thread */
 #ifndef NILO_STORAGE_ARCHIVE_H
 #define NILO_STORAGE_ARCHIVE_H
 

@@ -15,9 +15,7 @@ static unsigned unit_code(int64_t unit)
     return code;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 bool chunk_add(struct chunk_builder *b, const struct entry *e)
 {
@@ -63,6 +61,7 @@ size_t chunk_finish(struct chunk_builder *b, const struct place *next, uint8_t *
         wr_u8(&w, next->channel);
         wr_varint(&w, next->part);
     }
+    wr_varint(&w, b->directory_len);
     wr_bytes(&w, span_of(b->directory, b->directory_len));
     wr_bytes(&w, span_of(b->blocks, b->blocks_len));
     assert(!w.err);
@@ -71,9 +70,7 @@ size_t chunk_finish(struct chunk_builder *b, const struct place *next, uint8_t *
     return wr_len(&w);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool get_next_place(struct rd *r, struct place first, struct place *out)
 {
@@ -83,24 +80,6 @@ static bool get_next_place(struct rd *r, struct place first, struct place *out)
 
     *out = (struct place){ (uint32_t)meter, channel, (uint16_t)part };
     return !r->err && meter <= UINT32_MAX && channel < 16 && part <= UINT16_MAX;
-}
-
-/* Where the blocks begin: the directory is passed over once for it. */
-static enum err find_blocks(struct chunk *c)
-{
-    struct rd r = c->directory;
-    uint64_t total = 0;
-
-    for (uint64_t i = 0; i < c->left && !r.err; i++) {
-        rd_varint(&r);
-        if (rd_u8(&r) >> 4 == UNIT_STATED)
-            rd_zigzag(&r);
-        total += rd_varint(&r);
-    }
-    if (r.err || total != rd_left(&r))
-        return ERR_CORRUPT;
-    c->blocks = span_of(r.at, rd_left(&r));
-    return ERR_OK;
 }
 
 enum err chunk_open(struct chunk *c, struct place first, struct span bytes)
@@ -114,8 +93,9 @@ enum err chunk_open(struct chunk *c, struct place first, struct span bytes)
         return ERR_CORRUPT;
     if (c->more && !get_next_place(&r, first, &c->next))
         return ERR_CORRUPT;
-    c->directory = r;
-    return find_blocks(c);
+    c->directory = rd_of(rd_counted(&r));
+    c->blocks = span_of(r.at, rd_left(&r));
+    return r.err ? ERR_CORRUPT : ERR_OK;
 }
 
 /* The place after `last`: a block more of the same series, or a later series' first. */
@@ -137,16 +117,22 @@ static bool follow(struct chunk *c, uint64_t step, uint8_t channel)
     return true;
 }
 
+/* Mostly one byte: a read passes over hundreds of them. */
+static inline uint64_t get_varint(struct rd *r)
+{
+    return r->at < r->end && *r->at < 0x80 ? *r->at++ : rd_varint(r);
+}
+
 enum err chunk_next(struct chunk *c, struct entry *out)
 {
     if (c->left == 0)
         return ERR_NOT_FOUND;
 
-    uint64_t step = rd_varint(&c->directory);
+    uint64_t step = get_varint(&c->directory);
     uint8_t byte = rd_u8(&c->directory);
     unsigned code = byte >> 4;
     int64_t unit = code < UNIT_STATED ? units[code] : rd_zigzag(&c->directory);
-    uint64_t len = rd_varint(&c->directory);
+    uint64_t len = get_varint(&c->directory);
 
     if (c->directory.err || code > UNIT_STATED || len > c->blocks.len || step > UINT32_MAX ||
         !follow(c, step, byte & 15))

@@ -2,13 +2,19 @@
  * archive*.c only.
  *
  *   varint  entries
- *   u8      1: another chunk follows, and begins with varint meter − this chunk's first meter · u8
- * channel · varint part 0: the run ends here entries × ( varint meter − the one before (at first: −
- * the key's) u8 bits 0–3 channel, bits 4–6 unit: 0 1 000, 1 1, 2 10, 3 100, 4 10 000, 5 100 000, 6
- * 1 000 000, 7 zigzag unit follows varint length ) blocks, one after the other
+ *   u8      1: another chunk follows; its first entry is at
+ *              varint meter − this chunk's first meter · u8 channel · varint part
+ *           0: the run ends here
+ *   varint  bytes of the directory
+ *   entries × ( varint meter − the one before (at first: − the key's)
+ *               u8     bits 0–3 channel
+ *                      bits 4–6 unit: 0 1 000, 1 1, 2 10, 3 100, 4 10 000, 5 100 000,
+ *                               6 1 000 000, 7 a zigzag follows
+ *               varint length )
+ *   blocks, one after the other
  *
  * A meter's channel that fills more than one block has several entries, whose parts count from 0;
- * the key of the chunk's row names the first of its entries. Each chunk names the first of the
+ * the key of the chunk's row names the first of its entries.  Each chunk names the first of the
  * next, so that whoever walks over a lost row notices. */
 #ifndef NILO_STORAGE_ARCHIVE_CHUNK_H
 #define NILO_STORAGE_ARCHIVE_CHUNK_H
@@ -51,8 +57,7 @@ static inline bool place_same_series(struct place a, struct place b)
     return a.meter == b.meter && a.channel == b.channel;
 }
 
-/* ---- writing: entries in order
- * ------------------------------------------------------------------------------------- */
+/* ---- writing: entries in order --------------------------------------------------------------- */
 
 struct chunk_builder {
     struct place first, last;
@@ -70,9 +75,7 @@ bool chunk_add(struct chunk_builder *b, const struct entry *e);
  * run ends. */
 size_t chunk_finish(struct chunk_builder *b, const struct place *next, uint8_t *out);
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct chunk {
     struct rd directory;

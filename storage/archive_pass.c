@@ -38,9 +38,7 @@ struct archive_pass {
     size_t block_cap;
 };
 
-/* ---- chunks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 static void record_runs(struct archive_pass *p, struct txn *t)
 {
@@ -123,9 +121,7 @@ static enum err finish_chunk(struct archive_pass *p, struct month_builder *b,
     return ERR_OK;
 }
 
-/* ---- blocks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static enum err month_builder(struct archive_pass *p, uint16_t month, struct month_builder **out)
 {
@@ -264,9 +260,7 @@ uint64_t pass_bytes(const struct archive_pass *p)
     return p->bytes;
 }
 
-/* ---- the pass
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 enum err archive_pass_begin(struct archive *a, uint32_t tag, struct archive_pass **out)
 {

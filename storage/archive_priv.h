@@ -1,9 +1,9 @@
 /* What the files of the archive share.
  *
  * Tables of DIR/archive.mdb (FORMAT.md has every byte):
- *   head    one row: how far settled, the generation, the next run's order, how many runs are
- * visible runs    month · number → struct run chunks  month · number · meter · channel · part of
- * the first entry → archive_chunk.h
+ *   head     one row: how far settled, the generation, the next run's order, how many are visible
+ *   runs     month · number → struct run
+ *   chunks   month · number · meter · channel · part of the first entry → archive_chunk.h
  *
  * Readers take the list of runs as it stood at some generation (a reference, under `lock` for a
  * moment) and hold it against the generation that their transaction sees; where a commit lies
@@ -26,8 +26,7 @@ enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS };
 #define PASS_WRITE_BYTES (8u << 20) /* of chunks held until they are written in one transaction */
 #define MONTH_COUNT 1645 /* months that begin in [1970, 2107), which 32 bits of seconds reach */
 
-/* ---- runs (archive_runs.c)
- * ------------------------------------------------------------------------------------------ */
+/* ---- runs (archive_runs.c) ------------------------------------------------------------------- */
 
 enum run_state {
     RUN_OPEN,   /* being written; what a crash left of it is garbage */
@@ -111,8 +110,7 @@ MUST_CHECK enum err archive_view(struct archive *a, struct txn *t, struct run_li
 MUST_CHECK enum err archive_unpack(const struct run *run, const struct entry *e,
                                    struct rows *out); /* CORRUPT, NO_MEMORY */
 
-/* ---- walking over a run (archive_walk.c)
- * ---------------------------------------------------------------------------- */
+/* ---- walking over a run (archive_walk.c) ----------------------------------------------------- */
 
 struct walk {
     struct txn *txn;
@@ -132,8 +130,7 @@ void walk_seek(struct walk *w, struct txn *t, const struct run *run, uint32_t me
 bool walk_next(struct walk *w); /* false: ended, or an error */
 void walk_done(struct walk *w);
 
-/* ---- writing (archive_pass.c)
- * --------------------------------------------------------------------------------------- */
+/* ---- writing (archive_pass.c) ---------------------------------------------------------------- */
 
 MUST_CHECK enum err pass_put_rows(struct archive_pass *p, uint16_t month, struct place series,
                                   int64_t unit, const struct row *rows, size_t count);
@@ -151,8 +148,7 @@ struct pass_end {
 };
 MUST_CHECK enum err pass_close(struct archive_pass *p, const struct pass_end *end); /* frees `p` */
 
-/* ---- tidying (archive_tidy.c)
- * --------------------------------------------------------------------------------------- */
+/* ---- tidying (archive_tidy.c) ---------------------------------------------------------------- */
 
 void tidy_abandon(struct archive *a);
 

@@ -7,8 +7,7 @@
 #define HEAD_BYTES (4 * 8)
 #define RUN_BYTES (2 + 4 + 8 + 5 * 8 + 2 * 4 + 1 + 2 + 3 * 4)
 
-/* ---- rows of the tables
- * --------------------------------------------------------------------------------------------- */
+/* ---- rows of the tables ---------------------------------------------------------------------- */
 
 static struct span head_key(void)
 {
@@ -154,8 +153,7 @@ enum err chunk_key_read(struct span key, uint16_t *out_month, uint32_t *out_numb
     return r.err || rd_left(&r) ? ERR_CORRUPT : ERR_OK;
 }
 
-/* ---- the list in memory
- * --------------------------------------------------------------------------------------------- */
+/* ---- the list in memory ---------------------------------------------------------------------- */
 
 static int by_month_and_order(const void *a, const void *b)
 {

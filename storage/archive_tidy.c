@@ -37,9 +37,7 @@ struct tidy_job {
     struct rows rows;
 };
 
-/* ---- what to merge
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- what to merge --------------------------------------------------------------------------- */
 
 /* Runs [at, at + count) of a list, all visible, of one month. */
 struct group {
@@ -195,9 +193,7 @@ void tidy_abandon(struct archive *a)
     a->job = NULL;
 }
 
-/* ---- merging
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- merging --------------------------------------------------------------------------------- */
 
 static bool at_series(const struct walk *w, struct place series)
 {
@@ -320,9 +316,7 @@ static enum err job_end(struct archive *a)
     return err;
 }
 
-/* ---- sweeping
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- sweeping -------------------------------------------------------------------------------- */
 
 static const struct run *first_garbage(const struct run_list *list)
 {
@@ -369,9 +363,7 @@ static enum err sweep(struct archive *a, const struct run *garbage)
     return err || deleted == SWEEP_CHUNKS ? err : run_list_renew(a);
 }
 
-/* ---- the border
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- the border ------------------------------------------------------------------------------ */
 
 /* One step; *used becomes what it counts against the caller's bytes, 0 if there was nothing to do.
  */

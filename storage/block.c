@@ -1,21 +1,26 @@
 /* A block: one meter's rows of one month, in as few bytes as a page of code can bring them to.
  *
- *   u8      bits 0–2 period: 0 3 600 s, 1 900, 2 1 800, 3 300, 4 60, 5 7 200, 6 86 400, 7 a varint
- * follows bits 3–4 time mode (block_time.c); 3: another scheme, whose number is byte 1 bits 5–6
- * scale: 1, 2, 3: values are counted in 1, 10, 100 units of the meter; 0: in a stated divisor bit 7
- * a list of steps follows varint  [period s] · count of rows · first time − start of the month
+ *   u8      bits 0–2  period: 0 3 600 s, 1 900, 2 1 800, 3 300, 4 60, 5 7 200, 6 86 400,
+ *                     7 a varint follows
+ *           bits 3–4  time mode (block_time.c); 3: another scheme, whose number is byte 1
+ *           bits 5–6  scale: 1, 2, 3: values are counted in 1, 10, 100 units of the meter;
+ *                     0: in a stated divisor
+ *           bit 7     a list of steps follows
+ *   varint  [period s] · count of rows · first time − start of the month
  *   zigzag  first value: in the scale's units, or whole where the divisor is stated
  *   varint  [divisor of the steps]
  *   list    [varint count · count × (varint rows passed over · zigzag step / divisor)]
- *   bits    times, then values (block_time.c, block_value.c), most significant first, zeros up to
- * the byte u32     CRC-32C over the decoded rows (16 bytes each, as struct row) and then over all
- * bytes before it: it proves the decode, not only the bytes; little-endian
+ *   bits    times, then values (block_time.c, block_value.c), most significant first,
+ *           zeros up to the byte
+ *   u32     CRC-32C, little-endian, over the decoded rows (16 bytes each, as struct row) and then
+ *           over all bytes before it: it proves the decode, not only the bytes
  *
  * Scheme 1, rows with attributes, wraps a block:
  *
- *   u8 0x18 · u8 1 · varint attribute of most rows · varint count of exceptions ·
- *   exceptions × (varint 2 · rows passed over + (1 if a run) · [varint rows of the run − 2] ·
- * varint attribute) · the block above
+ *   u8 0x18 · u8 1 · varint attribute of most rows · varint count of exceptions
+ *   exceptions × (varint 2 · rows passed over + (1 if a run)
+ *                 [varint rows of the run − 2] · varint attribute)
+ *   the block above, whose CRC runs over all of this too
  *
  * No rows: u8 0 · u8 0 · CRC. */
 #include "storage/block.h"
@@ -54,9 +59,7 @@ static uint32_t checksum(const struct row *rows, size_t count, const uint8_t *by
     return crc32c(crc32c(0, rows, count * sizeof *rows), bytes, len);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool plain(const struct row *rows, size_t count)
 {
@@ -204,9 +207,7 @@ size_t block_pack(const struct row *rows, size_t count, uint32_t month_start_s, 
     return wr_len(&w);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct head {
     enum time_mode mode;

@@ -26,9 +26,7 @@ static inline unsigned golomb_bits(uint64_t x, unsigned order)
     return 2 * bits_log2(x + (UINT64_C(1) << order)) + 1 - order;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Stores eight bytes at a time: the buffer reaches eight bytes beyond what is written. */
 struct bits_wr {
@@ -74,9 +72,7 @@ static inline uint8_t *bits_finish(struct bits_wr *w) /* the byte after the last
     return w->at;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Any bytes may come. Never reads outside [at, at + len); beyond it stand zeros, which end every
  * code with an error. */

@@ -11,9 +11,7 @@
 /* The order up to `most` that writes all of `x` in the fewest bits, and how many those are. */
 unsigned golomb_order(const uint32_t *x, size_t count, unsigned most, uint64_t *out_bits);
 
-/* ---- times
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 enum time_mode { TIME_GENERAL, TIME_EXACT, TIME_SLOTS, TIME_OTHER };
 
@@ -49,9 +47,7 @@ void time_put(struct bits_wr *w, const struct time_plan *p);
 bool time_get(struct bits_rd *r, enum time_mode mode, uint32_t period_s, struct row *rows,
               size_t count, uint64_t before_s);
 
-/* ---- values
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 enum value_mode { VALUE_STEPS, VALUE_RUNS, VALUE_SIGNED, VALUE_EQUAL };
 

@@ -7,22 +7,23 @@
  *
  *   TIME_EXACT     every step is one period: no bits at all
  *   TIME_SLOTS     every step is a multiple of the period: no phases
- *   TIME_GENERAL   phases as what they differ from the phase `lag` sessions ago plus drift · slots
- * since / 64 s
+ *   TIME_GENERAL   phases as what they differ from the phase `lag` sessions ago, moved by
+ *                  drift · slots since / 64 s
  *
  *   golomb(2) usual run · 4 bits order of runs · 4 bits order of slots
  *   [GENERAL: 3 bits lag − 1 · golomb(4) zigzag drift · 4 bits order of phases]
  *   per session:
- *     [not the first: 1 one slot | 01 golomb(0) m − 1: 1 + m · (usual run + 1) slots, for m lost
- * sessions | 00 golomb slots; GENERAL: golomb zigzag phase difference] 1 the usual run, or what is
- * left of the block if that is less | 0 golomb run */
+ *     [not the first: 1  one slot
+ *                     01 golomb(0) m − 1: 1 + m · (usual run + 1) slots, for m lost sessions
+ *                     00 golomb slots
+ *      GENERAL: golomb zigzag phase difference]
+ *     1 the usual run, or what is left of the block if that is less
+ *     0 golomb run */
 #include "storage/block_priv.h"
 
 #define ORDER_MAX 13
 
-/* ---- planning
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 /* Counts of the commonest values, roughly: a small table by hash, where a newcomer wears down who
  * sits in its place. */
@@ -246,9 +247,7 @@ void time_plan(struct time_plan *p, const struct row *rows, size_t count)
         plan_phases(p);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_slots(struct bits_wr *w, const struct time_plan *p, uint32_t slots)
 {
@@ -295,9 +294,7 @@ void time_put(struct bits_wr *w, const struct time_plan *p)
     }
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void set_time(struct row *row, uint64_t time_s)
 {

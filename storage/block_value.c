@@ -2,8 +2,10 @@
  *
  *   VALUE_STEPS    every step, exp-Golomb
  *   VALUE_RUNS     a run of zero steps and the step after it, less 1, in turns, each exp-Golomb of
- * its own order VALUE_SIGNED   every step in zigzag, exp-Golomb: pressures, temperatures, registers
- * that run both ways VALUE_EQUAL    all steps are one
+ *                  its own order
+ *   VALUE_SIGNED   every step in zigzag, exp-Golomb: pressures, temperatures, registers that run
+ *                  both ways
+ *   VALUE_EQUAL    all steps are one
  *
  *   2 bits mode · 4 bits order · [RUNS: 3 bits order of runs] · codes
  *
@@ -15,9 +17,7 @@
 #define RUN_ORDER_MAX 7
 #define LISTED_BITS 24 /* what a listed step costs, about */
 
-/* ---- planning
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 static uint64_t golomb_cost(const uint32_t *x, size_t count, unsigned order)
 {
@@ -210,9 +210,7 @@ void value_plan(struct value_plan *p, const struct row *rows, size_t count, uint
         plan_codes(p, VALUE_STEPS, rows, count);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void value_put_list(struct wr *w, const struct value_plan *p, const struct row *rows, size_t count)
 {
@@ -260,9 +258,7 @@ void value_put(struct bits_wr *w, const struct value_plan *p)
     }
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void get_steps(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,
                       const struct row *end)

@@ -1,7 +1,7 @@
 /* Bytes as a block (refused, or rows that a block holds), and bytes as rows (which must come back).
  *
- *   u8 form: bit 0 rows instead of a block, bits 1–3 the unit · then the block, or rows × (u8 attr
- * · u8 width of the step · u32 step · i64 value) */
+ *   u8 form: bit 0 rows instead of a block, bits 1–3 the unit
+ *   the block, or rows × (u8 attr · u8 width of the step · u32 step · i64 value) */
 #include "proto/base/rd.h"
 #include "storage/block.h"
 

@@ -1,21 +1,24 @@
 /* How small and how fast blocks are: one JSON line per figure.
  *
- *   bench_block [FILE.csv.xz]   meter,local_time,index_l in Europe/Madrid; without a file: a
- * made-up set, the same every time
+ *   bench_block [FILE.csv.xz]   lines meter,local_time,index_l in Europe/Madrid;
+ *                               without a file: a made-up set, the same every time
  *
  * Speeds are medians over runs, by the processor time of one thread.  `grid`: the same values with
- * their times rounded to the nearest full hour.  Baselines of the same run: 16 raw bytes a row
- * through memcpy; each block's time and value steps as two columns of 32 bits through zstd -19; the
- * same columns of the whole set in one piece (no access to a single meter). */
+ * their times rounded to the nearest full hour.  `archive`: the set settled day by day into a real
+ * archive, tidied after each day.  Baselines of the same run: 16 raw bytes a row through memcpy;
+ * each block's time and value steps as two columns of 32 bits through zstd -19; the same columns of
+ * the whole set in one piece (no access to a single meter). */
 #include "storage/block.h"
 #include "proto/base/day.h"
 #include "proto/base/text.h"
 #include "proto/facts.h"
+#include "storage/archive.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #define UNIT_ML 1000
@@ -60,9 +63,7 @@ static void print_figure(const struct set *set, const char *figure, double value
     fflush(stdout);
 }
 
-/* ---- sets
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 static uint32_t month_start(uint32_t time_s)
 {
@@ -193,9 +194,7 @@ static void set_snap(struct set *set, const struct set *from)
     }
 }
 
-/* ---- blocks
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 struct packed {
     uint8_t *bytes;
@@ -284,9 +283,127 @@ static void measure_blocks(const struct set *set)
     free(scratch);
 }
 
-/* ---- baselines
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- a whole archive ------------------------------------------------------------------------- */
+
+struct meters {
+    struct rows *at; /* views into the set, shortened as days go by */
+    size_t count;
+};
+
+static struct meters meters_of(const struct set *set, unsigned copies)
+{
+    struct meters m = { calloc(set->blocks * copies, sizeof *m.at), 0 };
+
+    must(m.at ? ERR_OK : ERR_NO_MEMORY, "the meters");
+    for (size_t b = 0; b < set->blocks; b++) {
+        size_t count = set->begin[b + 1] - set->begin[b];
+
+        if (b == 0 || set->month_s[b] <= set->month_s[b - 1])
+            m.at[m.count++].at = set->rows.at + set->begin[b];
+        m.at[m.count - 1].count += count;
+    }
+    for (size_t i = 0; i < m.count * (copies - 1); i++)
+        m.at[m.count + i] = m.at[i];
+    m.count *= copies;
+    return m;
+}
+
+/* Moves the rows before `end_s` from the meter's to the pass. */
+static void put_day(struct archive_pass *p, uint32_t meter, struct rows *rows, uint32_t end_s)
+{
+    size_t count = 0;
+
+    while (count < rows->count && rows->at[count].time_s < end_s)
+        count++;
+    must(archive_pass_put(p, meter, CHANNEL_FORWARD, UNIT_ML, rows->at, count), "a pass");
+    rows->at += count;
+    rows->count -= count;
+}
+
+static void fill_archive(struct archive *a, struct meters *m, uint32_t day_s)
+{
+    bool left = true;
+
+    while (left) {
+        struct archive_pass *p = NULL;
+        bool more = true;
+
+        day_s += 86400;
+        left = false;
+        must(archive_pass_begin(a, 0, &p), "a pass");
+        for (size_t i = 0; i < m->count; i++) {
+            put_day(p, (uint32_t)i + 1, &m->at[i], day_s);
+            left |= m->at[i].count > 0;
+        }
+        must(archive_pass_end(p, day_s), "a pass");
+        while (more)
+            must(archive_tidy(a, left ? day_s : UINT32_MAX, 1 << 24, &more), "tidying");
+    }
+}
+
+static void measure_reads(const struct set *set, struct archive *a)
+{
+    double seconds[ROUNDS];
+    struct rows rows = { 0 };
+
+    for (int i = 0; i < ROUNDS; i++) {
+        uint32_t meter = 0;
+        double begin_s = now_s();
+
+        for (size_t b = 0; b < set->blocks; b++) {
+            meter += b == 0 || set->month_s[b] <= set->month_s[b - 1];
+            rows.count = 0;
+            must(archive_read(a, meter, CHANNEL_FORWARD, set->month_s[b],
+                              set->month_s[b] + 28 * INT64_C(86400), &rows),
+                 "a read");
+        }
+        seconds[i] = now_s() - begin_s;
+    }
+    qsort(seconds, ROUNDS, sizeof *seconds, by_size);
+    print_figure(set, "archive: read of a month of a meter",
+                 seconds[ROUNDS / 2] / (double)set->blocks * 1e6, "us");
+    rows_done(&rows);
+}
+
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = { "archive.mdb", "archive.mdb-lock" };
+    char path[128];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* Day by day, as a fleet would fill it, tidied after each day. Pages that lie free and wait for the
+ * next month count: of a year of so few meters they are a large part. */
+static void measure_archive(const struct set *set, unsigned copies)
+{
+    char folder[] = "/tmp/bench_block.XXXXXX", figure[64];
+    struct meters m = meters_of(set, copies);
+    uint32_t first_s = UINT32_MAX;
+    struct archive_stat s;
+    struct archive *a;
+
+    must(mkdtemp(folder) ? ERR_OK : ERR_IO, folder);
+    must(archive_open(folder, DB_CREATE, &a, NULL), folder);
+    for (size_t b = 0; b < set->blocks; b++)
+        first_s = set->month_s[b] < first_s ? set->month_s[b] : first_s;
+    fill_archive(a, &m, first_s);
+    must(archive_stat(a, &s), folder);
+    snprintf(figure, sizeof figure, "archive of %zu meters: chunks", m.count);
+    print_figure(set, figure, (double)s.chunk_bytes / (double)s.rows, "bytes/reading");
+    snprintf(figure, sizeof figure, "archive of %zu meters: whole file", m.count);
+    print_figure(set, figure, (double)s.file_bytes / (double)s.rows, "bytes/reading");
+    measure_reads(set, a);
+    archive_close(a);
+    remove_folder(folder);
+    free(m.at);
+}
+
+/* ---- baselines ------------------------------------------------------------------------------- */
 
 static void measure_memcpy(const struct set *set)
 {
@@ -362,6 +479,8 @@ int main(int argc, char **argv)
     set_snap(&grid, &set);
     measure_blocks(&set);
     measure_blocks(&grid);
+    measure_archive(&set, 1);
+    measure_archive(&set, 10);
     measure_memcpy(&set);
     measure_zstd(&set);
     set_done(&set);

@@ -127,8 +127,7 @@ static void expect_sound(struct archive *a)
         fail_msg("%s", r.text);
 }
 
-/* ---- reading what was written
- * ------------------------------------------------------------------------------------------ */
+/* ---- reading what was written ---------------------------------------------------------------- */
 
 static void a_span_holds_its_first_second_and_not_its_last(void **unused)
 {
@@ -258,9 +257,7 @@ static void rows_of_one_instant_keep_the_order_in_which_they_came(void **unused)
     archive_close(a);
 }
 
-/* ---- all or nothing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- all or nothing -------------------------------------------------------------------------- */
 
 static void a_pass_is_seen_with_its_settled_position_and_not_before(void **unused)
 {
@@ -416,9 +413,7 @@ static void a_merge_may_die_anywhere(void **unused)
     archive_close(a);
 }
 
-/* ---- imports
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- imports --------------------------------------------------------------------------------- */
 
 static void stage(struct archive *a, uint32_t tag, uint32_t meter, uint32_t time_s, int64_t value)
 {
@@ -473,9 +468,7 @@ static void an_import_comes_when_it_is_sealed_not_when_it_was_staged(void **unus
     archive_close(a);
 }
 
-/* ---- tidying
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- tidying --------------------------------------------------------------------------------- */
 
 static void a_month_becomes_one_run_a_day_after_its_end(void **unused)
 {
@@ -564,9 +557,7 @@ static void space_of_merged_runs_is_used_again(void **unused)
     archive_close(a);
 }
 
-/* ---- a plain model
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- a plain model --------------------------------------------------------------------------- */
 
 #define METERS 6
 #define CHANNELS 2
@@ -694,8 +685,7 @@ static void random_histories_read_like_a_plain_model(void **unused)
     archive_close(a);
 }
 
-/* ---- readers beside a writer
- * ------------------------------------------------------------------------------------------- */
+/* ---- readers beside a writer ----------------------------------------------------------------- */
 
 struct reading {
     struct archive *a;
@@ -754,9 +744,7 @@ static void two_readers_see_whole_days_while_others_merge(void **unused)
     archive_close(a);
 }
 
-/* ---- damage
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static const struct table tables[] = { { "head", 0 }, { "runs", 0 }, { "chunks", 0 } };
 static const struct db_layout layout = {

@@ -1,58 +1,35 @@
 /* Blocks: any rows come back exactly; any bytes are refused or are what was packed. */
 #include "storage/block.h"
+#include "tests/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define ROWS_MAX 2000
 #define MONTH 1456790400u /* 2016-03-01 */
 
-static uint64_t seed, state;
+static struct check_random dice;
 
-static uint64_t any(void) /* splitmix64 */
+static uint64_t any(void)
 {
-    uint64_t x = state += 0x9e3779b97f4a7c15u;
-
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
+    return check_random(&dice);
 }
 
 static uint64_t below(uint64_t limit)
 {
-    return any() % limit;
+    return check_below(&dice, limit);
 }
 
-/* ---- bytes that end at a page nobody may read ------------------------------------------------ */
-
-static uint8_t *guard_page;
-
-#define GUARDED (1u << 19)
-
-static int make_guard(void **unused)
-{
-    long page = sysconf(_SC_PAGESIZE);
-    uint8_t *at = mmap(NULL, GUARDED + (size_t)page, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    (void)unused;
-    if (at == MAP_FAILED || mprotect(at + GUARDED, (size_t)page, PROT_NONE))
-        return -1;
-    guard_page = at + GUARDED;
-    return 0;
-}
-
+/* The bytes end at a page that nobody may touch. */
 static struct span guarded(struct span bytes)
 {
-    assert_true(bytes.len <= GUARDED);
-    memcpy(guard_page - bytes.len, bytes.at, bytes.len);
-    return span_of(guard_page - bytes.len, bytes.len);
+    static uint8_t *room;
+    enum { ROOM = 1 << 19 };
+
+    if (!room)
+        room = check_guard(ROOM);
+    assert_true(bytes.len <= ROOM);
+    memcpy(room + ROOM - bytes.len, bytes.at, bytes.len);
+    return span_of(room + ROOM - bytes.len, bytes.len);
 }
 
 /* ---- series ---------------------------------------------------------------------------------- */
@@ -255,21 +232,16 @@ static struct span pack(const struct trace *s)
     return guarded(span_of(packed, len));
 }
 
-static void fail_with_seed(const char *what)
-{
-    fail_msg("%s; again with: NILO_SEED=%llu test_block", what, (unsigned long long)seed);
-}
-
 static void expect_same(const struct trace *s, struct span block)
 {
     struct rows back = { 0 };
 
     if (block_unpack(block, s->month_s, s->unit, s->count, &back))
-        fail_with_seed("a packed block was refused");
+        fail_msg("a packed block was refused");
     if (back.count != s->count)
-        fail_with_seed("another number of rows came back");
+        fail_msg("another number of rows came back");
     if (s->count && memcmp(back.at, s->rows, s->count * sizeof *s->rows) != 0)
-        fail_with_seed("other rows came back");
+        fail_msg("other rows came back");
     rows_done(&back);
 }
 
@@ -278,6 +250,7 @@ static void expect_same(const struct trace *s, struct span block)
 static void every_kind_of_series_comes_back(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     for (size_t i = 0; i < COUNT(steps); i++)
         for (size_t j = 0; j < COUNT(values); j++)
             for (size_t k = 0; k < COUNT(attrs); k++)
@@ -292,6 +265,7 @@ static void every_kind_of_series_comes_back(void **unused)
 static void any_series_comes_back(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     for (int i = 0; i < 3000; i++) {
         any_series(&made);
         expect_same(&made, pack(&made));
@@ -313,6 +287,7 @@ static void too_little_room_packs_nothing(void **unused)
     uint8_t out[1];
 
     (void)unused;
+    dice = check_random_begin();
     made.month_s = MONTH;
     make_series(&made, 1, step_hour, value_flow, attr_plain);
     assert_int_equal(block_pack(made.rows, 1, MONTH, 1000, packed, block_bound(1) - 1), 0);
@@ -325,6 +300,7 @@ static void rows_are_appended_to_what_is_there(void **unused)
     struct row before = { .value = 5, .time_s = 6, .attr = 7 };
 
     (void)unused;
+    dice = check_random_begin();
     made.month_s = MONTH;
     made.unit = 1000;
     make_series(&made, 100, step_sessions, value_flow, attr_few);
@@ -341,6 +317,7 @@ static void more_rows_than_are_believed_are_refused(void **unused)
     struct rows rows = { 0 };
 
     (void)unused;
+    dice = check_random_begin();
     made.month_s = MONTH;
     made.unit = 1000;
     make_series(&made, 500, step_hour, value_constant, attr_plain);
@@ -357,15 +334,16 @@ static void expect_refused(const struct trace *s, struct span block)
     enum err err = block_unpack(guarded(block), s->month_s, s->unit, ROWS_MAX, &back);
 
     if (err != ERR_CORRUPT && err != ERR_TRUNCATED && err != ERR_TOO_LARGE && err != ERR_MALFORMED)
-        fail_with_seed("a damaged block was not refused");
+        fail_msg("a damaged block was not refused");
     if (back.count)
-        fail_with_seed("a damaged block left rows behind");
+        fail_msg("a damaged block left rows behind");
     rows_done(&back);
 }
 
 static void every_truncation_is_refused(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     for (int i = 0; i < 200; i++) {
         any_series(&made);
         made.count = made.count > 60 ? 60 : made.count;
@@ -382,6 +360,7 @@ static void every_truncation_is_refused(void **unused)
 static void every_flipped_bit_is_refused(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     for (int i = 0; i < 200; i++) {
         any_series(&made);
         made.count = made.count > 60 ? 60 : made.count;
@@ -398,6 +377,7 @@ static void every_flipped_bit_is_refused(void **unused)
 static void a_byte_too_many_is_refused(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     for (int i = 0; i < 200; i++) {
         any_series(&made);
         size_t len = pack(&made).len;
@@ -412,6 +392,7 @@ static void mangled_bytes_do_no_harm(void **unused)
     struct rows back = { 0 };
 
     (void)unused;
+    dice = check_random_begin();
     for (int i = 0; i < 20000; i++) {
         size_t len = below(64);
 
@@ -435,6 +416,7 @@ static void mangled_bytes_do_no_harm(void **unused)
 static void a_constant_step_on_the_grid_takes_fourteen_bytes(void **unused)
 {
     (void)unused;
+    dice = check_random_begin();
     made.month_s = MONTH;
     made.unit = 1000;
     make_series(&made, 744, step_hour, value_constant, attr_plain);
@@ -448,6 +430,7 @@ static void a_coarse_register_costs_what_its_own_counts_cost(void **unused)
     struct trace counts;
 
     (void)unused;
+    dice = check_random_begin();
     made.month_s = MONTH;
     made.unit = 1000;
     make_series(&made, 700, step_sessions, value_flow, attr_plain);
@@ -464,7 +447,7 @@ static void a_coarse_register_costs_what_its_own_counts_cost(void **unused)
     assert_in_range(most - least, 0, 6);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_series_comes_back),
@@ -480,11 +463,6 @@ int main(void)
         cmocka_unit_test(a_constant_step_on_the_grid_takes_fourteen_bytes),
         cmocka_unit_test(a_coarse_register_costs_what_its_own_counts_cost),
     };
-    const char *given = getenv("NILO_SEED");
 
-    seed =
-        given ? strtoull(given, NULL, 10) : (uint64_t)getpid() << 16 ^ (uint64_t)(uintptr_t)&given;
-    state = seed;
-    printf("seed %llu\n", (unsigned long long)seed);
-    return cmocka_run_group_tests(tests, make_guard, NULL);
+    return check_run(tests, argc, argv);
 }
