@@ -12,7 +12,7 @@
  * more.  True meters make that a handful; a series made up for it could make it squares, so all
  * going back together has an end: beyond it a fall is just a fall. */
 #define REWALK_FREE 1000000
-#define REWALK_PER_READING 64
+#define REWALK_PER_READING 16
 
 const char *rule_name(enum rule r)
 {
