@@ -1,31 +1,36 @@
 /* leak (用户侧漏水): water flows without a pause, as no household uses it.
  *
- *   flow      from readings at most 90 minutes apart, gathered to at least 55 minutes ("an hour");
- * a longer gap bears nothing out and breaks nothing, unless the register says that its mean was
- * below the least: then some hour of it was least     3 L/h; for others than households, and DN ≥
- * 40, 0.1 % of Q3 if that is more fine      pulse ≤ least × 1 h: every hour flows at the least or
- * more coarse    (10 L, 100 L …) no pause between pulses longer than pulse ÷ least, and never
- * longer than 4 h: at 100 L every family has a pulse within the 33 h that 3 L/h would need, so
- * there only 25 L/h and more can be told from living size      the smallest hour of the last one to
- * two days; coarse: the smallest pulse ÷ (pause + its hour) raised    after 24 h of it where size ≥
- * 6 units (unit: the larger of the least and one pulse an hour), after 36 h where ≥ 2, else after
- * 72 h; not before 1.5 × the longest run that ended by itself in the last 60 days (up to 7 days);
- * coarse: nor before 10 pauses. Others than households: 72 h, and 7 days until two weeks are known:
- * shifts run through the week onset     where the unbroken flow began cleared   when an hour has
- * (next to) no flow, or three hours in a row have less than the least; coarse: a pause too long
- *   confirmed confidence rises with 48 h, 72 h and 7 days; severity by size: under 10 L/h low, 50
- * medium, 200 high, above urgent
+ *   flow     from readings at most 90 minutes apart, gathered to at least 55 minutes ("an hour").
+ *            A longer gap bears nothing out and breaks nothing, unless the register says that its
+ *            mean was below the least: then some hour of it was
+ *   least    3 L/h; for others than households, and DN ≥ 40, 0.1 % of Q3 if that is more
+ *   fine     pulse ≤ least × 1 h: every hour flows at the least or more
+ *   coarse   (10 L, 100 L …) no pause between pulses longer than pulse ÷ least, and never longer
+ *            than 4 h: at 100 L every family has a pulse within the 33 h that 3 L/h would need, so
+ *            there only 25 L/h and more can be told from living
+ *   size     the smallest hour of the last one to two days; coarse: the smallest pulse ÷ (pause +
+ *            its hour)
+ *   raised   after 24 h of it where size ≥ 6 units (unit: the larger of the least and one pulse an
+ *            hour), after 36 h where ≥ 2, else after 72 h.
+ *            Not before 1.5 × the longest run that ended by itself in the last 60 days (up to 7
+ *            days).  Coarse: nor before 10 pauses, nor before 7 days where some hours have no
+ *            pulse, for a large family has nights with few pauses, too.
+ *            Others than households: 72 h, and 7 days until two weeks are known, for shifts
+ *   onset    where the unbroken flow began; with coarse pulses some hours of living are part of it
+ *   cleared  when an hour has (next to) no flow, or three hours in a row have less than the least;
+ *            coarse: a pause too long
+ *   surer    with 48 h, 72 h and 7 days. Severity by size: under 10 L/h low, 50 medium, 200 high,
+ *            above urgent
  *
- * Continuous by nature: flow in every hour since the fitting (what is known of it) began is no leak
- * that began. After 7 days that flow is the base, after 30 days it stays so through interruptions
- * (until 30 days without it); then only a rise counts, to max(2 × base, base + 3 × least), and it
- * clears half-way back. A leak that was there from the first reading on is therefore not told; nor
- * one that a meter with one reading a day has.
+ * Continuous by nature: flow in every hour since the fitting (what is known of it) began is no
+ * leak that began.  After 7 days that flow is the base, after 30 days it stays so through
+ * interruptions (until 30 days without it); then only a rise counts, to max(2 × base, base + 3 ×
+ * least), and it clears half-way back.  So a leak that runs from the first reading on is not told;
+ * nor is one of a meter with one reading a day.
  *
  * Why these hours: in 92 real households over a year (Alicante 2016) runs of ≥ 24 h at 3 L/h that
- * ended by themselves came 150 times, at ≥ 6 L/h and 36 h three times, at ≥ 18 L/h and 24 h never;
- * at 72 h the rest were leaks by all appearance. Sources: handbook of the fleet, §6.4 (L1) and
- * §1.4. */
+ * ended by themselves came 150 times, at ≥ 6 L/h and 36 h three times, at ≥ 18 L/h and 24 h once;
+ * at 72 h what was left looked like leaks.  Sources: handbook of the fleet, §6.4 (L1) and §1.4. */
 #include "server/detect/detect_priv.h"
 
 #define LEAST_LPH 3.0f
