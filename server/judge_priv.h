@@ -1,8 +1,9 @@
 /* What judge*.c share: a flag as it is kept, and its bytes.
  *
  *   flag facts, version 1 (in views as they are now; in the ledger as they were told first):
- *     u8 version · u8 bits · counted kind · varint meter · varint point · zigzag fitting's from ·
- * zigzag told zigzag onset · zigzag raised · zigzag cleared (0: not) · u8 severity · u8 confidence
+ *     u8 version · u8 bits · counted kind · varint meter · varint point
+ *     zigzag fitting's from · zigzag told
+ *     zigzag onset · zigzag raised · zigzag cleared (0: not) · u8 severity · u8 confidence
  *     zigzag lost · zigzag low · zigzag high (ml a day)
  *     u8 count, then for each number of evidence: counted name · u8 form · zigzag value */
 #ifndef NILO_SERVER_JUDGE_PRIV_H

@@ -1,17 +1,19 @@
 /* reversed (倒装, 反转): the meter counts the customer's use backwards.
  *
- *   a day counts back where back − forward > 1 pulse; registers F/R: and back ÷ (back + forward) >
- * 0.9 net register   raised when ≥ 3 of the last 7 whole days count back and the 7 days sum below
- * −50 L F/R registers  raised when ≥ 3 of the last 7 whole days count back, and since the first
- * back flow R > 50 L, R ÷ (F + R) > 0.9 one register that cannot fall, and falls (track.c): what it
- * fell is back flow, at least 4 days of it: a mechanical dial that nobody registered as `net`. One
- * fall and then a parallel course is a wrong or re-based read: one day onset          the first
- * back flow that no forward flow has made up for since; `since_installed` 1 where there never was
- * any cleared        when the last three days with any flow were forward
+ *   a day    counts back where back − forward > 1 pulse; F/R registers: and back ÷ both > 0.9
+ *   net      raised when ≥ 3 of the last 7 whole days count back and the 7 days sum below −50 L
+ *   F/R      raised when ≥ 3 of them count back, and since the first back flow R > 50 L and
+ *            R ÷ (F + R) > 0.9
+ *   falling  one register that cannot fall, and falls (track.c): what it fell is back flow, on at
+ *            least 4 days: a mechanical dial that nobody registered as `net`. One fall and then a
+ *            parallel course is a wrong or re-based read: one day
+ *   onset    the first back flow that no forward flow has made up for since; since_installed is 1
+ *            where there never was any
+ *   cleared  when the last three days with any flow were forward
  *
- * A step over several days (a gap) counts as one day, that of its middle. A little back flow by day
- * and more forward is a check valve's matter (selfturn, backflow), not this one's. Source: handbook
- * of the fleet, §6.2. */
+ * A step over several days (a gap) counts as one day, that of its middle.  A little back flow by
+ * day and more forward is a check valve's matter (selfturn, backflow), not this one's.
+ * Source: handbook of the fleet, §6.2. */
 #include "server/detect/detect_priv.h"
 
 #define DAYS 7

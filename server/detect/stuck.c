@@ -1,20 +1,25 @@
 /* stuck (停走): the register stands still while the customer normally uses water.
  *
- *   raised when   counted zero run > max(base, 1.5 × own longest zero run, 10 × pulse ÷ mean use)
- *                 and mean use before the run > 30 L/day (weights falling with 60 days)
- *                 and at least three readings bear the run out
- *   counted       the run less the days on which customers are away (holidays)
- *   base          household 7 days; others, and DN ≥ 40, 48 h once two weeks are known (a weekly
- * pattern: the weekend's run is then an own run), until then 7 days; DN ≥ 80 6 h if they lie in
- * working hours (Monday to Friday, 8 to 18) own longest   the longest run of 12 h and more that
- * ended by itself in the last 400 days: one and the same as the 99.5 % quantile of runs of a day
- * and more, of which 400 days hold fewer than 200. The standstill before the first use counts as 20
- * days at most: a flat that was not let yet says little about its tenant not judged    before 7
- * days of use are known; hydrants; what never turned (that is `unmoved`) cleared when  the register
- * has moved by max(2 pulses, a tenth of a day's use) within 7 days: knocks turn a wheel by a pulse
+ *   raised   when the run counts more than max(base, 1.5 × own longest run, 10 × pulse ÷ mean use),
+ *            mean use before it is above 30 L/day (weights fall with 60 days), and three readings
+ *            or more bear it out
+ *   counts   the run less the days on which customers are away (holidays)
+ *   base     household: 7 days. Others, and DN ≥ 40: 48 h once two weeks are known (then a weekend
+ *            is an own run), 7 days before; DN ≥ 80: 6 h where they lie in working hours (Monday to
+ *            Friday, 8 to 18)
+ *   own      the longest run of 12 h and more that ended by itself in the last 400 days: the same
+ *            as the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than
+ *            200. The standstill before the first use counts as 20 days at most: a flat that was
+ *            not let yet says little about its tenant.
+ *            A household with four runs of a day and more of late comes and goes: for it the bound
+ *            is also the 99.5 % quantile of an exponential tail through their mean
+ *   not      before 7 days of use are known; hydrants; what never turned (that is `unmoved`)
+ *   cleared  when the register has moved by max(2 pulses, a tenth of a day's use) within 7 days:
+ *            knocks turn a wheel by a pulse
+ *   surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most absences end
  *
  * A gap in the data counts by its register difference: a register that shows the same after it has
- * registered nothing. Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
+ * registered nothing.  Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
 #include "server/detect/detect_priv.h"
 
 #define BASE_HOUSEHOLD_S (7 * DAY_S)

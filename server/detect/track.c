@@ -1,19 +1,20 @@
 /* Readings of one register → steps that can be trusted.
  *
- * What follows what is rules-bills B8: y follows x if it is a roll-over, or 0 ≤ y − x ≤ C with C
- * = 1.1 × Q4 × hours + 1 pulse; on a net register also −C ≤ y − x < 0.  Then, so that a wild value
- * (B9, B11; a wheel read half-way, a digit read wrong) never becomes flow:
+ * What follows what is rules-bills B8: y follows x if it is a roll-over, or 0 ≤ y − x ≤ C with
+ * C = 1.1 × Q4 × hours + 1 pulse; on a net register also −C ≤ y − x < 0.  Then, so that a wild
+ * value (B9, B11; a wheel read half-way, a digit read wrong) never becomes flow:
  *
  *   - a step that moves the register is held back until the next reading bears it out; a step of
- * zero is sure at once;
+ *     zero is sure at once;
  *   - a register that cannot fall, and then falls to where it could have been without its last
- * value: that value was the wild one, once two readings say so (B11); if the next one is above it,
- * the low one was wild;
+ *     value: that value was the wild one, once two readings say so (B11); if the next one is above
+ *     it, the low one was wild;
  *   - on a net register a value far outside its two neighbours is left out: there it would be flow
- * and backflow;
+ *     and back flow;
  *   - what follows from nothing waits; the fourth in a row that says the same is a new beginning
- * (B12: re-base; B9 upwards too). Where such a register fell no more than water could make it, the
- * fall is handed on as evidence (`fall`), never as flow. */
+ *     (B12: re-base; B9 upwards too).  Where such a register fell no more than water could make it,
+ *     the fall is handed on as evidence (`fall`), never as flow; and once it has fallen with four
+ *     readings in a row, so is each further fall until it climbs again. */
 #include "server/detect/detect_priv.h"
 
 enum { HAS = 1, HELD = 2, HIGH = 4, SINKS = 8 };
