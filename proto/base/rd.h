@@ -13,7 +13,8 @@ struct rd {
 
 static inline struct rd rd_of(struct span bytes)
 {
-    return (struct rd){ bytes.at, bytes.at, bytes.at + bytes.len, ERR_OK };
+    /* NULL plus 0 is undefined in C. */
+    return (struct rd){ bytes.at, bytes.at, bytes.len ? bytes.at + bytes.len : bytes.at, ERR_OK };
 }
 
 static inline size_t rd_left(const struct rd *r)

@@ -170,6 +170,7 @@ static bool read_rest(struct span datagram, bool cut, struct coap_request *q)
     if (w.bad)
         return cut; /* what is missing may be the reason */
     q->options.len = (size_t)(w.at - q->options.at);
+    q->payload = span_of(w.at, 0); /* empty, not NULL: readers add to it */
     if (w.at == w.end)
         return true;
     q->payload = span_of(w.at + 1, (size_t)(w.end - w.at) - 1);
