@@ -52,8 +52,10 @@ MUST_CHECK enum err archive_read(struct archive *a, uint32_t meter, enum channel
 /* The channels of which the meter has rows in any month: a set of 1 << channel. */
 MUST_CHECK enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set);
 
-/* Merges runs where it pays (a month that ended before `now_s` by more than a day to a single run),
- * at most about `most_bytes` of output; *out_more says whether there is more to do. */
+/* Merges runs where it pays (a month that ended before `now_s` by more than a day to a single run;
+ * what comes late to it waits until it makes a tenth), at most about `most_bytes` of output;
+ * *out_more says whether there is more to do. CORRUPT, MISSING: once for each damaged month, which
+ * is then left alone; call again. */
 MUST_CHECK enum err archive_tidy(struct archive *a, int64_t now_s, uint64_t most_bytes,
                                  bool *out_more);
 

@@ -177,6 +177,7 @@ static enum err add_block(struct archive_pass *p, struct month_builder *b, struc
     } else {
         e->place.part = 0;
     }
+    assert(b->run.blocks == 0 || place_compare(b->chunk.last, e->place) < 0);
     if (!chunk_add(&b->chunk, e)) {
         if ((err = finish_chunk(p, b, &e->place)))
             return err;

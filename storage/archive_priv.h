@@ -68,7 +68,8 @@ struct archive {
     atomic_ullong settled;
     /* The writer's: */
     uint32_t next_number;
-    struct tidy_job *job; /* archive_tidy.c */
+    struct tidy_job *job;      /* archive_tidy.c */
+    bool damaged[MONTH_COUNT]; /* tidying met damage: it leaves the month alone until a restart */
 };
 
 /* NOT_FOUND: a new file. */

@@ -8,7 +8,10 @@
  * A merge reads its sources in one order, (meter, channel), and writes a pass.  Between slices it
  * remembers the next series; a crash leaves the sources as they were and the unfinished run as
  * garbage.  The commit that makes the new run visible turns the old ones into garbage, whose chunks
- * are deleted later, some hundred at a time. */
+ * are deleted later, some hundred at a time.
+ *
+ * Damage ends a merge with its error, once; the month is then left as it is, for people to look at,
+ * and others go on. */
 #include "storage/archive_priv.h"
 
 #include "storage/block.h"
@@ -127,19 +130,21 @@ static bool choose_of_month(struct group month, int64_t now_s, struct group *out
 }
 
 /* Visible runs are copied together, so that staged ones between them do not part neighbours. */
-static bool choose(const struct run_list *list, int64_t now_s, struct run *visible,
-                   struct group *out)
+static bool choose(const struct archive *a, const struct run_list *list, int64_t now_s,
+                   struct run *visible, struct group *out)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < list->count; i++) {
-        if (count && visible[0].month != list->at[i].month) {
+        const struct run *run = &list->at[i];
+
+        if (count && visible[0].month != run->month) {
             if (choose_of_month((struct group){ visible, count, false }, now_s, out))
                 return true;
             count = 0;
         }
-        if (list->at[i].state == RUN_VISIBLE)
-            visible[count++] = list->at[i];
+        if (run->state == RUN_VISIBLE && !a->damaged[run->month])
+            visible[count++] = *run;
     }
     return choose_of_month((struct group){ visible, count, false }, now_s, out);
 }
@@ -171,7 +176,7 @@ static enum err job_choose(struct archive *a, const struct run_list *list, int64
 
     if (!visible)
         return ERR_NO_MEMORY;
-    *out_found = choose(list, now_s, visible, &group);
+    *out_found = choose(a, list, now_s, visible, &group);
     if (*out_found && begin)
         err = job_new(a, group);
     free(visible);
@@ -318,10 +323,10 @@ static enum err job_end(struct archive *a)
 
 /* ---- sweeping -------------------------------------------------------------------------------- */
 
-static const struct run *first_garbage(const struct run_list *list)
+static const struct run *first_garbage(const struct archive *a, const struct run_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (list->at[i].state == RUN_GARBAGE)
+        if (list->at[i].state == RUN_GARBAGE && !a->damaged[list->at[i].month])
             return &list->at[i];
     return NULL;
 }
@@ -365,28 +370,43 @@ static enum err sweep(struct archive *a, const struct run *garbage)
 
 /* ---- the border ------------------------------------------------------------------------------ */
 
+static enum err step_job(struct archive *a, uint64_t bytes, uint64_t *used)
+{
+    uint64_t before = pass_bytes(a->job->pass);
+    uint16_t month = a->job->sources[0].month;
+    enum err err = job_slice(a, bytes);
+
+    *used = pass_bytes(a->job->pass) - before + 1;
+    a->damaged[month] |= err_class(err) == ERR_CLASS_STORE;
+    if (err)
+        tidy_abandon(a);
+    else if (a->job->done)
+        err = job_end(a);
+    return err;
+}
+
+static enum err step_sweep(struct archive *a, const struct run *garbage, uint64_t *used)
+{
+    enum err err = sweep(a, garbage);
+
+    *used = SWEEP_COST;
+    a->damaged[garbage->month] |= err_class(err) == ERR_CLASS_STORE;
+    return err;
+}
+
 /* One step; *used becomes what it counts against the caller's bytes, 0 if there was nothing to do.
  */
 static enum err tidy_step(struct archive *a, int64_t now_s, uint64_t bytes, uint64_t *used)
 {
     struct run_list *list = run_list_hold(a);
-    const struct run *garbage = first_garbage(list);
-    enum err err = ERR_OK;
+    const struct run *garbage = first_garbage(a, list);
     bool found = false;
+    enum err err;
 
-    *used = 0;
     if (a->job) {
-        uint64_t before = pass_bytes(a->job->pass);
-
-        err = job_slice(a, bytes);
-        *used = pass_bytes(a->job->pass) - before + 1;
-        if (!err && a->job->done)
-            err = job_end(a);
-        else if (err)
-            tidy_abandon(a);
+        err = step_job(a, bytes, used);
     } else if (garbage) {
-        err = sweep(a, garbage);
-        *used = SWEEP_COST;
+        err = step_sweep(a, garbage, used);
     } else {
         err = job_choose(a, list, now_s, true, &found);
         *used = found;
@@ -400,7 +420,7 @@ static enum err more_to_do(struct archive *a, int64_t now_s, bool *out)
     struct run_list *list = run_list_hold(a);
     enum err err = ERR_OK;
 
-    *out = a->job || first_garbage(list);
+    *out = a->job || first_garbage(a, list);
     if (!*out)
         err = job_choose(a, list, now_s, false, out);
     run_list_release(list);

@@ -317,8 +317,8 @@ static bool proven(struct span block, const struct row *rows, size_t count)
     return rd_le32(&end) == checksum(rows, count, block.at, block.len - CRC_BYTES);
 }
 
-enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
-                      struct rows *out)
+static enum err unpack(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
+                       struct rows *out)
 {
     if (block.len < 2 + CRC_BYTES)
         return ERR_TRUNCATED;
@@ -349,6 +349,14 @@ enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit, s
         return ERR_CORRUPT;
     out->count += h.count;
     return ERR_OK;
+}
+
+enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
+                      struct rows *out)
+{
+    enum err err = unpack(block, month_start_s, unit, max_rows, out);
+
+    return err == ERR_MALFORMED ? ERR_CORRUPT : err; /* a varint that no writer makes */
 }
 
 size_t block_count(struct span block)

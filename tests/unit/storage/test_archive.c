@@ -8,9 +8,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -900,7 +902,7 @@ static void a_removed_run_is_missed_when_the_archive_opens(void **unused)
     assert_err(ERR_MISSING, archive_open(folder, 0, &a, &r));
 }
 
-static void a_damaged_source_stops_its_merge_and_nothing_else(void **unused)
+static void a_damaged_month_stops_its_own_merge_and_no_other(void **unused)
 {
     size_t chunks;
     const char *folder = make_damaged(&chunks);
@@ -910,15 +912,71 @@ static void a_damaged_source_stops_its_merge_and_nothing_else(void **unused)
 
     (void)unused;
     settle_row(a, 1, MARCH + 1, 5);
+    settle_row(a, 1, APRIL, 5);
+    settle_row(a, 2, APRIL, 5);
     archive_close(a);
     flip_byte_of_chunk(folder, 2, 40);
     a = open_archive(folder);
+    assert_int_equal(runs_of(a), 4);
     while (more && !err)
         err = archive_tidy(a, LONG_AFTER, 1 << 20, &more);
     assert_err(ERR_CORRUPT, err);
-    assert_int_equal(runs_of(a), 2);
+    tidy_all(a, LONG_AFTER);
+    assert_int_equal(runs_of(a), 3);
     settle_row(a, 11, MARCH + 1, 5);
     assert_int_equal(count_rows(a, 11, FOR_EVER), 1);
+    archive_close(a);
+}
+
+/* ---- a full disk ----------------------------------------------------------------------------- */
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Random values until the pass has enough; what it says then. */
+static enum err fill(struct archive_pass *p, struct check_random *r)
+{
+    struct row rows[2000];
+    enum err err = ERR_OK;
+
+    for (uint32_t meter = 1; !err && meter < 2000; meter++) {
+        for (unsigned i = 0; i < 2000; i++)
+            rows[i] = (struct row){ .value = (int64_t)check_random(r), .time_s = MARCH + i * 600 };
+        err = archive_pass_put(p, meter, CHANNEL_FORWARD, 1000, rows, 2000);
+    }
+    return err;
+}
+
+static void a_full_disk_changes_nothing_and_work_goes_on_when_there_is_room(void **unused)
+{
+    struct check_random r = check_random_begin();
+    struct archive *a = open_archive(check_folder());
+    struct archive_pass *p = NULL;
+    enum err filled, ended;
+
+    (void)unused;
+    settle_hours(a, 50, MARCH, 24);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(10 << 20);
+    assert_ok(archive_pass_begin(a, 0, &p));
+    filled = fill(p, &r);
+    ended = archive_pass_end(p, 99);
+    limit_files(RLIM_INFINITY);
+    assert_err(ERR_FULL, filled);
+    assert_err(ERR_FULL, ended);
+    assert_int_equal(archive_settled(a), 1);
+    assert_int_equal(count_rows(a, 1, FOR_EVER), 24);
+    expect_sound(a);
+    settle_hours(a, 50, MARCH + 86400, 24);
+    tidy_all(a, LONG_AFTER);
+    assert_int_equal(count_rows(a, 1, FOR_EVER), 48);
+    expect_sound(a);
     archive_close(a);
 }
 
@@ -947,7 +1005,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(any_removed_chunk_is_missed),
         cmocka_unit_test(a_flipped_byte_is_never_served),
         cmocka_unit_test(a_removed_run_is_missed_when_the_archive_opens),
-        cmocka_unit_test(a_damaged_source_stops_its_merge_and_nothing_else),
+        cmocka_unit_test(a_damaged_month_stops_its_own_merge_and_no_other),
+        cmocka_unit_test(a_full_disk_changes_nothing_and_work_goes_on_when_there_is_room),
     };
 
     return check_run(tests, argc, argv);
