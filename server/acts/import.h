@@ -20,6 +20,8 @@ bool import_refuse(struct import *i, const struct import_refusal *refusal);
 /* INVALID where rows were refused that must not be. */
 enum err import_verdict(const struct import *i);
 
+extern const struct list list_readings; /* the columns of a file of readings: no list of the register */
+
 enum err import_register(struct import *i, const struct list *l, struct span text);
 enum err import_readings(struct import *i, struct span text);
 

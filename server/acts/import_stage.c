@@ -188,18 +188,6 @@ static enum err sort(struct stage *s)
 
 /* ---- what is known already ---- */
 
-static unsigned source_rank(uint32_t attr)
-{
-    switch (attr & ATTR_SOURCE) {
-    case SOURCE_REMOTE:
-        return 0;
-    case SOURCE_SIGNED:
-        return 2;
-    default:
-        return 1;
-    }
-}
-
 /* Would rows_tidy of the two leave the known one as it is? */
 static bool adds_nothing(struct row known, struct row row)
 {

@@ -295,6 +295,17 @@ static bool number_thousandths(struct span plain, bool fine, int64_t *out)
     return text_decimal(plain, 3, out) == ERR_OK;
 }
 
+/* Digits that were cut off move a value away from zero: one just outside a bound would seem to lie
+ * on it. */
+static bool within(const struct bound *b, const struct number *n, int64_t thousandths)
+{
+    bool rest = (int)n->count - n->point > 3;
+
+    if (thousandths < b->low || thousandths > b->high)
+        return false;
+    return !(rest && thousandths == (n->negative ? b->low : b->high));
+}
+
 static bool number_cell(const struct column *c, struct span text, struct wr *out)
 {
     const struct bound *b = bound_of(c);
@@ -311,11 +322,7 @@ static bool number_cell(const struct column *c, struct span text, struct wr *out
         return false;
     if (c->type == COLUMN_INT && thousandths % 1000)
         return false;
-    /* Cutting moves a value towards zero, so one just outside a bound would seem to lie on it: it
-     * is caught by its rest. */
-    if (b && (thousandths < b->low || thousandths > b->high ||
-              ((thousandths == b->high || thousandths == b->low) && (int)n.count - n.point > 3 &&
-               (thousandths == b->high || n.negative))))
+    if (b && !within(b, &n, thousandths))
         return false;
     wr_bytes(out, wr_span(&w));
     return true;
