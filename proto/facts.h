@@ -13,6 +13,12 @@ enum source { SOURCE_REMOTE, SOURCE_MANUAL, SOURCE_PHOTO, SOURCE_SIGNED };
 #define ATTR_FUTURE 0x08u  /* stamped more than 600 s after its arrival (rules-bills B4) */
 #define ATTR_ALL 0x0fu
 
+/* Of two sources the better has the higher rank: signed, then manual and photo alike, then remote (rules-bills B6). */
+static inline unsigned source_rank(uint32_t attr)
+{
+    return (attr & ATTR_SOURCE) == SOURCE_SIGNED ? 2 : (attr & ATTR_SOURCE) != SOURCE_REMOTE;
+}
+
 /* A kept reading of one meter and channel. Rows of a series stand in order of time; of one instant, as first received. */
 struct row {
     int64_t value;   /* thousandths of what `index_l` shows: millilitres */

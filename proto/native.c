@@ -11,8 +11,6 @@
 #include "proto/native_fields.h"
 #include "proto/wire.h"
 
-#define SCALE_LEAST (-3)
-#define SCALE_MOST 6
 #define VALUE_MOST 9200000000000000000 /* contract §3: 9.2·10¹⁵ litres, in millilitres */
 
 typedef Nilometer__V1__Report Report;
@@ -20,7 +18,7 @@ typedef Nilometer__V1__Series Series;
 typedef Nilometer__V1__Outcome Outcome;
 
 /* Millilitres in a count, by scale from −3. */
-static const int64_t units[SCALE_MOST - SCALE_LEAST + 1] = {
+static const int64_t units[NATIVE_SCALE_MOST - NATIVE_SCALE_LEAST + 1] = {
     1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
 };
 
@@ -129,10 +127,11 @@ static enum err series_check(const Series *s, struct span bytes, uint32_t n, str
         return refuse(r, ERR_RANGE, place_offset(&p), place_name(&p, "channel", name),
                       "expected 0 to %d, found %d", CHANNEL_COUNT - 1, (int)s->channel);
     }
-    if (s->scale < SCALE_LEAST || s->scale > SCALE_MOST) {
+    if (s->scale < NATIVE_SCALE_LEAST || s->scale > NATIVE_SCALE_MOST) {
         p.inner = SERIES_SCALE;
         return refuse(r, ERR_RANGE, place_offset(&p), place_name(&p, "scale", name),
-                      "expected %d to %d, found %" PRId32, SCALE_LEAST, SCALE_MOST, s->scale);
+                      "expected %d to %d, found %" PRId32, NATIVE_SCALE_LEAST, NATIVE_SCALE_MOST,
+                      s->scale);
     }
     p.inner = SERIES_BACK;
     if (s->n_back > LIMIT_BACK)
@@ -163,7 +162,7 @@ static enum err value_refused(struct span bytes, uint32_t n, uint32_t inner, con
 static enum err series_values(const Series *s, int64_t at_s, struct span bytes, uint32_t n,
                               struct sample *out, struct refusal *r)
 {
-    int64_t unit = units[s->scale - SCALE_LEAST];
+    int64_t unit = units[s->scale - NATIVE_SCALE_LEAST];
     int64_t value;
 
     if (__builtin_mul_overflow(s->index, unit, &value) || !value_fits(value))

@@ -6,6 +6,10 @@
 
 extern const struct dialect dialect_native;
 
+/* Contract §3: one count of a series is 10^scale litres. */
+#define NATIVE_SCALE_LEAST (-3)
+#define NATIVE_SCALE_MOST 6
+
 /* Writes a report.  Samples of a series must be evenly spaced where there are more than one (newest first) and every value
  * a multiple of 10^scale litres and every step within sint32: otherwise INVALID. `scales[i]` belongs to series i, −3 to 6.
  * FULL when `out` is too small. */

@@ -3,9 +3,6 @@
 #include "proto/native.h"
 #include "proto/native_fields.h"
 
-#define SCALE_LEAST (-3)
-#define SCALE_MOST 6
-
 /* Numbers of Commands, Command and History. */
 enum { COMMANDS_COMMANDS = 1, COMMANDS_NOW };
 enum {
@@ -78,7 +75,7 @@ static int64_t unit_of(int8_t scale)
 {
     int64_t unit = 1;
 
-    while (scale-- > SCALE_LEAST)
+    while (scale-- > NATIVE_SCALE_LEAST)
         unit *= 10;
     return unit;
 }
@@ -123,7 +120,8 @@ static enum err put_series(struct wr *w, const struct series *s, int8_t scale, i
     uint8_t *start;
     int64_t unit;
 
-    if (scale < SCALE_LEAST || scale > SCALE_MOST || (unsigned)s->channel >= CHANNEL_COUNT)
+    if (scale < NATIVE_SCALE_LEAST || scale > NATIVE_SCALE_MOST ||
+        (unsigned)s->channel >= CHANNEL_COUNT)
         return ERR_INVALID;
     unit = unit_of(scale);
     if (!series_fits(s, unit) || !time_fits(s->samples[0].at_s))

@@ -110,15 +110,6 @@ static enum err rows_sort(struct rows *rows)
 
 /* ---- one of equals -------------------------------------------------------------------------- */
 
-static unsigned source_rank(uint32_t attr)
-{
-    static const uint8_t ranks[4] = {
-        [SOURCE_REMOTE] = 0, [SOURCE_MANUAL] = 1, [SOURCE_PHOTO] = 1, [SOURCE_SIGNED] = 2
-    };
-
-    return ranks[attr & ATTR_SOURCE];
-}
-
 /* Of an earlier and a later copy the one that stays, changed; true: it has the later place.  A copy
  * from the future counts for nothing beside one that is not (rules-bills B4): neither its place nor
  * its source. */

@@ -353,15 +353,13 @@ enum err zone_utc(const struct zone *z, struct civil c, int64_t *out_utc_s)
     int64_t local_s = day_utc(c);
     struct stretch s = zone_stretch(z, local_s - OFFSET_MOST_S - 1);
 
-    while (local_s - s.offset_s >= s.to_s) {
+    /* A stretch either shows the time, or ends before it, or begins after it: then the clock was
+     * set past it, and only a later stretch that sets the clock back can show it yet. */
+    while (local_s - s.offset_s < s.from_s || local_s - s.offset_s >= s.to_s) {
         if (s.to_s > local_s - OFFSET_LEAST_S)
             return ERR_NOT_FOUND;
         s = zone_stretch(z, s.to_s);
     }
-    /* In the first stretch that does not end before it: either inside, or the clock was set past
-     * it. */
-    if (local_s - s.offset_s < s.from_s)
-        return ERR_NOT_FOUND;
     *out_utc_s = local_s - s.offset_s;
     return ERR_OK;
 }

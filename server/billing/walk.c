@@ -62,15 +62,6 @@ static size_t rows_from(const struct rows *rows, int64_t at_s)
     return low;
 }
 
-static unsigned source_rank(const struct row *row)
-{
-    static const uint8_t ranks[4] = {
-        [SOURCE_REMOTE] = 0, [SOURCE_MANUAL] = 1, [SOURCE_PHOTO] = 1, [SOURCE_SIGNED] = 2
-    };
-
-    return ranks[row->attr & ATTR_SOURCE];
-}
-
 /* Of the rows from `begin` of one instant the one that goes on; NO_ROW where all are from the
  * future.  `out_end`: behind them. */
 static size_t instant_winner(const struct rows *rows, size_t begin, size_t *out_end)
@@ -80,7 +71,7 @@ static size_t instant_winner(const struct rows *rows, size_t begin, size_t *out_
     for (; i < rows->count && rows->at[i].time_s == rows->at[begin].time_s; i++) {
         if (rows->at[i].attr & ATTR_FUTURE)
             continue;
-        if (winner == NO_ROW || source_rank(&rows->at[i]) > source_rank(&rows->at[winner]))
+        if (winner == NO_ROW || source_rank(rows->at[i].attr) > source_rank(rows->at[winner].attr))
             winner = i;
     }
     *out_end = i;

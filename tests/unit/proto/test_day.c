@@ -335,6 +335,21 @@ static void footers_that_mean_nothing_are_refused(void **state)
         assert_err(ERR_MALFORMED, zone_of_footer(footers[i]));
 }
 
+/* Two hours on at noon, one back half an hour later: 13:30 was passed over at first, and shown after all. */
+static void a_time_passed_over_may_be_shown_after_all(void **state)
+{
+    (void)state;
+    zone_fixed(&z, "odd", 0);
+    z.steps[0] = (struct zone_step){ utc("2026-05-01T12:00:00Z"), 7200 };
+    z.steps[1] = (struct zone_step){ utc("2026-05-01T12:30:00Z"), 3600 };
+    z.count = 2;
+    z.rule.standard_s = z.rule.summer_s = 3600;
+    local_is(&z, "2026-05-01 11:59", "2026-05-01T11:59:00Z");
+    local_is(&z, "2026-05-01 12:30", NULL);
+    local_is(&z, "2026-05-01 14:10", "2026-05-01T12:10:00Z");
+    local_is(&z, "2026-05-01 13:40", "2026-05-01T12:40:00Z");
+}
+
 static void a_fixed_zone_needs_no_file(void **state)
 {
     (void)state;
@@ -362,6 +377,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_zone_file_cut_short_is_refused),
         cmocka_unit_test(footers_of_every_form_are_read),
         cmocka_unit_test(footers_that_mean_nothing_are_refused),
+        cmocka_unit_test(a_time_passed_over_may_be_shown_after_all),
         cmocka_unit_test(a_fixed_zone_needs_no_file),
     };
 
