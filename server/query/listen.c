@@ -52,7 +52,7 @@ enum err listen_read(const char *text, struct listen_address *out, struct refusa
     if (colon && len < sizeof host && port_read(colon + 1, &port)) {
         memcpy(host, text, len);
         host[len] = 0;
-        if (len > 1 && host[0] == '[' && host[len - 1] == ']') {
+        if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
             host[len - 1] = 0;
             memmove(host, host + 1, len - 1);
         } else if (strchr(host, ':')) {
