@@ -205,13 +205,19 @@ static void csv_again(struct rowfile *f)
     }
 }
 
+/* Where what is wrong began: after a lone carriage return that is the line at hand. */
+static uint64_t wrong_line(const struct rowfile *f)
+{
+    return f->begun ? f->begun : f->line;
+}
+
 static void quoted_line(struct rowfile *f, struct span line)
 {
     if (!f->begun)
         f->begun = f->line;
     if (csv_parse(&f->csv, line.at, line.len, on_cell, on_row, f) == line.len) {
         if (f->csv.entry_pos + f->used > ROWFILE_ROW_MAX / 2) {
-            fault(f, f->begun, "", span_text("a row of more than 32 KiB"),
+            fault(f, wrong_line(f), "", span_text("a row of more than 32 KiB"),
                   "quotes that are closed, and shorter cells");
             f->stopped = true; /* nobody knows where the next row begins */
         }
@@ -220,7 +226,7 @@ static void quoted_line(struct rowfile *f, struct span line)
     if (f->stopped)
         return;
     if (csv_error(&f->csv) == CSV_EPARSE) {
-        fault(f, f->begun, "", span_text("a quote in the middle of a cell"),
+        fault(f, wrong_line(f), "", span_text("a quote in the middle of a cell"),
               "quotes around the whole cell, doubled inside");
     } else {
         f->err = ERR_NO_MEMORY;
@@ -268,7 +274,7 @@ static void csv_end(struct rowfile *f)
     if (f->stopped || !f->begun)
         return;
     if (csv_fini(&f->csv, on_cell, on_row, f))
-        fault(f, f->begun ? f->begun : f->line, "", span_text("a quote that is never closed"),
+        fault(f, wrong_line(f), "", span_text("a quote that is never closed"),
               "quotes around the whole cell, doubled inside");
 }
 
