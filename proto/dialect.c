@@ -7,7 +7,7 @@ static const struct dialect *const dialects[] = {
     &dialect_native,
 };
 
-#define DIALECT_COUNT (sizeof(dialects) / sizeof(*dialects))
+enum { DIALECT_COUNT = sizeof(dialects) / sizeof(const struct dialect *) }; /* NOLINT: pointers indeed */
 
 const struct dialect *dialect_at(size_t n)
 {
@@ -16,18 +16,22 @@ const struct dialect *dialect_at(size_t n)
 
 const struct dialect *dialect_by_name(struct span name)
 {
-    for (size_t i = 0; i < DIALECT_COUNT; i++) {
-        if (span_equal(name, span_text(dialects[i]->name)))
-            return dialects[i];
+    const struct dialect *d;
+
+    for (size_t n = 0; (d = dialect_at(n)); n++) {
+        if (span_equal(name, span_text(d->name)))
+            return d;
     }
     return NULL;
 }
 
 const struct dialect *dialect_by_id(uint8_t id)
 {
-    for (size_t i = 0; i < DIALECT_COUNT; i++) {
-        if (dialects[i]->id == id)
-            return dialects[i];
+    const struct dialect *d;
+
+    for (size_t n = 0; (d = dialect_at(n)); n++) {
+        if (d->id == id)
+            return d;
     }
     return NULL;
 }

@@ -178,7 +178,8 @@ struct span check_read(const char *path)
     do {
         cap = cap ? cap * 2 : 4096;
         at = realloc(at, cap + 1);
-        assert_non_null(at);
+        if (!at)
+            abort();
         len += fread(at + len, 1, cap - len, f);
     } while (len == cap);
     fclose(f);
@@ -204,8 +205,10 @@ static size_t files_list(const char *folder, const char *suffix, char **names)
     DIR *d = opendir(folder);
     size_t count = 0;
 
-    if (!d)
+    if (!d) {
         fail_msg("%s: %s", folder, strerror(errno));
+        return 0;
+    }
     for (struct dirent *entry; (entry = readdir(d)) && count < FILES_MAX;) {
         size_t len = strlen(entry->d_name), end = strlen(suffix);
 

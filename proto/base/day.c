@@ -49,7 +49,7 @@ struct civil day_civil(int64_t utc_s)
 
 int64_t day_utc(struct civil c)
 {
-    return day_number(c.year, c.month, c.day) * DAY_S + c.hour * 3600 + c.minute * 60 + c.second;
+    return day_number(c.year, c.month, c.day) * DAY_S + c.hour * 3600l + c.minute * 60l + c.second;
 }
 
 unsigned day_of_week(int64_t day)

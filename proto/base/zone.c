@@ -59,7 +59,7 @@ static void steps_read(struct zone *z, struct rd *r, const struct counts *c)
     struct span kinds = rd_bytes(r, c->time);
     struct span types = rd_bytes(r, (size_t)c->type * 6);
     struct rd time = rd_of(times);
-    int32_t offsets[256];
+    int32_t offsets[256] = { 0 };
 
     if (r->err)
         return;
@@ -271,7 +271,7 @@ static int64_t turn_day(const struct zone_turn *turn, int32_t year)
         return day_number(year, 1, 1) + turn->day - 1 +
                (turn->day >= 60 && day_month_length(year, 2) == 29);
     first = day_number(year, turn->month, 1);
-    day = (turn->weekday + 13 - (int64_t)day_of_week(first)) % 7 + 7 * (turn->week - 1);
+    day = (turn->weekday + 13 - (int64_t)day_of_week(first)) % 7 + 7 * (turn->week - 1l);
     return first + (day < day_month_length(year, turn->month) ? day : day - 7);
 }
 

@@ -4,12 +4,12 @@
 
 #include "server/billing/agree.h"
 
-#define HOUR_S 3600
-#define DAY_S 86400
+#define HOUR_S 3600ll
+#define DAY_S 86400ll
 #define ACTUAL_APART_S (36 * HOUR_S) /* C2 */
 #define LINE_APART_S (2 * HOUR_S)    /* C3: longer gaps take a shape */
-#define LOOK_BACK_S (28ll * DAY_S)   /* C4, C6 */
-#define PACE_LEAST_S (7ll * DAY_S)   /* C6 */
+#define LOOK_BACK_S (28 * DAY_S)     /* C4, C6 */
+#define PACE_LEAST_S (7 * DAY_S)     /* C6 */
 #define PROFILE_DAYS 3               /* C3 */
 
 /* ---- the line ------------------------------------------------------------------------------- */
