@@ -404,7 +404,8 @@ static enum err create(const char *path, const struct db_layout *layout, struct 
     remove_half(half);
     err = create_half(half, layout, r);
     if (!err && (rename(half, path) || !db_folder_sync(path)))
-        err = refuse(r, ERR_IO, 0, "", "%s: cannot be created: %s", path, strerror(errno));
+        err = refuse(r, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, 0, "",
+                     "%s: cannot be created: %s", path, strerror(errno));
     remove_half(half);
     return err;
 }

@@ -193,6 +193,10 @@ static ssize_t write_at(int fd, const struct iovec *parts, int count, off_t offs
     ssize_t total = 0;
 
     if (d->file && fails(d->synced ? SHIM_FAIL_WRITTEN : SHIM_FAIL_WRITE)) {
+        if (d->synced) { /* the bytes are in the system's memory, and did not get further */
+            syscall(SYS_pwrite64, fd, parts[0].iov_base, parts[0].iov_len, offset);
+            errno = fail_code;
+        }
         if (!(fail_kinds & SHIM_FAIL_SHORT) || parts[0].iov_len < 2)
             return -1;
         fail_kinds &= ~SHIM_FAIL_SHORT;
