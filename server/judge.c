@@ -49,16 +49,6 @@ struct slice {
 
 /* ---- readings of one fitting ---- */
 
-/* Which of different values at one instant goes on (rules-bills B6). */
-static unsigned source_rank(uint32_t attr)
-{
-    static const unsigned rank[] = {
-        [SOURCE_REMOTE] = 0, [SOURCE_MANUAL] = 1, [SOURCE_PHOTO] = 1, [SOURCE_SIGNED] = 2
-    };
-
-    return rank[attr & ATTR_SOURCE];
-}
-
 /* The fitting's own index at its ends goes before any reading (B6, B7). */
 static bool gives_way(const struct fitting *f, bool billed, const struct row *row)
 {
