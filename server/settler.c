@@ -70,7 +70,8 @@ static void news_sort(struct news *n)
 {
     size_t kept = 0;
 
-    qsort(n->at, n->count, sizeof *n->at, news_order);
+    if (n->count) /* no array yet is no array to sort */
+        qsort(n->at, n->count, sizeof *n->at, news_order);
     for (size_t i = 0; i < n->count; i++)
         if (kept == 0 || n->at[kept - 1].meter != n->at[i].meter)
             n->at[kept++] = n->at[i];
