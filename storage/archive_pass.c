@@ -426,8 +426,7 @@ static void open_to_garbage(struct archive_pass *p, struct txn *t)
     }
 }
 
-/* What is on disk becomes garbage now if that can be written, else when the archive is next opened.
- */
+/* What is on disk becomes garbage now if that can be written, else at the next opening. */
 void archive_pass_abandon(struct archive_pass *p)
 {
     if (!p)

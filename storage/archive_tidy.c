@@ -394,8 +394,7 @@ static enum err step_sweep(struct archive *a, const struct run *garbage, uint64_
     return err;
 }
 
-/* One step; *used becomes what it counts against the caller's bytes, 0 if there was nothing to do.
- */
+/* One step; *used becomes what it counts against the caller's bytes, 0 if nothing was to do. */
 static enum err tidy_step(struct archive *a, int64_t now_s, uint64_t bytes, uint64_t *used)
 {
     struct run_list *list = run_list_hold(a);

@@ -56,8 +56,7 @@ bool walk_next(struct walk *w)
     return false;
 }
 
-/* The last chunk that begins at or before the place; the run's first, if all of them begin later.
- */
+/* The last chunk that begins at or before the place; the run's first, if all begin later. */
 static bool find_chunk(struct walk *w, struct place at)
 {
     struct place run_first = { w->run->first_meter, w->run->first_channel, 0 }, first;

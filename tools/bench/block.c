@@ -4,8 +4,8 @@
  *                               without a file: a made-up set, the same every time
  *
  * Speeds are medians over runs, by the processor time of one thread.  `grid`: the same values with
- * their times rounded to the nearest full hour.  `archive`: the set settled day by day into a real
- * archive, tidied after each day.  Baselines of the same run: 16 raw bytes a row through memcpy;
+ * their times rounded to the nearest full hour.  `archive`: the set put into a real archive and
+ * tidied.  Baselines of the same run: 16 raw bytes a row through memcpy;
  * each block's time and value steps as two columns of 32 bits through zstd -19; the same columns of
  * the whole set in one piece (no access to a single meter). */
 #include "storage/block.h"
@@ -320,7 +320,7 @@ static void put_day(struct archive_pass *p, uint32_t meter, struct rows *rows, u
     rows->count -= count;
 }
 
-static void fill_archive(struct archive *a, struct meters *m, uint32_t day_s)
+static void fill_archive(struct archive *a, struct meters *m, uint32_t day_s, uint32_t step_s)
 {
     bool left = true;
 
@@ -328,7 +328,7 @@ static void fill_archive(struct archive *a, struct meters *m, uint32_t day_s)
         struct archive_pass *p = NULL;
         bool more = true;
 
-        day_s += 86400;
+        day_s += step_s;
         left = false;
         must(archive_pass_begin(a, 0, &p), "a pass");
         for (size_t i = 0; i < m->count; i++) {
@@ -377,27 +377,42 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
-/* Day by day, as a fleet would fill it, tidied after each day. Pages that lie free and wait for the
- * next month count: of a year of so few meters they are a large part. */
-static void measure_archive(const struct set *set, unsigned copies)
+static uint32_t first_month_s(const struct set *set)
 {
-    char folder[] = "/tmp/bench_block.XXXXXX", figure[64];
-    struct meters m = meters_of(set, copies);
     uint32_t first_s = UINT32_MAX;
+
+    for (size_t b = 0; b < set->blocks; b++)
+        first_s = set->month_s[b] < first_s ? set->month_s[b] : first_s;
+    return first_s;
+}
+
+static void print_sizes(const struct set *set, struct archive *a, const char *how, size_t meters)
+{
     struct archive_stat s;
+    char figure[96];
+
+    must(archive_stat(a, &s), "the archive");
+    snprintf(figure, sizeof figure, "archive, %zu meters %s: chunks", meters, how);
+    print_figure(set, figure, (double)s.chunk_bytes / (double)s.rows, "bytes/reading");
+    snprintf(figure, sizeof figure, "archive, %zu meters %s: whole file", meters, how);
+    print_figure(set, figure, (double)s.file_bytes / (double)s.rows, "bytes/reading");
+}
+
+/* Settled in steps of `step_s`, tidied after each. Pages that lie free and wait for the next month
+ * count: day by day they are worth about two months. */
+static void measure_archive(const struct set *set, unsigned copies, uint32_t step_s,
+                            const char *how)
+{
+    char folder[] = "/tmp/bench_block.XXXXXX";
+    struct meters m = meters_of(set, copies);
     struct archive *a;
 
     must(mkdtemp(folder) ? ERR_OK : ERR_IO, folder);
     must(archive_open(folder, DB_CREATE, &a, NULL), folder);
-    for (size_t b = 0; b < set->blocks; b++)
-        first_s = set->month_s[b] < first_s ? set->month_s[b] : first_s;
-    fill_archive(a, &m, first_s);
-    must(archive_stat(a, &s), folder);
-    snprintf(figure, sizeof figure, "archive of %zu meters: chunks", m.count);
-    print_figure(set, figure, (double)s.chunk_bytes / (double)s.rows, "bytes/reading");
-    snprintf(figure, sizeof figure, "archive of %zu meters: whole file", m.count);
-    print_figure(set, figure, (double)s.file_bytes / (double)s.rows, "bytes/reading");
-    measure_reads(set, a);
+    fill_archive(a, &m, first_month_s(set), step_s);
+    print_sizes(set, a, how, m.count);
+    if (copies == 10)
+        measure_reads(set, a);
     archive_close(a);
     remove_folder(folder);
     free(m.at);
@@ -479,8 +494,10 @@ int main(int argc, char **argv)
     set_snap(&grid, &set);
     measure_blocks(&set);
     measure_blocks(&grid);
-    measure_archive(&set, 1);
-    measure_archive(&set, 10);
+    measure_archive(&set, 1, 400 * 86400, "in one import");
+    measure_archive(&set, 10, 400 * 86400, "in one import");
+    measure_archive(&set, 1, 86400, "day by day");
+    measure_archive(&set, 10, 86400, "day by day");
     measure_memcpy(&set);
     measure_zstd(&set);
     set_done(&set);
