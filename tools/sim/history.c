@@ -11,19 +11,26 @@
 
 /* ---- reading the file ---- */
 
+enum wanted { WANT_SERIAL, WANT_TIME, WANT_INDEX, WANT_CHANNEL, WANT_SOURCE, WANT_COUNT };
+#define WANT_NEEDED WANT_CHANNEL /* the columns below it */
+
 bool history_columns_read(const char *map, struct history_columns *out)
 {
-    struct history_columns c = { "serial", "time", "index_l" };
+    struct history_columns c = { "serial", "time", "index_l", "channel", "source" };
     const struct {
         const char *name;
         char *place;
-    } known[] = { { "serial", c.serial }, { "time", c.time }, { "index_l", c.index_l } };
+    } known[] = { { "serial", c.serial },
+                  { "time", c.time },
+                  { "index_l", c.index_l },
+                  { "channel", c.channel },
+                  { "source", c.source } };
 
     for (const char *at = map; at && *at; at += strspn(at, ",")) {
         size_t name = strcspn(at, "="), len = strcspn(at, ",");
         bool found = false;
 
-        for (size_t i = 0; i < 3 && name < len; i++)
+        for (size_t i = 0; i < WANT_COUNT && name < len; i++)
             if (strlen(known[i].name) == name && !memcmp(known[i].name, at, name)) {
                 snprintf(known[i].place, 64, "%.*s", (int)(len - name - 1), at + name + 1);
                 found = true;
@@ -37,8 +44,6 @@ bool history_columns_read(const char *map, struct history_columns *out)
     *out = c;
     return true;
 }
-
-enum wanted { WANT_SERIAL, WANT_TIME, WANT_INDEX, WANT_COUNT };
 
 struct reading_file {
     const char *name;
@@ -59,13 +64,22 @@ static void fail(struct reading_file *f, const char *what, const char *found)
     f->failed = true;
 }
 
+static const char *column_name(const struct reading_file *f, int wanted)
+{
+    const char *const names[] = { f->columns->serial, f->columns->time, f->columns->index_l,
+                                  f->columns->channel, f->columns->source };
+
+    return names[wanted];
+}
+
 static void on_cell(void *bytes, size_t len, void *arg)
 {
     struct reading_file *f = arg;
-    const char *names[] = { f->columns->serial, f->columns->time, f->columns->index_l };
 
     for (int i = 0; i < WANT_COUNT; i++) {
-        if (!f->heading_done && strlen(names[i]) == len && !memcmp(names[i], bytes, len))
+        const char *name = column_name(f, i);
+
+        if (!f->heading_done && strlen(name) == len && !memcmp(name, bytes, len))
             f->place[i] = f->cell;
         if (f->heading_done && f->place[i] == f->cell)
             snprintf(f->text[i], sizeof f->text[i], "%.*s", (int)len, (const char *)bytes);
@@ -138,6 +152,20 @@ static uint32_t meter_of(struct reading_file *f, const char *serial)
     return h->meter_count++;
 }
 
+/* Channel and source, where the row names them. */
+static void read_kind(struct reading_file *f, struct past *row)
+{
+    const char *source = f->text[WANT_SOURCE];
+    enum channel channel = CHANNEL_FORWARD;
+
+    if (*f->text[WANT_CHANNEL] && channel_read(span_text(f->text[WANT_CHANNEL]), &channel))
+        fail(f, "expected forward, reverse, net, pressure or temperature", f->text[WANT_CHANNEL]);
+    row->channel = (uint8_t)channel;
+    row->by_hand = !strcmp(source, "manual") || !strcmp(source, "photo");
+    if (*source && !row->by_hand && strcmp(source, "remote") != 0)
+        fail(f, "expected remote, manual or photo", source);
+}
+
 static void take_row(struct reading_file *f)
 {
     struct history *h = f->out;
@@ -152,6 +180,7 @@ static void take_row(struct reading_file *f)
              f->text[WANT_TIME]);
     if (text_litres(span_text(f->text[WANT_INDEX]), &row.value))
         fail(f, "expected litres", f->text[WANT_INDEX]);
+    read_kind(f, &row);
     if (f->failed)
         return;
     row.meter = meter_of(f, f->text[WANT_SERIAL]);
@@ -159,7 +188,9 @@ static void take_row(struct reading_file *f)
         fail(f, "expected memory to be left", "none");
         return;
     }
-    if (row.time_s < h->meters[row.meter].first_s) {
+    if ((row.channel == CHANNEL_FORWARD || row.channel == CHANNEL_NET) &&
+        row.time_s < h->meters[row.meter].first_s) {
+        h->meters[row.meter].net = row.channel == CHANNEL_NET;
         h->meters[row.meter].first_s = row.time_s;
         h->meters[row.meter].first_value = row.value;
     }
@@ -177,12 +208,10 @@ static void on_row(int end, void *arg)
     if (f->heading_done) {
         take_row(f);
     } else {
-        const char *names[] = { f->columns->serial, f->columns->time, f->columns->index_l };
-
         f->heading_done = true;
-        for (int i = 0; i < WANT_COUNT; i++)
+        for (int i = 0; i < WANT_NEEDED; i++)
             if (f->place[i] < 0)
-                fail(f, "expected a column of the name that --columns gives", names[i]);
+                fail(f, "expected a column of the name that --columns gives", column_name(f, i));
     }
     f->cell = 0;
     memset(f->text, 0, sizeof f->text);
@@ -227,7 +256,7 @@ bool history_read(FILE *file, const char *name, const struct history_columns *co
                   const struct zone *zone, struct history *out)
 {
     struct reading_file f = {
-        .name = name, .columns = columns, .zone = zone, .out = out, .place = { -1, -1, -1 }
+        .name = name, .columns = columns, .zone = zone, .out = out, .place = { -1, -1, -1, -1, -1 }
     };
     struct csv_parser parser;
     char piece[65536];
@@ -337,13 +366,13 @@ static void flush(struct building *b)
 }
 
 /* Does the sample go on evenly from the last series? Then what it costs, else 0. */
-static size_t continues(const struct building *b, struct sample s)
+static size_t continues(const struct building *b, enum channel c, struct sample s)
 {
     const struct series *last = b->count ? &b->series[b->count - 1] : NULL;
     const struct sample *newest = last ? last->samples : NULL;
     int64_t gap, step;
 
-    if (!last || last->count > LIMIT_BACK)
+    if (!last || last->channel != c || last->count > LIMIT_BACK)
         return 0;
     gap = newest[last->count - 1].at_s - s.at_s;
     step = (newest[last->count - 1].value - s.value) / b->unit;
@@ -354,9 +383,9 @@ static size_t continues(const struct building *b, struct sample s)
     return zigzag_size(step) + 6 + 3; /* step_s, and the head of back */
 }
 
-static void add(struct building *b, struct sample s)
+static void add(struct building *b, enum channel c, struct sample s)
 {
-    size_t more = continues(b, s), alone = 3 + 2 + 2 + 1 + zigzag_size(s.value / b->unit) + 5;
+    size_t more = continues(b, c, s), alone = 3 + 2 + 2 + 1 + zigzag_size(s.value / b->unit) + 5;
 
     if (more && b->cost + more <= LIMIT_PAYLOAD_PLAIN) {
         b->samples[b->used++] = s;
@@ -367,7 +396,7 @@ static void add(struct building *b, struct sample s)
     if (b->count == LIMIT_SERIES || b->cost + alone > LIMIT_PAYLOAD_PLAIN)
         flush(b);
     b->scales[b->count] = b->scale;
-    b->series[b->count++] = (struct series){ CHANNEL_FORWARD, 1, &b->samples[b->used] };
+    b->series[b->count++] = (struct series){ c, 1, &b->samples[b->used] };
     b->samples[b->used++] = s;
     b->cost += alone;
 }
@@ -384,18 +413,38 @@ static void choose_scale(struct building *b, const struct past *rows, size_t cou
         }
 }
 
-/* How many rows of the same instant and another value stand before row `i`; −1: an equal row does.
- */
+/* How many rows of the same channel and instant and another value stand before row `i`; −1: an
+ * equal row does, or a person read it. */
 static int layer_of(const struct past *rows, size_t i)
 {
     int layer = 0;
 
+    if (rows[i].by_hand)
+        return -1;
     for (size_t j = i; j-- > 0 && rows[j].time_s == rows[i].time_s;) {
+        if (rows[j].by_hand || rows[j].channel != rows[i].channel)
+            continue;
         if (rows[j].value == rows[i].value)
             return -1;
         layer++;
     }
     return layer;
+}
+
+/* Adds a channel's rows of a layer, newest first. Is there a layer above it? */
+static bool add_channel(struct building *b, const struct past *rows, size_t count, unsigned channel,
+                        int layer)
+{
+    bool more = false;
+
+    for (size_t i = count; i-- > 0;) {
+        int own = rows[i].channel == channel ? layer_of(rows, i) : -1;
+
+        if (own == layer)
+            add(b, (enum channel)channel, (struct sample){ rows[i].time_s, rows[i].value });
+        more |= own > layer;
+    }
+    return more;
 }
 
 bool history_reports(const char *serial, const struct past *rows, size_t count, int64_t sent_s,
@@ -415,13 +464,8 @@ bool history_reports(const char *serial, const struct past *rows, size_t count, 
     choose_scale(&b, rows, count);
     for (int layer = 0; more && !b.failed; layer++) {
         more = false;
-        for (size_t i = count; i-- > 0;) {
-            int own = layer_of(rows, i);
-
-            if (own == layer)
-                add(&b, (struct sample){ rows[i].time_s, rows[i].value });
-            more |= own > layer;
-        }
+        for (unsigned channel = 0; channel < CHANNEL_COUNT; channel++)
+            more |= add_channel(&b, rows, count, channel, layer);
         flush(&b);
     }
     free(b.samples);

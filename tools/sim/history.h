@@ -3,7 +3,7 @@
 #ifndef NILO_TOOLS_SIM_HISTORY_H
 #define NILO_TOOLS_SIM_HISTORY_H
 
-#include "proto/base/text.h"
+#include "proto/frame.h"
 
 #include <stdio.h>
 
@@ -11,11 +11,14 @@ struct past {
     int64_t time_s, value; /* thousandths, as in a frame */
     uint32_t meter;        /* place in the history's meters */
     uint32_t order;        /* line of the file */
+    uint8_t channel;       /* enum channel */
+    bool by_hand;          /* a person read it: no meter sends it */
 };
 
 struct past_meter {
     char serial[SERIAL_MAX + 1];
-    int64_t first_s, first_value; /* of its earliest reading */
+    int64_t first_s, first_value; /* of its earliest volume; INT64_MAX: it has none */
+    bool net;                     /* and that was net */
 };
 
 struct history {
@@ -26,9 +29,10 @@ struct history {
     size_t meter_cap;
 };
 
-/* What the three columns are called in the file. */
+/* What the columns are called in the file; it may lack channel (then all are forward) and source
+ * (then all are remote). */
 struct history_columns {
-    char serial[64], time[64], index_l[64];
+    char serial[64], time[64], index_l[64], channel[64], source[64];
 };
 /* "serial=meter,time=local_time,index_l=index_l"; what is not named keeps its own name. False: said
  * why. */
@@ -47,9 +51,9 @@ size_t history_meter(const struct history *h, size_t first, size_t day_end);
 typedef bool report_sink(void *arg, struct span payload, size_t readings);
 
 /* Encodes what a meter sends at the end of its day: as few native reports as the payload's limit
- * allows.  Evenly spaced stretches become one series each.  Rows equal in time and value go once;
- * equal in time alone, each into a report of its own. sent_s   the meter's clock, 0 = it has none;
- * *seq   its report counter, moved on */
+ * allows.  Evenly spaced stretches become one series each; what people read is left out.  Rows
+ * equal in time and value go once; equal in time alone, each into a report of its own. sent_s   the
+ * meter's clock, 0 = it has none; *seq   its report counter, moved on */
 bool history_reports(const char *serial, const struct past *rows, size_t count, int64_t sent_s,
                      uint32_t *seq, report_sink *sink, void *arg);
 

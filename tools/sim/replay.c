@@ -12,6 +12,7 @@ struct replay {
     const struct replay_options *options;
     struct api *client;
     struct sender *sender;
+    uint64_t by_hand;
     uint32_t *seq; /* of each meter */
     bool has_virtual_clock;
     int64_t clock_s;
@@ -76,8 +77,8 @@ static void write_meters(const struct replay *r, FILE *f)
 {
     fputs("serial,dn,q3,register\n", f);
     for (uint32_t m = 0; m < r->history->meter_count; m++)
-        fprintf(f, "%s,%s,%s,forward\n", r->history->meters[m].serial, r->options->dn,
-                r->options->q3);
+        fprintf(f, "%s,%s,%s,%s\n", r->history->meters[m].serial, r->options->dn, r->options->q3,
+                r->history->meters[m].net ? "net" : "forward");
 }
 
 static void write_points(const struct replay *r, FILE *f)
@@ -96,6 +97,8 @@ static void write_fittings(const struct replay *r, FILE *f)
         const struct past_meter *p = &r->history->meters[m];
         char from[TEXT_TIME_SIZE], index[TEXT_LITRES_SIZE];
 
+        if (p->first_s == INT64_MAX)
+            continue;
         text_put_time(from, zone_day_start(r->options->zone, p->first_s - 1));
         text_put_litres(index, p->first_value);
         fprintf(f, "P-%s,%s,%s,%s\n", p->serial, p->serial, from, index);
@@ -135,6 +138,38 @@ static bool send_report(void *arg, struct span payload, size_t readings)
     return sender_put(r->sender, r->meter, r->turn, payload);
 }
 
+/* What people read that day comes in as a file. */
+static bool import_by_hand(struct replay *r, size_t first, size_t end)
+{
+    const struct history *h = r->history;
+    FILE *f = NULL;
+    bool ok;
+
+    for (size_t i = first; i < end; i++) {
+        const struct past *row = &h->at[i];
+        char time[TEXT_TIME_SIZE], index[TEXT_LITRES_SIZE];
+
+        if (!row->by_hand)
+            continue;
+        if (!f && !(f = tmpfile())) {
+            say("no temporary file could be made: %m");
+            return false;
+        }
+        if (ftell(f) == 0)
+            fputs("serial,time,index_l,channel,source\n", f);
+        r->by_hand++;
+        text_put_time(time, row->time_s);
+        text_put_litres(index, row->value);
+        fprintf(f, "%s,%s,%s,%s,manual\n", h->meters[row->meter].serial, time, index,
+                channel_name((enum channel)row->channel));
+    }
+    if (!f)
+        return true;
+    ok = api_import(r->client, "readings", f);
+    fclose(f);
+    return ok;
+}
+
 /* Every meter's reports of the rows [first, end), sent as the day ends. A server whose clock is
  * elsewhere would take the meters' clocks for wrong, so there they have none. */
 static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end_s)
@@ -167,7 +202,7 @@ static bool live(struct replay *r, uint64_t *out_days)
         end = history_day(h, o->zone, first);
         ok = move_clock(r, day_end_s) && (first || enroll(r));
         r->turn = (uint32_t)++ * out_days;
-        ok = ok && live_day(r, first, end, day_end_s);
+        ok = ok && live_day(r, first, end, day_end_s) && import_by_hand(r, first, end);
         if (ok && o->settle_every && (*out_days % o->settle_every == 0 || end == h->count))
             ok = ask(r, "/v1/settle", NULL);
         progress_at(&bar, end);
@@ -187,6 +222,7 @@ bool replay_run(const struct history *h, const struct replay_options *o, struct 
     r.seq = calloc(h->meter_count + 1, sizeof *r.seq);
     r.sender = sender_open(o->coap, o->window);
     ok = r.seq && r.sender && read_clock(&r) && live(&r, &out->days);
+    out->by_hand = r.by_hand;
     if (r.sender) {
         const struct sender_counts *n = sender_counts(r.sender);
 

@@ -16,7 +16,7 @@ struct replay_options {
 };
 
 struct replay_summary {
-    uint64_t rows, meters, days, reports, acked, resent, refused, unanswered;
+    uint64_t rows, by_hand, meters, days, reports, acked, resent, refused, unanswered;
     double seconds;
     char refusal[160];
 };

@@ -43,8 +43,9 @@ static bool hear(void *arg, struct span payload, size_t readings)
         for (uint32_t j = 0; j < f.series[i].count; j++) {
             const struct sample *s = &f.series[i].samples[j];
 
-            assert_int_equal(f.series[i].channel, CHANNEL_FORWARD);
-            heard->rows[heard->count++] = (struct past){ s->at_s, s->value, 0, 0 };
+            heard->rows[heard->count++] = (struct past){ .time_s = s->at_s,
+                                                         .value = s->value,
+                                                         .channel = (uint8_t)f.series[i].channel };
         }
     assert_int_equal(heard->count - before, readings);
     heard->per_report[heard->reports++] = readings;
@@ -60,6 +61,8 @@ static int by_time_then_value(const void *a, const void *b)
 
     if (x->time_s != y->time_s)
         return x->time_s < y->time_s ? -1 : 1;
+    if (x->channel != y->channel)
+        return x->channel < y->channel ? -1 : 1;
     return (x->value > y->value) - (x->value < y->value);
 }
 
@@ -89,7 +92,7 @@ static void an_evenly_spaced_day_is_one_series_in_one_report(void **state)
     (void)state;
     heard = (struct heard){ 0 };
     for (int i = 0; i < 24; i++)
-        rows[i] = (struct past){ 1000000000 + i * 3600, i * 12000, 0, 0 };
+        rows[i] = (struct past){ .time_s = 1000000000 + i * 3600, .value = i * 12000 };
     assert_true(history_reports("A1", rows, 24, 1000086400, &seq, hear, &heard));
     assert_int_equal(heard.reports, 1);
     assert_int_equal(seq, 8);
@@ -100,8 +103,9 @@ static void an_evenly_spaced_day_is_one_series_in_one_report(void **state)
 static void rows_that_differ_at_one_instant_go_in_reports_of_their_own(void **state)
 {
     static struct heard heard;
-    struct past rows[] = { { 1000, 5000, 0, 2 }, { 4600, 6000, 0, 3 }, { 4600, 7000, 0, 4 },
-                           { 4600, 6000, 0, 5 }, { 4600, 8000, 0, 6 }, { 8200, 9000, 0, 7 } };
+    struct past rows[] = { { .time_s = 1000, .value = 5000 }, { .time_s = 4600, .value = 6000 },
+                           { .time_s = 4600, .value = 7000 }, { .time_s = 4600, .value = 6000 },
+                           { .time_s = 4600, .value = 8000 }, { .time_s = 8200, .value = 9000 } };
     uint32_t seq = 0;
 
     (void)state;
@@ -124,10 +128,15 @@ static void any_day_arrives_whole_within_the_payload_limit(void **state)
         int64_t unit = (int64_t[]){ 1, 10, 100, 1000 }[check_below(&r, 4)];
         int64_t time_s = 1000000000, value = check_between(&r, -1000000, 1000000000) * unit;
         int wild = (int)check_below(&r, 4);
+        bool mixed = check_below(&r, 3) == 0;
         uint32_t seq = 0;
 
         for (size_t i = 0; i < count; i++) {
-            rows[i] = (struct past){ time_s, value, 0, (uint32_t)i };
+            rows[i] = (struct past){ .time_s = time_s,
+                                     .value = value,
+                                     .order = (uint32_t)i,
+                                     .channel = mixed ? (uint8_t)check_below(&r, CHANNEL_COUNT)
+                                                      : CHANNEL_FORWARD };
             if (!wild || check_below(&r, 8))
                 time_s += wild && !check_below(&r, 3) ? check_between(&r, 0, 7200) : 60;
             value += check_below(&r, 16) ? check_between(&r, -3, 300) * unit
@@ -175,6 +184,32 @@ static void a_row_that_is_no_reading_refuses_the_file(void **state)
     assert_null(h.at);
 }
 
+static void what_a_person_read_is_sent_by_no_meter(void **state)
+{
+    static struct heard heard;
+    struct history h;
+    uint32_t seq = 0;
+
+    (void)state;
+    heard = (struct heard){ 0 };
+    assert_true(
+        read_text("serial,time,index_l,channel,source\n"
+                  "A,2026-03-01T01:00:00Z,1,net,\nA,2026-03-01T01:00:00Z,2,net,manual\n"
+                  "A,2026-03-01T01:00:00Z,3,pressure,remote\nA,2026-03-01T02:00:00Z,4,,photo\n",
+                  NULL, &h));
+    assert_true(history_reports("A", h.at, h.count, 0, &seq, hear, &heard));
+    assert_int_equal(heard.reports, 1);
+    assert_int_equal(heard.count, 2);
+    assert_int_equal(heard.rows[0].channel, CHANNEL_NET);
+    assert_int_equal(heard.rows[0].value, 1000);
+    assert_int_equal(heard.rows[1].channel, CHANNEL_PRESSURE);
+    history_done(&h);
+    assert_false(
+        read_text("serial,time,index_l,channel\nA,2026-03-01T01:00:00Z,1,sideways\n", NULL, &h));
+    assert_false(
+        read_text("serial,time,index_l,source\nA,2026-03-01T01:00:00Z,1,heard\n", NULL, &h));
+}
+
 static void many_serials_keep_their_meters(void **state)
 {
     char *text = malloc(1 << 20);
@@ -212,6 +247,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(any_day_arrives_whole_within_the_payload_limit),
         cmocka_unit_test(a_file_is_sorted_by_day_and_meter_and_time),
         cmocka_unit_test(a_row_that_is_no_reading_refuses_the_file),
+        cmocka_unit_test(what_a_person_read_is_sent_by_no_meter),
         cmocka_unit_test(many_serials_keep_their_meters),
         cmocka_unit_test(columns_that_do_not_exist_are_wrong_usage),
     };
