@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "server/billing/agree.h"
-#include "server/billing/shape.h"
+#include "server/billing/consume_priv.h"
 
 #define CUBIC_METRE_ML 1000000
 
@@ -33,37 +33,28 @@ const char *part_kind_name(enum part_kind k)
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
-struct answer {
-    struct consumption c;
-    size_t part_cap;
-    struct shape_rules rules;
-    struct fitting_line *lines; /* of the fittings that overlap the whole span, by time */
-    size_t line_count;
-    size_t first; /* lines before it lie before the row at hand */
-};
-
-static enum err part_push(struct answer *a, struct part part)
+static enum err part_push(struct row_of_use *row, struct part part)
 {
-    if (a->c.part_count == a->part_cap) {
-        size_t cap = a->part_cap ? 2 * a->part_cap : 8;
-        struct part *parts = realloc(a->c.parts, cap * sizeof(*parts));
+    if (row->c.part_count == row->part_cap) {
+        size_t cap = row->part_cap ? 2 * row->part_cap : 8;
+        struct part *parts = realloc(row->c.parts, cap * sizeof(*parts));
 
         if (!parts)
             return ERR_NO_MEMORY;
-        a->c.parts = parts;
-        a->part_cap = cap;
+        row->c.parts = parts;
+        row->part_cap = cap;
     }
-    a->c.parts[a->c.part_count++] = part;
+    row->c.parts[row->c.part_count++] = part;
     return ERR_OK;
 }
 
-static enum err part_no_meter(struct answer *a, int64_t from_s, int64_t to_s)
+static enum err part_no_meter(struct row_of_use *row, int64_t from_s, int64_t to_s)
 {
-    return part_push(a, (struct part){ .kind = PART_NO_METER,
-                                       .from_s = from_s,
-                                       .to_s = to_s,
-                                       .known = true,
-                                       .quality = QUALITY_ACTUAL });
+    return part_push(row, (struct part){ .kind = PART_NO_METER,
+                                         .from_s = from_s,
+                                         .to_s = to_s,
+                                         .known = true,
+                                         .quality = QUALITY_ACTUAL });
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -85,47 +76,52 @@ static int64_t rolled(const struct fitting_line *l, int64_t register_ml)
 }
 
 /* D3 to D5, within one fitting and between its re-bases. */
-static enum err part_metered(struct answer *a, struct fitting_line *l, int64_t from_s, int64_t to_s)
+static enum err part_metered(struct consumer *c, struct row_of_use *row, struct fitting_line *l,
+                             int64_t from_s, int64_t to_s)
 {
-    struct register_at start = register_at(l, &a->rules, from_s);
-    struct register_at end = register_at(l, &a->rules, to_s);
-    struct part p = { .kind = PART_METERED, .from_s = from_s, .to_s = to_s, .serial = l->serial };
+    struct register_at start = register_at(l, &c->rules, from_s);
+    struct register_at end = register_at(l, &c->rules, to_s);
+    struct part p = {
+        .kind = PART_METERED, .from_s = from_s, .to_s = to_s, .serial = l->of->meter->serial
+    };
 
     p.quality = start.quality > end.quality ? start.quality : end.quality;
     if (p.quality == QUALITY_MISSING)
-        return part_push(a, p);
+        return part_push(row, p);
     p.known = true;
     p.method = start.method > end.method ? start.method : end.method;
     p.start_ml = dial(l, start.register_ml);
     p.end_ml = dial(l, end.register_ml);
     p.consumption_ml = volume_clamped((__int128)end.register_ml - start.register_ml);
     p.rollovers = (int32_t)(rolled(l, end.register_ml) - rolled(l, start.register_ml));
-    a->c.billed_m3 +=
+    row->c.billed_m3 +=
         floor_div(end.register_ml, CUBIC_METRE_ML) - floor_div(start.register_ml, CUBIC_METRE_ML);
-    return part_push(a, p);
+    return part_push(row, p);
 }
 
 /* The step that ends at `n`, cut by the span; its indices are those of the readings, not of the
  * cuts. */
-static enum err part_rebased(struct answer *a, const struct fitting_line *l, const struct step *n,
-                             int64_t from_s, int64_t to_s)
+static enum err part_rebased(struct row_of_use *row, const struct fitting_line *l,
+                             const struct step *n, int64_t from_s, int64_t to_s)
 {
-    return part_push(a, (struct part){ .kind = PART_REBASED,
-                                       .from_s = from_s,
-                                       .to_s = to_s,
-                                       .serial = l->serial,
-                                       .start_ml = dial(l, n[-1].dial_ml),
-                                       .end_ml = dial(l, n->dial_ml),
-                                       .known = true,
-                                       .quality = QUALITY_ESTIMATED,
-                                       .method = METHOD_REBASED });
+    return part_push(row, (struct part){ .kind = PART_REBASED,
+                                         .from_s = from_s,
+                                         .to_s = to_s,
+                                         .serial = l->of->meter->serial,
+                                         .start_ml = dial(l, n[-1].dial_ml),
+                                         .end_ml = dial(l, n->dial_ml),
+                                         .known = true,
+                                         .quality = QUALITY_ESTIMATED,
+                                         .method = METHOD_REBASED });
 }
 
-static enum err parts_of_fitting(struct answer *a, struct fitting_line *l, int64_t from_s,
-                                 int64_t to_s)
+static enum err parts_of_fitting(struct consumer *c, struct row_of_use *row, struct fitting_line *l,
+                                 int64_t from_s, int64_t to_s)
 {
-    enum err err = ERR_OK;
+    enum err err = l->made ? ERR_OK : fitting_line_make(l);
 
+    if (err)
+        return err;
     for (size_t i = rebase_after(l, from_s); !err && i < l->rebase_count && from_s < to_s; i++) {
         const struct step *n = &l->line.steps[l->rebases[i]];
         int64_t begin_s = n[-1].at_s, end_s = n->at_s < to_s ? n->at_s : to_s;
@@ -133,69 +129,129 @@ static enum err parts_of_fitting(struct answer *a, struct fitting_line *l, int64
         if (begin_s >= to_s)
             break;
         if (begin_s > from_s) {
-            err = part_metered(a, l, from_s, begin_s);
+            err = part_metered(c, row, l, from_s, begin_s);
             from_s = begin_s;
         }
         if (!err)
-            err = part_rebased(a, l, n, from_s, end_s);
+            err = part_rebased(row, l, n, from_s, end_s);
         from_s = end_s;
     }
     if (!err && from_s < to_s)
-        err = part_metered(a, l, from_s, to_s);
+        err = part_metered(c, row, l, from_s, to_s);
     return err;
+}
+
+size_t line_after(const struct consumer *c, int64_t at_s)
+{
+    size_t low = 0, high = c->line_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (c->lines[middle].of->fitting.to_s <= at_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* D2: parts without holes. */
-static enum err parts_list(struct answer *a, int64_t from_s, int64_t to_s)
+static enum err parts_list(struct consumer *c, struct row_of_use *row, int64_t from_s, int64_t to_s)
 {
     enum err err = ERR_OK;
 
-    while (a->first < a->line_count && a->lines[a->first].to_s <= from_s)
-        a->first++;
-    for (size_t i = a->first; !err && i < a->line_count && a->lines[i].from_s < to_s; i++) {
-        struct fitting_line *l = &a->lines[i];
-        int64_t end_s = l->to_s < to_s ? l->to_s : to_s;
+    for (size_t i = line_after(c, from_s); !err && i < c->line_count; i++) {
+        const struct fitting *f = &c->lines[i].of->fitting;
+        int64_t end_s = f->to_s < to_s ? f->to_s : to_s;
 
+        if (f->from_s >= to_s)
+            break;
         if (end_s <= from_s)
             continue;
-        if (l->from_s > from_s) {
-            err = part_no_meter(a, from_s, l->from_s);
-            from_s = l->from_s;
+        if (f->from_s > from_s) {
+            err = part_no_meter(row, from_s, f->from_s);
+            from_s = f->from_s;
         }
         if (!err)
-            err = parts_of_fitting(a, l, from_s, end_s);
+            err = parts_of_fitting(c, row, &c->lines[i], from_s, end_s);
         from_s = end_s;
     }
     if (!err && from_s < to_s)
-        err = part_no_meter(a, from_s, to_s);
+        err = part_no_meter(row, from_s, to_s);
     return err;
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
-static enum err answer_row(struct answer *a, int64_t from_s, int64_t to_s)
+enum err row_make(struct consumer *c, struct row_of_use *row, int64_t from_s, int64_t to_s)
 {
     enum err err;
 
-    a->c =
-        (struct consumption){ .from_s = from_s, .to_s = to_s, .known = true, .parts = a->c.parts };
-    err = parts_list(a, from_s, to_s);
-    for (size_t i = 0; !err && i < a->c.part_count; i++) {
-        const struct part *p = &a->c.parts[i];
+    row->c = (struct consumption){
+        .from_s = from_s, .to_s = to_s, .known = true, .parts = row->c.parts
+    };
+    err = parts_list(c, row, from_s, to_s);
+    for (size_t i = 0; !err && i < row->c.part_count; i++) {
+        const struct part *p = &row->c.parts[i];
 
-        a->c.known &= p->known;
-        a->c.consumption_ml = volume_clamped((__int128)a->c.consumption_ml + p->consumption_ml);
-        a->c.quality = p->quality > a->c.quality ? p->quality : a->c.quality;
-        a->c.method = p->method > a->c.method ? p->method : a->c.method;
+        row->c.known &= p->known;
+        row->c.consumption_ml = volume_clamped((__int128)row->c.consumption_ml + p->consumption_ml);
+        row->c.quality = p->quality > row->c.quality ? p->quality : row->c.quality;
+        row->c.method = p->method > row->c.method ? p->method : row->c.method;
     }
-    if (!a->c.known) {
-        a->c.consumption_ml = a->c.billed_m3 = 0;
-        a->c.method = METHOD_NONE;
+    if (!row->c.known) {
+        row->c.consumption_ml = row->c.billed_m3 = 0;
+        row->c.method = METHOD_NONE;
     }
     return err;
 }
 
-static int64_t row_end(enum consume_step step, const struct zone *zone, int64_t from_s)
+enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_s,
+                      const struct consumption **out)
+{
+    enum err err;
+
+    if ((err = row_make(c, &c->row, from_s, to_s)) || (err = row_check(c)))
+        return err;
+    *out = &c->row.c;
+    return ERR_OK;
+}
+
+enum err consumer_new(const struct consume_fitting *fittings, size_t count, enum consume_step step,
+                      const struct zone *zone, int64_t now_s, struct consumer **out)
+{
+    struct consumer *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return ERR_NO_MEMORY;
+    c->lines = calloc(count ? count : 1, sizeof(*c->lines));
+    if (!c->lines) {
+        free(c);
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++)
+        c->lines[i].of = &fittings[i];
+    c->line_count = count;
+    c->step = step;
+    c->rules = (struct shape_rules){ zone, now_s, step == STEP_HOUR };
+    *out = c;
+    return ERR_OK;
+}
+
+void consumer_free(struct consumer *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->line_count; i++)
+        fitting_line_done(&c->lines[i]);
+    free(c->lines);
+    free(c->row.c.parts);
+    free(c->scratch.c.parts);
+    free(c);
+}
+
+int64_t consume_step_end(enum consume_step step, const struct zone *zone, int64_t from_s)
 {
     switch (step) {
     case STEP_HOUR:
@@ -210,51 +266,26 @@ static int64_t row_end(enum consume_step step, const struct zone *zone, int64_t 
     return INT64_MAX;
 }
 
-static enum err lines_make(struct answer *a, const struct consume_fitting *fittings, size_t count,
-                           int64_t from_s, int64_t to_s)
-{
-    a->lines = calloc(count ? count : 1, sizeof(*a->lines));
-    if (!a->lines)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        const struct fitting *f = &fittings[i].fitting;
-        enum err err;
-
-        if (f->from_s >= to_s || f->to_s <= from_s)
-            continue;
-        err = fitting_line_make(&a->lines[a->line_count], &fittings[i]);
-        if (err)
-            return err;
-        a->line_count++;
-    }
-    return ERR_OK;
-}
-
-static void answer_done(struct answer *a)
-{
-    for (size_t i = 0; i < a->line_count; i++)
-        fitting_line_done(&a->lines[i]);
-    free(a->lines);
-    free(a->c.parts);
-}
-
 enum err consume(const struct consume_fitting *fittings, size_t count, int64_t from_s, int64_t to_s,
                  enum consume_step step, const struct zone *zone, int64_t now_s,
                  bool (*each)(void *arg, const struct consumption *c), void *arg)
 {
-    struct answer a = { .rules = { zone, now_s, step == STEP_HOUR } };
-    enum err err = lines_make(&a, fittings, count, from_s, to_s);
+    const struct consumption *row;
+    struct consumer *c;
+    enum err err = consumer_new(fittings, count, step, zone, now_s, &c);
 
-    while (!err && (from_s < to_s || step == STEP_NONE)) {
-        int64_t end_s = row_end(step, zone, from_s);
+    if (err)
+        return err;
+    while (from_s < to_s || step == STEP_NONE) {
+        int64_t end_s = consume_step_end(step, zone, from_s);
 
         if (end_s > to_s)
             end_s = to_s;
-        err = answer_row(&a, from_s, end_s);
-        if (err || !each(arg, &a.c) || step == STEP_NONE)
+        err = consumer_row(c, from_s, end_s, &row);
+        if (err || !each(arg, row) || step == STEP_NONE)
             break;
         from_s = end_s;
     }
-    answer_done(&a);
+    consumer_free(c);
     return err;
 }

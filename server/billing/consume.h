@@ -1,4 +1,4 @@
-/* Consumption of a point over a span (rules-bills C and D).  Pure: the caller loads fittings, meters and rows. */
+/* Consumption of a point over a span (rules-bills C, D and E).  Pure: the caller loads fittings, meters and rows. */
 #ifndef NILO_SERVER_BILLING_CONSUME_H
 #define NILO_SERVER_BILLING_CONSUME_H
 
@@ -9,9 +9,12 @@ enum method { METHOD_NONE, METHOD_READ, METHOD_INTERPOLATED, METHOD_LIKE_DAY, ME
 enum part_kind { PART_METERED, PART_REBASED, PART_NO_METER };
 enum consume_step { STEP_NONE, STEP_HOUR, STEP_DAY, STEP_MONTH };
 
+enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_SPIKE, CHECK_ZERO, CHECK_COUNT }; /* rules-bills E, by name */
+
 const char *quality_name(enum quality q);
 const char *method_name(enum method m); /* NULL for METHOD_NONE */
 const char *part_kind_name(enum part_kind k);
+const char *check_name(enum check c);
 
 struct part {
     enum part_kind kind;
@@ -32,6 +35,7 @@ struct consumption {
     enum method method;
     size_t part_count;
     struct part *parts;
+    unsigned checks; /* a set of 1 << enum check */
 };
 
 /* One fitting with all that is needed of its meter: the rows of the billed channel, all that are known. */
@@ -41,8 +45,23 @@ struct consume_fitting {
     const struct rows *rows;
 };
 
+/* Rows of one kind for one point, asked for one after the other: each fitting is walked once, when the first row touches it.  The
+ * fittings by time; those that touch the rows, and for the checks (E3) those of the 62 days before as well.  They, their meters,
+ * rows and the zone are borrowed until consumer_free.  `now_s` bounds what can be known (C6).  One thread at a time. */
+struct consumer;
+
+MUST_CHECK enum err consumer_new(const struct consume_fitting *fittings, size_t count, enum consume_step step, const struct zone *zone,
+                                 int64_t now_s, struct consumer **out);
+void consumer_free(struct consumer *c); /* NULL is fine */
+
+/* The row of [from_s, to_s), which is cut at nothing. `out` is borrowed until the next call. NO_MEMORY. */
+MUST_CHECK enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
+
+/* Where the civil hour, day or month that holds `from_s` ends; INT64_MAX for STEP_NONE. */
+int64_t consume_step_end(enum consume_step step, const struct zone *zone, int64_t from_s);
+
 /* Calls `each` for the one answer (STEP_NONE) or for each civil hour, day or month of [from_s, to_s), in order; false ends it.
- * `now_s` bounds what can be known (C6). NO_MEMORY. */
+ * NO_MEMORY. */
 MUST_CHECK enum err consume(const struct consume_fitting *fittings, size_t count, int64_t from_s, int64_t to_s, enum consume_step step,
                             const struct zone *zone, int64_t now_s, bool (*each)(void *arg, const struct consumption *c), void *arg);
 

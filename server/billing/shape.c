@@ -23,10 +23,12 @@ static size_t rebases_count(const struct register_line *line)
     return count;
 }
 
-enum err fitting_line_make(struct fitting_line *l, const struct consume_fitting *f)
+enum err fitting_line_make(struct fitting_line *l)
 {
+    const struct consume_fitting *f = l->of;
     struct fitting_line made = {
-        .serial = f->meter->serial,
+        .of = f,
+        .made = true,
         .from_s = f->fitting.from_s,
         .to_s = f->fitting.to_s,
         .modulus = f->meter->modulus_ml,

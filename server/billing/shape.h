@@ -27,7 +27,8 @@ struct gap {
 };
 
 struct fitting_line {
-    const char *serial; /* borrowed */
+    const struct consume_fitting *of; /* borrowed */
+    bool made;                        /* the rest is filled when it is first needed */
     int64_t from_s, to_s, modulus;
     bool net;
     struct register_line line;
@@ -38,7 +39,7 @@ struct fitting_line {
     int64_t pace_from_s, pace_ml; /* C6: h, and L − H */
 };
 
-MUST_CHECK enum err fitting_line_make(struct fitting_line *l, const struct consume_fitting *f);
+MUST_CHECK enum err fitting_line_make(struct fitting_line *l);
 void fitting_line_done(struct fitting_line *l);
 
 struct register_at {

@@ -1,5 +1,5 @@
-/* Consumption of a point (rules-bills C and D), told as small stories, and what must hold for any:
- * spans add up. */
+/* Consumption of a point (rules-bills C, D and E), told as small stories, and what must hold for
+ * any: spans add up. */
 #include "server/billing/consume.h"
 #include "tests/check.h"
 
@@ -583,6 +583,205 @@ static void days_of_23_and_25_hours_count_their_hours(void **state)
     shanghai(NULL);
 }
 
+/* ---- what a person should look at (E) -------------------------------------------------------- */
+
+static void checked_at(size_t n, const char *expected, const char *file, int line)
+{
+    char found[64] = "";
+
+    for (unsigned c = 0; c < CHECK_COUNT; c++) {
+        if (answer.c[n].checks >> c & 1) {
+            strcat(found, *found ? " " : "");
+            strcat(found, check_name((enum check)c));
+        }
+    }
+    _assert_string_equal(found, expected, file, line);
+}
+#define checked(n, expected) checked_at(n, expected, __FILE__, __LINE__)
+
+/* A reading at the start of each civil day from 2026-04-01 on (Shanghai), `use_l[i]` litres on day
+ * i. */
+static void place_daily(struct place *p, int days, int (*use_l)(int day))
+{
+    int64_t begin_s = at("2026-03-31T16:00:00Z"), value = ml("5000");
+
+    place_fit(p, &household, "2026-03-31T16:00:00Z", "5000", NULL, NULL);
+    for (int day = 0; day < days; day++) {
+        value += use_l(day) * 1000ll;
+        place_read(p, 0, begin_s + (day + 1) * (int64_t)DAY_S, value);
+    }
+}
+
+static void ask_days(struct place *p, int first, int count)
+{
+    int64_t begin_s = at("2026-03-31T16:00:00Z") + first * (int64_t)DAY_S;
+
+    ask_s(p, begin_s, begin_s + count * (int64_t)DAY_S, STEP_DAY);
+    assert_int_equal(answer.count, count);
+}
+
+static int steady_then_high(int day)
+{
+    static const int after[] = { 1200, 1201, 400, 119, 400 };
+
+    return day < 30 ? 400 : after[(day - 30) % 5];
+}
+
+static void high_is_above_three_times_the_median_and_500_litres(void **state)
+{
+    struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+
+    (void)state;
+    place_daily(&p, 35, steady_then_high);
+    ask_days(&p, 30, 5);
+    checked(0, ""); /* just three times */
+    checked(1, "high");
+    checked(2, "");
+    checked(3, ""); /* below 0.3 times, but by less than 500 L */
+    ask_days(&p, 29, 2);
+    checked(0, ""); /* 29 days of history */
+    place_done(&p);
+}
+
+static int small_then_500_more(int day)
+{
+    return day < 30 ? 200 : 670 + day; /* 700 on the first */
+}
+
+static void high_needs_500_litres_more(void **state)
+{
+    struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+
+    (void)state;
+    place_daily(&p, 32, small_then_500_more);
+    ask_days(&p, 30, 2);
+    checked(0, "");
+    checked(1, "high");
+    place_done(&p);
+}
+
+static int shop_that_closes(int day)
+{
+    static const int after[] = { 1300, 1200, 1199, 900 };
+
+    return day < 31 ? 4000 : day < 35 ? after[day - 31] : 0;
+}
+
+static void low_at_once_and_zero_from_the_seventh_day(void **state)
+{
+    struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+
+    (void)state;
+    place_daily(&p, 45, shop_that_closes);
+    ask_days(&p, 31, 13);
+    checked(0, "");
+    checked(1, ""); /* just 0.3 times */
+    checked(2, "low");
+    checked(3, "low");
+    checked(4, "low");
+    checked(9, "low");
+    checked(10, "low zero");
+    place_done(&p);
+}
+
+static int nothing(int day)
+{
+    (void)day;
+    return 0;
+}
+
+static void one_that_never_turned_is_vacant_and_not_stopped(void **state)
+{
+    struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+
+    (void)state;
+    place_daily(&p, 20, nothing);
+    ask_days(&p, 12, 2);
+    checked(0, "");
+    place_done(&p);
+}
+
+static void a_spike_stands_out_of_a_whole_day(void **state)
+{
+    static const struct {
+        const char *spike, *expected;
+        int missing;
+    } days[] = { { "280", "", 0 }, { "280.001", "spike", 0 }, { "600", "", 20 } };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+        int64_t value = ml("70000");
+
+        place_fit(&p, &household, "2026-01-01T00:00:00Z", "0", NULL, NULL);
+        for (int hour = 0; hour <= 24; hour++) {
+            if (hour != days[i].missing || hour == 0)
+                place_read(&p, 0, hour_of(hour), value);
+            value += hour == 12 ? ml(days[i].spike) : hour == 8 || hour == 9 ? ml("100") : ml("3");
+        }
+        ask_s(&p, hour_of(11), hour_of(14), STEP_HOUR);
+        checked(0, "");
+        checked(1, days[i].expected);
+        checked(2, "");
+        ask_s(&p, hour_of(0), hour_of(24), STEP_NONE);
+        checked(0, "");
+        place_done(&p);
+    }
+}
+
+static void a_spike_is_above_a_tenth_of_q3(void **state)
+{
+    static const char *const spikes[] = { "250", "250.001" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct place p = { .now_s = at("2026-07-02T00:00:00Z") };
+        int64_t value = ml("70000");
+
+        place_fit(&p, &household, "2026-01-01T00:00:00Z", "0", NULL, NULL);
+        for (int hour = 0; hour <= 24; hour++) {
+            place_read(&p, 0, hour_of(hour), value);
+            value += hour == 12 ? ml(spikes[i]) : 0;
+        }
+        ask_s(&p, hour_of(12), hour_of(13), STEP_HOUR);
+        checked(0, i ? "spike" : "");
+        place_done(&p);
+    }
+}
+
+static void what_is_given_back_is_negative(void **state)
+{
+    struct place p = { .now_s = at("2026-06-02T00:00:00Z") };
+    struct meter_facts net = household;
+
+    (void)state;
+    net.form = REGISTER_NET;
+    place_fit(&p, &net, "2026-01-01T00:00:00Z", "700", NULL, NULL);
+    place_read(&p, 0, hour_of(0), ml("1000"));
+    place_read(&p, 0, hour_of(1), ml("995.5"));
+    place_read(&p, 0, hour_of(2), ml("1000"));
+    ask_s(&p, hour_of(0), hour_of(2), STEP_HOUR);
+    checked(0, "negative");
+    checked(1, "");
+    place_done(&p);
+}
+
+static void an_estimate_is_not_checked(void **state)
+{
+    struct place p = { .now_s = at("2026-06-02T00:00:00Z") };
+    struct meter_facts net = household;
+
+    (void)state;
+    net.form = REGISTER_NET;
+    place_fit(&p, &net, "2026-01-01T00:00:00Z", "700", NULL, NULL);
+    place_read(&p, 0, hour_of(0), ml("1000"));
+    place_read(&p, 0, hour_of(100), ml("900"));
+    ask_s(&p, hour_of(1), hour_of(2), STEP_NONE);
+    assert_int_equal(answer.c[0].quality, QUALITY_ESTIMATED);
+    checked(0, "");
+    place_done(&p);
+}
+
 /* ---- what holds for any --------------------------------------------------------------------- */
 
 static void random_place(struct check_random *random, struct place *p)
@@ -711,6 +910,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(days_older_than_28_days_give_no_shape),
         cmocka_unit_test(a_net_register_has_no_shape),
         cmocka_unit_test(days_of_23_and_25_hours_count_their_hours),
+        cmocka_unit_test(high_is_above_three_times_the_median_and_500_litres),
+        cmocka_unit_test(high_needs_500_litres_more),
+        cmocka_unit_test(low_at_once_and_zero_from_the_seventh_day),
+        cmocka_unit_test(one_that_never_turned_is_vacant_and_not_stopped),
+        cmocka_unit_test(a_spike_stands_out_of_a_whole_day),
+        cmocka_unit_test(a_spike_is_above_a_tenth_of_q3),
+        cmocka_unit_test(what_is_given_back_is_negative),
+        cmocka_unit_test(an_estimate_is_not_checked),
         cmocka_unit_test(the_parts_of_a_span_add_up_and_leave_no_hole),
         cmocka_unit_test(whoever_asks_may_stop),
         cmocka_unit_test(a_gap_of_decades_is_no_burden),
