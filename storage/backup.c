@@ -109,8 +109,7 @@ static void parts_close(struct backup *b)
     b->count = b->cap = 0;
 }
 
-/* ---- the journal's segments
- * --------------------------------------------------------------------------------------- */
+/* ---- the journal's segments ----------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -188,9 +187,7 @@ static enum err segments_begin(struct backup *b)
     return err;
 }
 
-/* ---- the moment
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the moment ----------------------------------------------------------------------------- */
 
 /* Steps 2 to 5. The ledger is the first part. */
 static enum err parts_begin(struct backup *b)
@@ -236,9 +233,7 @@ static enum err parts_copy(struct backup *b)
     return err;
 }
 
-/* ---- the border
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the border ----------------------------------------------------------------------------- */
 
 static enum err target_make(const struct backup *b)
 {

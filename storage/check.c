@@ -65,18 +65,7 @@ static enum err check_journal(struct check *c)
     if (err)
         return err;
     c->counts.bytes += journal_bytes(j);
-    if (c->settled > journal_end(j))
-        err = refuse(c->r, ERR_MISSING, 0, "",
-                     "%s/journal: ends at batch %llu, but all before batch %llu was settled",
-                     c->dir, (unsigned long long)(journal_end(j) >> 24),
-                     (unsigned long long)(c->settled >> 24));
-    else if (c->settled < journal_begin(j) && journal_begin(j) > position_of(1, 0))
-        err = refuse(
-            c->r, ERR_MISSING, 0, "",
-            "%s/journal: begins at batch %llu, but only what is before batch %llu was settled",
-            c->dir, (unsigned long long)(journal_begin(j) >> 24),
-            (unsigned long long)(c->settled >> 24));
-    else
+    if (!(err = journal_reaches(j, c->settled, c->r)))
         err = check_records(c, j);
     journal_close(j);
     return err;

@@ -31,9 +31,7 @@
 static const char meta_name[] = ".file",
                   meta_key[] = "layout"; /* no table of a layout begins with a dot */
 
-/* ---- codes
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- codes ---------------------------------------------------------------------------------- */
 
 /* A write that stopped half way looks like EIO in LMDB: it may be the disk's end, or the largest
  * file that we may write. */
@@ -97,9 +95,7 @@ uint32_t db_checksum(uint8_t table_number, struct span key, struct span value)
     return value.len ? crc32c(crc, value.at, value.len) : crc;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static uint64_t map_bytes_wanted(const struct db *db)
 {
@@ -221,6 +217,8 @@ static enum err env_refusal(struct db *db, int rc, struct refusal *r)
 {
     enum err err = db_err(db, rc);
 
+    if (rc == ENOENT) /* it was there a moment ago */
+        return refuse(r, ERR_NOT_FOUND, 0, "", "%s: is missing", db->path);
     if (err == ERR_NOT_FOUND)
         err = ERR_CORRUPT; /* the file is there, but a table is not */
     return refuse(r, err, 0, "", "%s: %s: %s", db->path,
@@ -339,9 +337,7 @@ static struct db *db_alloc(const char *path, const struct db_layout *layout, uns
     return db;
 }
 
-/* ---- creating
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- creating ------------------------------------------------------------------------------- */
 
 bool db_folder_sync(const char *path)
 {
@@ -410,9 +406,7 @@ static enum err create(const char *path, const struct db_layout *layout, struct 
     return err;
 }
 
-/* ---- the border
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the border ----------------------------------------------------------------------------- */
 
 static enum err open_existing(const char *path, const struct stat *file,
                               const struct db_layout *layout, unsigned flags, struct db **out,
@@ -507,8 +501,7 @@ unsigned db_readers_clear(struct db *db)
     return (unsigned)dead;
 }
 
-/* ---- an environment that LMDB gave up
- * ----------------------------------------------------------------------------- */
+/* ---- an environment that LMDB gave up ------------------------------------------------------- */
 
 /* What the failed write left must be settled on disk before the file is written again: else a power
  * cut could bring back the meta page that failed, over pages that have been used anew. */
@@ -573,9 +566,7 @@ void db_failed(struct db *db)
         mdb_txn_abort(txn);
 }
 
-/* ---- checking
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- checking ------------------------------------------------------------------------------- */
 
 static enum err table_check(struct db *db, struct txn *t, unsigned table, uint64_t *rows,
                             struct refusal *r)

@@ -15,8 +15,7 @@
 #define READ_TRIES 10 /* the writer may begin and drop segments while a reader lists them */
 #define IDLE_MOST 8   /* sealed segments that stay open though nobody reads them */
 
-/* ---- the list of segments
- * ------------------------------------------------------------------------------------------ */
+/* ---- the list of segments ------------------------------------------------------------------- */
 
 static enum err list_add(struct journal *j, uint64_t first, struct segment **out)
 {
@@ -166,9 +165,7 @@ void segment_release(struct journal *j, struct segment *s)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 /* A segment that has successors, held against the one after it. */
 static enum err examine_older(struct journal *j, struct segment *s, const struct segment *after,
@@ -321,9 +318,25 @@ uint64_t journal_bytes(const struct journal *j)
     return bytes;
 }
 
-/* ---- committing
- * ----------------------------------------------------------------------------------------------------
- */
+enum err journal_reaches(const struct journal *j, uint64_t settled, struct refusal *r)
+{
+    uint64_t begin = journal_begin(j), end = journal_end(j);
+
+    if (settled > end)
+        return refuse(
+            r, ERR_MISSING, 0, "",
+            "%s: ends before batch %llu, but all before batch %llu was settled: its end is missing",
+            j->dir, (unsigned long long)(end >> 24), (unsigned long long)(settled >> 24));
+    if (settled < begin && begin > position_of(1, 0))
+        return refuse(r, ERR_MISSING, 0, "",
+                      "%s: begins at batch %llu, but only what is before batch %llu was settled: "
+                      "its beginning is missing",
+                      j->dir, (unsigned long long)(begin >> 24),
+                      (unsigned long long)(settled >> 24));
+    return ERR_OK;
+}
+
+/* ---- committing ----------------------------------------------------------------------------- */
 
 /* Begins a new segment. The file is there and durable before the old one says that it has a
  * successor. */
@@ -422,9 +435,7 @@ enum err journal_commit(struct journal *j, struct batch *const *batches, size_t 
     return ERR_OK;
 }
 
-/* ---- dropping
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- dropping ------------------------------------------------------------------------------- */
 
 /* Unlinks the oldest segment's file; durable before the next goes, so that no power cut leaves a
  * gap. */

@@ -76,6 +76,10 @@ uint64_t journal_end(const struct journal *j);   /* the position that the next r
 uint64_t journal_begin(const struct journal *j); /* the first position still there */
 uint64_t journal_bytes(const struct journal *j);
 
+/* Everything that is not settled is there: MISSING, with a sentence, where the journal begins after `settled` or ends before it.
+ * For the start: the archive says what is settled. */
+MUST_CHECK enum err journal_reaches(const struct journal *j, uint64_t settled, struct refusal *r);
+
 /* A reader pins one segment's pages while it is open: short, or renewed every few thousand records. Not for two threads at once. */
 struct journal_reader;
 MUST_CHECK enum err journal_reader_open(struct journal *j, struct journal_reader **out);

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* ---- a batch's bytes (batch.c draws them) ---- */
+/* ---- a batch's bytes (batch.c draws them) --------------------------------------------------- */
 
 #define BATCH_HEADER 36
 #define BATCH_FORMAT 1
@@ -42,7 +42,7 @@ MUST_CHECK enum err batch_header_read(uint64_t number, struct span value, struct
 MUST_CHECK enum err batch_record(const struct batch_header *h, struct span value, uint32_t offset,
                                  struct record *out_view, uint32_t *out_next, uint32_t *out_crc);
 
-/* ---- segments ---- */
+/* ---- segments ------------------------------------------------------------------------------- */
 
 enum { SEGMENT_BATCHES, SEGMENT_FACTS };
 
@@ -70,7 +70,7 @@ MUST_CHECK enum err segment_examine(struct segment *s, bool *out_empty, struct r
 MUST_CHECK enum err segment_seal(struct segment *s, uint64_t last, uint32_t last_crc,
                                  uint32_t newest_s);
 
-/* ---- the journal ---- */
+/* ---- the journal ---------------------------------------------------------------------------- */
 
 struct journal {
     char *dir; /* DIR/journal */

@@ -158,9 +158,7 @@ enum err journal_get(struct journal_reader *r, uint64_t position, struct record 
                         NULL);
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the walk ------------------------------------------------------------------------------- */
 
 /* The batch must follow the one before it, where that is still there. */
 static enum err chain_check(struct journal_reader *r, uint64_t batch, const struct batch_header *h)

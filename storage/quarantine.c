@@ -65,9 +65,7 @@ struct quarantine {
     size_t pending_len, pending_cap;
 };
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static enum err why_read(struct span name)
 {
@@ -143,9 +141,7 @@ static uint32_t name_crc(struct span name)
     return name.len ? crc32c(0, name.at, name.len) : 0;
 }
 
-/* ---- counts
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- counts --------------------------------------------------------------------------------- */
 
 static uint32_t *source_of(struct quarantine *q, const struct peer *peer)
 {
@@ -221,9 +217,7 @@ uint64_t quarantine_count(struct quarantine *q)
     return frames;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static enum err counts_read(struct quarantine *q)
 {
@@ -306,9 +300,7 @@ void quarantine_close(struct quarantine *q)
     free(q);
 }
 
-/* ---- putting
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- putting -------------------------------------------------------------------------------- */
 
 static uint8_t *pending_room(struct quarantine *q, size_t len)
 {
@@ -409,9 +401,7 @@ enum err quarantine_flush(struct quarantine *q)
     return err;
 }
 
-/* ---- walking
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 typedef bool (*each_fn)(void *arg, const struct waiting *w);
 
@@ -509,9 +499,7 @@ enum err quarantine_each_reject(struct quarantine *q, uint64_t after, each_fn ea
     return walk(q, TABLE_REJECTS, after, each, arg);
 }
 
-/* ---- removing
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- removing ------------------------------------------------------------------------------- */
 
 /* What a removal frees, given back once it is committed. */
 struct freed {

@@ -42,9 +42,7 @@ int store_folders_make(const char *dir)
     return mkdir(dir, 0700) && errno != EEXIST ? -1 : 0;
 }
 
-/* ---- the version
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the version ---------------------------------------------------------------------------- */
 
 /* DIR/store: "nilometer store N\n". NOT_FOUND: not made yet. */
 enum err store_version(const char *dir, struct refusal *r)
@@ -113,9 +111,7 @@ unsigned store_db_flags(const struct store_lock *l)
     return l->made ? 0 : DB_CREATE;
 }
 
-/* ---- the lock
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the lock ------------------------------------------------------------------------------- */
 
 static enum err lock_refusal(const char *dir, int fd, struct refusal *r)
 {

@@ -21,7 +21,7 @@ unsigned store_db_flags(const struct store_lock *l);
 /* Every part is there: from now on none may be missing. Once, after the first start opened them all; fine again later. */
 MUST_CHECK enum err store_made(struct store_lock *l, struct refusal *r);
 
-/* ---- checking ---- */
+/* ---- checking ------------------------------------------------------------------------------- */
 
 struct store_counts {
     uint64_t batches, records;   /* of the journal */
@@ -34,7 +34,7 @@ struct store_counts {
  * against its checksum, every batch against its predecessor, the parts against each other. The first damage is in `r`. */
 MUST_CHECK enum err store_check(const char *dir, struct store_counts *out, struct refusal *r);
 
-/* ---- copies ---- */
+/* ---- copies --------------------------------------------------------------------------------- */
 
 /* A copy of all parts as they were at one instant, beside a running nilod if one runs (in another process), into `to`, which is
  * absent or empty; then checked. EXISTS, FULL, IO, and what store_check finds. */

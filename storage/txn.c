@@ -219,9 +219,7 @@ void txn_renew(struct txn *t)
     *t = txn_begin(t->db, TXN_READ);
 }
 
-/* ---- scans
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- scans ---------------------------------------------------------------------------------- */
 
 struct scan scan_from(struct txn *t, unsigned table, struct span from)
 {

@@ -77,7 +77,7 @@ static void allow_files_of(rlim_t bytes)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* ---- a limit on the file's size ---- */
+/* ---- a limit on the file's size ------------------------------------------------------------- */
 
 static void a_full_disk_says_so_and_works_on_when_there_is_room(void **state)
 {
@@ -172,7 +172,7 @@ static void quarantine_keeps_what_it_has_while_the_disk_is_full(void **state)
     quarantine_close(q);
 }
 
-/* ---- any call may fail: in a process of its own, under the shim ---- */
+/* ---- any call may fail: in a process of its own, under the shim ----------------------------- */
 
 static const struct failure {
     unsigned kinds;

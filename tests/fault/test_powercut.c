@@ -36,8 +36,7 @@
 
 enum { MARK_JOURNAL_MADE, MARK_BATCHES, MARK_DROPPING, MARK_TABLE_MADE, MARK_TABLE, MARKS };
 
-/* ---- the workload, and what it leaves
- * ------------------------------------------------------------------------------ */
+/* ---- the workload, and what it leaves ------------------------------------------------------- */
 
 #define COMMITS 26
 #define ROWS 40
@@ -162,9 +161,7 @@ failed:
     return 1;
 }
 
-/* ---- the disk
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the disk ------------------------------------------------------------------------------- */
 
 struct bytes {
     uint8_t *at;
@@ -304,9 +301,7 @@ static void unit_add(struct disk *d, struct unit u)
         d->units[d->unit_count++] = u;
 }
 
-/* ---- an image
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- an image ------------------------------------------------------------------------------- */
 
 static const char *image_dir;
 static unsigned long images;
@@ -392,9 +387,7 @@ static void image_build(const struct disk *d, const size_t *keep)
     images++;
 }
 
-/* ---- is all there?
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- is all there? -------------------------------------------------------------------------- */
 
 static char complaint[512];
 
@@ -518,9 +511,7 @@ static void judge(const struct disk *d, const size_t *keep, const char *how, siz
                  (unsigned long long)d->marks[MARK_TABLE], d->unit_count, how, which, complaint);
 }
 
-/* ---- every cut
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- every cut ------------------------------------------------------------------------------ */
 
 struct effort {
     struct check_random random;

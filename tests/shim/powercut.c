@@ -137,7 +137,7 @@ void shim_fail(unsigned kinds, int code, unsigned after)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- the calls ---- */
+/* ---- the calls ------------------------------------------------------------------------------ */
 
 static int do_open(const char *path, int flags, mode_t mode)
 {

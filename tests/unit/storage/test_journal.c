@@ -114,7 +114,7 @@ static uint32_t walk_reports(struct journal *j, uint64_t position, uint32_t n)
     return count;
 }
 
-/* ---- records ---- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 struct kept {
     struct record record;
@@ -282,7 +282,7 @@ static void a_batch_is_full_at_its_limits(void **state)
     free(large);
 }
 
-/* ---- batches ---- */
+/* ---- batches -------------------------------------------------------------------------------- */
 
 static void several_batches_are_one_commit_and_empty_ones_no_part_of_it(void **state)
 {
@@ -367,7 +367,7 @@ static void a_reader_sees_what_was_committed_after_it_was_opened(void **state)
     journal_close(j);
 }
 
-/* ---- segments ---- */
+/* ---- segments ------------------------------------------------------------------------------- */
 
 static unsigned segment_names(char names[64][32])
 {
@@ -541,7 +541,7 @@ static void a_start_after_a_half_made_segment_goes_on(void **state)
     journal_close(j);
 }
 
-/* ---- damage ---- */
+/* ---- damage --------------------------------------------------------------------------------- */
 
 static void a_flipped_byte_withholds_its_record_and_no_other(void **state)
 {
@@ -702,7 +702,7 @@ static void a_record_moved_within_its_batch_is_corrupt(void **state)
     journal_close(j);
 }
 
-/* ---- processes and threads ---- */
+/* ---- processes and threads ------------------------------------------------------------------ */
 
 static void another_process_reads_beside_the_writer(void **state)
 {

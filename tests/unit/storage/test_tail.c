@@ -98,7 +98,7 @@ static void the_settling_generation_is_walked_by_meter(void **state)
     tail_free(t);
 }
 
-/* ---- against a plain list ---- */
+/* ---- against a plain list ------------------------------------------------------------------- */
 
 #define METERS 300
 #define ENTRIES 60000
@@ -153,7 +153,7 @@ static void any_history_equals_a_plain_list(void **state)
     tail_free(t);
 }
 
-/* ---- threads ---- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 #define BATCH 100
 

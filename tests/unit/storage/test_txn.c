@@ -116,7 +116,7 @@ static int in_child(int (*body)(void *arg), void *arg, char said[4096])
     return status;
 }
 
-/* ---- rows ---- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static void rows_come_back_as_they_were_put(void **state)
 {
@@ -296,7 +296,7 @@ static void a_renewed_reader_sees_what_was_committed_since(void **state)
     db_close(db);
 }
 
-/* ---- keys ---- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static void keys_stand_in_the_order_of_their_numbers(void **state)
 {
@@ -340,7 +340,7 @@ static void a_key_that_is_full_says_so(void **state)
     assert_int_equal(k.len, 504);
 }
 
-/* ---- files ---- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static void a_file_is_refused_that_is_not_what_was_asked_for(void **state)
 {
@@ -422,7 +422,7 @@ static void a_copy_holds_what_its_transaction_sees(void **state)
     db_close(db);
 }
 
-/* ---- damage ---- */
+/* ---- damage --------------------------------------------------------------------------------- */
 
 static void a_flipped_byte_of_a_value_is_corrupt(void **state)
 {
@@ -645,7 +645,7 @@ static void damage_anywhere_never_serves_a_wrong_value(void **state)
     free((void *)whole.at);
 }
 
-/* ---- threads ---- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 static atomic_bool stop;
 
