@@ -74,9 +74,15 @@ void gate_free(struct gate *g)
     free(g);
 }
 
+static uint32_t monotonic_s(const struct gate *g)
+{
+    return (uint32_t)(g->now.monotonic_us / 1000000);
+}
+
 void gate_set(struct gate *g, const struct gate_now *now)
 {
     g->now = *now;
+    blockwise_expire(g->uploads, monotonic_s(g));
 }
 
 void gate_round_ended(struct gate *g, uint32_t round, bool kept)
@@ -96,11 +102,6 @@ void gate_prepare(const struct gate *g, const struct datagram *d, struct gate_hi
     dedup_prefetch(g->dedup, out->key);
     rate_prefetch(g->endpoints, out->endpoint);
     rate_prefetch(g->addresses, out->address);
-}
-
-static uint32_t monotonic_s(const struct gate *g)
-{
-    return (uint32_t)(g->now.monotonic_us / 1000000);
 }
 
 /* ---- answers ---- */
@@ -543,11 +544,6 @@ void gate_handle(struct gate *g, const struct datagram *d, const struct gate_hin
         request(g, &k);
         break;
     }
-}
-
-void gate_tick(struct gate *g)
-{
-    blockwise_expire(g->uploads, monotonic_s(g));
 }
 
 uint32_t gate_uploads(const struct gate *g)

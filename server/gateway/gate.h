@@ -16,13 +16,13 @@ struct gate_options {
 MUST_CHECK enum err gate_new(struct ingest *ingest, const struct gate_options *options, struct gate **out);
 void gate_free(struct gate *g); /* NULL is fine */
 
-/* What holds for the datagrams that follow. */
 struct gate_now {
     int64_t clock_s;      /* data's time */
     uint64_t monotonic_us;
     uint32_t round;       /* number, from 1, of the batch that reports go into; batches are committed in this order */
     bool stopping;        /* reports are turned away */
 };
+/* What holds for the datagrams that follow. Now and then also without any: what has timed out is forgotten here. */
 void gate_set(struct gate *g, const struct gate_now *now);
 
 /* The commit of a batch has ended, and all before it: a repeat of what came to nothing is a new report. */
@@ -63,8 +63,6 @@ void gate_handle(struct gate *g, const struct datagram *d, const struct gate_hin
 /* The answer where the store would not take the report: 5.03. Type, id and token are kept. */
 void gate_turn_away(struct coap_answer *a);
 #define GATE_RETRY_S 60 /* Max-Age of a 5.03: a disk is not emptied in less, and a sleeping meter does not ask sooner */
-
-void gate_tick(struct gate *g); /* now and then, also without traffic: idle uploads are forgotten */
 
 /* For tests and figures. */
 uint32_t gate_uploads(const struct gate *g);

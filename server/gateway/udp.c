@@ -14,8 +14,9 @@
 #define LISTENERS_MAX 16
 #define ROUNDS 4 /* one syncs, one is queued behind it, one is filled, one to spare */
 #define ROUND_ANSWERS 2048
-#define ENDS 16 /* how many rounds' ends are remembered: a repeat waits for one that is under way  \
-                 */
+#define ENDS                                                                                       \
+    16 /* how many rounds' ends are remembered: a repeat waits for one that is under way           \
+        */
 #define IDLE_MS 1000 /* between looks at idle uploads */
 _Static_assert(ENDS >= 2 * ROUNDS, "the end that is waited for is still there");
 
@@ -50,12 +51,32 @@ struct gateway {
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t returned;
-    struct round *free_rounds;  /* over, and known to the gate */
-    struct round *ended;        /* over, newest first */
-    _Atomic unsigned out_count; /* with the commit thread; may be read without the lock */
+    struct round *free_rounds; /* over, and known to the gate */
+    struct round *ended;       /* answered, newest first */
+    struct round *unsent;      /* over but not answered, newest first */
+    bool reading_ended;        /* nothing more will come */
+
+    pthread_t sender;
+    pthread_cond_t to_send;
+    _Atomic unsigned committing; /* rounds; read without the lock */
+    unsigned out_count;          /* rounds that are with the other two threads */
 };
 
 /* ---- the commit thread's part ---- */
+
+static struct round *in_order(struct round *newest_first)
+{
+    struct round *ordered = NULL;
+
+    while (newest_first) {
+        struct round *next = newest_first->next;
+
+        newest_first->next = ordered;
+        ordered = newest_first;
+        newest_first = next;
+    }
+    return ordered;
+}
 
 static void turn_away_failed(struct round *round)
 {
@@ -94,30 +115,55 @@ static void round_done(void *arg, struct intake *k, enum err err)
         metrics_add(METRIC_COAP_STORED, round->reports - round->waiting);
         metrics_add(METRIC_COAP_QUARANTINED, round->waiting);
     }
-    send_replies(&round->out, round->listener);
+    g->committing--;
     pthread_mutex_lock(&g->lock);
-    round->next = g->ended;
-    g->ended = round;
-    g->out_count--;
-    pthread_cond_signal(&g->returned);
+    round->next = g->unsent;
+    g->unsent = round;
+    pthread_cond_signal(&g->to_send);
     pthread_mutex_unlock(&g->lock);
 }
 
-/* ---- the reading thread ---- */
+/* ---- the sending thread ---- */
 
-static struct round *in_order(struct round *newest_first)
+static void send_rounds(struct gateway *g, struct round *in_turn)
 {
-    struct round *ordered = NULL;
+    while (in_turn) {
+        struct round *round = in_turn;
 
-    while (newest_first) {
-        struct round *next = newest_first->next;
-
-        newest_first->next = ordered;
-        ordered = newest_first;
-        newest_first = next;
+        in_turn = round->next;
+        send_replies(&round->out, round->listener);
+        pthread_mutex_lock(&g->lock);
+        round->next = g->ended;
+        g->ended = round;
+        g->out_count--;
+        pthread_cond_signal(&g->returned);
+        pthread_mutex_unlock(&g->lock);
     }
-    return ordered;
 }
+
+static void *sender_run(void *arg)
+{
+    struct gateway *g = (struct gateway *)arg;
+
+    pthread_setname_np(pthread_self(), "gateway-send");
+    pthread_mutex_lock(&g->lock);
+    while (g->unsent || !g->reading_ended) {
+        struct round *rounds = in_order(g->unsent);
+
+        g->unsent = NULL;
+        if (!rounds) {
+            pthread_cond_wait(&g->to_send, &g->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&g->lock);
+        send_rounds(g, rounds);
+        pthread_mutex_lock(&g->lock);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+/* ---- the reading thread ---- */
 
 /* Tells the gate how rounds ended, and makes them free. */
 static void collect_ended_lkd(struct gateway *g)
@@ -177,7 +223,10 @@ static void submit(struct gateway *g)
     g->filling = NULL;
     round->intake->done = round_done;
     round->intake->arg = round;
+    pthread_mutex_lock(&g->lock);
     g->out_count++;
+    pthread_mutex_unlock(&g->lock);
+    g->committing++;
     ingest_submit(g->app->ingest, round->intake);
 }
 
@@ -276,7 +325,7 @@ static bool serve(struct gateway *g, const struct listener *l)
             break;
         any = true;
         handle(g, l, n);
-    } while (g->out_count && !g->stopping);
+    } while (g->committing && !g->stopping);
     submit(g);
     return any;
 }
@@ -297,10 +346,8 @@ static void wait_for_datagrams(struct gateway *g)
     for (size_t i = 0; i < g->listener_count; i++)
         p[i] = (struct pollfd){ .fd = g->listeners[i].fd, .events = POLLIN };
     p[g->listener_count] = (struct pollfd){ .fd = g->wake, .events = POLLIN };
-    if (poll(p, g->listener_count + 1, IDLE_MS) == 0) {
-        set_gate(g);
-        gate_tick(g->gate);
-    }
+    if (poll(p, g->listener_count + 1, IDLE_MS) == 0)
+        set_gate(g); /* idle uploads are forgotten */
 }
 
 static void *reader_run(void *arg)
@@ -315,6 +362,8 @@ static void *reader_run(void *arg)
     pthread_mutex_lock(&g->lock);
     while (g->out_count)
         pthread_cond_wait(&g->returned, &g->lock);
+    g->reading_ended = true;
+    pthread_cond_signal(&g->to_send);
     pthread_mutex_unlock(&g->lock);
     return NULL;
 }
@@ -352,6 +401,21 @@ static enum err listeners_open(struct gateway *g, const char *const *addresses, 
     return ERR_OK;
 }
 
+static enum err threads_start(struct gateway *g)
+{
+    if (pthread_create(&g->sender, NULL, sender_run, g))
+        return ERR_NO_MEMORY;
+    g->started = pthread_create(&g->thread, NULL, reader_run, g) == 0;
+    if (g->started)
+        return ERR_OK;
+    pthread_mutex_lock(&g->lock);
+    g->reading_ended = true;
+    pthread_cond_signal(&g->to_send);
+    pthread_mutex_unlock(&g->lock);
+    pthread_join(g->sender, NULL);
+    return ERR_NO_MEMORY;
+}
+
 enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
                       const struct gate_options *options, struct gateway **out, struct refusal *r)
 {
@@ -363,14 +427,14 @@ enum err gateway_open(struct app *app, const char *const *addresses, size_t coun
     g->app = app;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->returned, NULL);
+    pthread_cond_init(&g->to_send, NULL);
     if ((g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         err = refuse(r, ERR_IO, 0, "coap", "no file descriptor left");
     else if (!(err = listeners_open(g, addresses, count, r)) &&
              ((err = gate_new(app->ingest, options, &g->gate)) || (err = inbox_new(&g->inbox)) ||
               (err = outbox_init(&g->now, INBOX_DATAGRAMS, 64)) || (err = rounds_make(g)) ||
-              (err = pthread_create(&g->thread, NULL, reader_run, g) ? ERR_NO_MEMORY : ERR_OK)))
+              (err = threads_start(g))))
         err = refuse(r, err, 0, "coap", "no memory for the gateway");
-    g->started = !err;
     if (err) {
         gateway_close(g);
         return err;
@@ -389,6 +453,7 @@ void gateway_close(struct gateway *g)
     if (g->started) {
         (void)!write(g->wake, &one, sizeof one);
         pthread_join(g->thread, NULL);
+        pthread_join(g->sender, NULL);
     }
     for (size_t i = 0; i < g->listener_count; i++)
         listener_close(&g->listeners[i]);
@@ -402,6 +467,7 @@ void gateway_close(struct gateway *g)
     if (g->wake >= 0)
         close(g->wake);
     pthread_cond_destroy(&g->returned);
+    pthread_cond_destroy(&g->to_send);
     pthread_mutex_destroy(&g->lock);
     free(g);
 }

@@ -58,6 +58,7 @@ static void check_answer(const struct gate_verdict *v, struct span asked)
     must((reply->bytes[0] & 15) == (asked.at[0] & 15));
     must(memcmp(reply->bytes + 4, asked.at + 4, asked.at[0] & 15) == 0);
     must(reply->bytes[1] >> 5 == 2 || reply->bytes[1] >> 5 == 4 || reply->bytes[1] >> 5 == 5);
+    must(reply->bytes[1] >> 5 == 2 || text_is_utf8(v->answer.payload)); /* a sentence */
     outbox_turn_away(outbox.replies);
     must(reply->len <= 24);
 }
