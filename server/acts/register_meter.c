@@ -57,6 +57,26 @@ static enum err name_holder(struct registrar *g, struct span name, struct span s
     return ERR_OK;
 }
 
+static void text_keep(char out[SERIAL_MAX + 1], struct span text)
+{
+    snprintf(out, SERIAL_MAX + 1, "%.*s", (int)text.len, (const char *)text.at);
+}
+
+/* The registry learns after the commit, and must then know what to forget. */
+static enum err radio_changes(struct registrar *g, struct span radio, uint32_t id)
+{
+    struct ledger_row before;
+
+    if (!ledger_by_id(&g->act->txn, LIST_METER, id, INT64_MAX, &before))
+        return g->act->txn.err ? g->act->txn.err : ERR_MISSING;
+    if (span_equal(before.cells[CELL_METER_radio_id], radio))
+        return ERR_OK;
+    g->radio.meter = id;
+    text_keep(g->radio.was, before.cells[CELL_METER_radio_id]);
+    text_keep(g->radio.is, radio);
+    return ERR_OK;
+}
+
 enum err meter_check(struct registrar *g, const struct cells *cells, uint32_t id,
                      struct import_refusal *why)
 {
@@ -76,26 +96,7 @@ enum err meter_check(struct registrar *g, const struct cells *cells, uint32_t id
         if (holder[0])
             return radio_taken(why, CELL_METER_radio_id, radio, holder);
     }
-    return ERR_OK;
-}
-
-static void text_keep(char out[SERIAL_MAX + 1], struct span text)
-{
-    snprintf(out, SERIAL_MAX + 1, "%.*s", (int)text.len, (const char *)text.at);
-}
-
-/* What the meter was called before stands in the registry, which learns only after the commit. */
-static void radio_changed(struct registrar *g, const struct cells *cells, uint32_t id)
-{
-    struct ledger_row before;
-
-    if (!ledger_by_id(&g->act->txn, LIST_METER, id, g->act->now_s - 1, &before))
-        return;
-    if (span_equal(before.cells[CELL_METER_radio_id], cells->at[CELL_METER_radio_id]))
-        return;
-    g->radio.meter = id;
-    text_keep(g->radio.was, before.cells[CELL_METER_radio_id]);
-    text_keep(g->radio.is, cells->at[CELL_METER_radio_id]);
+    return id ? radio_changes(g, radio, id) : ERR_OK;
 }
 
 enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t id, bool known)
@@ -106,10 +107,8 @@ enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t 
         if (err)
             return err;
     }
-    if (known) {
-        radio_changed(g, cells, id);
+    if (known)
         return registrar_touch(g, id) ? ERR_OK : ERR_NO_MEMORY;
-    }
     if (!g->first_new_meter)
         g->first_new_meter = id;
     return ERR_OK;

@@ -915,6 +915,9 @@ static void a_meters_attributes_change_but_its_life_does_not(void **state)
     assert_string_equal("36", cell(s, LIST_METER, "M1", CELL_METER_life_months, INT64_MAX));
     assert_int_equal(0, registry_find(s->app.registry, span_text("old")));
     assert_int_equal(1, registry_find(s->app.registry, span_text("new")));
+    assert_int_equal(200, ask(s, act_change_meter, "M1", "{\"radio_id\":\"newest\"}").reply.status);
+    assert_int_equal(0, registry_find(s->app.registry, span_text("new"))); /* in the same second */
+    assert_int_equal(1, registry_find(s->app.registry, span_text("newest")));
     assert_refused(ask(s, act_change_meter, "M2", "{\"life_months\":36}"), 404, "M2");
     assert_refused(ask(s, act_change_meter, "M1", "{\"life_months\":0}"), 422, "life_months");
     assert_refused(ask(s, act_change_meter, "M1", "{\"state\":\"running\"}"), 422, "state");
