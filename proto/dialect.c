@@ -7,7 +7,9 @@ static const struct dialect *const dialects[] = {
     &dialect_native,
 };
 
-enum { DIALECT_COUNT = sizeof(dialects) / sizeof(const struct dialect *) }; /* NOLINT: pointers indeed */
+enum {
+    DIALECT_COUNT = sizeof(dialects) / sizeof(const struct dialect *)
+}; /* NOLINT: pointers indeed */
 
 const struct dialect *dialect_at(size_t n)
 {

@@ -44,6 +44,7 @@ struct series {
     const struct sample *samples;
 };
 
+/* What became of a command, as the meter says it: 0 done, 1 failed, 2 refused, 3 expired; others are kept as sent. */
 struct outcome {
     uint32_t command, result;
 };
