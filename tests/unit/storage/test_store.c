@@ -195,8 +195,8 @@ static int be_other_process(char **argv)
         err = store_check(argv[2], &counts, &r);
     else if (strcmp(argv[1], "--backup") == 0)
         err = store_backup(argv[2], argv[3], &r);
-    else if (strcmp(argv[1], "--lock") == 0)
-        err = store_lock_take(argv[2], &lock, &r);
+    else if (strcmp(argv[1], "--lock") == 0 && !(err = store_lock_take(argv[2], &lock, &r)))
+        store_lock_release(lock);
     fprintf(stderr, "%s", err ? r.text : "");
     return err ? 2 + (int)err : 0;
 }
