@@ -13,7 +13,7 @@ struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t 
     a.txn = txn_begin(l->db, TXN_WRITE);
     a.work = (struct act_work *)calloc(1, sizeof *a.work);
     if (a.work) {
-        a.work->scratch = (uint8_t *)malloc(2 * LEDGER_SCRATCH_BYTES);
+        a.work->scratch = (uint8_t *)malloc((size_t)2 * LEDGER_SCRATCH_BYTES);
         a.work->sha = EVP_MD_CTX_new();
     }
     if (!a.work || !a.work->scratch || !a.work->sha)
@@ -57,7 +57,7 @@ static struct wr scratch_part(struct act *a, unsigned part)
 {
     if (!a->work || !a->work->scratch)
         return wr_of(NULL, 0);
-    return wr_of(a->work->scratch + part * LEDGER_SCRATCH_BYTES, LEDGER_SCRATCH_BYTES);
+    return wr_of(a->work->scratch + (size_t)part * LEDGER_SCRATCH_BYTES, LEDGER_SCRATCH_BYTES);
 }
 
 struct wr act_scratch(struct act *a)

@@ -64,7 +64,7 @@ bool answer_members(const struct act_request *q, struct act_reply *out, ...)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)q->body, name, value)
+    json_object_foreach((json_t *)q->body, name, value)
     {
         va_list names;
         bool known;

@@ -94,7 +94,7 @@ static bool date_begin(struct reading_file *f, const uint8_t *at)
 static bool quick_time(struct reading_file *f, struct span cell, int64_t *out_s)
 {
     const uint8_t *at = cell.at;
-    int hour, minute, second, offset_hour = 0, offset_minute = 0;
+    int hour, minute, second, offset_hour = 0, offset_minute = 0, offset_s;
 
     if ((cell.len != 20 && cell.len != 25) || at[10] != 'T' || at[13] != ':' || at[16] != ':')
         return false;
@@ -113,8 +113,9 @@ static bool quick_time(struct reading_file *f, struct span cell, int64_t *out_s)
         offset_hour < 0 || offset_hour > 23 || offset_minute < 0 || offset_minute > 59 ||
         !date_begin(f, at))
         return false;
-    *out_s = f->date_s + hour * 3600 + minute * 60 + second -
-             (at[19] == '-' ? -1 : 1) * (offset_hour * 3600 + offset_minute * 60);
+    offset_s = offset_hour * 3600 + offset_minute * 60;
+    *out_s =
+        f->date_s + (hour * 3600 + minute * 60 + second) - (at[19] == '-' ? -offset_s : offset_s);
     return true;
 }
 

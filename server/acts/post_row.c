@@ -30,7 +30,7 @@ static bool members_known(struct post *p)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)p->q->body, name, value)
+    json_object_foreach((json_t *)p->q->body, name, value)
     {
         if (list_column(p->list, span_text(name)) >= 0)
             continue;

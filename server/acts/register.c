@@ -162,7 +162,6 @@ static enum err merge(const struct list *l, const struct ledger_row *known,
 {
     struct wr w = wr_of(out->room, sizeof out->room);
 
-    out->changed = false;
     for (unsigned i = 0; i < l->columns; i++) {
         struct span was = known->cells[i];
 
@@ -309,6 +308,7 @@ static enum err put_by(struct registrar *g, const struct list *l, const struct c
         return key.err;
     if (!ledger_find(&g->act->txn, l->kind, wr_span(&key), INT64_MAX, &known))
         return g->act->txn.err ? g->act->txn.err : put_checked(g, l, cells, 0, out, why);
+    merged.changed = false;
     if ((err = merge(l, &known, cells, may_change, &merged, why)))
         return err;
     if (!merged.changed) {

@@ -122,6 +122,8 @@ bool state_known(struct span name)
 
 /* ---- numbers ---- */
 
+#define THOUSAND INT64_C(1000)
+
 /* Bounds in thousandths; what is not named here is bounded by its type alone. */
 struct bound {
     const char *column;
@@ -131,26 +133,28 @@ struct bound {
 };
 
 static const struct bound bounds[] = {
-    { "dn", 1000, 5000 * 1000, false, "a whole number of millimetres from 1 to 5000" },
-    { "digits", 1000, 12 * 1000, false, "a whole number from 1 to 12" },
-    { "life_months", 1000, 1200 * 1000, false, "a whole number of months from 1 to 1200" },
-    { "level", 0, 100 * 1000, false, "a whole number from 0 to 100" },
-    { "route_seq", 0, INT64_C(4294967295) * 1000, false, "a whole number from 0 to 4294967295" },
-    { "q3", 1, 10000 * 1000, false, "m3/h above 0, at most 10000, with up to three decimals" },
-    { "r", 1, 10000 * 1000, false, "a ratio above 0, at most 10000, with up to three decimals" },
-    { "lon", -180 * 1000, 180 * 1000, true, "degrees from -180 to 180" },
-    { "lat", -90 * 1000, 90 * 1000, true, "degrees from -90 to 90" },
+    { "dn", 1000, 5000 * THOUSAND, false, "a whole number of millimetres from 1 to 5000" },
+    { "digits", 1000, 12 * THOUSAND, false, "a whole number from 1 to 12" },
+    { "life_months", 1000, 1200 * THOUSAND, false, "a whole number of months from 1 to 1200" },
+    { "level", 0, 100 * THOUSAND, false, "a whole number from 0 to 100" },
+    { "route_seq", 0, INT64_C(4294967295) * THOUSAND, false,
+      "a whole number from 0 to 4294967295" },
+    { "q3", 1, 10000 * THOUSAND, false, "m3/h above 0, at most 10000, with up to three decimals" },
+    { "r", 1, 10000 * THOUSAND, false,
+      "a ratio above 0, at most 10000, with up to three decimals" },
+    { "lon", -180 * THOUSAND, 180 * THOUSAND, true, "degrees from -180 to 180" },
+    { "lat", -90 * THOUSAND, 90 * THOUSAND, true, "degrees from -90 to 90" },
     { "modulus_l", 1, INT64_MAX, false, "litres above 0, with up to three decimals" },
     { "resolution_l", 1, INT64_C(1000000000), false,
       "litres above 0, at most 1000000, with up to three decimals" },
     { "mains_km", 0, INT64_C(1000000000), true, "kilometres from 0 to 1000000" },
-    { "pressure_m", 0, 10000 * 1000, true, "metres from 0 to 10000" },
+    { "pressure_m", 0, 10000 * THOUSAND, true, "metres from 0 to 10000" },
     { "household_share", 0, 1000, true, "a share from 0 to 1" },
-    { "outlet_pressure_mpa", 0, 100 * 1000, true, "megapascals from 0 to 100" },
-    { "frost_m", 0, 1000 * 1000, true, "metres from 0 to 1000" },
+    { "outlet_pressure_mpa", 0, 100 * THOUSAND, true, "megapascals from 0 to 100" },
+    { "frost_m", 0, 1000 * THOUSAND, true, "metres from 0 to 1000" },
     { "billed_unmetered_lpd", 0, INT64_C(1000000000000000), true, "litres per day from 0" },
     { "free_unmetered_lpd", 0, INT64_C(1000000000000000), true, "litres per day from 0" },
-    { "publish_pct", 0, 100 * 1000, true, "a percentage from 0 to 100" },
+    { "publish_pct", 0, 100 * THOUSAND, true, "a percentage from 0 to 100" },
 };
 
 static const struct bound *bound_of(const struct column *c)

@@ -49,8 +49,8 @@ struct column {
 
 struct list {
     enum list_kind kind;
-    const char *plural; /* "meters": as in file names and paths */
     unsigned columns;
+    const char *plural; /* "meters": as in file names and paths */
     struct column column[COLUMNS_MAX];
 };
 
