@@ -12,14 +12,17 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char *dir;
+static const uint8_t filling[1 << 20];
 
 static void commit_some(struct journal *j, uint32_t reports, size_t len, enum err *out,
                         uint64_t *out_number)
@@ -172,6 +175,95 @@ static void quarantine_keeps_what_it_has_while_the_disk_is_full(void **state)
     quarantine_close(q);
 }
 
+/* ---- a disk of its own ----------------------------------------------------------------------- */
+
+static bool write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    bool good = f && fputs(text, f) >= 0;
+
+    return f && fclose(f) == 0 && good;
+}
+
+/* A disk of 4 MiB that nobody else sees; 77 where this machine does not let us. */
+static int mount_small_disk(const char *folder)
+{
+    char users[64], groups[64];
+    unsigned user = geteuid(), group = getegid();
+
+    if (unshare(user ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+        return 77;
+    snprintf(users, sizeof(users), "0 %u 1", user);
+    snprintf(groups, sizeof(groups), "0 %u 1", group);
+    if (user &&
+        (!write_text("/proc/self/setgroups", "deny") || !write_text("/proc/self/uid_map", users) ||
+         !write_text("/proc/self/gid_map", groups)))
+        return 77;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=4m"))
+        return 77;
+    return 0;
+}
+
+static int small_disk_work(const char *folder)
+{
+    char filler[4300];
+    struct journal *j;
+    uint64_t number = 0, kept = 0;
+    enum err err;
+    int rc = mount_small_disk(folder);
+    FILE *f;
+
+    if (rc)
+        return rc;
+    dir = folder;
+    snprintf(filler, sizeof(filler), "%s/filler", folder);
+    if (!(f = fopen(filler, "w")) || fwrite(filling, 1, sizeof(filling), f) != sizeof(filling) ||
+        fclose(f))
+        return 2;
+    j = open_journal(DB_CREATE, 500000);
+    do {
+        commit_some(j, 40, 1000, &err, &number);
+        kept += !err;
+    } while (!err);
+    for (int i = 0; i < 10; i++) {
+        if (err != ERR_FULL || records(j) != kept * 40)
+            return 3;
+        commit_some(j, 40, 1000, &err, &number);
+    }
+    unlink(filler);
+    for (int i = 0; i < 10; i++) {
+        commit_some(j, 40, 1000, &err, &number);
+        if (err || records(j) != ++kept * 40)
+            return 4;
+    }
+    journal_close(j);
+    j = open_journal(0, 500000);
+    rc = records(j) == kept * 40 ? 0 : 5;
+    journal_close(j);
+    return rc;
+}
+
+static void a_disk_that_is_really_full_is_used_on_when_there_is_room(void **state)
+{
+    const char *folder = check_folder();
+    int status;
+    pid_t child;
+
+    (void)state;
+    if ((child = fork()) == 0) {
+        execl("/proc/self/exe", "test_full", "--disk", folder, (char *)NULL);
+        _exit(99);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("this machine lets nobody mount a small disk\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- any call may fail: in a process of its own, under the shim ----------------------------- */
 
 static const struct failure {
@@ -292,12 +384,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_full_disk_says_so_and_works_on_when_there_is_room),
         cmocka_unit_test(a_new_segment_for_which_there_is_no_room_is_begun_later),
         cmocka_unit_test(quarantine_keeps_what_it_has_while_the_disk_is_full),
+        cmocka_unit_test(a_disk_that_is_really_full_is_used_on_when_there_is_room),
         cmocka_unit_test(whatever_call_fails_the_journal_works_on),
     };
 
     signal(SIGXFSZ, SIG_IGN); /* as nilod does: the write fails then, and that is dealt with */
     if (argc == 3 && strcmp(argv[1], "--work") == 0)
         return fail_work(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--disk") == 0)
+        return small_disk_work(argv[2]);
     if (access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 0);
     return check_run(tests, argc, argv);
