@@ -10,6 +10,7 @@
 #include "tests/check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -536,6 +537,56 @@ static void impossible_fittings_are_refused(void **state)
     store_free(s);
 }
 
+/* Random fittings against a plain list of those that were taken. */
+static void no_two_fittings_ever_overlap_whatever_is_asked(void **state)
+{
+    struct check_random random = check_random_begin();
+    struct store *s = store_new();
+    struct {
+        unsigned point, meter;
+        int64_t from, to;
+    } taken[400];
+    unsigned count = 0, refused = 0;
+
+    (void)state;
+    assert_ok(import(s, "meters", "serial,dn,q3\nM0,15,2.5\nM1,15,2.5\nM2,15,2.5\n"));
+    assert_ok(import(s, "points", "point\nP0\nP1\nP2\n"));
+    for (unsigned n = 0; n < 300; n++) {
+        unsigned point = (unsigned)check_below(&random, 3),
+                 meter = (unsigned)check_below(&random, 3);
+        int64_t from = check_between(&random, 0, 400), to = from + check_between(&random, 0, 6);
+        bool free = true, same = false;
+        char text[160], from_text[TEXT_TIME_SIZE], to_text[TEXT_TIME_SIZE];
+        enum err err;
+
+        for (unsigned i = 0; i < count; i++) {
+            bool shares = taken[i].point == point || taken[i].meter == meter;
+            bool key = taken[i].point == point && taken[i].meter == meter && taken[i].from == from;
+
+            same = same || (key && taken[i].to == to);
+            free = free && !key &&
+                   !(shares && ((taken[i].from < to && from < taken[i].to) ||
+                                (taken[i].from == from && taken[i].to == to)));
+        }
+        text_put_time(from_text, 1767225600 + from);
+        text_put_time(to_text, 1767225600 + to);
+        snprintf(text, sizeof text, "point,serial,from,to,start_index_l\nP%u,M%u,%s,%s,0\n", point,
+                 meter, from_text, to_text);
+        err = import(s, "fittings", text);
+        if (err != (free || same ? ERR_OK : ERR_INVALID))
+            fail_msg("%s: %s", text, err_name(err));
+        refused += err != ERR_OK;
+        if (free) {
+            taken[count].point = point;
+            taken[count].meter = meter;
+            taken[count].from = from;
+            taken[count++].to = to;
+        }
+    }
+    assert_true(count > 20 && refused > 20);
+    store_free(s);
+}
+
 /* ---- readings ---- */
 
 static size_t load(struct store *s, uint32_t meter, enum channel c, struct rows *rows)
@@ -753,6 +804,54 @@ static void a_process_that_dies_in_an_import_leaves_nothing_of_it(void **state)
     rows_done(&rows);
     free((void *)(uintptr_t)text.at);
     store_free(s);
+}
+
+/* The same rows in one file, and cut in two at any place, are the same readings. */
+static void a_file_may_be_cut_anywhere(void **state)
+{
+    struct check_random random = check_random_begin();
+    struct rows whole = { 0 }, cut = { 0 };
+    char lines[64][64];
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++) {
+        char at[TEXT_TIME_SIZE];
+
+        text_put_time(at, 1767225600 + check_between(&random, 0, 20));
+        snprintf(lines[i], sizeof lines[i], "M%u,%s,%u,,%s\n",
+                 1 + (unsigned)check_below(&random, 2), at, (unsigned)check_below(&random, 3),
+                 check_below(&random, 2) ? "manual" : "");
+    }
+    for (unsigned place = 0; place <= 64; place += 16) {
+        struct store *s = store_new();
+        char text[2][64 * 64 + 64];
+
+        register_a_meter_at_a_point(s);
+        for (unsigned part = 0; part < 2; part++) {
+            strcpy(text[part], "serial,time,index_l,channel,source\n");
+            for (unsigned i = part ? place : 0; i < (part ? 64 : place); i++)
+                strcat(text[part], lines[i]);
+            assert_ok(import(s, "readings", text[part]));
+            if (check_below(&random, 2))
+                assert_ok(settler_settle(s->app.settler));
+        }
+        for (uint32_t m = 1; m <= 2; m++) {
+            load(s, m, CHANNEL_FORWARD, &cut);
+            if (m == 1 && place == 0)
+                load(s, m, CHANNEL_FORWARD, &whole);
+            if (m != 1)
+                continue;
+            assert_int_equal(whole.count, cut.count);
+            for (size_t i = 0; i < cut.count; i++) {
+                assert_int_equal(whole.at[i].value, cut.at[i].value);
+                assert_int_equal(whole.at[i].time_s, cut.at[i].time_s);
+                assert_int_equal(whole.at[i].attr, cut.at[i].attr);
+            }
+        }
+        store_free(s);
+    }
+    rows_done(&whole);
+    rows_done(&cut);
 }
 
 static void a_better_source_or_a_time_no_longer_ahead_is_no_repeat(void **state)
@@ -1006,6 +1105,52 @@ static void a_token_is_told_once(void **state)
     store_free(s);
 }
 
+/* ---- at the same moment ---- */
+
+#define RIVALS 8
+
+struct rival {
+    struct store *store;
+    unsigned number, status;
+    pthread_t thread;
+};
+
+static void *rival_run(void *arg)
+{
+    struct rival *r = (struct rival *)arg;
+    char body[160];
+
+    snprintf(body, sizeof body,
+             "{\"point\":\"P1\",\"serial\":\"M%u\",\"from\":\"2026-02-01T00:00:00Z\",\"start_index_"
+             "l\":0}",
+             r->number);
+    r->status = ask(r->store, act_post_fitting, "", body).reply.status;
+    return NULL;
+}
+
+static void of_many_who_ask_for_one_place_one_gets_it(void **state)
+{
+    struct rival rivals[RIVALS];
+    struct store *s = store_new();
+    unsigned taken = 0, refused = 0;
+
+    (void)state;
+    register_meters(s, RIVALS);
+    assert_ok(import(s, "points", "point\nP1\n"));
+    for (unsigned i = 0; i < RIVALS; i++) {
+        rivals[i] = (struct rival){ .store = s, .number = i + 1 };
+        assert_int_equal(0, pthread_create(&rivals[i].thread, NULL, rival_run, &rivals[i]));
+    }
+    for (unsigned i = 0; i < RIVALS; i++) {
+        pthread_join(rivals[i].thread, NULL);
+        taken += rivals[i].status == 201;
+        refused += rivals[i].status == 409;
+    }
+    assert_int_equal(1, taken);
+    assert_int_equal(RIVALS - 1, refused);
+    store_free(s);
+}
+
 /* ---- frames that waited ---- */
 
 static void send_frame(struct store *s, const char *serial, int64_t arrival_s, int64_t index_ml)
@@ -1086,12 +1231,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(fittings_may_touch_and_never_overlap),
         cmocka_unit_test(an_open_fitting_is_closed_by_importing_it_again),
         cmocka_unit_test(impossible_fittings_are_refused),
+        cmocka_unit_test(no_two_fittings_ever_overlap_whatever_is_asked),
         cmocka_unit_test(readings_show_at_once_and_on_the_billed_channel),
         cmocka_unit_test(local_times_are_read_in_the_zone_that_was_asked_for),
         cmocka_unit_test(readings_that_make_no_sense_are_refused_and_none_is_kept),
         cmocka_unit_test(a_large_file_is_staged_sealed_and_the_same_twice_changes_nothing),
         cmocka_unit_test(a_large_file_with_one_wrong_row_leaves_nothing),
         cmocka_unit_test(a_process_that_dies_in_an_import_leaves_nothing_of_it),
+        cmocka_unit_test(a_file_may_be_cut_anywhere),
         cmocka_unit_test(a_better_source_or_a_time_no_longer_ahead_is_no_repeat),
         cmocka_unit_test(a_meter_is_registered_once),
         cmocka_unit_test(roles_do_what_they_may),
@@ -1100,6 +1247,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_manual_read_counts_at_the_meter_that_was_there),
         cmocka_unit_test(a_virtual_clock_moves_forward_only),
         cmocka_unit_test(a_token_is_told_once),
+        cmocka_unit_test(of_many_who_ask_for_one_place_one_gets_it),
         cmocka_unit_test(frames_of_a_meter_wait_until_it_is_registered),
     };
 

@@ -88,6 +88,40 @@ static void a_row_is_what_it_was_at_each_instant(void **state)
     ledger_close(l);
 }
 
+/* The last told of each instant, in a plain list. */
+static void any_history_reads_as_the_last_told_of_each_instant(void **state)
+{
+    struct check_random random = check_random_begin();
+    struct ledger *l = opened(check_folder());
+    int told[64];
+    char text[16];
+
+    (void)state;
+    memset(told, -1, sizeof told);
+    for (int n = 0; n < 300; n++) {
+        int64_t since = (int64_t)check_below(&random, 64);
+        int value = (int)check_below(&random, 4);
+        int holds = -1;
+
+        for (int at = 0; at <= since; at++)
+            if (told[at] >= 0)
+                holds = told[at];
+        snprintf(text, sizeof text, "v%d", value);
+        put(l, LIST_A, "a", since, text);
+        if (value != holds) /* equal to what holds then: no version */
+            told[since] = value;
+        for (int as_of = 0, now = -1; as_of < 64; as_of += 7) {
+            for (int at = 0; at <= as_of; at++)
+                if (told[at] >= 0)
+                    now = told[at];
+            snprintf(text, sizeof text, "v%d", now);
+            assert_cell(l, "a", as_of, now < 0 ? NULL : text);
+        }
+    }
+    assert_ok(ledger_check(l, NULL));
+    ledger_close(l);
+}
+
 static void a_row_that_begins_later_is_not_there_before(void **state)
 {
     struct ledger *l = opened(check_folder());
@@ -585,6 +619,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_dense_within_their_list),
         cmocka_unit_test(a_row_is_what_it_was_at_each_instant),
+        cmocka_unit_test(any_history_reads_as_the_last_told_of_each_instant),
         cmocka_unit_test(a_row_that_begins_later_is_not_there_before),
         cmocka_unit_test(equal_cells_take_no_number_and_leave_no_record),
         cmocka_unit_test(an_aborted_act_changes_nothing),
