@@ -3,7 +3,7 @@
  *   flow     from readings at most 90 minutes apart, gathered to at least 55 minutes ("an hour").
  *            A longer gap bears nothing out and breaks nothing, unless the register says that its
  *            mean was below the least: then some hour of it was
- *   least    3 L/h; for others than households, and DN ≥ 40, 0.1 % of Q3 if that is more
+ *   least    3 L/h; from DN 40 on 0.1 % of Q3 if that is more
  *   fine     pulse ≤ least × 1 h: every hour flows at the least or more
  *   coarse   (10 L, 100 L …) no pause between pulses longer than pulse ÷ least, and never longer
  *            than 4 h: at 100 L every family has a pulse within the 33 h that 3 L/h would need, so
@@ -42,6 +42,7 @@
 #define OWN_DAYS 60
 #define OWN_WAIT_MOST_S (7 * DAY_S)
 #define LONG_GAP_S DAY_S
+#define LONG_GAP_OTHERS_S (12 * HOUR_S) /* a shift, or a Sunday, fits into more */
 #define LOW_HOURS 3
 #define FAINT_S (7 * DAY_S)
 #define BASE_AFTER_S (7 * DAY_S)
@@ -78,13 +79,14 @@ struct flow {
     float lph;
     bool enough; /* as a leak would flow */
     bool none;   /* (next to) nothing */
+    bool dry;    /* nothing for so long that it cannot be said to run by nature */
 };
 
 static float least_lph(const struct judge_place *p)
 {
     float share = (float)p->meter->q3_lph * LEAST_Q3_SHARE;
 
-    return !place_is_household(p) && share > LEAST_LPH ? share : LEAST_LPH;
+    return p->meter->dn_mm >= 40 && share > LEAST_LPH ? share : LEAST_LPH;
 }
 
 static float pulse_l(const struct judge_place *p)
@@ -144,11 +146,11 @@ static void base_day(struct leak *s, const struct judge_place *p)
 
 static void base_flow(struct leak *s, const struct judge_place *p, const struct flow *f)
 {
-    if (f->none) {
+    if (f->dry) {
         s->flags &= (uint8_t) ~(FROM_START | BASED);
         s->day_low = 0;
     }
-    if (f->lph < s->day_low)
+    if (!f->none && f->lph < s->day_low)
         s->day_low = f->lph;
     if (f->to_s - s->day_s >= DAY_S) {
         base_day(s, p);
@@ -290,8 +292,10 @@ static void end_run(struct leak *s, uint32_t now_s, bool told)
     bool stale = now_s / DAY_S > s->own_day + (uint32_t)OWN_DAYS;
 
     /* A leak that was told and mended is no habit. */
-    if (s->run_s && !told && s->borne_s >= OWN_RUN_LEAST_S && (stale || hours >= s->own_hours)) {
-        s->own_hours = hours;
+    if (s->run_s && !told && s->borne_s >= OWN_RUN_LEAST_S &&
+        (stale || 4 * hours >= 3 * s->own_hours)) {
+        if (stale || hours > s->own_hours)
+            s->own_hours = hours;
         s->own_day = (uint16_t)(now_s / DAY_S);
     }
     s->run_s = 0;
@@ -358,7 +362,7 @@ static bool fine_step(struct leak *s, const struct judge_place *p, const struct 
     f.lph = s->hour_ml / 1000 / hours;
     f.enough =
         f.lph >= limit_lph(s, p) * 0.97f; /* clocks of meters drift: 61 minutes are an hour too */
-    f.none = f.lph < least_lph(p) / 4;
+    f.none = f.dry = f.lph < least_lph(p) / 4;
     s->hour_s = 0;
     return take(s, p, &f, out);
 }
@@ -367,17 +371,20 @@ static bool coarse_step(struct leak *s, const struct judge_place *p, const struc
                         struct verdict *out)
 {
     struct flow f = { .to_s = step->to_s };
+    uint32_t pause_s;
 
     if (s->hour_s == 0)
         s->hour_s = step->from_s;
     f.from_s = s->hour_s;
     if (step->used_ml <= 0) {
-        f.none = step->to_s - s->hour_s > pause_most_s(p);
-        if (!f.none)
-            return false;
-        s->hour_s = 0;
-        return take(s, p, &f, out);
+        pause_s = step->to_s - s->hour_s;
+        f.none = pause_s > pause_most_s(p);
+        f.dry = pause_s > 2 * pause_most_s(p);
+        return f.none && take(s, p, &f, out);
     }
+    pause_s = step->from_s - s->hour_s;
+    if (pause_s > pause_most_s(p)) /* flow begins with this pulse */
+        f.from_s = step->from_s;
     f.lph = (float)step->used_ml / 1000 / ((float)(step->to_s - s->hour_s) / HOUR_S);
     f.enough = !(s->flags & (BASED | NATURE)) || f.lph >= limit_lph(s, p);
     s->hour_s = 0;
@@ -406,7 +413,8 @@ static bool gap_step(struct leak *s, const struct judge_place *p, const struct j
             return clear(s, p, step->to_s, out);
         if (!s->raised_s)
             end_run(s, step->to_s, false);
-    } else if (seconds > LONG_GAP_S && !s->raised_s && !(s->flags & FROM_START)) {
+    } else if (seconds > (float)(place_is_household(p) ? LONG_GAP_S : LONG_GAP_OTHERS_S) &&
+               !s->raised_s && !(s->flags & FROM_START)) {
         s->run_s = 0; /* where it began cannot be said */
     }
     return false;

@@ -4,29 +4,26 @@
  *            mean use before it is above 30 L/day (weights fall with 60 days), and three readings
  *            or more bear it out
  *   counts   the run less the days on which customers are away (holidays)
- *   base     household: 7 days. Others, and DN ≥ 40: 48 h once two weeks are known (then a weekend
- *            is an own run), 7 days before; DN ≥ 80: 6 h where they lie in working hours (Monday to
- *            Friday, 8 to 18)
- *   own      the longest run of 12 h and more that ended by itself in the last 400 days: the same
- *            as the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than
- *            200. The standstill before the first use counts as 20 days at most: a flat that was
- *            not let yet says little about its tenant.
- *            A household with four runs of a day and more of late comes and goes: for it the bound
- *            is also the 99.5 % quantile of an exponential tail through their mean
- *   not      before 7 days of use are known; hydrants; what never turned (that is `unmoved`)
- *   cleared  when the register has moved by max(2 pulses, a tenth of a day's use) within 7 days:
- *            knocks turn a wheel by a pulse
- *   surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most absences end
+ *   base     household: 7 days and the nights on either side (12 h). Others, and DN ≥ 40: 48 h; DN
+ * ≥ 80: 6 h where they lie in working hours (Monday to Friday, 8 to 18); their weekends are own
+ * runs own      the longest run of 12 h and more that ended by itself in the last 400 days: the
+ * same as the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than 200. The
+ * standstill before the first use counts as 20 days at most: a flat that was not let yet says
+ * little about its tenant. A household with two runs of a day and more of late comes and goes: for
+ * it the bound is also the 99.5 % quantile of an exponential tail through their mean not before 14
+ * days (two weekends) are known; hydrants; what never turned (that is `unmoved`) cleared  when the
+ * register has moved by max(2 pulses, a tenth of a day's use) within 7 days: knocks turn a wheel by
+ * a pulse surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most
+ * absences end
  *
  * A gap in the data counts by its register difference: a register that shows the same after it has
  * registered nothing.  Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
 #include "server/detect/detect_priv.h"
 
-#define BASE_HOUSEHOLD_S (7 * DAY_S)
+#define BASE_HOUSEHOLD_S (7 * DAY_S + 12 * HOUR_S)
 #define BASE_OTHER_S (48 * HOUR_S)
 #define BASE_LARGE_S (6 * HOUR_S)
-#define KNOWN_LEAST_S (7 * DAY_S)
-#define KNOWN_WEEKLY_S (14 * DAY_S)
+#define KNOWN_LEAST_S (14 * DAY_S)
 #define USE_LEAST_MLPD 30000
 #define READINGS_LEAST 3
 #define OWN_RUN_LEAST_S (12 * HOUR_S)
@@ -34,10 +31,12 @@
 #define OWN_BEFORE_USE_S (20 * DAY_S)
 #define OWN_RUNS 4
 #define PULSES_LEAST 10
+#define TOLD_MOST 14 /* at eight times the bound all is said */
 #define MEAN_LONG_S (60.0f * DAY_S)
 #define MEAN_SHORT_S (14.0f * DAY_S)
 #define PAUSE_LEAST_S DAY_S
-#define PAUSES_OFTEN 4.0f
+#define PAUSES_OFTEN 0.8f
+#define PAUSES_SHARE 0.25f
 #define PAUSES_FADE_S (120.0f * DAY_S)
 #define TAIL_995                                                                                   \
     5.3 /* ln 200: of an exponential tail one in 200 is longer than this many means                \
@@ -58,7 +57,7 @@ struct stuck {
     float moving_ml;
     struct mean slow, quick;
     uint16_t readings; /* of the run */
-    uint8_t told;      /* the run was told at 2^told times the bound */
+    uint8_t told;      /* the run was told at 1 + told / 2 times the bound */
     uint8_t used;      /* the register has moved since what is known begins */
     uint8_t runs;
     uint8_t spare[3];
@@ -135,9 +134,9 @@ static bool in_working_hours(const struct zone *z, uint32_t now_s)
     return c.hour >= 14 && c.hour < 18 && day_of_week(zone_day_number(z, now_s)) < 5;
 }
 
-static int64_t base_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
+static int64_t base_s(const struct judge_place *p, uint32_t now_s)
 {
-    if (place_is_household(p) || s->moved_s - s->first_s < KNOWN_WEEKLY_S)
+    if (place_is_household(p))
         return BASE_HOUSEHOLD_S;
     if (p->meter->dn_mm >= 80 && in_working_hours(p->zone, now_s))
         return BASE_LARGE_S;
@@ -147,7 +146,10 @@ static int64_t base_s(const struct stuck *s, const struct judge_place *p, uint32
 /* Of those who come and go. */
 static int64_t tail_s(const struct stuck *s)
 {
-    if (s->pauses < PAUSES_OFTEN)
+    float known = (float)(s->moved_s - s->first_s);
+
+    known = PAUSES_FADE_S * (1 - fade(known / PAUSES_FADE_S));
+    if (s->pauses < PAUSES_OFTEN || s->pause_s < PAUSES_SHARE * known)
         return 0;
     return PAUSE_LEAST_S +
            (int64_t)(TAIL_995 * ((double)s->pause_s / (double)s->pauses - PAUSE_LEAST_S));
@@ -155,7 +157,7 @@ static int64_t tail_s(const struct stuck *s)
 
 static int64_t bound_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
 {
-    int64_t bound = base_s(s, p, now_s), own = own_longest_s(s, now_s) * 3 / 2;
+    int64_t bound = base_s(p, now_s), own = own_longest_s(s, now_s) * 3 / 2;
     int64_t tail = place_is_household(p) ? tail_s(s) : 0;
     double pulses = PULSES_LEAST * (double)p->meter->resolution_ml / mean_mlpd(&s->slow) * DAY_S;
 
@@ -210,7 +212,7 @@ static bool stands(struct stuck *s, const struct judge_place *p, uint32_t now_s,
         return false;
     counted = counted_s(s, p, now_s);
     if (s->raised_s) {
-        if (counted >= (int64_t)s->bound_s << (s->told + 1)) {
+        if (s->told < TOLD_MOST && 2 * counted >= (int64_t)s->bound_s * (s->told + 3)) {
             s->told++;
             fill(s, p, now_s, out);
             return true;
