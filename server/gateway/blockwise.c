@@ -4,6 +4,7 @@
 
 #include "proto/base/limits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define NONE UINT32_MAX
@@ -203,6 +204,7 @@ enum block_outcome blockwise_take(struct blockwise *b, struct hash key, struct b
         return BLOCK_INCOMPLETE;
     if (!reserve(b, i, t->len + payload.len))
         return BLOCK_NO_MEMORY;
+    assert(t->body || !payload.len);
     if (payload.len)
         memcpy(t->body + t->len, payload.at, payload.len);
     t->len += (uint32_t)payload.len;

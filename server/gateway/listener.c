@@ -99,7 +99,7 @@ static bool prepare(struct listener *l)
 
 enum err listener_open(struct listener *l, const char *address, struct refusal *r)
 {
-    struct addrinfo *found;
+    struct addrinfo *found = NULL;
     enum err err = resolve(address, &found, r);
 
     if (err)

@@ -211,7 +211,7 @@ static bool round_is_empty(const struct round *round)
 static bool round_is_full(const struct round *round)
 {
     return outbox_full(&round->out) || batch_count(round->intake->batch) >= LIMIT_BATCH_RECORDS ||
-           batch_bytes(round->intake->batch) + LIMIT_PAYLOAD_BLOCK * 2 > LIMIT_BATCH_BYTES;
+           batch_bytes(round->intake->batch) + (size_t)LIMIT_PAYLOAD_BLOCK * 2 > LIMIT_BATCH_BYTES;
 }
 
 static void submit(struct gateway *g)

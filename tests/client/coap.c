@@ -218,7 +218,7 @@ bool heard_option(const struct heard *h, unsigned number, struct span *out)
 
 uint32_t heard_uint(const struct heard *h, unsigned number)
 {
-    struct span value;
+    struct span value = { 0 };
     uint32_t v = 0;
 
     if (!heard_option(h, number, &value))

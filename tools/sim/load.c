@@ -139,7 +139,7 @@ static bool template_make(struct template_report *t, unsigned number)
     int8_t scale = 0;
 
     for (unsigned i = 0; i < HOURS; i++) {
-        samples[i] = (struct sample){ (int64_t)MARK_AT - i * 3600, litres * 1000 };
+        samples[i] = (struct sample){ (int64_t)MARK_AT - (int64_t)i * 3600, litres * 1000 };
         litres -= hour_litres(number, HOURS - 1 - i);
     }
     wr_bytes(&w, span_of(head, sizeof head));
