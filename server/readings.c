@@ -6,9 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SCRATCH_BYTES                                                                              \
-    (6u                                                                                            \
-     << 20) /* the largest frame decoded: 65 536 samples, their steps and what protobuf-c keeps */
 #define FUTURE_S 600 /* rules-bills B4 */
 
 /* ---- memory for decoding, one arena a thread, kept: a query must not map and unmap megabytes ----
@@ -37,7 +34,7 @@ struct arena *readings_scratch(void)
     a = (struct arena *)pthread_getspecific(scratch_key);
     if (!a) {
         a = (struct arena *)calloc(1, sizeof *a);
-        if (!a || arena_init(a, SCRATCH_BYTES) || pthread_setspecific(scratch_key, a)) {
+        if (!a || arena_init(a, LIMIT_DECODE_ARENA) || pthread_setspecific(scratch_key, a)) {
             free(a);
             return NULL;
         }
