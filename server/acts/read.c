@@ -52,12 +52,16 @@ static bool index_taken(struct manual *m)
     return false;
 }
 
-static bool body_taken(struct manual *m)
+static bool point_named(struct manual *m)
 {
     return answer_members(m->q, m->out, "point", "at", "index_l", "reader", "photo", "note",
                           NULL) &&
-           answer_text(m->q, m->out, "point", true, &m->point) &&
-           answer_text(m->q, m->out, "reader", false, &m->reader) &&
+           answer_text(m->q, m->out, "point", true, &m->point);
+}
+
+static bool facts_taken(struct manual *m)
+{
+    return answer_text(m->q, m->out, "reader", false, &m->reader) &&
            answer_text(m->q, m->out, "photo", false, &m->photo) &&
            answer_text(m->q, m->out, "note", false, &m->note) &&
            answer_time(m->q, m->out, "at", m->now_s, &m->at_s) && index_taken(m);
@@ -125,13 +129,15 @@ static bool meter_found(struct manual *m, struct txn *t)
     return false;
 }
 
-static bool place_found(struct manual *m)
+/* In the order of rules-fleet R3. */
+static bool read_possible(struct manual *m)
 {
     struct txn t = ledger_read(m->q->app->ledger);
-    bool found = point_known(m, &t) && time_possible(m) && meter_found(m, &t) && index_possible(m);
+    bool possible = point_known(m, &t) && facts_taken(m) && time_possible(m) &&
+                    meter_found(m, &t) && index_possible(m);
 
     txn_abort(&t);
-    return found;
+    return possible;
 }
 
 static uint32_t manual_attr(const struct manual *m)
@@ -218,7 +224,7 @@ void act_post_read(const struct act_request *q, struct act_reply *out)
     bool known;
     enum err err;
 
-    if (!answer_role(q, out, ROLES_READS) || !body_taken(&m) || !place_found(&m))
+    if (!answer_role(q, out, ROLES_READS) || !point_named(&m) || !read_possible(&m))
         return;
     if ((err = read_known(&m, &known)) ||
         (!known && ((err = read_journal(&m)) || (err = read_note(&m)))))

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -854,6 +855,97 @@ static void a_file_may_be_cut_anywhere(void **state)
     rows_done(&cut);
 }
 
+/* ---- killed ---- */
+
+/* Imports in a process of its own that is killed `after_us` after it began; false: it was through
+ * before. */
+static bool import_killed(struct store *s, const char *list, struct span text, useconds_t after_us)
+{
+    int begun[2], status, fd = file_of(s->folder, text);
+    char byte = 0;
+    pid_t child;
+
+    assert_int_equal(0, pipe(begun));
+    if ((child = fork()) == 0) {
+        struct import_options o = { 0 };
+
+        store_start(s);
+        if (write(begun[1], "b", 1) != 1)
+            _exit(2);
+        _exit(act_import(&s->app, &root, span_text(list), fd, &o, &s->report, &s->refusal) ? 3 : 0);
+    }
+    assert_int_equal(1, read(begun[0], &byte, 1));
+    usleep(after_us); /* chance, not waiting: any moment will do */
+    kill(child, SIGKILL);
+    assert_int_equal(child, waitpid(child, &status, 0));
+    close(begun[0]);
+    close(begun[1]);
+    close(fd);
+    if (WIFEXITED(status))
+        assert_int_equal(0, WEXITSTATUS(status));
+    return WIFSIGNALED(status);
+}
+
+static void killed_at_any_moment_an_import_is_there_whole_or_not_at_all(void **state)
+{
+    struct check_random random = check_random_begin();
+    struct span readings = many_readings(40, 500, "");
+    struct rows rows = { 0 };
+    unsigned killed = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 12; round++) {
+        struct store *s = store_new();
+        uint32_t tags[4];
+        size_t count;
+
+        register_meters(s, 40);
+        store_stop(s);
+        killed += import_killed(s, "readings", readings, (useconds_t)check_below(&random, 160000));
+        store_start(s);
+        assert_int_equal(0, archive_staged(s->app.archive, tags, 4));
+        count = load(s, 1, CHANNEL_FORWARD, &rows);
+        assert_true(count == 0 || count == 500);
+        for (uint32_t m = 2; m <= 40; m++)
+            assert_int_equal(count, load(s, m, CHANNEL_FORWARD, &rows));
+        assert_ok(import_with(s, "readings", readings, (struct import_options){ 0 }));
+        assert_int_equal(20000 - count * 40, s->report.written);
+        assert_int_equal(500, load(s, 40, CHANNEL_FORWARD, &rows));
+        store_free(s);
+    }
+    printf("%u of 12 were killed before their end\n", killed);
+    rows_done(&rows);
+    free((void *)(uintptr_t)readings.at);
+}
+
+static void killed_at_any_moment_a_register_has_all_of_a_file_or_none(void **state)
+{
+    struct check_random random = check_random_begin();
+    char *text = (char *)malloc(600000);
+    size_t len = (size_t)sprintf(text, "serial,dn,q3,radio_id\n");
+    unsigned killed = 0;
+
+    (void)state;
+    for (unsigned m = 1; m <= 5000; m++)
+        len += (size_t)sprintf(text + len, "M%u,15,2.5,%016x\n", m, m);
+    for (unsigned round = 0; round < 8; round++) {
+        struct store *s = store_new();
+        uint32_t count;
+
+        store_stop(s);
+        killed +=
+            import_killed(s, "meters", span_of(text, len), (useconds_t)check_below(&random, 160000));
+        store_start(s);
+        count = registry_count(s->app.registry);
+        assert_true(count == 0 || count == 5000);
+        assert_int_equal(count ? 17 : 0,
+                         registry_find(s->app.registry, span_text("0000000000000011")));
+        store_free(s);
+    }
+    printf("%u of 8 were killed before their end\n", killed);
+    free(text);
+}
+
 static void a_better_source_or_a_time_no_longer_ahead_is_no_repeat(void **state)
 {
     struct store *s = store_new();
@@ -1239,6 +1331,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_large_file_with_one_wrong_row_leaves_nothing),
         cmocka_unit_test(a_process_that_dies_in_an_import_leaves_nothing_of_it),
         cmocka_unit_test(a_file_may_be_cut_anywhere),
+        cmocka_unit_test(killed_at_any_moment_an_import_is_there_whole_or_not_at_all),
+        cmocka_unit_test(killed_at_any_moment_a_register_has_all_of_a_file_or_none),
         cmocka_unit_test(a_better_source_or_a_time_no_longer_ahead_is_no_repeat),
         cmocka_unit_test(a_meter_is_registered_once),
         cmocka_unit_test(roles_do_what_they_may),
