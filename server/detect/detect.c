@@ -29,16 +29,28 @@ const struct detector *detector_named(struct span flag)
     return NULL;
 }
 
+static uint32_t within_u32(int64_t at_s)
+{
+    return at_s < 0 ? 0 : at_s > UINT32_MAX ? UINT32_MAX : (uint32_t)at_s;
+}
+
 /* The civil day of an instant; asks the zone once a day and not for each reading. */
 static int32_t day_of(struct detect_state *s, const struct zone *z, uint32_t at_s)
 {
-    if (at_s < s->day_from_s || at_s >= s->day_to_s) {
-        int64_t from_s = zone_day_start(z, at_s), to_s = zone_day_next(z, at_s);
+    if (at_s >= s->day_from_s && at_s < s->day_to_s)
+        return s->day;
+    if (s->day_to_s && at_s >= s->day_to_s) { /* most often the day that follows */
+        uint32_t next_s = within_u32(zone_day_next(z, s->day_to_s));
 
-        s->day = (int32_t)zone_day_number(z, at_s);
-        s->day_from_s = from_s > 0 ? (uint32_t)from_s : 0;
-        s->day_to_s = to_s < UINT32_MAX ? (uint32_t)to_s : UINT32_MAX;
+        s->day_from_s = s->day_to_s;
+        s->day_to_s = next_s;
+        s->day++;
+        if (at_s < next_s)
+            return s->day;
     }
+    s->day = (int32_t)zone_day_number(z, at_s);
+    s->day_from_s = within_u32(zone_day_start(z, at_s));
+    s->day_to_s = within_u32(zone_day_next(z, at_s));
     return s->day;
 }
 

@@ -44,6 +44,7 @@
 #define LONG_GAP_S DAY_S
 #define LONG_GAP_OTHERS_S (12 * HOUR_S) /* a shift, or a Sunday, fits into more */
 #define LOW_HOURS 3
+#define WAIT_LEAST_S (24 * HOUR_S)
 #define FAINT_S (7 * DAY_S)
 #define BASE_AFTER_S (7 * DAY_S)
 #define NATURE_AFTER_S (30 * DAY_S)
@@ -275,7 +276,8 @@ static bool goes_on(struct leak *s, const struct judge_place *p, const struct fl
     s->low_hours = 0;
     if (s->raised_s)
         return has_news(s) && tell(s, p, f->to_s, out);
-    if (((s->flags & FROM_START) && !(s->flags & BASED)) || s->borne_s < wait_s(s, p, f->to_s))
+    if (s->borne_s < WAIT_LEAST_S || ((s->flags & FROM_START) && !(s->flags & BASED)) ||
+        s->borne_s < wait_s(s, p, f->to_s))
         return false;
     s->raised_s = f->to_s;
     s->onset_s = s->run_s;
@@ -348,8 +350,6 @@ static bool fine_step(struct leak *s, const struct judge_place *p, const struct 
                       struct verdict *out)
 {
     struct flow f = { .to_s = step->to_s };
-    float hours;
-
     if (s->hour_s == 0) {
         s->hour_s = step->from_s;
         s->hour_ml = 0;
@@ -357,9 +357,8 @@ static bool fine_step(struct leak *s, const struct judge_place *p, const struct 
     s->hour_ml += (float)step->used_ml;
     if (step->to_s - s->hour_s < HOUR_LEAST_S)
         return false;
-    hours = (float)(step->to_s - s->hour_s) / HOUR_S;
     f.from_s = s->hour_s;
-    f.lph = s->hour_ml / 1000 / hours;
+    f.lph = s->hour_ml * (HOUR_S / 1000.0f) / (float)(step->to_s - s->hour_s);
     f.enough =
         f.lph >= limit_lph(s, p) * 0.97f; /* clocks of meters drift: 61 minutes are an hour too */
     f.none = f.dry = f.lph < least_lph(p) / 4;

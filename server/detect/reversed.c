@@ -106,6 +106,10 @@ static void add(struct reversed *s, const struct judge_step *step, bool net)
         s->back_since += ml;
         return;
     }
+    if (s->onset_s == 0) {
+        s->flags |= HAD_FORWARD;
+        return;
+    }
     s->forward_since += ml;
     if (s->forward_since > s->back_since) {
         s->flags |= HAD_FORWARD;

@@ -37,14 +37,18 @@ static bool follows(const struct meter_facts *m, bool net, int64_t x, int64_t y,
     double most = ceiling_ml(m, seconds), turn = (double)m->modulus_ml;
     int64_t used = y - x;
 
-    if (used < 0 && (double)x > 0.9 * turn && (double)y < 0.1 * turn &&
-        (double)(used + m->modulus_ml) <= most)
+    if (used >= 0) {
+        if (net && used > m->modulus_ml / 2 && (double)x < 0.1 * turn && (double)y > 0.9 * turn &&
+            (double)(m->modulus_ml - used) <= most)
+            used -= m->modulus_ml;
+        else if ((double)used > most)
+            return false;
+    } else if ((double)x > 0.9 * turn && (double)y < 0.1 * turn &&
+               (double)(used + m->modulus_ml) >= 0 && (double)(used + m->modulus_ml) <= most) {
         used += m->modulus_ml;
-    else if (net && used > 0 && (double)x < 0.1 * turn && (double)y > 0.9 * turn &&
-             (double)(m->modulus_ml - used) <= most)
-        used -= m->modulus_ml;
-    else if ((double)used > most || (used < 0 && !(net && -(double)used <= most)))
+    } else if (!net || -(double)used > most) {
         return false;
+    }
     *out_used = used;
     return true;
 }
