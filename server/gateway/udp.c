@@ -15,8 +15,9 @@
 #define ROUNDS 4 /* one syncs, one is queued behind it, one is filled, one to spare */
 #define ROUND_ANSWERS 2048
 #define ENDS                                                                                       \
-    16 /* how many rounds' ends are remembered: a repeat waits for one that is under way           \
-        */
+    16          /* how many rounds' ends are remembered: a repeat waits for one that is under way  \
+                 */
+#define READS 8 /* of one listener before the others have their turn */
 #define IDLE_MS 1000 /* between looks at idle uploads */
 _Static_assert(ENDS >= 2 * ROUNDS, "the end that is waited for is still there");
 
@@ -316,18 +317,17 @@ static void handle(struct gateway *g, const struct listener *l, unsigned n)
  * read would have to wait for. */
 static bool serve(struct gateway *g, const struct listener *l)
 {
-    unsigned n;
-    bool any = false;
+    unsigned reads = 0;
 
     do {
-        n = inbox_read(g->inbox, l, INBOX_DATAGRAMS);
+        unsigned n = inbox_read(g->inbox, l, INBOX_DATAGRAMS);
+
         if (n == 0)
             break;
-        any = true;
         handle(g, l, n);
-    } while (g->committing && !g->stopping);
+    } while (++reads < READS && g->committing && !g->stopping);
     submit(g);
-    return any;
+    return reads > 0;
 }
 
 static bool serve_all(struct gateway *g)

@@ -276,7 +276,7 @@ static unsigned latency_bucket(uint64_t us)
 
     while (us >> shift >= 32)
         shift++;
-    us = shift ? shift * 16 + (us >> shift) : us;
+    us = shift ? (uint64_t)shift * 16 + (us >> shift) : us;
     return us < LATENCY_BUCKETS ? (unsigned)us : LATENCY_BUCKETS - 1;
 }
 
