@@ -157,7 +157,11 @@ a_token_is_printed_alone_and_opens_what_its_role_may() {
 a_flag_is_listed_and_decided() {
     {
         echo serial,time,index_l
-        for ((i = 0; i < 24 * 40; i++)); do echo "stuck,$(date -u -d "@$((1773446400 + i * 3600))" +%FT%TZ),$((i < 240 ? i * 20 : 4800))"; done
+        local hour index=0
+        for ((hour = 0; hour < 24 * 70; hour++)); do
+            ((hour < 24 * 40 && hour % 24 > 5)) && ((index += (hour * 7919) % 31))
+            echo "stuck,$((1768003200 + hour * 3600)),$index"
+        done | awk -F, '{ printf "%s,%s,%s\n", $1, strftime("%Y-%m-%dT%H:%M:%SZ", $2, 1), $3 }'
     } > stuck.csv
     exits 0 nilo sim replay stuck.csv --register --coap "$coap" && exits 0 nilo flag list --kind stuck --state open && has "$said" '"serial":"stuck"' || return 1
     local id
@@ -167,6 +171,20 @@ a_flag_is_listed_and_decided() {
     exits 1 nilo flag confirm no-such-flag --note x || return 1
     exits 0 nilo flag confirm "$id" --note "register jammed" && exits 0 nilo flag list --state confirmed && has "$said" "$id" || return 1
     exits 0 nilo flag dismiss "$id" --note "a mistake" && exits 0 nilo flag list --state dismissed && has "$said" "$id"
+}
+
+a_town_is_the_same_for_the_same_seed_and_can_be_imported() {
+    exits 0 nilo sim town town --meters 5 --days 3 --seed 7 && is 5 "$(json "$said" meters)" || return 1
+    exits 0 nilo sim town again --meters 5 --days 3 --seed 7 && exits 0 diff -r town again || return 1
+    exits 0 nilo sim town other --meters 5 --days 3 --seed 8 && exits 1 diff -rq town other || return 1
+    local list
+    for list in orgs zones routes meters points fittings; do exits 0 nilo import "$list" "town/$list.csv" || return 1; done
+    exits 0 nilo sim replay town/readings.csv --coap "$coap" && is "$(json "$said" reports)" "$(json "$said" acked)" &&
+        is "$(($(wc -l < town/readings.csv) - 1))" "$(json "$said" rows)"
+}
+
+load_is_counted() {
+    exits 0 nilo sim load --coap "$coap" --meters 7 --reports 200 --register && is 200 "$(json "$said" acked)"
 }
 
 a_frame_is_explained_without_a_server() {
