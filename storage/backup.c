@@ -29,9 +29,6 @@
 #define PART_NAME 64
 
 static const struct db_layout any = { .what = NULL };
-static const struct db_layout any_sealed = { .map_bytes =
-                                                 1
-                                                 << 20 }; /* and the file's size, if that is more */
 
 /* A file, held as it was. */
 struct part {
@@ -39,6 +36,8 @@ struct part {
     struct db *db;
     struct txn txn;
     bool begun;
+    uint64_t first; /* of a segment: its first batch; 0: it is none */
+    bool left_out;
 };
 
 struct backup {
@@ -65,30 +64,39 @@ static bool has_part(const struct backup *b, const char *name)
     return false;
 }
 
-static enum err part_open(struct backup *b, const char *name, unsigned flags, struct part **out)
+static enum err part_add(struct backup *b, const char *name, struct part **out)
 {
-    char path[STORE_PATH_SIZE];
     struct part *part;
-    enum err err;
 
     if (b->count == b->cap) {
         size_t cap = b->cap ? 2 * b->cap : 32;
         struct part *more = realloc(b->parts, cap * sizeof(*more));
 
         if (!more)
-            return ERR_NO_MEMORY;
+            return refuse(b->r, ERR_NO_MEMORY, 0, "", "%s: no memory", b->dir);
         b->parts = more;
         b->cap = cap;
     }
     part = &b->parts[b->count];
     *part = (struct part){ 0 };
-    if (snprintf(part->name, PART_NAME, "%s", name) >= PART_NAME || !store_path(b->dir, name, path))
-        return refuse(b->r, ERR_INVALID, 0, "", "%.100s…: the path is too long", b->dir);
-    if ((err = db_open(path, flags & DB_SEALED ? &any_sealed : &any, flags, &part->db, b->r)))
-        return err;
-    b->count++;
+    snprintf(part->name, PART_NAME, "%s", name);
     *out = part;
     return ERR_OK;
+}
+
+static enum err part_open(struct backup *b, const char *name, unsigned flags)
+{
+    char path[STORE_PATH_SIZE];
+    struct part *part;
+    enum err err = part_add(b, name, &part);
+
+    if (err)
+        return err;
+    if (!store_path(b->dir, name, path))
+        return refuse(b->r, ERR_INVALID, 0, "", "%.100s…: the path is too long", b->dir);
+    if (!(err = db_open(path, &any, flags, &part->db, b->r)))
+        b->count++;
+    return err;
 }
 
 static void part_begin(struct part *part)
@@ -149,6 +157,30 @@ static enum err segments_new(const struct backup *b, uint64_t **out, size_t *out
     return entry ? ERR_NO_MEMORY : ERR_OK;
 }
 
+static enum err segment_hold(struct backup *b, uint64_t first, bool newest)
+{
+    struct segment s = { .first = first };
+    char name[PART_NAME], journal[STORE_PATH_SIZE];
+    struct part *part;
+    enum err err;
+
+    snprintf(name, sizeof(name), "journal/%010llx.mdb", (unsigned long long)first);
+    if ((err = part_add(b, name, &part)))
+        return err;
+    if (!store_path(b->dir, "journal", journal))
+        return refuse(b->r, ERR_INVALID, 0, "", "%.100s…: the path is too long", b->dir);
+    err = segment_open(journal, &s, DB_READ_ONLY | (newest ? 0 : DB_SEALED), b->r);
+    if (err == ERR_NOT_FOUND)
+        return ERR_OK; /* dropped since we listed it: what it had is in the archive that we read
+                          later */
+    if (err)
+        return err;
+    part->db = s.db;
+    part->first = first;
+    b->count++;
+    return ERR_OK;
+}
+
 /* *out_found: how many were not held before. */
 static enum err segments_hold(struct backup *b, size_t *out_found)
 {
@@ -156,18 +188,35 @@ static enum err segments_hold(struct backup *b, size_t *out_found)
     size_t count = 0;
     enum err err = segments_new(b, &firsts, &count);
 
-    for (size_t i = 0; i < count && !err; i++) {
-        char name[PART_NAME];
-        struct part *part;
-
-        snprintf(name, sizeof(name), "journal/%010llx.mdb", (unsigned long long)firsts[i]);
-        err = part_open(b, name, DB_READ_ONLY | (i + 1 < count ? DB_SEALED : 0), &part);
-        if (err == ERR_NOT_FOUND) /* dropped since we listed it: what it had is in the archive that
-                                     we read later */
-            err = ERR_OK;
-    }
+    for (size_t i = 0; i < count && !err; i++)
+        err = segment_hold(b, firsts[i], i + 1 == count);
     free(firsts);
     *out_found = count;
+    return err;
+}
+
+/* A nilod in a hurry may have begun and dropped whole segments while we held older ones: those
+ * before such a gap are settled, as is what is missing, and stay out.  Segments are held in
+ * ascending order. */
+static enum err segments_join(struct backup *b)
+{
+    struct part *before = NULL;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < b->count && !err; i++) {
+        struct segment s = { .first = before ? before->first : 0,
+                             .db = before ? before->db : NULL };
+        bool empty;
+
+        if (!b->parts[i].first)
+            continue;
+        if (before && !(err = segment_examine(&s, &empty, b->r)) &&
+            (empty || s.last + 1 != b->parts[i].first)) {
+            for (size_t k = 0; k < i; k++)
+                b->parts[k].left_out = b->parts[k].first != 0;
+        }
+        before = &b->parts[i];
+    }
     return err;
 }
 
@@ -197,10 +246,7 @@ static enum err parts_begin(struct backup *b)
     size_t ledger = b->count;
 
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]) && !err; i++) {
-        struct part *part;
-
-        err = part_open(b, fixed[i].name, i == 0 && access(b->dir, W_OK) == 0 ? 0 : DB_READ_ONLY,
-                        &part);
+        err = part_open(b, fixed[i].name, i == 0 && access(b->dir, W_OK) == 0 ? 0 : DB_READ_ONLY);
         if (err == ERR_NOT_FOUND && fixed[i].optional)
             err = ERR_OK;
     }
@@ -225,6 +271,8 @@ static enum err parts_copy(struct backup *b)
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < b->count && !err; i++) {
+        if (b->parts[i].left_out)
+            continue;
         if (store_path(b->to, b->parts[i].name, path))
             err = db_copy(&b->parts[i].txn, path, b->r);
         else
@@ -278,7 +326,8 @@ enum err store_backup(const char *dir, const char *to, struct refusal *r)
     files_allow();
     if ((err = store_version(dir, r)) || (err = target_make(&b)))
         return err;
-    if (!(err = segments_hold(&b, &found)) && !(err = parts_begin(&b)))
+    if (!(err = segments_hold(&b, &found)) && !(err = parts_begin(&b)) &&
+        !(err = segments_join(&b)))
         err = parts_copy(&b);
     parts_close(&b);
     if (!err && !store_version_write(to))
