@@ -56,6 +56,7 @@ struct scanned {
     struct tail_entry entries[TAIL_SLICE];
     size_t count;
     enum err (*flush)(struct scanned *s);
+    bool recount; /* what waits was admitted by an earlier process */
 };
 
 static enum err flush_to_tail(struct scanned *s)
@@ -93,6 +94,9 @@ static enum err scan_record(struct scanned *s, const struct record *record, uint
     enum channel c;
     enum err err;
 
+    if (s->recount && record->kind == RECORD_FRAME && record->meter == 0 &&
+        (err = quarantine_recount(s->app->quarantine, position, &record->peer, record->bytes.len)))
+        return err;
     if (record->kind != RECORD_ROWS)
         return scanned_add(s, record->kind == RECORD_FRAME ? record->meter : 0, position);
     if (record->import_id)
@@ -118,6 +122,7 @@ static enum err scan_journal(struct app *app, uint64_t from, uint64_t to,
         return ERR_NO_MEMORY;
     s->app = app;
     s->flush = flush;
+    s->recount = flush == flush_to_tail;
     err = journal_reader_open(app->journal, &reader);
     while (!err && !(err = journal_next(reader, &from, &at, &record)) && at < to) {
         err = scan_record(s, &record, at);

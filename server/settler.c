@@ -6,6 +6,7 @@
  *   drop     unlink journal segments that are settled, judged and older than the retention */
 #include "server/settler.h"
 
+#include "server/acts/quarantine.h"
 #include "server/judge.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -17,7 +18,8 @@
 #include <time.h>
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
-#define NICE 19 /* below the threads that answer, as far as it goes while sharing locks with them */
+#define NICE 19 /* below the threads that answer, as far as it goes while sharing locks with them  \
+                 */
 
 /* Unsettled records that are settled without waiting for the interval: how many memory and a start
  * after a crash bear well. */
@@ -38,6 +40,7 @@ struct settler {
     uint64_t asked, done; /* settlings asked for, and finished */
     enum err last;        /* how the last one ended */
     bool stopping, nudged;
+    bool release_due;    /* the settling thread's: frames may wait for meters that are registered */
     struct news touched; /* by others, unsorted, doubles allowed */
 };
 
@@ -93,6 +96,7 @@ struct pass {
     uint64_t newest;      /* position seen */
     unsigned since_renew; /* meters since the readers let go */
     struct news *touched;
+    bool release_due; /* a frame came to wait for a meter that was registered meanwhile */
 };
 
 static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
@@ -153,6 +157,8 @@ static enum err pass_quarantine(struct pass *p)
             if (dialect->decode(&in, p->scratch, &frame, NULL) == ERR_OK)
                 record.name = frame.serial;
         }
+        if (record.name.len && registry_find(p->app->registry, record.name))
+            p->release_due = true;
         err =
             quarantine_put(p->app->quarantine, p->positions[i], record.name, ERR_UNKNOWN, &record);
     }
@@ -207,8 +213,9 @@ static enum err pass_run(struct pass *p)
 }
 
 /* Settles the generation that is being settled; whatever fails leaves it to be settled again. */
-static enum err settle_generation(struct app *app, struct news *touched)
+static enum err settle_generation(struct settler *s, struct news *touched)
 {
+    struct app *app = s->app;
     struct pass p = { .app = app, .touched = touched };
     enum err err, ended;
 
@@ -229,6 +236,35 @@ static enum err settle_generation(struct app *app, struct news *touched)
     for (int c = 0; c < CHANNEL_COUNT; c++)
         rows_done(&p.rows[c]);
     free(p.positions);
+    s->release_due = s->release_due || p.release_due;
+    return err;
+}
+
+static enum err settle_generations(struct settler *s, struct news *touched)
+{
+    struct tail *tail = s->app->tail;
+    enum err err = ERR_OK;
+
+    /* Twice: a generation that an earlier failure left behind, then the one that grew meanwhile. */
+    while (!err && (tail_settling_next(tail, UINT32_MAX) != UINT32_MAX || tail_turn(tail)))
+        if (!(err = settle_generation(s, touched)))
+            tail_drop(tail);
+    return err;
+}
+
+/* What waits for a meter that is registered goes on: a registration releases what it finds, but a
+ * kill may come between the two, and a frame that was judged before may be committed after. */
+static enum err settle_late(struct settler *s, struct news *touched)
+{
+    enum err err;
+
+    if (!s->release_due)
+        return ERR_OK;
+    s->release_due = false;
+    if (!(err = quarantine_release_known(s->app)))
+        err = settle_generations(s, touched);
+    if (err)
+        s->release_due = true;
     return err;
 }
 
@@ -307,13 +343,10 @@ static enum err settle_lkd(struct settler *s)
     struct app *app = s->app;
     struct news touched = { 0 };
     uint64_t acts;
-    enum err err = ERR_OK;
+    enum err err = settle_generations(s, &touched);
 
-    /* Twice: a generation that an earlier failure left behind, then the one that grew meanwhile. */
-    while (!err &&
-           (tail_settling_next(app->tail, UINT32_MAX) != UINT32_MAX || tail_turn(app->tail)))
-        if (!(err = settle_generation(app, &touched)))
-            tail_drop(app->tail);
+    if (!err)
+        err = settle_late(s, &touched);
     if (!err)
         err = take_touched(s, &touched, &acts);
     if (!err && (err = judge_touched(s, &touched, acts)))
@@ -402,6 +435,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
         return ERR_NO_MEMORY;
     s->app = app;
     s->every_s = every_s ? every_s : 1;
+    s->release_due = s->nudged = true; /* as the process before may have left it */
     pthread_mutex_init(&s->place, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
