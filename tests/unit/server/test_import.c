@@ -933,8 +933,8 @@ static void killed_at_any_moment_a_register_has_all_of_a_file_or_none(void **sta
         uint32_t count;
 
         store_stop(s);
-        killed +=
-            import_killed(s, "meters", span_of(text, len), (useconds_t)check_below(&random, 160000));
+        killed += import_killed(s, "meters", span_of(text, len),
+                                (useconds_t)check_below(&random, 160000));
         store_start(s);
         count = registry_count(s->app.registry);
         assert_true(count == 0 || count == 5000);
@@ -1301,6 +1301,36 @@ static void frames_of_a_meter_wait_until_it_is_registered(void **state)
     store_free(s);
 }
 
+/* The commit and the registration cross: the frame was judged before the meter was there, and
+ * settled after. */
+static void a_frame_that_crossed_its_registration_is_let_go_later(void **state)
+{
+    struct store *s = store_new();
+    struct rows rows = { 0 };
+    uint64_t released = 0;
+
+    (void)state;
+    send_frame(s, "M1", NOW - 7200, 1000);
+    assert_ok(settler_settle(s->app.settler));
+    assert_ok(quarantine_release_known(&s->app, &released));
+    assert_int_equal(0, released);
+    {
+        struct act a = act_begin(s->app.ledger, "root", NOW, 1);
+        struct span cells[4] = { span_text("M1"), span_text(""), span_text("15"),
+                                 span_text("2.5") };
+
+        act_put_row(&a, LIST_METER, cells[0], LEDGER_ALWAYS, cells, 4, NULL, NULL);
+        assert_ok(act_end(&a));
+    }
+    store_stop(s);
+    store_start(s); /* as after a crash right behind the act's commit */
+    assert_ok(quarantine_release_known(&s->app, &released));
+    assert_int_equal(0, quarantine_count(s->app.quarantine));
+    assert_int_equal(1, load(s, 1, CHANNEL_FORWARD, &rows));
+    rows_done(&rows);
+    store_free(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -1343,6 +1373,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_token_is_told_once),
         cmocka_unit_test(of_many_who_ask_for_one_place_one_gets_it),
         cmocka_unit_test(frames_of_a_meter_wait_until_it_is_registered),
+        cmocka_unit_test(a_frame_that_crossed_its_registration_is_let_go_later),
     };
 
     return check_run(tests, argc, argv);
