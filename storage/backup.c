@@ -64,7 +64,8 @@ static bool has_part(const struct backup *b, const char *name)
     return false;
 }
 
-static enum err part_add(struct backup *b, const char *name, struct part **out)
+/* Room for one more, which counts once it is open. NULL: no memory. */
+static struct part *part_room(struct backup *b, const char *name)
 {
     struct part *part;
 
@@ -73,25 +74,24 @@ static enum err part_add(struct backup *b, const char *name, struct part **out)
         struct part *more = realloc(b->parts, cap * sizeof(*more));
 
         if (!more)
-            return refuse(b->r, ERR_NO_MEMORY, 0, "", "%s: no memory", b->dir);
+            return NULL;
         b->parts = more;
         b->cap = cap;
     }
     part = &b->parts[b->count];
     *part = (struct part){ 0 };
     snprintf(part->name, PART_NAME, "%s", name);
-    *out = part;
-    return ERR_OK;
+    return part;
 }
 
 static enum err part_open(struct backup *b, const char *name, unsigned flags)
 {
     char path[STORE_PATH_SIZE];
-    struct part *part;
-    enum err err = part_add(b, name, &part);
+    struct part *part = part_room(b, name);
+    enum err err;
 
-    if (err)
-        return err;
+    if (!part)
+        return refuse(b->r, ERR_NO_MEMORY, 0, "", "%s: no memory", b->dir);
     if (!store_path(b->dir, name, path))
         return refuse(b->r, ERR_INVALID, 0, "", "%.100s…: the path is too long", b->dir);
     if (!(err = db_open(path, &any, flags, &part->db, b->r)))
@@ -165,8 +165,8 @@ static enum err segment_hold(struct backup *b, uint64_t first, bool newest)
     enum err err;
 
     snprintf(name, sizeof(name), "journal/%010llx.mdb", (unsigned long long)first);
-    if ((err = part_add(b, name, &part)))
-        return err;
+    if (!(part = part_room(b, name)))
+        return refuse(b->r, ERR_NO_MEMORY, 0, "", "%s: no memory", b->dir);
     if (!store_path(b->dir, "journal", journal))
         return refuse(b->r, ERR_INVALID, 0, "", "%.100s…: the path is too long", b->dir);
     err = segment_open(journal, &s, DB_READ_ONLY | (newest ? 0 : DB_SEALED), b->r);

@@ -200,17 +200,18 @@ static enum err length_check(struct db *db, struct refusal *r)
     MDB_stat stat_;
     struct stat file;
     mdb_filehandle_t fd;
+    uint64_t bytes, wanted;
 
     if (mdb_env_info(db->env, &info) || mdb_env_stat(db->env, &stat_) ||
         mdb_env_get_fd(db->env, &fd) || fstat(fd, &file))
         return refuse(r, ERR_IO, 0, "", "%s: cannot be examined: %s", db->path, strerror(errno));
-    if ((uint64_t)file.st_size >= (info.me_last_pgno + 1) * stat_.ms_psize ||
-        db_length_sound(fd, (uint64_t)file.st_size, stat_.ms_psize, info.me_last_pgno))
+    bytes = (uint64_t)file.st_size;
+    wanted = ((uint64_t)info.me_last_pgno + 1) * stat_.ms_psize;
+    if (bytes >= wanted || db_length_sound(fd, bytes, stat_.ms_psize, info.me_last_pgno))
         return ERR_OK;
     return refuse(r, ERR_CORRUPT, 0, "",
                   "%s: is shorter (%llu bytes) than its last page says (%llu)", db->path,
-                  (unsigned long long)file.st_size,
-                  (unsigned long long)((info.me_last_pgno + 1) * stat_.ms_psize));
+                  (unsigned long long)bytes, (unsigned long long)wanted);
 }
 
 static enum err env_refusal(struct db *db, int rc, struct refusal *r)

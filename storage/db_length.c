@@ -29,6 +29,7 @@
 #define META_TABLES (PAGE_HEADER + 24)
 #define META_LAST (META_TABLES + 2 * META_TABLE)
 #define NO_PAGE UINT64_MAX
+#define MISSING_MOST (1u << 24) /* 64 GiB: no transaction gives that much back */
 
 struct walk {
     int fd;
@@ -144,7 +145,7 @@ bool db_length_sound(int fd, uint64_t file_bytes, size_t page_bytes, uint64_t la
 
     if (w.first_missing > last_page)
         return true;
-    if (w.first_missing < 2 || missing > UINT32_MAX || !(w.found = calloc(missing, 1)))
+    if (w.first_missing < 2 || missing > MISSING_MOST || !(w.found = calloc(missing, 1)))
         return false;
     good = newest_root(&w, &root) && root != NO_PAGE && walk_page(&w, root, 0) &&
            w.found_count == missing;

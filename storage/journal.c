@@ -121,7 +121,8 @@ static enum err vanished_lkd(struct journal *j, const struct segment *gone)
         struct segment *s = j->segments[0];
         bool last = s == gone;
 
-        if (s->references || (segment_path(j->dir, s->first, path) && access(path, F_OK) == 0))
+        if (s->references ||
+            (segment_path(j->dir, s->first, ".mdb", path) && access(path, F_OK) == 0))
             return ERR_MISSING;
         list_remove_first(j);
         segment_free(j, s);
@@ -441,16 +442,17 @@ enum err journal_commit(struct journal *j, struct batch *const *batches, size_t 
  * gap. */
 static enum err unlink_oldest(const struct journal *j)
 {
-    char path[SEGMENT_PATH_SIZE + 8];
+    char path[SEGMENT_PATH_SIZE], lock[SEGMENT_PATH_SIZE];
+    uint64_t first = j->segments[0]->first;
     int dir;
     bool good;
 
-    if (!segment_path(j->dir, j->segments[0]->first, path))
+    if (!segment_path(j->dir, first, ".mdb", path) ||
+        !segment_path(j->dir, first, ".mdb-lock", lock))
         return ERR_INVALID;
     if (unlink(path) && errno != ENOENT)
         return ERR_IO;
-    strcat(path, "-lock");
-    unlink(path);
+    unlink(lock);
     if ((dir = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return ERR_IO;
     good = fsync(dir) == 0;

@@ -59,7 +59,8 @@ struct segment {
 
 #define SEGMENT_PATH_SIZE 4200
 
-bool segment_path(const char *dir, uint64_t first, char out[SEGMENT_PATH_SIZE]);
+bool segment_path(const char *dir, uint64_t first, const char *ending,
+                  char out[SEGMENT_PATH_SIZE]);            /* ".mdb", ".mdb-lock" */
 bool segment_first(const char *name, uint64_t *out_first); /* from a file's name */
 MUST_CHECK enum err segment_open(const char *dir, struct segment *s, unsigned db_flags,
                                  struct refusal *r);

@@ -29,9 +29,9 @@ static const struct table tables[] = {
     [SEGMENT_FACTS] = { "facts", 0 },
 };
 
-bool segment_path(const char *dir, uint64_t first, char out[SEGMENT_PATH_SIZE])
+bool segment_path(const char *dir, uint64_t first, const char *ending, char out[SEGMENT_PATH_SIZE])
 {
-    return snprintf(out, SEGMENT_PATH_SIZE, "%s/%0*" PRIx64 ".mdb", dir, NAME_DIGITS, first) <
+    return snprintf(out, SEGMENT_PATH_SIZE, "%s/%0*" PRIx64 "%s", dir, NAME_DIGITS, first, ending) <
            SEGMENT_PATH_SIZE;
 }
 
@@ -52,7 +52,7 @@ enum err segment_open(const char *dir, struct segment *s, unsigned db_flags, str
     struct stat file;
     enum err err;
 
-    if (!segment_path(dir, s->first, path))
+    if (!segment_path(dir, s->first, ".mdb", path))
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", dir);
     if (db_flags & DB_SEALED)
         layout.map_bytes = 1 << 20; /* and the file's size, if that is more */
@@ -66,17 +66,15 @@ enum err segment_open(const char *dir, struct segment *s, unsigned db_flags, str
 
 void segment_close(const char *dir, struct segment *s)
 {
-    char path[SEGMENT_PATH_SIZE + 8];
+    char lock[SEGMENT_PATH_SIZE];
 
     if (!s->db)
         return;
     s->bytes = db_bytes(s->db);
     db_close(s->db);
     s->db = NULL;
-    if (!s->sealed || !s->db_writes || !segment_path(dir, s->first, path))
-        return;
-    strcat(path, "-lock"); /* nobody writes it any more */
-    unlink(path);
+    if (s->sealed && s->db_writes && segment_path(dir, s->first, ".mdb-lock", lock))
+        unlink(lock); /* nobody writes it any more */
 }
 
 static enum err sealed_read(struct txn *t, struct segment *s)

@@ -252,14 +252,14 @@ static struct quarantine_limits limits_of(const struct quarantine_limits *given)
 static enum err open_file(struct quarantine *q, const char *dir, unsigned db_flags,
                           struct refusal *r)
 {
-    char path[4096];
+    char folder[4096], path[4096];
     enum err err;
 
-    if (snprintf(path, sizeof(path), "%s/journal", dir) >= (int)sizeof(path) - 32)
+    if (snprintf(folder, sizeof(folder), "%s/journal", dir) >= (int)sizeof(folder) ||
+        snprintf(path, sizeof(path), "%s/journal/quarantine.mdb", dir) >= (int)sizeof(path))
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", dir);
-    if (db_flags & DB_CREATE && mkdir(path, 0700) && errno != EEXIST)
-        return refuse(r, ERR_IO, 0, "", "%.150s: cannot be created: %s", path, strerror(errno));
-    strcat(path, "/quarantine.mdb");
+    if (db_flags & DB_CREATE && mkdir(folder, 0700) && errno != EEXIST)
+        return refuse(r, ERR_IO, 0, "", "%.150s: cannot be created: %s", folder, strerror(errno));
     if ((err = db_open(path, &layout, db_flags, &q->db, r)))
         return err;
     if ((err = counts_read(q)))

@@ -323,17 +323,15 @@ static void image_remove(const char *name)
 
     snprintf(path, sizeof(path), "%s/%s", image_dir, name);
     unlink(path);
-    strcat(path, "-lock");
+    snprintf(path, sizeof(path), "%s/%s-lock", image_dir, name);
     unlink(path);
 }
 
 /* Everything that a start may have made, too. */
 static void image_empty(void)
 {
-    char path[4300];
-    struct refusal r;
+    char path[64];
 
-    (void)r;
     for (size_t i = 0; i < written_count; i++)
         image_remove(written[i]);
     written_count = 0;
