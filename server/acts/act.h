@@ -67,8 +67,4 @@ void import_report_done(struct import_report *report);
  * arrival. Called by the acts above, and by act_retry_quarantine. */
 MUST_CHECK enum err quarantine_release(struct app *app, struct span name, uint64_t *out_released);
 
-/* The same for all names that are known now, of what stands in the quarantine already; settles nothing, so the settling thread may
- * call it: a frame whose meter was registered while it was being committed, and a start after a crash between the two. */
-MUST_CHECK enum err quarantine_release_known(struct app *app, uint64_t *out_released);
-
 #endif

@@ -129,16 +129,6 @@ enum err quarantine_release(struct app *app, struct span name, uint64_t *out_rel
     return err;
 }
 
-enum err quarantine_release_known(struct app *app, uint64_t *out_released)
-{
-    uint64_t released = 0;
-    enum err err =
-        quarantine_count(app->quarantine) ? release(app, span_of(NULL, 0), &released) : ERR_OK;
-
-    *out_released = released;
-    return err;
-}
-
 #define BY_NAME_MOST                                                                               \
     64u /* above it one look at all that waits is cheaper than a look-up for each new meter */
 
