@@ -9,6 +9,7 @@
 #include "server/readings.h"
 #include "server/registers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SLICE_METERS 4096
@@ -43,7 +44,8 @@ struct slice {
     size_t fitting_count;
     struct point_facts point;
     struct judge_place place;
-    bool said; /* a detector said something */
+    bool said;        /* a detector said something */
+    unsigned damaged; /* meters whose readings the store no longer has whole */
     enum err err;
 };
 
@@ -324,23 +326,33 @@ static enum err keep_flags(struct slice *s)
     return err ? err : s->views.err;
 }
 
+static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_s)
+{
+    uint32_t hash = facts_hash(s);
+
+    s->said = false;
+    if (!goes_on(s, state, first_s, hash))
+        return fold_all(s, state, hash);
+    return fold_fitting(s, &s->fittings[s->fitting_count - 1], (int64_t)state->last_s + 1, state);
+}
+
 static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
 {
     struct meter_state *state;
     enum err err = look_up(s, meter);
-    uint32_t hash;
 
     if (err)
         return err == ERR_NOT_FOUND ? ERR_OK : err; /* nobody's: not registered (any more) */
     if (!(state = (struct meter_state *)views_states_at(&s->states, meter)))
         return s->views.err;
-    hash = facts_hash(s);
-    s->said = false;
-    if (goes_on(s, state, first_s, hash))
-        err =
-            fold_fitting(s, &s->fittings[s->fitting_count - 1], (int64_t)state->last_s + 1, state);
-    else
-        err = fold_all(s, state, hash);
+    err = fold(s, state, first_s);
+    if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
+        /* One meter's damage is not the others': its flags stay as they are, and the next time it
+         * is judged from nothing. */
+        *state = (struct meter_state){ 0 };
+        s->damaged++;
+        return ERR_OK;
+    }
     return err || !s->said ? err : keep_flags(s);
 }
 
@@ -422,6 +434,11 @@ enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t c
 
     for (size_t done = 0; done < count && !err; done += SLICE_METERS)
         err = run_slice(s, news + done, count - done < SLICE_METERS ? count - done : SLICE_METERS);
+    if (s && s->damaged)
+        fprintf(stderr,
+                "nilod: %u meters could not be judged: their readings are damaged; run nilo store "
+                "check\n",
+                s->damaged);
     if (s)
         slice_free(s);
     return err;

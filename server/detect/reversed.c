@@ -10,6 +10,7 @@
  *   onset    the first back flow that no forward flow has made up for since; since_installed is 1
  *            where there never was any
  *   cleared  when the last three days with any flow were forward
+ *   not      meters between zones, where water may flow either way
  *
  * A step over several days (a gap) counts as one day, that of its middle.  A little back flow by
  * day and more forward is a check valve's matter (selfturn, backflow), not this one's.
@@ -186,8 +187,11 @@ static bool reversed_judge(void *state, const struct judge_place *p, const struc
                            struct verdict *out)
 {
     struct reversed *s = (struct reversed *)state;
+    enum use_class use = p->point->use;
     bool said = false, whole = step->to_s - step->from_s >= 20 * HOUR_S;
 
+    if (use == USE_ZONE_INLET || use == USE_ZONE_OUTLET)
+        return false;
     if (step->day > s->day) {
         bool begun = s->day != 0;
 

@@ -323,28 +323,66 @@ static int64_t some_time(struct chance *c, const struct town *t, double from, do
     return t->options.from_s + (int64_t)(even(c, from, to) * t->options.days * DAY_S);
 }
 
-static void make_fault(struct chance *c, const struct town *t, struct place *p)
+static void strike(struct chance *c, const struct town *t, struct town_meter *a,
+                   enum town_fault fault)
 {
-    struct town_meter *a = &p->about;
-    double u = unit(c), days = t->options.days;
-    bool used = a->way == TOWN_FAMILY || a->way == TOWN_SHOP || a->way == TOWN_OFFICE;
+    double days = t->options.days;
 
-    a->end_s = NEVER;
-    if (!used || days < 30)
-        return;
-    if (u < 0.025) {
-        a->fault = TOWN_STUCK;
+    a->fault = fault;
+    if (fault == TOWN_STUCK) {
         a->onset_s = some_time(c, t, 0.3, fmax(0.35, 1 - 22 / days));
-    } else if (u < 0.04 && a->facts.form != REGISTER_FORWARD) {
-        a->fault = TOWN_REVERSED;
+    } else if (fault == TOWN_REVERSED) {
         a->onset_s =
             happens(c, 0.5) ? t->options.from_s : some_time(c, t, 0.2, fmax(0.25, 1 - 10 / days));
-    } else if (u >= 0.04 && u < 0.085) {
-        a->fault = TOWN_LEAK;
+    } else {
         a->size_lph = 2.5 * exp(unit(c) * log(60));
         a->onset_s = some_time(c, t, 0.15, fmax(0.2, 1 - 10 / days));
         if (happens(c, 0.4))
             a->end_s = a->onset_s + (int64_t)(even(c, 5, 25) * DAY_S);
+    }
+}
+
+static bool can_have(const struct town *t, const struct town_meter *a, enum town_fault fault)
+{
+    bool used = a->way == TOWN_FAMILY || a->way == TOWN_SHOP || a->way == TOWN_OFFICE;
+
+    return used && t->options.days >= 30 &&
+           (fault != TOWN_REVERSED || a->facts.form != REGISTER_FORWARD);
+}
+
+/* Stuck 2.5 %, reversed 1.5 % of those whose register shows it, leaks 4.5 %. */
+static void make_fault(struct chance *c, const struct town *t, struct place *p)
+{
+    double u = unit(c);
+    enum town_fault fault = u < 0.025   ? TOWN_STUCK
+                            : u < 0.04  ? TOWN_REVERSED
+                            : u < 0.085 ? TOWN_LEAK
+                                        : TOWN_SOUND;
+
+    p->about.end_s = NEVER;
+    if (fault != TOWN_SOUND && can_have(t, &p->about, fault))
+        strike(c, t, &p->about, fault);
+}
+
+/* A town to be shown has something of each kind. */
+static void leave_none_out(struct town *t)
+{
+    for (int fault = TOWN_STUCK; fault <= TOWN_LEAK; fault++) {
+        struct town_meter *chosen = NULL;
+        bool there = false;
+
+        for (uint32_t n = 0; n < t->options.meters; n++) {
+            struct town_meter *a = &t->places[n].about;
+
+            there = there || a->fault == (enum town_fault)fault;
+            if (a->fault == TOWN_SOUND && !a->daily && can_have(t, a, (enum town_fault)fault))
+                chosen = chosen ? chosen : a;
+        }
+        if (!there && chosen) {
+            struct chance c = chance_of(t->options.seed, UINT32_MAX, (uint64_t)fault);
+
+            strike(&c, t, chosen, (enum town_fault)fault);
+        }
     }
 }
 
@@ -383,6 +421,7 @@ enum err town_new(const struct town_options *options, struct town **out)
         make_fault(&c, t, p);
         p->about.start_ml = shown(p, p->dial_ml);
     }
+    leave_none_out(t);
     *out = t;
     return ERR_OK;
 }

@@ -176,6 +176,17 @@ static void a_gap_counts_as_one_day(void **state)
     assert_quiet(&s);
 }
 
+static void water_between_zones_may_flow_either_way(void **state)
+{
+    struct story s;
+
+    (void)state;
+    begin(&s, REGISTER_NET, HOUR);
+    s.point.use = USE_ZONE_INLET;
+    story_backwards(&s, 10);
+    assert_quiet(&s);
+}
+
 static void a_crew_understands_it(void **state)
 {
     struct story s;
@@ -204,6 +215,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wild_values_are_none),
         cmocka_unit_test(a_dial_that_should_not_fall_and_does_so_for_days_is_reversed),
         cmocka_unit_test(a_gap_counts_as_one_day),
+        cmocka_unit_test(water_between_zones_may_flow_either_way),
         cmocka_unit_test(a_crew_understands_it),
     };
 

@@ -240,6 +240,23 @@ static void the_same_seed_makes_the_same_files(void **state)
     }
 }
 
+static void even_a_small_town_has_each_fault(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct town_options o = { .meters = 40, .days = 60, .seed = seed, .zone = &zone };
+        bool there[4] = { false };
+        struct town *t;
+
+        assert_ok(town_new(&o, &t));
+        for (uint32_t n = 0; n < 40; n++)
+            there[town_meter(t, n)->fault] = true;
+        for (int f = TOWN_SOUND; f <= TOWN_LEAK; f++)
+            assert_true(there[f]);
+        town_free(t);
+    }
+}
+
 static void a_town_without_people_is_refused(void **state)
 {
     struct town_options o = { .days = 3, .zone = &zone };
@@ -274,6 +291,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(what_was_hidden_is_found_and_little_else, prepare),
         cmocka_unit_test_setup(spring_festival_empties_no_list_of_meters, prepare),
         cmocka_unit_test_setup(the_same_seed_makes_the_same_files, prepare),
+        cmocka_unit_test_setup(even_a_small_town_has_each_fault, prepare),
         cmocka_unit_test_setup(a_town_without_people_is_refused, prepare),
         cmocka_unit_test_setup(a_town_is_made_quickly, prepare),
     };
