@@ -145,35 +145,82 @@ static enum err tail_load(struct app *app)
     return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail);
 }
 
-/* Subjects of acts that the views do not know yet. */
+/* Acts that the views do not know yet. */
+struct unjudged {
+    struct app *app;
+    struct txn *ledger;
+    bool everyone; /* an act that stands for many rows does not name them */
+    enum err err;
+};
+
+static void touch_point(struct unjudged *u, struct span name)
+{
+    struct point_facts point;
+    struct fitting few[64];
+    size_t count;
+
+    if (point_facts_by_name(u->ledger, name, &point))
+        return;
+    u->err = ledger_fittings_of_point(u->ledger, point.id, few, sizeof few / sizeof few[0], &count);
+    u->everyone = u->everyone || count > sizeof few / sizeof few[0];
+    for (size_t i = 0; i < count && !u->everyone; i++)
+        settler_touch(u->app->settler, few[i].meter);
+}
+
+/* The subject is a row's key: its texts, each ended by 0x00 where there are several. What names a
+ * meter or a point touches it. */
 static bool touch_subject(void *arg, const struct audit_record *record)
 {
-    struct app *app = (struct app *)arg;
-    uint32_t meter = registry_find(app->registry, record->subject);
+    struct unjudged *u = (struct unjudged *)arg;
+    struct rd r = rd_of(record->subject);
+    bool import = span_ends(record->what, ".import") ||
+                  span_equal(record->what, span_text("import.complete"));
 
-    if (meter)
+    u->everyone = u->everyone || import;
+    while (rd_left(&r) && !u->everyone && !u->err) {
+        const uint8_t *end = (const uint8_t *)memchr(r.at, 0, rd_left(&r));
+        struct span name = rd_bytes(&r, end ? (size_t)(end - r.at) : rd_left(&r));
+        uint32_t meter = registry_find(u->app->registry, name);
+
+        if (end)
+            rd_u8(&r);
+        if (meter)
+            settler_touch(u->app->settler, meter);
+        touch_point(u, name);
+    }
+    return !u->everyone && !u->err;
+}
+
+static enum err touch_unjudged(struct app *app, uint64_t acts)
+{
+    struct txn t = ledger_read(app->ledger);
+    struct unjudged u = { .app = app, .ledger = &t };
+    enum err err = ERR_OK, ended;
+
+    if (acts < ledger_end(&t))
+        err = ledger_audit(&t, acts + 1, touch_subject, &u);
+    if (!err)
+        err = u.err;
+    ended = txn_end(&t);
+    for (uint32_t meter = 1; u.everyone && meter <= registry_count(app->registry); meter++)
         settler_touch(app->settler, meter);
-    return true;
+    return err ? err : ended;
 }
 
 /* What was settled or recorded, and not judged before the end of the earlier process. */
 static enum err judge_left(struct app *app)
 {
-    struct txn v = views_read(app->views), l;
+    struct txn v = views_read(app->views);
     uint64_t folded = views_folded(&v), acts = views_acts(&v);
     uint64_t settled = archive_settled(app->archive), begin = journal_begin(app->journal);
-    enum err err = txn_end(&v), ended;
+    enum err err = txn_end(&v);
 
     if (err)
         return err;
     if (folded < settled &&
         (err = scan_journal(app, folded > begin ? folded : begin, settled, flush_to_judge)))
         return err;
-    l = ledger_read(app->ledger);
-    if (acts < ledger_end(&l))
-        err = ledger_audit(&l, acts + 1, touch_subject, app);
-    ended = txn_end(&l);
-    return err ? err : ended;
+    return touch_unjudged(app, acts);
 }
 
 /* ---- all together ---- */

@@ -18,8 +18,9 @@
 #include <time.h>
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
-#define NICE 19 /* below the threads that answer, as far as it goes while sharing locks with them  \
-                 */
+#define NICE                                                                                       \
+    19 /* below the threads that answer, as far as it goes while sharing locks with them           \
+        */
 
 /* Unsettled records that are settled without waiting for the interval: how many memory and a start
  * after a crash bear well. */
@@ -41,6 +42,7 @@ struct settler {
     enum err last;        /* how the last one ended */
     bool stopping, nudged;
     bool release_due;    /* the settling thread's: frames may wait for meters that are registered */
+    uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
 };
 
@@ -308,26 +310,23 @@ static enum err drop_old(struct app *app)
                         &dropped);
 }
 
-/* Takes what others touched; the acts below the number given are all in it. */
+/* Takes what others touched.  *acts is the number of the newest act that must have touched by now:
+ * an act is committed a moment before it touches, so those that are new since the last look count
+ * at the next one; until then a start after a crash touches for them once more. */
 static enum err take_touched(struct settler *s, struct news *touched, uint64_t *acts)
 {
     struct txn t = ledger_read(s->app->ledger);
-    enum err err;
+    uint64_t newest = ledger_end(&t);
+    enum err err = txn_end(&t);
 
-    /* The number first: an act is committed before it touches, so every act counted has either
-     * touched or is about to, and one that is about to is touched again by a start after a crash
-     * only if its number is above; hence the lock around both. */
     pthread_mutex_lock(&s->lock);
-    *acts = ledger_end(&t);
-    for (size_t i = 0; i < s->touched.count; i++)
-        if (news_push(touched, s->touched.at[i].meter, 0)) {
-            pthread_mutex_unlock(&s->lock);
-            txn_abort(&t);
-            return ERR_NO_MEMORY;
-        }
-    s->touched.count = 0;
+    for (size_t i = 0; i < s->touched.count && !err; i++)
+        err = news_push(touched, s->touched.at[i].meter, 0);
+    if (!err)
+        s->touched.count = 0;
     pthread_mutex_unlock(&s->lock);
-    err = txn_end(&t);
+    *acts = s->acts_seen;
+    s->acts_seen = newest;
     return err;
 }
 
@@ -430,11 +429,19 @@ static void *settler_run(void *arg)
 enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
 {
     struct settler *s = (struct settler *)calloc(1, sizeof *s);
+    struct txn t;
+    enum err err;
 
     if (!s)
         return ERR_NO_MEMORY;
     s->app = app;
     s->every_s = every_s ? every_s : 1;
+    t = views_read(app->views);
+    s->acts_seen = views_acts(&t);
+    if ((err = txn_end(&t))) {
+        free(s);
+        return err;
+    }
     s->release_due = s->nudged = true; /* as the process before may have left it */
     pthread_mutex_init(&s->place, NULL);
     pthread_mutex_init(&s->lock, NULL);

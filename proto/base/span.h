@@ -26,6 +26,13 @@ static inline bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+static inline bool span_ends(struct span a, const char *with)
+{
+    size_t len = strlen(with);
+
+    return a.len >= len && memcmp(a.at + a.len - len, with, len) == 0;
+}
+
 /* Byte by byte, the shorter first where one begins the other. */
 static inline int span_compare(struct span a, struct span b)
 {
