@@ -55,7 +55,7 @@ static const struct row rows[] = {
 #undef OPTION
 };
 
-#define COUNT(array) (sizeof array / sizeof array[0])
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* With dashes, as people write it. */
 static const char *dashed(const char *name)
@@ -110,7 +110,8 @@ static void nilod_conf(void)
 {
     puts("# nilod --config FILE reads this. Every option of its command line may stand here under "
          "its long name;\n"
-         "# what stands here is what holds without it. What is repeatable has a line for each value.");
+         "# what stands here is what holds without it. What is repeatable has a line for each "
+         "value.");
     for (size_t i = 0; i < COUNT(rows); i++)
         if (strcmp(rows[i].name, "config") != 0)
             printf("\n# %s\n;%s = %s\n", rows[i].help, dashed(rows[i].name),

@@ -261,6 +261,7 @@ int args_main(const struct command_table *table, int argc, char **argv)
 
     if (code)
         return code;
+    assert(a.command || args_option(&a, "version") || args_option(&a, "help"));
     if (args_option(&a, "version"))
         printf("nilo %s\n", NILO_VERSION);
     else if (args_option(&a, "help"))

@@ -53,7 +53,7 @@ static void print_first(const struct args *a)
         const char *words = t->commands[i].words;
         size_t first = strcspn(words, " ");
 
-        if (!i || strncmp(t->commands[i - 1].words, words, first) ||
+        if (!i || strncmp(t->commands[i - 1].words, words, first) != 0 ||
             t->commands[i - 1].words[first] > ' ')
             printf("%s%.*s", i ? " " : "", (int)first, words);
     }

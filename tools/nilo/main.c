@@ -18,7 +18,7 @@ static const struct command_option options[] = {
     OPTIONS_OF_ALL
 };
 
-#define COUNT(array) (sizeof array / sizeof array[0])
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(options) <= ARGS_OPTIONS_MAX, "every option has a place in struct args");
 
 int main(int argc, char **argv)

@@ -31,7 +31,7 @@ static bool within(const struct range *ranges, size_t count, uint32_t point)
             return true;
     return false;
 }
-#define WITHIN(ranges, point) within(ranges, sizeof ranges / sizeof ranges[0], point)
+#define WITHIN(ranges, point) within(ranges, sizeof(ranges) / sizeof((ranges)[0]), point)
 
 /* The code point at *at, which is moved behind it; the text is what jansson or the table made:
  * valid UTF-8. */

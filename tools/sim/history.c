@@ -12,6 +12,8 @@
 /* ---- reading the file ---- */
 
 enum wanted { WANT_SERIAL, WANT_TIME, WANT_INDEX, WANT_CHANNEL, WANT_SOURCE, WANT_COUNT };
+#define VALUE_MOST                                                                                 \
+    INT64_C(9200000000000000000) /* contract §3: what a report may say, in thousandths */
 #define WANT_NEEDED WANT_CHANNEL /* the columns below it */
 
 bool history_columns_read(const char *map, struct history_columns *out)
@@ -180,6 +182,10 @@ static void take_row(struct reading_file *f)
              f->text[WANT_TIME]);
     if (text_litres(span_text(f->text[WANT_INDEX]), &row.value))
         fail(f, "expected litres", f->text[WANT_INDEX]);
+    if (row.time_s <= 0 || row.time_s > UINT32_MAX)
+        fail(f, "expected a time from 1970 to 2106", f->text[WANT_TIME]);
+    if (row.value < -VALUE_MOST || row.value > VALUE_MOST)
+        fail(f, "expected at most 9.2e15 litres", f->text[WANT_INDEX]);
     read_kind(f, &row);
     if (f->failed)
         return;
@@ -375,7 +381,9 @@ static size_t continues(const struct building *b, enum channel c, struct sample 
     if (!last || last->channel != c || last->count > LIMIT_BACK)
         return 0;
     gap = newest[last->count - 1].at_s - s.at_s;
-    step = (newest[last->count - 1].value - s.value) / b->unit;
+    if (__builtin_sub_overflow(newest[last->count - 1].value, s.value, &step))
+        return 0;
+    step /= b->unit;
     if (gap <= 0 || gap > UINT32_MAX || step < INT32_MIN || step > INT32_MAX)
         return 0;
     if (last->count > 1)
