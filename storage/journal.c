@@ -353,8 +353,11 @@ static enum err rotate(struct journal *j)
         return err;
     }
     pthread_mutex_lock(&j->lock);
-    if (!(err = list_add(j, fresh.first, &s)))
+    if (!(err = list_add(j, fresh.first, &s))) {
         *s = fresh;
+        old->used = ++j->turn;
+        close_idle_lkd(j);
+    }
     pthread_mutex_unlock(&j->lock);
     if (err) {
         segment_close(j->dir, &fresh);
@@ -363,6 +366,12 @@ static enum err rotate(struct journal *j)
     j->newest_s = 0;
     j->active = s;
     return ERR_OK;
+}
+
+/* One without a batch never is, however little it may hold. */
+static bool segment_is_full(const struct journal *j)
+{
+    return atomic_load(&j->next) > j->active->first && db_bytes(j->active->db) > j->segment_bytes;
 }
 
 /* After a commit that failed: LMDB may have kept it all the same, if it could not even undo it. */
@@ -413,8 +422,7 @@ enum err journal_commit(struct journal *j, struct batch *const *batches, size_t 
 
     if (j->db_flags & DB_READ_ONLY)
         return ERR_READ_ONLY;
-    if ((j->unsure && (err = look_again(j))) ||
-        (db_bytes(j->active->db) > j->segment_bytes && (err = rotate(j))))
+    if ((j->unsure && (err = look_again(j))) || (segment_is_full(j) && (err = rotate(j))))
         return err;
     chain = (struct chain){ atomic_load(&j->next), j->last_crc, j->newest_s };
     if (chain.next + count > BATCH_LAST)

@@ -414,6 +414,23 @@ static void segments_follow_one_another(void **state)
     journal_close(j);
 }
 
+static void a_segment_holds_at_least_one_batch(void **state)
+{
+    struct journal *j = fresh_journal(1);
+    char names[64][32];
+    uint32_t n = 0;
+
+    (void)state;
+    commit_reports(j, 40, 3, &n);
+    assert_int_equal(segment_names(names), 40);
+    assert_int_equal(walk_reports(j, 0, 0), n);
+    journal_close(j);
+    j = open_journal(1, 0);
+    commit_reports(j, 10, 3, &n);
+    assert_int_equal(walk_reports(j, 0, 0), n);
+    journal_close(j);
+}
+
 static void settled_and_old_segments_are_dropped_and_no_others(void **state)
 {
     struct journal *j = fresh_journal(100000);
@@ -828,6 +845,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_walk_begins_anywhere),
         cmocka_unit_test(a_reader_sees_what_was_committed_after_it_was_opened),
         cmocka_unit_test(segments_follow_one_another),
+        cmocka_unit_test(a_segment_holds_at_least_one_batch),
         cmocka_unit_test(settled_and_old_segments_are_dropped_and_no_others),
         cmocka_unit_test(a_reader_keeps_its_segment_while_it_is_dropped),
         cmocka_unit_test(a_missing_segment_is_noticed_at_the_start),
@@ -843,6 +861,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--count") == 0)
         return count_records(argv[2]);
     if (access("/dev/shm", W_OK) == 0)
-        setenv("TMPDIR", "/dev/shm", 0); /* a thousand commits: what a disk makes of them is tests/fault's business */
+        setenv("TMPDIR", "/dev/shm",
+               0); /* a thousand commits: what a disk makes of them is tests/fault's business */
     return check_run(tests, argc, argv);
 }
