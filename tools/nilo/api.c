@@ -218,6 +218,9 @@ static void say_unreachable(const struct api *c, CURLcode code)
     if (code == CURLE_COULDNT_CONNECT)
         say("no nilod answers at %s (%s); start it, or say --server URL or set NILO_SERVER",
             c->server, why);
+    else if (code == CURLE_PEER_FAILED_VERIFICATION)
+        say("%s is not trusted: %s; where the certificate is your own, say --ca-file FILE",
+            c->server, why);
     else
         say("the exchange with %s failed: %s", c->server, why);
 }
