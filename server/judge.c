@@ -475,3 +475,26 @@ enum err judge_rebuild(struct app *app)
     }
     return err;
 }
+
+/* What every judgement rests on beside the meter's own facts. */
+static uint64_t rules_hash(const struct app *app)
+{
+    uint32_t zone = crc32c(0, app->zone.name, strlen(app->zone.name));
+
+    return (uint64_t)(zone ^ STATE_VERSION) << 32 | holidays_hash(&app->holidays) | 1u;
+}
+
+enum err judge_begin(struct app *app)
+{
+    struct txn t = views_read(app->views);
+    uint64_t judged_by = views_rules(&t), now = rules_hash(app);
+    enum err err = txn_end(&t);
+
+    if (err || judged_by == now)
+        return err;
+    if ((err = judge_rebuild(app)))
+        return err;
+    t = views_write(app->views);
+    views_set_rules(&t, now);
+    return txn_end(&t);
+}

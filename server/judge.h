@@ -30,6 +30,10 @@ MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *new
 /* All meters from nothing: after views was deleted, or detectors or holidays changed. */
 MUST_CHECK enum err judge_rebuild(struct app *app);
 
+/* At a start: judge_rebuild if views were deleted, or were judged by other detectors, holidays or
+ * civil time than now; else nothing. */
+MUST_CHECK enum err judge_begin(struct app *app);
+
 /* ---- flags as they are listed ---- */
 
 enum flag_state {

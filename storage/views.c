@@ -2,7 +2,8 @@
  *
  *   STATES   u32 meter / 32 → u32 version · u32 size of one state · 32 states      little-endian
  *   FLAGS    flag's id      → facts, the judge's own encoding
- *   META     "folded"       → u64 journal position      "acts" → u64 number of a ledger act */
+ *   META     "folded"       → u64 journal position      "acts" → u64 number of a ledger act
+ *            "rules"        → u64 the judge's hash of what it judges by */
 #include "storage/views.h"
 
 #include "proto/base/rd.h"
@@ -226,4 +227,14 @@ uint64_t views_acts(struct txn *t)
 void views_set_acts(struct txn *t, uint64_t number)
 {
     meta_set(t, "acts", number);
+}
+
+uint64_t views_rules(struct txn *t)
+{
+    return meta_get(t, "rules");
+}
+
+void views_set_rules(struct txn *t, uint64_t hash)
+{
+    meta_set(t, "rules", hash);
 }

@@ -45,5 +45,8 @@ uint64_t views_folded(struct txn *t); /* journal position that views are folded 
 void views_set_folded(struct txn *t, uint64_t position);
 uint64_t views_acts(struct txn *t); /* number of the newest ledger act that views take account of */
 void views_set_acts(struct txn *t, uint64_t number);
+uint64_t views_rules(
+    struct txn *t); /* what all of it was judged by: the judge's own hash; 0: nothing was yet */
+void views_set_rules(struct txn *t, uint64_t hash);
 
 #endif

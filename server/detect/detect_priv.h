@@ -9,7 +9,7 @@
 #define REVERSED_STATE 88
 
 _Static_assert(STUCK_STATE + LEAK_STATE + REVERSED_STATE <= DETECTORS_STATE, "one meter's room");
-_Static_assert(STUCK_STATE % 8 == 0 && LEAK_STATE % 8 == 0 && REVERSED_STATE % 8 == 0, "aligned");
+_Static_assert((STUCK_STATE | LEAK_STATE | REVERSED_STATE) % 8 == 0, "aligned");
 
 #define DAY_S 86400
 #define HOUR_S 3600

@@ -99,7 +99,7 @@ static void own_add(struct stuck *s, int64_t counted_s, uint32_t at_s)
                            (uint16_t)(at_s / DAY_S) };
     float keep =
         s->runs ? fade((float)(run.day - s->run[s->runs - 1].day) * DAY_S / PAUSES_FADE_S) : 0;
-    float pause = counted_s >= PAUSE_LEAST_S;
+    float pause = counted_s >= PAUSE_LEAST_S ? 1 : 0;
 
     s->pauses = s->pauses * keep + pause;
     s->pause_s = s->pause_s * keep + pause * (float)counted_s;

@@ -648,6 +648,31 @@ static void births_without_views_are_found_again(void **state)
     free(l);
 }
 
+/* Nobody has to know that views are gone or that holidays changed: the next start sees to it. */
+static void a_start_judges_anew_what_was_judged_otherwise(void **state)
+{
+    struct world w;
+    struct life *l = (struct life *)calloc(1, sizeof *l);
+    uint32_t meter;
+    struct refusal r;
+
+    (void)state;
+    world_begin(&w);
+    meter = put_meter(&w, "M1", "forward", "residential");
+    live(l, 30, true, 0);
+    live(l, 12, false, 0);
+    bring(&w, meter, CHANNEL_FORWARD, l->rows, l->count);
+    assert_ok(judge_begin(&w.app));
+    forget_views(&w);
+    assert_ok(judge_begin(&w.app));
+    assert_int_equal(only(&w).state, FLAG_OPEN);
+    assert_ok(holidays_read(&w.app.holidays, span_text("first,last\n2026-03-25,2026-04-20\n"), &r));
+    assert_ok(judge_begin(&w.app));
+    assert_int_equal(only(&w).state, FLAG_WITHDRAWN);
+    world_end(&w);
+    free(l);
+}
+
 /* What it costs, printed; and a bound that only a blunder would break. */
 static void a_day_of_a_meter_costs_little(void **state)
 {
@@ -698,6 +723,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(lists_are_filtered_paged_and_ranked),
         cmocka_unit_test(births_without_views_are_found_again),
         cmocka_unit_test(a_rebuild_finds_the_same_flags_whatever_the_history),
+        cmocka_unit_test(a_start_judges_anew_what_was_judged_otherwise),
         cmocka_unit_test(a_day_of_a_meter_costs_little),
     };
 
