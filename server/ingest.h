@@ -1,5 +1,6 @@
-/* The only door to the journal.  Producers (the gateway, imports, manual reads) fill batches; one thread commits whatever is queued
- * as one transaction, tells the tail, and only then calls each batch's `done`.
+/* The only door to the journal.  Producers (the gateway, imports, manual reads) fill batches; one
+ * thread commits whatever is queued as one transaction, tells the tail, and only then calls each
+ * batch's `done`.
  *
  * While one batch syncs, the next is being filled; a lone frame waits for nobody. */
 #ifndef NILO_SERVER_INGEST_H
@@ -24,21 +25,23 @@ MUST_CHECK enum err ingest_open(const struct ingest_parts *parts, struct ingest 
 /* Commits what is queued, answers it, ends the thread. NULL is fine. */
 void ingest_close(struct ingest *g);
 
+/* Of the quarantine: given back where the commit fails. */
+struct intake_share {
+    struct peer peer;
+    uint32_t bytes;
+};
+
 /* A batch to fill, with the memory that everything in it dies with. */
 struct intake {
     struct batch *batch;
     struct tail_entry *entries; /* what the tail is told once it is durable */
     uint32_t entry_count, entry_cap;
-    /* Called on the commit thread, once: ERR_OK when all of it is durable and visible, else what stands against it (FULL, IO,
-     * STOPPING) and nothing of it was kept. */
+    /* Called on the commit thread, once: ERR_OK when all of it is durable and visible, else what
+     * stands against it (FULL, IO, STOPPING) and nothing of it was kept. */
     void (*done)(void *arg, struct intake *k, enum err err);
     void *arg;
-    struct intake *next;        /* the queue's */
-    /* Whose shares of the quarantine to give back where the commit fails. */
-    struct intake_share {
-        struct peer peer;
-        uint32_t bytes;
-    } *shares;
+    struct intake *next; /* the queue's */
+    struct intake_share *shares;
     uint32_t share_count, share_cap;
 };
 
@@ -46,28 +49,33 @@ MUST_CHECK enum err intake_new(struct intake **out);
 void intake_free(struct intake *k); /* NULL is fine */
 void intake_clear(struct intake *k);
 
-/* Adds a record. It becomes visible with the commit: under its meter, a quarantined frame and refused bytes under meter 0, rows under
- * each of their meters (those of a staged import not at all). FULL: submit first. A quarantined frame's share, which
- * ingest_judge_lkd took, becomes the intake's. */
+/* Adds a record. It becomes visible with the commit: under its meter, a quarantined frame and
+ * refused bytes under meter 0, rows under each of their meters (those of a staged import not at
+ * all). FULL: submit first. A quarantined frame's share, which ingest_judge_lkd took, becomes the
+ * intake's. */
 MUST_CHECK enum err intake_add(struct intake *k, const struct record *record);
 
 /* Hands the batch over; `done` will be called. After ingest_close began: `done` gets STOPPING. */
 void ingest_submit(struct ingest *g, struct intake *k);
 /* The same, and waits; for producers that have nothing else to do. */
 MUST_CHECK enum err ingest_submit_wait(struct ingest *g, struct intake *k);
-bool ingest_idle(struct ingest *g); /* nothing is being committed: what is handed over now syncs at once */
+/* Nothing is being committed: what is handed over now syncs at once. */
+bool ingest_idle(struct ingest *g);
 
-/* What a frame's bytes come to.  ERR_OK: it may be added as `out` says, its meter 0 if it must wait.  PEER errors: refuse it with
- * `r`.  LIMIT: the quarantine is full.  The caller holds the registry's read lock; `scratch` is emptied by the caller. */
+/* What a frame's bytes come to.  ERR_OK: it may be added as `out` says, its meter 0 if it must
+ * wait.  PEER errors: refuse it with `r`.  LIMIT: the quarantine is full.  The caller holds the
+ * registry's read lock; `scratch` is emptied by the caller. */
 struct arrival {
     const struct dialect *dialect;
     uint8_t transport;
     struct peer peer;
-    struct span name;     /* ?m= or the proven identity; may be empty */
-    bool proven;          /* `name` is what DTLS proves: it wins over the payload's, and another in the payload is FORBIDDEN */
+    struct span name; /* ?m= or the proven identity; may be empty */
+    bool proven;      /* `name` is what DTLS proves: it wins over the payload's, and another in the
+                         payload is FORBIDDEN */
     int64_t arrival_s;
     struct span bytes;
 };
-MUST_CHECK enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch, struct record *out, struct refusal *r);
+MUST_CHECK enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a,
+                                     struct arena *scratch, struct record *out, struct refusal *r);
 
 #endif

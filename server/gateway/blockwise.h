@@ -1,6 +1,7 @@
-/* Uploads in blocks (RFC 7959, Block1), put together in order.  A transfer is told by endpoint, path, query and Request-Tag; a
- * block 0 begins it anew, so that bytes of two bodies never meet.  Bounded in number and bytes: the one that was idle longest makes
- * room, and one idle for EXCHANGE_LIFETIME is forgotten.  One thread. */
+/* Uploads in blocks (RFC 7959, Block1), put together in order.  A transfer is told by endpoint,
+ * path, query and Request-Tag; a block 0 begins it anew, so that bytes of two bodies never meet.
+ * Bounded in number and bytes: the one that was idle longest makes room, and one idle for
+ * EXCHANGE_LIFETIME is forgotten.  One thread. */
 #ifndef NILO_SERVER_GATEWAY_BLOCKWISE_H
 #define NILO_SERVER_GATEWAY_BLOCKWISE_H
 
@@ -28,8 +29,8 @@ enum block_outcome {
 };
 
 /* `body_view` of a WHOLE is valid until the next call; the transfer is over. */
-enum block_outcome blockwise_take(struct blockwise *b, struct hash key, struct block_option block, struct span payload, uint32_t now_s,
-                                  struct span *out_body_view);
+enum block_outcome blockwise_take(struct blockwise *b, struct hash key, struct block_option block,
+                                  struct span payload, uint32_t now_s, struct span *out_body_view);
 void blockwise_expire(struct blockwise *b, uint32_t now_s); /* now and then, also without traffic */
 uint32_t blockwise_count(const struct blockwise *b);
 size_t blockwise_bytes(const struct blockwise *b);

@@ -1,7 +1,9 @@
-/* What one CoAP datagram says, and the bytes of an answer (RFC 7252, 7959, 7967).  Pure: no socket, no clock, no memory.
+/* What one CoAP datagram says, and the bytes of an answer (RFC 7252, 7959, 7967).  Pure: no socket,
+ * no clock, no memory.
  *
- * Options are read and written by libcoap.  Its coap_pdu_parse is passed by on purpose: it copies every datagram, and calls a
- * format error what RFC 7252 §5.4.3 wants treated as an unrecognized option (a known option of a wrong length). */
+ * Options are read and written by libcoap.  Its coap_pdu_parse is passed by on purpose: it copies
+ * every datagram, and calls a format error what RFC 7252 §5.4.3 wants treated as an unrecognized
+ * option (a known option of a wrong length). */
 #ifndef NILO_SERVER_GATEWAY_COAP_H
 #define NILO_SERVER_GATEWAY_COAP_H
 
@@ -38,7 +40,8 @@ enum message_code {
 #define FORMAT_OCTETS 42
 
 #define TOKEN_MAX 8
-#define PATH_MAX_PARTS 4 /* one more than any path of ours has: longer ones are unknown all the same */
+/* One more than any path of ours has: longer ones are unknown all the same. */
+#define PATH_MAX_PARTS 4
 
 /* Of a block-wise transfer (RFC 7959 §2.2). A block's bytes begin at num << (szx + 4). */
 struct block_option {
@@ -62,11 +65,11 @@ struct coap_request {
     uint16_t format, accept;
     struct block_option block1, block2;
     uint32_t size1;
-    uint8_t no_response;  /* RFC 7967: 2 = no 2.xx, 8 = no 4.xx, 16 = no 5.xx */
-    uint16_t bad_option;  /* the first critical option that is not understood; 0 = none */
-    bool proxy;           /* Proxy-Uri or Proxy-Scheme stands there */
-    bool cut;             /* longer than any datagram we take: the rest was not received */
-    struct span options;  /* all of them */
+    uint8_t no_response; /* RFC 7967: 2 = no 2.xx, 8 = no 4.xx, 16 = no 5.xx */
+    uint16_t bad_option; /* the first critical option that is not understood; 0 = none */
+    bool proxy;          /* Proxy-Uri or Proxy-Scheme stands there */
+    bool cut;            /* longer than any datagram we take: the rest was not received */
+    struct span options; /* all of them */
     struct span payload;
 };
 
@@ -79,7 +82,8 @@ enum coap_form {
 /* `cut` = the datagram was longer than the bytes that are there. */
 enum coap_form coap_request_read(struct span datagram, bool cut, struct coap_request *out);
 
-/* What tells one block-wise transfer of an endpoint from another: path, query and Request-Tag, as bytes. */
+/* What tells one block-wise transfer of an endpoint from another: path, query and Request-Tag, as
+ * bytes. */
 void coap_request_subject(const struct coap_request *q, struct wr *out);
 
 struct coap_answer {

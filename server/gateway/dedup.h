@@ -1,9 +1,11 @@
-/* Repeats (RFC 7252 §4.5): the same bytes from the same endpoint within the exchange's lifetime are answered as the first time and
- * not taken again.  The key is a hash of 128 bits over endpoint and datagram, so message id, token and content all tell a repeat
- * from a new report, and the same id with other content is a new one.
+/* Repeats (RFC 7252 §4.5): the same bytes from the same endpoint within the exchange's lifetime are
+ * answered as the first time and not taken again.  The key is a hash of 128 bits over endpoint and
+ * datagram, so message id, token and content all tell a repeat from a new report, and the same id
+ * with other content is a new one.
  *
- * Bounded: when there is no room the oldest goes, in order of arrival.  An exchange's answer may still hang on a commit: `round` is
- * the number of the batch that it went with; whoever owns the rounds knows how that one ended.  One thread. */
+ * Bounded: when there is no room the oldest goes, in order of arrival.  An exchange's answer may
+ * still hang on a commit: `round` is the number of the batch that it went with; whoever owns the
+ * rounds knows how that one ended.  One thread. */
 #ifndef NILO_SERVER_GATEWAY_DEDUP_H
 #define NILO_SERVER_GATEWAY_DEDUP_H
 
@@ -29,10 +31,12 @@ MUST_CHECK enum err dedup_new(unsigned bits, struct dedup **out);
 void dedup_free(struct dedup *d); /* NULL is fine */
 
 void dedup_prefetch(const struct dedup *d, struct hash key);
-const struct exchange *dedup_find(struct dedup *d, struct hash key, uint32_t now_s); /* NULL: new. Borrowed until dedup_put */
+const struct exchange *dedup_find(struct dedup *d, struct hash key,
+                                  uint32_t now_s); /* NULL: new. Borrowed until dedup_put */
 void dedup_put(struct dedup *d, const struct exchange *e);
 
-/* Forgets the exchanges that went with round `round`, which came to nothing: a repeat of them is a new report. */
+/* Forgets the exchanges that went with round `round`, which came to nothing: a repeat of them is a
+ * new report. */
 void dedup_drop_round(struct dedup *d, uint32_t round);
 uint32_t dedup_count(const struct dedup *d);
 

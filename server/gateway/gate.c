@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXCHANGE_BITS                                                                              \
-    20 /* 2^20 exchanges in 40 MiB: 247 s at 4 200 requests/s, the first repeats at any rate */
+/* 2^20 exchanges in 40 MiB: 247 s at 4 200 requests/s, the first repeats at any rate. */
+#define EXCHANGE_BITS 20
 #define ENDPOINT_BITS 20 /* buckets; 16 bytes each */
 #define ADDRESS_BITS 18
 #define DIAGNOSTIC_MAX 120 /* a sentence, and little to gain for who forges a sender's address */
-#define REJECTS_PER_S                                                                              \
-    20 /* refused bytes that are kept for people: a flood of rubbish must not fill the journal */
+/* Refused bytes that are kept for people: a flood of rubbish must not fill the journal. */
+#define REJECTS_PER_S 20
 
 enum exchange_kind {
     EXCHANGE_CHANGED,

@@ -1,4 +1,5 @@
-/* Keyed hashes for tables that strangers fill: who does not know the key cannot make two keys meet on purpose. */
+/* Keyed hashes for tables that strangers fill: who does not know the key cannot make two keys meet
+ * on purpose. */
 #ifndef NILO_SERVER_GATEWAY_HASH_H
 #define NILO_SERVER_GATEWAY_HASH_H
 
@@ -20,7 +21,8 @@ struct endpoint {
 MUST_CHECK enum err hash_key_make(struct hash_key *out); /* from the kernel's random bytes; IO */
 struct endpoint endpoint_of(const struct peer *peer);
 
-/* SipHash-2-4 with 128 bits of result, over the endpoint's words and then the bytes: two inputs that meet are not to be found. */
+/* SipHash-2-4 with 128 bits of result, over the endpoint's words and then the bytes: two inputs
+ * that meet are not to be found. */
 struct hash hash_of(const struct hash_key *key, const struct endpoint *endpoint, struct span bytes);
 
 /* 64 bits for tables in which a chance meeting does little harm. */

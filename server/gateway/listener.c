@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SOCKET_BYTES                                                                               \
-    (16 << 20) /* of the kernel's buffers: a city after an outage, while one sync takes long */
+/* Of the kernel's buffers: a city after an outage, while one sync takes long. */
+#define SOCKET_BYTES (16 << 20)
 
 /* ---- sockets ---- */
 

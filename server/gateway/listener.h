@@ -11,10 +11,12 @@
 struct listener {
     int fd;
     int family;
-    bool wildcard; /* which address was asked stands beside each datagram, and answers leave from it */
+    bool wildcard; /* which address was asked stands beside each datagram, and answers leave from it
+                    */
 };
 
-/* `address` is ADDR:PORT, [ADDR]:PORT or *:PORT; port 0 picks a free one. INVALID; IO with a sentence. */
+/* `address` is ADDR:PORT, [ADDR]:PORT or *:PORT; port 0 picks a free one. INVALID; IO with a
+ * sentence. */
 MUST_CHECK enum err listener_open(struct listener *l, const char *address, struct refusal *r);
 void listener_close(struct listener *l);
 void listener_address(const struct listener *l, char out[ADDRESS_TEXT]); /* as bound */

@@ -1,4 +1,5 @@
-/* Answers on their way out: written as they are decided, sent many at a time.  Not for two threads at once. */
+/* Answers on their way out: written as they are decided, sent many at a time.  Not for two threads
+ * at once. */
 #ifndef NILO_SERVER_GATEWAY_OUTBOX_H
 #define NILO_SERVER_GATEWAY_OUTBOX_H
 
@@ -24,9 +25,9 @@ struct route {
 struct reply {
     struct route route;
     uint8_t *bytes;
-    uint16_t len;        /* 0: nothing is sent after all */
+    uint16_t len; /* 0: nothing is sent after all */
     uint8_t no_response;
-    uint32_t follows;    /* the batch whose end it tells; 0 = none, or that of its own */
+    uint32_t follows; /* the batch whose end it tells; 0 = none, or that of its own */
 };
 
 struct outbox {
@@ -51,12 +52,15 @@ static inline bool outbox_full(const struct outbox *o)
     return o->count == o->cap || o->room - o->used < ANSWER_MAX;
 }
 
-/* Writes the answer; the outbox is not full. `spare`: it may yet become a 5.03 (outbox_turn_away). */
-void outbox_add(struct outbox *o, const struct route *route, const struct coap_answer *a, uint8_t no_response, bool spare, uint32_t follows);
-void outbox_turn_away(struct reply *reply); /* the store would not take it: 5.03 in place of the answer */
+/* Writes the answer; the outbox is not full. `spare`: it may yet become a 5.03 (outbox_turn_away).
+ */
+void outbox_add(struct outbox *o, const struct route *route, const struct coap_answer *a,
+                uint8_t no_response, bool spare, uint32_t follows);
+/* The store would not take it: 5.03 in place of the answer. */
+void outbox_turn_away(struct reply *reply);
 
-/* What the sender does not want to hear is left out (for a CON: an empty ACK in its place), the rest is sent. Returns how many
- * were sent; `lost` counts those that the system would not take. */
+/* What the sender does not want to hear is left out (for a CON: an empty ACK in its place), the
+ * rest is sent. Returns how many were sent; `lost` counts those that the system would not take. */
 uint32_t outbox_send(struct outbox *o, int fd, uint32_t *lost);
 
 #endif

@@ -14,10 +14,8 @@
 #define LISTENERS_MAX 16
 #define ROUNDS 4 /* one syncs, one is queued behind it, one is filled, one to spare */
 #define ROUND_ANSWERS 2048
-#define ENDS                                                                                       \
-    16          /* how many rounds' ends are remembered: a repeat waits for one that is under way  \
-                 */
-#define READS 8 /* of one listener before the others have their turn */
+#define ENDS 16      /* rounds whose end is remembered: a repeat waits for one that is under way */
+#define READS 8      /* of one listener before the others have their turn */
 #define IDLE_MS 1000 /* between looks at idle uploads */
 _Static_assert(ENDS >= 2 * ROUNDS, "the end that is waited for is still there");
 

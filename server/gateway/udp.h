@@ -1,7 +1,7 @@
 /* CoAP over UDP: many datagrams in, one transaction, their answers out.
  *
- *   reading thread   reads what is there, decides (gate.c), fills a batch while the one before it syncs
- *   commit thread    (ingest.c) once the batch is durable, sends its answers
+ *   reading thread   reads what is there, decides (gate.c), fills a batch while the one before it
+ * syncs commit thread    (ingest.c) once the batch is durable, sends its answers
  *
  * Answers that hang on nothing durable (reads, refusals, pings) leave at once. */
 #ifndef NILO_SERVER_GATEWAY_UDP_H
@@ -13,13 +13,14 @@
 
 struct gateway;
 
-/* Binds every address and begins to serve. Uses app's clock, registry and ingest, which must outlive it.
- * INVALID, IO: `r` names the address and what to do. */
-MUST_CHECK enum err gateway_open(struct app *app, const char *const *addresses, size_t count, const struct gate_options *options,
-                                 struct gateway **out, struct refusal *r);
+/* Binds every address and begins to serve. Uses app's clock, registry and ingest, which must
+ * outlive it. INVALID, IO: `r` names the address and what to do. */
+MUST_CHECK enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
+                                 const struct gate_options *options, struct gateway **out,
+                                 struct refusal *r);
 
-/* Stops reading (what has arrived already is turned away with 5.03), waits until everything taken is committed and answered.
- * Before ingest_close. NULL is fine. */
+/* Stops reading (what has arrived already is turned away with 5.03), waits until everything taken
+ * is committed and answered. Before ingest_close. NULL is fine. */
 void gateway_close(struct gateway *g);
 
 /* The n-th address as bound, in the order given. */

@@ -1,5 +1,6 @@
-/* A CoAP client for tests, written from RFC 7252 and 7959 alone: it shares no line with the server or libcoap, and can say things no
- * decent client would.  Calls fail the test where the system fails. */
+/* A CoAP client for tests, written from RFC 7252 and 7959 alone: it shares no line with the server
+ * or libcoap, and can say things no decent client would.  Calls fail the test where the system
+ * fails. */
 #ifndef NILO_TESTS_CLIENT_COAP_H
 #define NILO_TESTS_CLIENT_COAP_H
 
@@ -40,7 +41,8 @@ struct probe {
     socklen_t to_len;
 };
 
-/* `host` and `port` are numbers ("127.0.0.1", "::1"); `from` the address to speak from, NULL = any. */
+/* `host` and `port` are numbers ("127.0.0.1", "::1"); `from` the address to speak from, NULL = any.
+ */
 void probe_open(struct probe *p, const char *host, const char *port, const char *from);
 void probe_close(struct probe *p);
 void probe_send_bytes(struct probe *p, struct span bytes);
@@ -53,10 +55,11 @@ struct message {
     unsigned last; /* option number */
 };
 
-void message_begin(struct message *m, unsigned type, unsigned code, uint16_t mid, struct span token);
+void message_begin(struct message *m, unsigned type, unsigned code, uint16_t mid,
+                   struct span token);
 void message_option(struct message *m, unsigned number, struct span value); /* in ascending order */
-void message_uint(struct message *m, unsigned number, uint32_t value);      /* without leading zeros */
-void message_path(struct message *m, const char *path);                     /* "r/oms" */
+void message_uint(struct message *m, unsigned number, uint32_t value); /* without leading zeros */
+void message_path(struct message *m, const char *path);                /* "r/oms" */
 void message_block(struct message *m, unsigned option, uint32_t num, bool more, unsigned szx);
 void message_payload(struct message *m, struct span payload);
 struct span message_span(const struct message *m);
@@ -71,12 +74,16 @@ struct heard {
     struct span token, payload;
 };
 
-/* The next datagram; false after `wait_ms` without one. Fails the test where it is no CoAP message. */
+/* The next datagram; false after `wait_ms` without one. Fails the test where it is no CoAP message.
+ */
 bool probe_hear(struct probe *p, int wait_ms, struct heard *out);
-bool heard_option(const struct heard *h, unsigned number, struct span *out); /* the first with that number */
-uint32_t heard_uint(const struct heard *h, unsigned number); /* fails the test where there is none */
+bool heard_option(const struct heard *h, unsigned number,
+                  struct span *out); /* the first with that number */
+uint32_t heard_uint(const struct heard *h,
+                    unsigned number); /* fails the test where there is none */
 
-/* Sends and hears the answer, once more after each two seconds without one, as RFC 7252 §4.2 has it; fails after five. */
+/* Sends and hears the answer, once more after each two seconds without one, as RFC 7252 §4.2 has
+ * it; fails after five. */
 void probe_ask(struct probe *p, const struct message *m, struct heard *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* The contract's table of outcomes (contract.md §2) and RFC 7252's rules for a server, as cases for whoever serves CoAP at an
- * address of 127.0.0.0/8: the gateway alone in a unit test, or a nilod. */
+/* The contract's table of outcomes (contract.md §2) and RFC 7252's rules for a server, as cases for
+ * whoever serves CoAP at an address of 127.0.0.0/8: the gateway alone in a unit test, or a nilod.
+ */
 #ifndef NILO_TESTS_CLIENT_COAP_CASES_H
 #define NILO_TESTS_CLIENT_COAP_CASES_H
 
@@ -14,8 +15,10 @@ struct coap_target {
 extern struct coap_target coap_target; /* set before the cases run */
 
 /* Writes a report of `meter`: one value of `index` litres, or `hours` of them. */
-struct span report_bytes(uint8_t *room, size_t cap, const char *meter, int64_t at_s, int64_t index_l, unsigned hours);
-void message_report(struct message *m, unsigned type, uint16_t mid, const char *meter, int64_t index_l);
+struct span report_bytes(uint8_t *room, size_t cap, const char *meter, int64_t at_s,
+                         int64_t index_l, unsigned hours);
+void message_report(struct message *m, unsigned type, uint16_t mid, const char *meter,
+                    int64_t index_l);
 
 struct CMUnitTest;
 extern const struct CMUnitTest *const coap_cases;
