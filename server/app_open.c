@@ -236,6 +236,7 @@ static enum err open_parts(struct app *app, const struct app_options *o, struct 
     if ((err = journal_open(app->store, &journal, flags, &app->journal, r)) ||
         (err = quarantine_open(app->store, &limits, flags, &app->quarantine, r)) ||
         (err = archive_open(app->store, flags, &app->archive, r)) ||
+        (err = journal_reaches(app->journal, archive_settled(app->archive), r)) ||
         (err = ledger_open(app->store, flags, &app->ledger, r)) ||
         (err = views_open(app->store, DB_CREATE, &app->views, r)))
         return err;
