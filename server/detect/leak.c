@@ -69,6 +69,7 @@ struct leak {
     uint32_t raised_s; /* 0: no flag */
     uint32_t onset_s;
     float told_lph, first_lph, lost_l;
+    uint32_t told_borne_s;       /* borne_s when it was last told */
     uint16_t own_hours, own_day; /* the longest run that ended by itself, and when */
     uint8_t flags, low_hours, told, dry_days;
 };
@@ -229,18 +230,20 @@ static void fill(const struct leak *s, const struct judge_place *p, uint32_t now
     verdict_time(out, "seen_at", now_s);
 }
 
-/* Worth telling again: much larger or smaller, worse, or surer. */
+/* Worth telling again: much larger or smaller, surer, or twice as long. */
 static bool has_news(const struct leak *s)
 {
     float low = low_of(s);
 
-    return low >= 2 * s->told_lph || low <= s->told_lph / 2 || confidence_of(s) != s->told;
+    return low >= 2 * s->told_lph || low <= s->told_lph / 2 || confidence_of(s) != s->told ||
+           s->borne_s >= 2 * s->told_borne_s;
 }
 
 static bool tell(struct leak *s, const struct judge_place *p, uint32_t now_s, struct verdict *out)
 {
     s->told_lph = low_of(s);
     s->told = (uint8_t)confidence_of(s);
+    s->told_borne_s = s->borne_s;
     fill(s, p, now_s, out);
     return true;
 }
@@ -419,13 +422,23 @@ static bool gap_step(struct leak *s, const struct judge_place *p, const struct j
     return false;
 }
 
+/* Half of all hours: no flow where none was. */
+static bool is_quiet(const struct leak *s, const struct judge_step *step)
+{
+    uint32_t seconds = step->to_s - step->from_s;
+
+    return step->used_ml == 0 && !step->fall && s->hour_s == 0 && s->run_s == 0 &&
+           s->raised_s == 0 && s->flags == 0 && s->day_s != 0 && seconds >= HOUR_LEAST_S &&
+           seconds <= STEP_MOST_S;
+}
+
 static bool leak_judge(void *state, const struct judge_place *p, const struct judge_step *step,
                        struct verdict *out)
 {
     struct leak *s = (struct leak *)state;
     enum use_class use = p->point->use;
 
-    if (step->reverse || use == USE_ZONE_INLET || use == USE_ZONE_OUTLET)
+    if (is_quiet(s, step) || step->reverse || use == USE_ZONE_INLET || use == USE_ZONE_OUTLET)
         return false;
     if (s->first_s == 0)
         s->first_s = step->from_s;

@@ -31,7 +31,6 @@
 #define OWN_BEFORE_USE_S (20 * DAY_S)
 #define OWN_RUNS 4
 #define PULSES_LEAST 10
-#define TOLD_MOST 14 /* at eight times the bound all is said */
 #define MEAN_LONG_S (60.0f * DAY_S)
 #define MEAN_SHORT_S (14.0f * DAY_S)
 #define PAUSE_LEAST_S DAY_S
@@ -57,7 +56,7 @@ struct stuck {
     float moving_ml;
     struct mean slow, quick;
     uint16_t readings; /* of the run */
-    uint8_t told;      /* the run was told at 1 + told / 2 times the bound */
+    uint8_t told;      /* how often the run was told again */
     uint8_t used;      /* the register has moved since what is known begins */
     uint8_t runs;
     uint8_t spare[3];
@@ -200,6 +199,14 @@ static bool is_judged(const struct stuck *s, const struct judge_place *p)
            mean_mlpd(&s->slow) > USE_LEAST_MLPD && p->point->use != USE_HYDRANT;
 }
 
+/* When a run is worth telling again: after each half of the bound, from eight times on at each
+ * double. */
+static int64_t next_telling_s(const struct stuck *s)
+{
+    return s->told < 14 ? (int64_t)s->bound_s * (s->told + 3) / 2
+                        : (int64_t)s->bound_s * 16 << (s->told < 30 ? s->told - 14 : 16);
+}
+
 /* The run goes on at now_s. */
 static bool stands(struct stuck *s, const struct judge_place *p, uint32_t now_s,
                    struct verdict *out)
@@ -212,7 +219,7 @@ static bool stands(struct stuck *s, const struct judge_place *p, uint32_t now_s,
         return false;
     counted = counted_s(s, p, now_s);
     if (s->raised_s) {
-        if (s->told < TOLD_MOST && 2 * counted >= (int64_t)s->bound_s * (s->told + 3)) {
+        if (counted >= next_telling_s(s)) {
             s->told++;
             fill(s, p, now_s, out);
             return true;
