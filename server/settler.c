@@ -407,6 +407,7 @@ static void *settler_run(void *arg)
     struct settler *s = (struct settler *)arg;
     uint64_t asked;
 
+    pthread_setname_np(pthread_self(), "settler");
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
     while (wait_for_work(s, &asked)) {
         enum err err;
