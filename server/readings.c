@@ -153,6 +153,8 @@ static enum err tail_rows(struct app *app, const struct meter_facts *m, const ui
             err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
         else if (!err)
             err = readings_of_record(&record, m, scratch, pick_rows, pick);
+        if (err_class(err) == ERR_CLASS_PEER)
+            err = ERR_OK; /* taken once, and not readable any more: settling puts it aside */
     }
     journal_reader_close(reader);
     return err;

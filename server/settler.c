@@ -184,6 +184,10 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
 
         if (!(err = journal_get(p->reader, p->positions[i], &record)))
             err = readings_of_record(&record, &facts, p->scratch, pass_collect, p);
+        /* What was taken once and does not read any more must not hold up all others: it waits. */
+        if (err_class(err) == ERR_CLASS_PEER)
+            err = quarantine_put(p->app->quarantine, p->positions[i], span_text(facts.serial), err,
+                                 &record);
     }
     for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
         struct rows *rows = &p->rows[c];
