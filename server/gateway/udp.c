@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LISTENERS_MAX 16
-#define ROUNDS 4 /* one syncs, one is queued behind it, one is filled, one to spare */
+#define ROUNDS 4 /* one is filled, one syncs, one is answered, one to spare */
 #define ROUND_ANSWERS 2048
 #define ENDS 16      /* rounds whose end is remembered: a repeat waits for one that is under way */
 #define READS 8      /* of one listener before the others have their turn */
