@@ -37,6 +37,7 @@ struct stage {
     uint8_t *chunk;
     struct wr w;
     struct archive_pass *pass;
+    bool ordered; /* nothing received before the import is left in the tail */
     bool staged;
 
     struct item *items;
@@ -404,8 +405,15 @@ static enum err send_small(struct stage *s)
 
 enum err stage_put(struct stage *s, struct item *items, size_t count, bool small)
 {
+    enum err err;
+
     if (count == 0)
         return ERR_OK;
+    /* What was received before goes to the archive first, for its runs stand in the order of
+     * arrival (rules-bills B6: "the value first received"). */
+    if (!small && !s->ordered && (err = settler_settle(s->import->app->settler)))
+        return err;
+    s->ordered = true;
     s->items = items;
     s->count = count;
     s->small = small;
