@@ -1,7 +1,5 @@
-/* What a service point used (rules-bills C and D), and the same cut at civil hours, days or months.
- *
- * A list of steps is made a stretch at a time, each a call of consume() on the steps that it holds:
- * steps do not know of each other, and so years of hours leave with flat memory. */
+/* What a service point used (rules-bills C to E), and the same cut at civil hours, days or months:
+ * a row at a time, so that years of hours leave with flat memory. */
 #include "proto/base/rd.h"
 #include "server/billing/consume.h"
 #include "server/query/answers.h"
@@ -12,7 +10,7 @@
 #include <stdlib.h>
 
 #define PAGE 10000
-#define STRETCH_STEPS 64
+#define CHECKED_S (62 * 86400) /* before the span, for the checks of E3 */
 
 static const char *const columns[] = { "point",   "from",   "to",     "consumption_l", "billed_m3",
                                        "quality", "method", "checks", "parts",         NULL };
@@ -30,6 +28,7 @@ struct used {
     size_t count;
     struct consume_fitting *fittings;
     struct load *loads;
+    struct consumer *consumer;
 };
 
 static void used_done(void *state)
@@ -38,6 +37,7 @@ static void used_done(void *state)
 
     for (size_t i = 0; i < u->count; i++)
         rows_done(&u->loads[i].rows);
+    consumer_free(u->consumer);
     free(u->fittings);
     free(u->loads);
     free(u);
@@ -56,7 +56,7 @@ static enum err load_meters(struct txn *t, struct used *u, const struct fittings
         struct load *load = &u->loads[u->count];
         enum err err;
 
-        if (fitting->from_s >= u->to_s || fitting->to_s < u->from_s)
+        if (fitting->from_s >= u->to_s || fitting->to_s < u->from_s - CHECKED_S)
             continue;
         if ((err = meter_facts_by_id(t, fitting->meter, &load->meter)))
             return err;
@@ -95,8 +95,8 @@ static bool load(struct request *q, struct used *u)
         err = load_meters(&t, u, &fittings);
     fittings_done(&fittings);
     txn_abort(&t);
-    if (found && !err)
-        err = load_rows(q->app, u);
+    if (found && !err && !(err = load_rows(q->app, u)))
+        err = consumer_new(u->fittings, u->count, u->step, &q->app->zone, u->now_s, &u->consumer);
     if (err)
         problem_of(q, err, "", "the point's readings cannot be read: a part %s", err_text(err));
     return found && !err;
@@ -140,9 +140,29 @@ static void put_parts(struct out *o, const struct consumption *c)
     out_text(o, "]");
 }
 
-static void put(struct listing *l, const struct used *u, const struct consumption *c,
-                struct span cursor)
+static void put_checks(struct out *o, unsigned checks)
 {
+    bool first = true;
+
+    out_text(o, "[");
+    for (int n = 0; checks >> n; n++) {
+        if (!(checks & 1u << n))
+            continue;
+        if (!first)
+            out_text(o, ",");
+        first = false;
+        out_string(o, span_text(check_name((enum check)n)));
+    }
+    out_text(o, "]");
+}
+
+/* The cursor is the row's end: where the next begins. */
+static void put(struct listing *l, const struct used *u, const struct consumption *c)
+{
+    uint8_t cursor[8];
+    struct wr w = wr_of(cursor, sizeof cursor);
+
+    wr_be64(&w, (uint64_t)c->to_s);
     row_begin(l);
     row_word(l, "point", u->point);
     row_time(l, "from", c->from_s);
@@ -156,44 +176,11 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
     }
     row_word(l, "quality", quality_name(c->quality));
     row_word(l, "method", c->known ? method_name(c->method) : NULL);
-    out_text(row_raw_begin(l, "checks"), "[]");
+    put_checks(row_raw_begin(l, "checks"), c->checks);
     row_raw_end(l);
     put_parts(row_raw_begin(l, "parts"), c);
     row_raw_end(l);
-    row_end(l, cursor);
-}
-
-/* The cursor is the end of the last step: where the next begins. */
-static bool put_step(void *arg, const struct consumption *c)
-{
-    struct listing *l = (struct listing *)arg;
-    uint8_t cursor[8];
-    struct wr w = wr_of(cursor, sizeof cursor);
-
-    if (listing_full(l))
-        return false;
-    wr_be64(&w, (uint64_t)c->to_s);
-    put(l, (const struct used *)l->state, c, wr_span(&w));
-    return true;
-}
-
-static int64_t step_next(const struct zone *z, enum consume_step step, int64_t at_s)
-{
-    switch (step) {
-    case STEP_HOUR:
-        return zone_hour_next(z, at_s);
-    case STEP_DAY:
-        return zone_day_next(z, at_s);
-    default:
-        return zone_month_next(z, at_s);
-    }
-}
-
-static int64_t stretch_end(const struct used *u, const struct zone *z, int64_t from_s)
-{
-    for (unsigned n = 0; n < STRETCH_STEPS && from_s < u->to_s; n++)
-        from_s = step_next(z, u->step, from_s);
-    return from_s < u->to_s ? from_s : u->to_s;
+    row_end(l, wr_span(&w));
 }
 
 static int64_t place_of(const struct listing *l, const struct used *u)
@@ -204,27 +191,30 @@ static int64_t place_of(const struct listing *l, const struct used *u)
     return at_s < u->from_s || r.err ? u->to_s : at_s;
 }
 
+/* One row; returns where it ends, or INT64_MAX after an error. */
+static int64_t put_row(struct listing *l, const struct used *u, int64_t from_s)
+{
+    int64_t end_s = consume_step_end(u->step, &l->app->zone, from_s);
+    const struct consumption *c;
+    enum err err;
+
+    if (end_s > u->to_s)
+        end_s = u->to_s;
+    if ((err = consumer_row(u->consumer, from_s, end_s, &c))) {
+        listing_fail(l, err);
+        return INT64_MAX;
+    }
+    put(l, u, c);
+    return end_s;
+}
+
 static void fill(struct listing *l)
 {
-    struct used *u = (struct used *)l->state;
+    const struct used *u = (const struct used *)l->state;
     int64_t from_s = place_of(l, u);
 
-    while (from_s < u->to_s && !listing_full(l)) {
-        enum consume_step step = u->step;
-        int64_t to_s = step == STEP_NONE ? u->to_s : stretch_end(u, &l->app->zone, from_s);
-        enum err err = consume(u->fittings, u->count, from_s, to_s, step, &l->app->zone, u->now_s,
-                               put_step, l);
-
-        if (err) {
-            listing_fail(l, err);
-            return;
-        }
-        if (place_of(l, u) == from_s) {
-            l->ended = !listing_full(l); /* nothing was told: never go round for ever */
-            return;
-        }
-        from_s = place_of(l, u);
-    }
+    while (from_s < u->to_s && !listing_full(l))
+        from_s = put_row(l, u, from_s);
     l->ended = from_s >= u->to_s;
 }
 
@@ -252,17 +242,12 @@ static bool ask_step(struct request *q, enum consume_step *out)
 }
 
 /* Without a step the answer is the one row itself. */
-static void answer_whole(struct request *q, struct used *u)
+static void answer_whole(struct request *q, const struct used *u)
 {
     struct listing alone;
-    enum err err;
 
     row_alone_begin(&alone, q);
-    alone.state = u;
-    err = consume(u->fittings, u->count, u->from_s, u->to_s, STEP_NONE, &q->app->zone, u->now_s,
-                  put_step, &alone);
-    if (err)
-        listing_fail(&alone, err);
+    put_row(&alone, u, u->from_s);
     row_alone_end(&alone);
 }
 

@@ -9,6 +9,7 @@
 #include "server/billing/walk.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/query/verdicts.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
@@ -58,20 +59,6 @@ static enum err make_room(struct readings *r, size_t more)
     return ERR_OK;
 }
 
-/* What must be read for verdicts over [from_s, to_s). */
-static void widen(const struct readings *r, int64_t *from_s, int64_t *to_s)
-{
-    for (size_t i = 0; i < r->fittings.count; i++) {
-        const struct fitting *f = &r->fittings.at[i];
-        int64_t end_s = f->to_s == FITTING_OPEN ? INT64_MAX : f->to_s + 1;
-
-        if (f->from_s >= r->to_s || end_s <= r->from_s)
-            continue;
-        *from_s = f->from_s < *from_s ? f->from_s : *from_s;
-        *to_s = end_s > *to_s ? end_s : *to_s;
-    }
-}
-
 static enum err keep(struct readings *r, enum channel c, const struct rows *rows,
                      const enum rule *rules)
 {
@@ -89,20 +76,29 @@ static enum err keep(struct readings *r, enum channel c, const struct rows *rows
     return ERR_OK;
 }
 
+struct channel_source {
+    struct app *app;
+    const struct meter_facts *meter;
+    enum channel channel;
+};
+
+static enum err load_rows(void *arg, int64_t from_s, int64_t to_s, struct rows *out)
+{
+    const struct channel_source *s = (const struct channel_source *)arg;
+
+    return readings_load(s->app, s->meter, s->channel, from_s, to_s, out);
+}
+
 static enum err load_channel(struct app *app, struct readings *r, enum channel c)
 {
-    int64_t from_s = r->from_s, to_s = r->to_s;
+    struct channel_source channel = { app, &r->meter, c };
+    struct row_source source = { load_rows, &channel };
     struct rows rows = { 0 };
     enum rule *rules = NULL;
-    enum err err;
+    enum err err = verdicts_load(&source, &r->meter, r->fittings.at, r->fittings.count, c,
+                                 r->from_s, r->to_s, &rows, &rules);
 
-    if (c == meter_billed_channel(&r->meter))
-        widen(r, &from_s, &to_s);
-    err = readings_load(app, &r->meter, c, from_s, to_s, &rows);
-    if (!err && rows.count && !(rules = (enum rule *)malloc(rows.count * sizeof *rules)))
-        err = ERR_NO_MEMORY;
-    if (!err && rows.count &&
-        !(err = walk_rows(&r->meter, r->fittings.at, r->fittings.count, c, &rows, rules)))
+    if (!err)
         err = keep(r, c, &rows, rules);
     free(rules);
     rows_done(&rows);

@@ -2,13 +2,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG                                                                                    \
-    4096 /* a page that opens for a whole office at once; the system cuts it to somaxconn */
+/* A page that opens for a whole office at once; the system cuts it to somaxconn. */
+#define BACKLOG 4096
+/* Bytes the system holds for a reader that does not read; by itself it takes 4 MB. */
+#define UNSENT_MAX 131072
 
 static bool port_read(const char *text, uint16_t *out)
 {
@@ -95,10 +98,12 @@ static void put(const struct listen_address *a, char out[LISTEN_TEXT_SIZE])
 enum err listen_open(const struct listen_address *a, int *out_fd, struct refusal *r)
 {
     int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    int unsent = UNSENT_MAX;
     char text[LISTEN_TEXT_SIZE];
 
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
         if (a->at.ss_family == AF_INET6)
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
         if (bind(fd, (const struct sockaddr *)&a->at, a->len) == 0 && listen(fd, BACKLOG) == 0) {

@@ -1,0 +1,292 @@
+/* Why a stretch before the span can stand for the whole life before it.
+ *
+ * The walk (rules-bills B9 to B12) remembers one thing: the last reading that took part, `a`, and
+ * for a peak the one before it. Let the stretch p1 … pn be readings of different instants, none
+ * from the future, each not below the one before and in agreement with it: calm.  Whatever `a` was
+ * before p1,
+ *
+ *   a above some p     they fall, until four of them make a re-base, or an earlier one turns `a`
+ * into a peak, or one reaches a: that one exceeds `a` by less than its own predecessor, so it
+ * agrees with it; a below some p     they are over the ceiling, until C has grown to the
+ * difference.  An index is not negative, so that is at most p: if 0 at the instant of p1 agrees
+ * with pk, then so does `a` with pk;
+ *
+ * and from the first that takes part all do, each agreeing with the one before.  So after pk and
+ * four more the walk is in the same state whatever it was before, and a walk that begins with p1 as
+ * a fitting's start index is in that state too.  A peak is taken out only when the very next
+ * readings fall below it, and what then takes its place stays: it never reaches back further than a
+ * few.
+ *
+ * The same holds behind the span: once readings that are calm take part, nothing later reaches back
+ * over them.
+ *
+ * Where the stretch is not calm, or the register is `net` (it may fall), or the fitting begins in
+ * it, the whole fitting is read. */
+#include "server/query/verdicts.h"
+
+#include "server/billing/agree.h"
+
+#include <stdlib.h>
+
+#define DAY_S 86400
+#define BEFORE_S (2 * DAY_S) /* of the stretch, beyond what C needs */
+#define BEFORE_LEAST 16      /* rows of it */
+#define SETTLE                                                                                     \
+    8 /* of them that lie behind the one that C must reach: four to agree, some for peaks */
+#define BEHIND_S DAY_S
+#define BEHIND_LEAST 8 /* calm rows behind the span that end its story */
+#define FARTHEST_S                                                                                 \
+    (60 * DAY_S) /* a stretch longer than this is no shorter than the fitting, mostly */
+
+struct task {
+    const struct row_source *source;
+    const struct meter_facts *m;
+    const struct fitting *fittings;
+    size_t count;
+    enum channel channel;
+    int64_t from_s, to_s;
+};
+
+/* ---- the plain way ---- */
+
+static enum err judge(const struct task *t, const struct fitting *fittings, const struct rows *rows,
+                      enum rule **out)
+{
+    enum rule *rules = NULL;
+    enum err err;
+
+    *out = NULL;
+    if (!rows->count)
+        return ERR_OK;
+    if (!(rules = (enum rule *)malloc(rows->count * sizeof *rules)))
+        return ERR_NO_MEMORY;
+    if ((err = walk_rows(t->m, fittings, t->count, t->channel, rows, rules)))
+        free(rules);
+    else
+        *out = rules;
+    return err;
+}
+
+static int64_t end_of(const struct fitting *f)
+{
+    return f->to_s == FITTING_OPEN ? INT64_MAX : f->to_s + 1;
+}
+
+static bool touches(const struct fitting *f, int64_t from_s, int64_t to_s)
+{
+    return f->from_s < to_s && end_of(f) > from_s;
+}
+
+/* From the begin of the first fitting that touches the span to the end of the last. */
+static enum err load_whole(const struct task *t, struct rows *out, enum rule **rules)
+{
+    int64_t from_s = t->from_s, to_s = t->to_s;
+    enum err err;
+
+    for (size_t i = 0; i < t->count; i++) {
+        const struct fitting *f = &t->fittings[i];
+
+        if (t->channel != meter_billed_channel(t->m) || !touches(f, t->from_s, t->to_s))
+            continue;
+        from_s = f->from_s < from_s ? f->from_s : from_s;
+        to_s = end_of(f) > to_s ? end_of(f) : to_s;
+    }
+    if ((err = t->source->load(t->source->arg, from_s, to_s, out)))
+        return err;
+    return judge(t, t->fittings, out, rules);
+}
+
+/* ---- the short way ---- */
+
+static struct mark mark_of(const struct row *r)
+{
+    return (struct mark){ r->time_s, r->value };
+}
+
+/* Rows [begin, end) each follow the one before as a meter's register can. */
+static bool is_calm(const struct meter_limits *limits, const struct row *rows, size_t begin,
+                    size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        struct mark x, y = mark_of(&rows[i]);
+
+        if (rows[i].attr & ATTR_FUTURE || rows[i].value < 0)
+            return false;
+        if (i == begin)
+            continue;
+        x = mark_of(&rows[i - 1]);
+        if (y.at_s <= x.at_s || y.value < x.value || !marks_agree(limits, &x, &y, NULL))
+            return false;
+    }
+    return true;
+}
+
+static bool stretch_stands_for_the_past(const struct meter_limits *limits, const struct row *rows,
+                                        size_t count)
+{
+    struct mark nothing, reached;
+
+    if (count < BEFORE_LEAST || !is_calm(limits, rows, 0, count))
+        return false;
+    nothing = (struct mark){ rows[0].time_s, 0 };
+    reached = mark_of(&rows[count - SETTLE]);
+    return marks_agree(limits, &nothing, &reached, NULL);
+}
+
+/* How long before the span the stretch must begin for C to reach `value`. */
+static int64_t stretch_s(const struct meter_limits *limits, int64_t value)
+{
+    __int128 s = limits->rate > 0 && value > 0 ? (__int128)value * 144 / limits->rate : 0;
+
+    return s > FARTHEST_S ? FARTHEST_S + 1 : (int64_t)s + BEFORE_S;
+}
+
+static size_t first_from(const struct rows *rows, int64_t at_s)
+{
+    size_t n = 0;
+
+    while (n < rows->count && rows->at[n].time_s < at_s)
+        n++;
+    return n;
+}
+
+/* The one fitting that touches the span, if it began well before it; NULL otherwise. */
+static const struct fitting *only_fitting(const struct task *t)
+{
+    const struct fitting *found = NULL;
+
+    for (size_t i = 0; i < t->count; i++) {
+        if (!touches(&t->fittings[i], t->from_s, t->to_s))
+            continue;
+        if (found)
+            return NULL;
+        found = &t->fittings[i];
+    }
+    return found && found->from_s < t->from_s - BEFORE_S ? found : NULL;
+}
+
+/* The span and a little behind it; all the rest of the fitting where that little is not calm.
+ * *out_end: up to where. */
+static enum err load_core(const struct task *t, const struct meter_limits *limits,
+                          const struct fitting *f, struct rows *out, int64_t *out_end)
+{
+    int64_t last_s = end_of(f) > t->to_s ? end_of(f) : t->to_s;
+    size_t behind;
+    enum err err;
+
+    *out_end = last_s - t->to_s > BEHIND_S ? t->to_s + BEHIND_S : last_s;
+    if ((err = t->source->load(t->source->arg, t->from_s, *out_end, out)) || *out_end == last_s)
+        return err;
+    behind = first_from(out, t->to_s);
+    if (behind && out->count - behind >= BEHIND_LEAST &&
+        is_calm(limits, out->at, behind - 1, out->count))
+        return ERR_OK;
+    *out_end = last_s;
+    return t->source->load(t->source->arg, t->from_s, last_s, out);
+}
+
+/* The fitting as if it had begun with the stretch, and had not ended where its end was not read. */
+static struct fitting shortened(const struct fitting *f, const struct row *first, int64_t end_s)
+{
+    struct fitting s = *f;
+
+    s.from_s = first->time_s;
+    s.start_ml = first->value;
+    if (end_of(f) > end_s) {
+        s.to_s = FITTING_OPEN;
+        s.has_end = false;
+    }
+    return s;
+}
+
+static enum err judge_shortened(const struct task *t, const struct fitting *f,
+                                const struct rows *rows, int64_t end_s, enum rule **rules)
+{
+    struct fitting *all = (struct fitting *)malloc(t->count * sizeof *all);
+    enum err err;
+
+    if (!all)
+        return ERR_NO_MEMORY;
+    memcpy(all, t->fittings, t->count * sizeof *all);
+    all[f - t->fittings] = shortened(f, &rows->at[0], end_s);
+    err = judge(t, all, rows, rules);
+    free(all);
+    return err;
+}
+
+static enum err join(struct rows *before, const struct rows *core)
+{
+    enum err err = rows_reserve(before, core->count);
+
+    if (!err && core->count) {
+        memcpy(before->at + before->count, core->at, core->count * sizeof *core->at);
+        before->count += core->count;
+    }
+    return err;
+}
+
+/* What was read behind the span ends its story only if it takes part: readings that wait may yet
+ * unmask one of the span. */
+static bool story_has_ended(const struct rows *rows, const enum rule *rules)
+{
+    for (size_t i = rows->count - BEHIND_LEAST; i < rows->count; i++) {
+        if (rules[i] != RULE_NONE)
+            return false;
+    }
+    return true;
+}
+
+/* The stretch before the span goes to `out`; false where it cannot stand for the past. */
+static enum err load_stretch(const struct task *t, const struct meter_limits *limits,
+                             const struct fitting *f, const struct rows *core, struct rows *out,
+                             bool *out_fine)
+{
+    int64_t begin_s = core->count ? t->from_s - stretch_s(limits, core->at[0].value) : f->from_s;
+    enum err err;
+
+    if (t->from_s - begin_s > FARTHEST_S || begin_s <= f->from_s)
+        return ERR_OK;
+    err = t->source->load(t->source->arg, begin_s, t->from_s, out);
+    *out_fine = !err && stretch_stands_for_the_past(limits, out->at, out->count);
+    return err;
+}
+
+/* *out_done stays false where the short way cannot be gone. */
+static enum err load_short(const struct task *t, const struct fitting *f, struct rows *out,
+                           enum rule **rules, bool *out_done)
+{
+    struct meter_limits limits = meter_limits_of(t->m);
+    struct rows core = { 0 };
+    bool fine = false;
+    int64_t end_s;
+    enum err err = load_core(t, &limits, f, &core, &end_s);
+
+    if (!err)
+        err = load_stretch(t, &limits, f, &core, out, &fine);
+    if (!err && fine && !(err = join(out, &core)) &&
+        !(err = judge_shortened(t, f, out, end_s, rules))) {
+        *out_done = end_s >= end_of(f) || story_has_ended(out, *rules);
+        if (!*out_done) {
+            free(*rules);
+            *rules = NULL;
+        }
+    }
+    rows_done(&core);
+    return err;
+}
+
+enum err verdicts_load(const struct row_source *source, const struct meter_facts *m,
+                       const struct fitting *fittings, size_t count, enum channel c, int64_t from_s,
+                       int64_t to_s, struct rows *out, enum rule **out_rules)
+{
+    struct task t = { source, m, fittings, count, c, from_s, to_s };
+    const struct fitting *f =
+        c == meter_billed_channel(m) && m->form != REGISTER_NET ? only_fitting(&t) : NULL;
+    bool done = false;
+    enum err err = ERR_OK;
+
+    *out_rules = NULL;
+    if (f)
+        err = load_short(&t, f, out, out_rules, &done);
+    return err || done ? err : load_whole(&t, out, out_rules);
+}
