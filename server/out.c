@@ -13,7 +13,7 @@ void out_done(struct out *o)
 }
 
 /* Room for `more` bytes at the end; NULL without memory, which sticks. */
-static char *room(struct out *o, size_t more)
+char *out_room(struct out *o, size_t more)
 {
     size_t cap = o->cap ? o->cap : OUT_FIRST;
     char *grown;
@@ -36,7 +36,7 @@ static char *room(struct out *o, size_t more)
 
 void out_bytes(struct out *o, const void *bytes, size_t len)
 {
-    char *to = room(o, len);
+    char *to = out_room(o, len);
 
     if (!to || !len)
         return;
@@ -58,7 +58,7 @@ void out_format(struct out *o, const char *format, ...)
     va_start(args, format);
     len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (len < 0 || !(to = room(o, (size_t)len + 1)))
+    if (len < 0 || !(to = out_room(o, (size_t)len + 1)))
         return;
     va_start(args, format);
     vsnprintf(to, (size_t)len + 1, format, args);
@@ -109,32 +109,37 @@ void out_int(struct out *o, int64_t v)
     out_bytes(o, at, (size_t)(end - at));
 }
 
-void out_litres(struct out *o, int64_t ml)
+char *out_put_litres(char *to, int64_t ml)
 {
-    char text[DECIMAL_MAX + 2], *end = text + sizeof text, *at;
-    uint64_t whole = magnitude(ml) / 1000;
+    char text[DECIMAL_MAX], *end = text + sizeof text, *at = put_digits(end, magnitude(ml) / 1000);
     unsigned part = (unsigned)(magnitude(ml) % 1000);
 
-    if (part) {
-        end -= 3;
-        end[0] = (char)('0' + part / 100);
-        put_pair(end + 1, part % 100);
-        at = put_digits(end - 1, whole);
-        end[-1] = '.';
-        end += 3;
-        while (end[-1] == '0')
-            end--;
-    } else {
-        at = put_digits(end, whole);
-    }
     if (ml < 0)
-        *--at = '-';
-    out_bytes(o, at, (size_t)(end - at));
+        *to++ = '-';
+    memcpy(to, at, (size_t)(end - at));
+    to += end - at;
+    if (!part)
+        return to;
+    to[0] = '.';
+    to[1] = (char)('0' + part / 100);
+    put_pair(to + 2, part % 100);
+    to += 4;
+    while (to[-1] == '0')
+        to--;
+    return to;
+}
+
+void out_litres(struct out *o, int64_t ml)
+{
+    char *to = out_room(o, OUT_LITRES_MOST);
+
+    if (to)
+        o->len += (size_t)(out_put_litres(to, ml) - to);
 }
 
 #define DAY_S 86400
 
-void out_time(struct out *o, int64_t utc_s)
+char *out_put_time(char *to, int64_t utc_s)
 {
     /* Rows of a list share their day nearly always: the calendar is asked once a day. */
     static _Thread_local struct {
@@ -144,10 +149,7 @@ void out_time(struct out *o, int64_t utc_s)
     } last;
     int64_t day = utc_s / DAY_S - (utc_s % DAY_S < 0);
     unsigned second = (unsigned)(utc_s - day * DAY_S);
-    char *to = room(o, 22);
 
-    if (!to)
-        return;
     if (!last.known || last.day != day) {
         text_put_date(last.date, day);
         last.day = day;
@@ -163,7 +165,15 @@ void out_time(struct out *o, int64_t utc_s)
     put_pair(to + 18, second % 60);
     to[20] = 'Z';
     to[21] = '"';
-    o->len += 22;
+    return to + OUT_TIME_SIZE;
+}
+
+void out_time(struct out *o, int64_t utc_s)
+{
+    char *to = out_room(o, OUT_TIME_SIZE);
+
+    if (to)
+        o->len += (size_t)(out_put_time(to, utc_s) - to);
 }
 
 /* Length of the UTF-8 character at `at` (RFC 3629), 0 if it is none. */
@@ -248,7 +258,7 @@ void out_key(struct out *o, const char *name)
 {
     size_t len = strlen(name);
     bool first = o->len && o->at[o->len - 1] == '{';
-    char *to = room(o, len + 4);
+    char *to = out_room(o, len + 4);
 
     if (!to)
         return;

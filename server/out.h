@@ -16,6 +16,13 @@ static inline void out_clear(struct out *o)
     o->len = 0;
     o->err = ERR_OK;
 }
+/* Room for `more` bytes at the end, NULL without memory: the caller writes there and adds what it wrote to `len`. */
+char *out_room(struct out *o, size_t more);
+#define OUT_TIME_SIZE 22   /* with its quotes */
+#define OUT_LITRES_MOST 22 /* "-9223372036854775.808" */
+char *out_put_time(char *to, int64_t utc_s); /* as out_time; returns its end */
+char *out_put_litres(char *to, int64_t ml);
+
 void out_bytes(struct out *o, const void *bytes, size_t len);
 void out_text(struct out *o, const char *text);
 void out_format(struct out *o, const char *format, ...) PRINTF_LIKE(2, 3);

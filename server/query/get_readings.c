@@ -1,12 +1,7 @@
 /* All kept readings of a meter over a span, with the rule by which one takes no part (rules-bills
  * B14), in the order of A5: by time; of one instant those that take part first, then by channel,
- * then as first received.
- *
- * Verdicts follow from all readings of a fitting (B13), so those of the billed channel are read
- * from the begin of the first fitting that touches the span to the end of the last; other channels,
- * and times without a fitting, are judged by themselves. */
+ * then as first received. */
 #include "proto/base/rd.h"
-#include "server/billing/walk.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/query/verdicts.h"
@@ -174,6 +169,7 @@ static void put_cells(struct listing *l, const struct readings *r, const struct 
 {
     const char *rule = rule_name((enum rule)line->rule);
 
+    row_begin(l);
     row_word(l, "serial", r->meter.serial);
     row_word(l, "channel", channel_name((enum channel)line->channel));
     row_time(l, "time", line->row.time_s);
@@ -191,42 +187,72 @@ static void put_cells(struct listing *l, const struct readings *r, const struct 
         row_absent(l, "suspect");
         row_absent(l, "rule");
     }
+    row_end(l, (struct span){ 0 }); /* fill sets the cursor */
 }
 
 /* The same as JSON, with what all rows of a channel share written once: a month must cost
  * microseconds. */
 struct prefix {
     char text[96];
-    size_t len;
-    bool made;
+    size_t len; /* 0: not made yet */
 };
+
+#define LINE_MOST 320 /* of one row */
+
+static char *append(char *at, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(at, text, len);
+    return at + len;
+}
+
+static void make_prefix(struct prefix *p, const char *serial, enum channel c)
+{
+    struct wr w = wr_of(p->text, sizeof p->text); /* a serial needs no escapes */
+
+    wr_format(&w, "{\"serial\":\"%s\",\"channel\":\"%s\",\"time\":", serial, channel_name(c));
+    p->len = wr_len(&w);
+}
+
+static char *put_marks(char *at, const struct line *line)
+{
+    if (line->row.attr & ATTR_RETIMED)
+        at = append(at, ",\"retimed\":true");
+    if (line->rule) {
+        at = append(at, ",\"suspect\":true,\"rule\":\"");
+        at = append(at, rule_name((enum rule)line->rule));
+        *at++ = '"';
+    }
+    return at;
+}
 
 static void put_fast(struct listing *l, const struct readings *r, const struct line *line,
                      struct prefix prefixes[CHANNEL_COUNT])
 {
     struct prefix *p = &prefixes[line->channel];
-    unsigned source = line->row.attr & ATTR_SOURCE;
+    char *begin = out_room(&l->out, LINE_MOST), *at = begin;
 
-    if (!p->made) {
-        struct wr w = wr_of(p->text, sizeof p->text); /* a serial needs no escapes */
-
-        wr_format(&w, "\"serial\":\"%s\",\"channel\":\"%s\",\"time\":", r->meter.serial,
-                  channel_name((enum channel)line->channel));
-        p->len = wr_len(&w);
-        p->made = true;
-    }
-    out_bytes(&l->out, p->text, p->len);
-    out_time(&l->out, line->row.time_s);
-    out_bytes(&l->out, ",\"index_l\":", 11);
-    out_litres(&l->out, line->row.value);
-    if (source == SOURCE_REMOTE)
-        out_bytes(&l->out, ",\"source\":\"remote\",\"quality\":\"actual\"", 37);
-    else
-        out_format(&l->out, ",\"source\":\"%s\",\"quality\":\"actual\"", source_names[source]);
-    if (line->row.attr & ATTR_RETIMED)
-        out_text(&l->out, ",\"retimed\":true");
-    if (line->rule)
-        out_format(&l->out, ",\"suspect\":true,\"rule\":\"%s\"", rule_name((enum rule)line->rule));
+    if (!begin)
+        return;
+    if (!p->len)
+        make_prefix(p, r->meter.serial, (enum channel)line->channel);
+    if (l->form == FORM_JSON && l->rows)
+        *at++ = ',';
+    memcpy(at, p->text, p->len);
+    at = out_put_time(at + p->len, line->row.time_s);
+    at = append(at, ",\"index_l\":");
+    at = out_put_litres(at, line->row.value);
+    at = append(at, ",\"source\":\"");
+    at = append(at, source_names[line->row.attr & ATTR_SOURCE]);
+    at = append(at, "\",\"quality\":\"actual\"");
+    if (line->rule || line->row.attr & ATTR_RETIMED)
+        at = put_marks(at, line);
+    *at++ = '}';
+    if (l->form == FORM_NDJSON)
+        *at++ = '\n';
+    l->out.len += (size_t)(at - begin);
+    l->rows++;
 }
 
 /* The cursor names the row by its place in the order, not by its number, so that it holds when more
@@ -278,18 +304,18 @@ static void fill(struct listing *l)
     struct readings *r = (struct readings *)l->state;
     struct prefix prefixes[CHANNEL_COUNT];
     uint8_t cursor[CURSOR_SIZE];
-    size_t n = place_after(r, l);
+    size_t first = place_after(r, l), n = first;
 
     for (int c = 0; c < CHANNEL_COUNT; c++)
-        prefixes[c].made = false;
+        prefixes[c].len = 0;
     for (; n < r->count && !listing_full(l); n++) {
-        row_begin(l);
         if (l->form == FORM_CSV)
             put_cells(l, r, &r->lines[n]);
         else
             put_fast(l, r, &r->lines[n], prefixes);
-        row_end(l, cursor_of(&r->lines[n], cursor));
     }
+    if (n > first)
+        listing_pass(l, cursor_of(&r->lines[n - 1], cursor));
     l->ended = n >= r->count;
 }
 
