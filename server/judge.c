@@ -460,10 +460,35 @@ enum err judge_pass(struct app *app, const uint32_t *meters, size_t count, int64
     return err;
 }
 
+/* What every judgement rests on beside the meter's own facts. */
+static uint64_t rules_hash(const struct app *app)
+{
+    uint32_t zone = crc32c(0, app->zone.name, strlen(app->zone.name));
+
+    return (uint64_t)(zone ^ STATE_VERSION) << 32 | holidays_hash(&app->holidays) | 1u;
+}
+
+enum err judge_outdated(struct app *app, bool *out_outdated)
+{
+    struct txn t = views_read(app->views);
+    uint64_t judged_by = views_rules(&t);
+    enum err err = txn_end(&t);
+
+    if (!err)
+        *out_outdated = judged_by != rules_hash(app);
+    return err;
+}
+
+void judge_mark(struct app *app, struct txn *views)
+{
+    views_set_rules(views, rules_hash(app));
+}
+
 enum err judge_rebuild(struct app *app)
 {
     struct txn t = ledger_read(app->ledger);
     uint32_t last = ledger_last_id(&t, LIST_METER), meters[SLICE_METERS / 16];
+    uint64_t acts = ledger_end(&t), settled = archive_settled(app->archive);
     enum err err = txn_end(&t);
 
     for (uint32_t next = 1; next <= last && !err;) {
@@ -473,28 +498,11 @@ enum err judge_rebuild(struct app *app)
             meters[n++] = next++;
         err = judge_pass(app, meters, n, clock_now_s(&app->clock));
     }
-    return err;
-}
-
-/* What every judgement rests on beside the meter's own facts. */
-static uint64_t rules_hash(const struct app *app)
-{
-    uint32_t zone = crc32c(0, app->zone.name, strlen(app->zone.name));
-
-    return (uint64_t)(zone ^ STATE_VERSION) << 32 | holidays_hash(&app->holidays) | 1u;
-}
-
-enum err judge_begin(struct app *app)
-{
-    struct txn t = views_read(app->views);
-    uint64_t judged_by = views_rules(&t), now = rules_hash(app);
-    enum err err = txn_end(&t);
-
-    if (err || judged_by == now)
-        return err;
-    if ((err = judge_rebuild(app)))
+    if (err)
         return err;
     t = views_write(app->views);
-    views_set_rules(&t, now);
+    views_set_folded(&t, settled);
+    views_set_acts(&t, acts);
+    judge_mark(app, &t);
     return txn_end(&t);
 }

@@ -27,12 +27,14 @@ struct judge_news {
 MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count,
                                    int64_t now_s);
 
-/* All meters from nothing: after views was deleted, or detectors or holidays changed. */
+/* All meters from nothing, and every mark of views set. */
 MUST_CHECK enum err judge_rebuild(struct app *app);
 
-/* At a start: judge_rebuild if views were deleted, or were judged by other detectors, holidays or
- * civil time than now; else nothing. */
-MUST_CHECK enum err judge_begin(struct app *app);
+/* Whether views were never judged (they were deleted), or by other detectors, holidays or civil
+ * time than now: then every meter is to be judged, and judge_mark says that it was, in the views'
+ * transaction that ends it. */
+MUST_CHECK enum err judge_outdated(struct app *app, bool *out_outdated);
+void judge_mark(struct app *app, struct txn *views);
 
 /* ---- flags as they are listed ---- */
 

@@ -18,9 +18,9 @@
 #include <time.h>
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
-#define NICE                                                                                       \
-    19 /* below the threads that answer, as far as it goes while sharing locks with them           \
-        */
+#define JUDGE_SLICE 4096            /* meters judged between two looks at whether to stop */
+#define NICE 19 /* below the threads that answer, as far as it goes while sharing locks with them  \
+                 */
 
 /* Unsettled records that are settled without waiting for the interval: how many memory and a start
  * after a crash bear well. */
@@ -276,22 +276,62 @@ static enum err settle_late(struct settler *s, struct news *touched)
 
 /* ---- judging ---- */
 
+static bool is_stopping(struct settler *s)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&s->lock);
+    stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return stopping;
+}
+
+/* In slices, so that an end need not wait for a city to be judged: what is left over, the next
+ * start finds by the views' marks. */
+static enum err judge_slices(struct settler *s, const struct news *touched)
+{
+    int64_t now_s = clock_now_s(&s->app->clock);
+    enum err err = ERR_OK;
+
+    for (size_t done = 0; done < touched->count && !err; done += JUDGE_SLICE) {
+        size_t left = touched->count - done;
+
+        err = is_stopping(s) ? ERR_STOPPING
+                             : judge_pass_new(s->app, touched->at + done,
+                                              left < JUDGE_SLICE ? left : JUDGE_SLICE, now_s);
+    }
+    return err;
+}
+
+static enum err touch_everyone(struct app *app, struct news *touched)
+{
+    uint32_t last = registry_count(app->registry);
+    enum err err = ERR_OK;
+
+    for (uint32_t meter = 1; meter <= last && !err; meter++)
+        err = news_push(touched, meter, 0);
+    return err;
+}
+
 static enum err judge_touched(struct settler *s, struct news *touched, uint64_t acts)
 {
     struct app *app = s->app;
     struct txn t = views_read(app->views);
-    bool idle = touched->count == 0 && views_acts(&t) == acts &&
-                views_folded(&t) == archive_settled(app->archive);
+    bool outdated, idle = touched->count == 0 && views_acts(&t) == acts &&
+                          views_folded(&t) == archive_settled(app->archive);
     enum err err = txn_end(&t);
 
-    if (err || idle)
+    if (err || (err = judge_outdated(app, &outdated)) || (idle && !outdated))
+        return err;
+    if (outdated && (err = touch_everyone(app, touched)))
         return err;
     news_sort(touched);
-    if ((err = judge_pass_new(app, touched->at, touched->count, clock_now_s(&app->clock))))
+    if ((err = judge_slices(s, touched)))
         return err;
     t = views_write(app->views);
     views_set_folded(&t, archive_settled(app->archive));
     views_set_acts(&t, acts);
+    judge_mark(app, &t);
     return txn_end(&t);
 }
 
@@ -419,7 +459,8 @@ static void *settler_run(void *arg)
         pthread_mutex_lock(&s->place);
         err = settle_lkd(s);
         pthread_mutex_unlock(&s->place);
-        report(err, "settling");
+        if (err != ERR_STOPPING)
+            report(err, "settling");
         pthread_mutex_lock(&s->lock);
         s->done = asked;
         s->last = err;
@@ -452,6 +493,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
     pthread_cond_init(&s->turned, NULL);
+    s->nudged = true; /* what an earlier process left over comes first */
     if (pthread_create(&s->thread, NULL, settler_run, s)) {
         free(s);
         return ERR_NO_MEMORY;
