@@ -13,7 +13,7 @@
 
 #define BASE_S 1767225600 /* 2026-01-01T00:00:00Z */
 #define BEGIN_H 900       /* where the clock stands at first */
-#define METERS 4          /* the last one stands still */
+#define METERS 4          /* a leak later on, one always, one that gets stuck, one that never turned */
 #define POINTS 3
 #define HOURS_MOST 4000
 #define COPIES_MOST 30000
@@ -58,6 +58,7 @@ struct expected {
 };
 
 int64_t true_ml(int meter, int channel, int hour);
+bool rises_at(int meter, int hour); /* by 40 L at least until the next hour */
 void model_copy(struct model *m, struct copy c);
 bool model_may_fit(const struct model *m, const struct placed *f);
 

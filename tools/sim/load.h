@@ -22,7 +22,7 @@ struct sim_load_options {
     uint32_t seconds; /* at most; 0 = 600 */
     int64_t at_s; /* the reports' time; 0 = now. Each round over the meters is a day later, the last
                      one the newest */
-    bool echo;    /* the other side sends everything back: tools/bench/echo.c */
+    bool echo;    /* the other side sends everything back: tools/measure/echo.c */
 };
 
 /* Prints one line:
