@@ -147,7 +147,8 @@ static bool enroll_load(const struct args *a, uint32_t meters)
 
 int cmd_sim_load(const struct args *a)
 {
-    struct sim_load_options o = { .coap = args_option(a, "coap") };
+    struct sim_load_options o = { .coap = args_option(a, "coap"),
+                                  .echo = args_option(a, "echo") != NULL };
     int64_t meters, reports, window, rate, seconds;
 
     if (!args_number(a, "meters", 1, SIM_LOAD_METERS_MAX, 100000, &meters) ||
