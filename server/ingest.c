@@ -200,6 +200,7 @@ static void *commit_run(void *arg)
 {
     struct ingest *g = (struct ingest *)arg;
 
+    pthread_setname_np(pthread_self(), "commit");
     pthread_mutex_lock(&g->lock);
     while (g->first || !g->stopping) {
         struct intake *queue = g->first;
