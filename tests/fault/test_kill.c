@@ -2,7 +2,7 @@
  * on one store.  After each start: whatever was acknowledged is there exactly once, settled or not;
  * what was not is there whole or not at all; the store is sound.
  *
- * ROUNDS says how many kills (default: as many as fit into SECONDS, 25).  NILO_SEED begins the same
+ * ROUNDS says how many kills (default: as many as fit into NILO_SECONDS, 25).  NILO_SEED begins the same
  * choices again; what the kernel does between them it does not. */
 #include "tests/check.h"
 #include "tests/client/coap.h"
@@ -1031,7 +1031,7 @@ static void told(unsigned rounds)
 static void what_was_acknowledged_is_there_once_however_often_it_is_killed(void **state)
 {
     struct check_random r = check_random_begin();
-    const char *rounds_text = getenv("ROUNDS"), *seconds_text = getenv("SECONDS");
+    const char *rounds_text = getenv("ROUNDS"), *seconds_text = getenv("NILO_SECONDS");
     unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : 100000, round = 0;
     int64_t until_ms = monotonic_ms() + 1000 * (seconds_text ? atoi(seconds_text) : 25);
 

@@ -3,7 +3,7 @@
  * the views are made anew.  A history that fails is cut down to the steps that still make it fail,
  * and printed.
  *
- * SECONDS says for how long (default 18); NILO_SEED runs the same histories again. */
+ * NILO_SECONDS says for how long (default 18); NILO_SEED runs the same histories again. */
 #include "tests/model/history.h"
 
 #include "tests/check.h"
@@ -966,7 +966,7 @@ static void history_shrink(struct history *h)
 static void nilod_and_a_plain_model_agree_on_random_histories(void **state)
 {
     struct check_random r = check_random_begin();
-    const char *seconds = getenv("SECONDS");
+    const char *seconds = getenv("NILO_SECONDS");
     time_t until = time(NULL) + (seconds ? atoi(seconds) : 18);
     size_t count = 0, steps = 0;
 
