@@ -342,9 +342,37 @@ static struct span header_of(struct request *q, const char *name)
     return text ? span_text(text) : (struct span){ 0 };
 }
 
+/* How many fields say how long the body is: with more than one, two readers may take the request
+ * for two different ones (RFC 9112 §6.3, §11.2), and one of them may be a proxy that let it pass.
+ */
+static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(int *)cls += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+                   strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+static bool is_ambiguous(struct request *q)
+{
+    int fields = 0;
+
+    MHD_get_connection_values(q->connection, MHD_HEADER_KIND, count_framing, &fields);
+    return fields > 1;
+}
+
 static void pass_entry(struct request *q, const char *method)
 {
     struct entry_headers g = { .method = method };
+
+    if (is_ambiguous(q)) {
+        problem_of(q, ERR_MALFORMED, "Content-Length",
+                   "Content-Length: found more than one field that says how long the body is");
+        q->close = true;
+        return;
+    }
 
     g.authorization = header_of(q, MHD_HTTP_HEADER_AUTHORIZATION);
     g.accept = header_of(q, MHD_HTTP_HEADER_ACCEPT);
@@ -364,7 +392,7 @@ static bool must_answer_now(struct request *q)
 
     if (!q->refused)
         return false;
-    return header_of(q, MHD_HTTP_HEADER_EXPECT).len ||
+    return q->close || header_of(q, MHD_HTTP_HEADER_EXPECT).len ||
            (length.len && (text_int(length, &bytes) || bytes > DRAIN_MAX));
 }
 
@@ -681,17 +709,18 @@ static void wait_for_answers(struct http *h)
 
 void http_close(struct http *h)
 {
+    int sockets[LISTENERS_MAX];
+
     if (!h)
         return;
-    for (size_t n = 0; n < h->daemon_count; n++) {
-        int fd = MHD_quiesce_daemon(h->daemons[n]);
-
-        if (fd >= 0)
-            close(fd);
-    }
-    wait_for_answers(h);
     for (size_t n = 0; n < h->daemon_count; n++)
+        sockets[n] = MHD_quiesce_daemon(h->daemons[n]);
+    wait_for_answers(h);
+    for (size_t n = 0; n < h->daemon_count; n++) {
         MHD_stop_daemon(h->daemons[n]);
+        if (sockets[n] >= 0)
+            close(sockets[n]); /* not before: a listener's thread may be about to accept from it */
+    }
     workers_close(h->readers);
     workers_close(h->writers);
     once_free(h->once);

@@ -994,6 +994,33 @@ static void nonsense_is_answered_or_cut_off_and_harms_nobody(void **state)
     }
 }
 
+static void a_body_of_two_lengths_is_no_request(void **state)
+{
+    static const char *const fields[] = {
+        "Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+        "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}"
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct client mine;
+        struct answer a;
+        char head[300];
+
+        client_open(&mine, n.http_host, n.http_port, n.token);
+        client_send(&mine, head,
+                    (size_t)snprintf(head, sizeof head,
+                                     "POST /v1/settle HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                                     "%s\r\n%s",
+                                     n.token, fields[i]));
+        client_answer(&mine, "POST", &a);
+        refusal_is(&a, 400, "Content-Length");
+        assert_true(client_is_closed(&mine));
+        answer_done(&a);
+        client_close(&mine);
+    }
+}
+
 static void a_head_larger_than_its_limit_is_refused(void **state)
 {
     struct client mine;
@@ -1306,6 +1333,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_refused_request_leaves_its_key_free),
         cmocka_unit_test(requests_of_one_key_at_one_moment_happen_once),
         cmocka_unit_test(nonsense_is_answered_or_cut_off_and_harms_nobody),
+        cmocka_unit_test(a_body_of_two_lengths_is_no_request),
         cmocka_unit_test(a_head_larger_than_its_limit_is_refused),
         cmocka_unit_test(a_refused_upload_is_told_before_it_is_sent),
         cmocka_unit_test(requests_in_one_packet_are_answered_in_order),
