@@ -157,6 +157,10 @@ int cmd_sim_load(const struct args *a)
         !args_number(a, "rate", 1, UINT32_MAX, 0, &rate) ||
         !args_number(a, "seconds", 1, 86400, 600, &seconds))
         return EXIT_USAGE;
+    if (args_option(a, "at") && text_time(span_text(args_option(a, "at")), NULL, &o.at_s)) {
+        say("--at: expected a time such as 2026-03-01T00:00:00Z, found '%s'", args_option(a, "at"));
+        return EXIT_USAGE;
+    }
     o.meters = (uint32_t)meters;
     o.reports = (uint64_t)reports;
     o.window = (uint32_t)window;
