@@ -91,8 +91,7 @@ static enum err look_up(struct app *app, struct span token, int64_t now_s, struc
     return err ? err : end;
 }
 
-/* The token of "Bearer TOKEN"; empty if the header is none such. */
-static struct span bearer(struct span header)
+struct span auth_token(struct span header)
 {
     static const char scheme[] = "bearer ";
     size_t len = sizeof scheme - 1;
@@ -114,7 +113,7 @@ static struct span bearer(struct span header)
 enum err auth_caller(struct auth *a, struct app *app, struct span header, struct caller *out,
                      struct refusal *r)
 {
-    struct span token = bearer(header);
+    struct span token = auth_token(header);
     int64_t now_s = clock_now_s(&app->clock);
     struct token_facts facts;
     enum err err;

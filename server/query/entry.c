@@ -53,6 +53,7 @@ static void check_caller(struct request *q, struct auth *auth, struct span autho
         problem(q, &r);
     else if (!(q->route->scope & 1u << q->caller.role))
         problem_of(q, ERR_FORBIDDEN, "", "the role %s may not do this", role_name(q->caller.role));
+    q->token = auth_token(authorization);
 }
 
 static void check_parameters(struct request *q)

@@ -1,5 +1,6 @@
 #include "server/query/once.h"
 
+#include "server/query/seal.h"
 #include "storage/journal.h"
 
 #include <openssl/evp.h>
@@ -105,6 +106,21 @@ static struct span who_of(const struct request *q)
     return span_text(q->caller.who);
 }
 
+/* The answer that makes a token is the only one with a secret in it. */
+static bool tells_secret(const struct request *q)
+{
+    return q->route->act == act_create_token;
+}
+
+/* CORRUPT also where another token of the same name asked: its answer is not for this one. */
+static enum err put_earlier(struct request *q, struct span body)
+{
+    if (tells_secret(q))
+        return seal_open(q->token, body, &q->out);
+    out_bytes(&q->out, body.at, body.len);
+    return ERR_OK;
+}
+
 /* True: something was answered under the key before, and this request's answer stands. */
 static bool answered_before(struct request *q, const uint8_t request[32])
 {
@@ -112,20 +128,21 @@ static bool answered_before(struct request *q, const uint8_t request[32])
     uint8_t earlier[32];
     struct span body;
     unsigned status;
-    bool found = ledger_answered(&t, who_of(q), span_text(q->key), earlier, &status, &body);
+    bool found = ledger_answered(&t, who_of(q), span_text(q->key), earlier, &status, &body), same;
     enum err err;
 
-    if (found && memcmp(earlier, request, 32) == 0) {
+    same = found && memcmp(earlier, request, 32) == 0;
+    if (same) {
         q->status = status;
         out_clear(&q->out);
-        out_bytes(&q->out, body.at, body.len);
+        same = !put_earlier(q, body);
     }
     err = txn_end(&t);
     if (err) {
         problem_of(q, err, "Idempotency-Key", "earlier answers could not be looked up");
         return true;
     }
-    if (found && memcmp(earlier, request, 32) != 0)
+    if (found && !same)
         problem_of(q, ERR_INVALID, "Idempotency-Key",
                    "Idempotency-Key: found a key that another request was answered under, expected "
                    "a new key or the same request");
@@ -146,7 +163,7 @@ bool once_begin(struct once *o, struct request *q, const uint8_t digest[32],
     return false;
 }
 
-static enum err keep(struct request *q, const uint8_t request[32])
+static enum err keep_body(struct request *q, const uint8_t request[32], struct span answer)
 {
     struct app *app = q->app;
     struct txn t = ledger_read(app->ledger);
@@ -160,9 +177,23 @@ static enum err keep(struct request *q, const uint8_t request[32])
     if (err || kept)
         return err;
     a = act_begin(app->ledger, q->caller.who, clock_now_s(&app->clock), journal_end(app->journal));
-    act_answer(&a, who_of(q), span_text(q->key), request, q->status,
-               span_of(q->out.at, q->out.len));
+    act_answer(&a, who_of(q), span_text(q->key), request, q->status, answer);
     return act_end(&a);
+}
+
+static enum err keep(struct request *q, const uint8_t request[32])
+{
+    struct span answer = span_of(q->out.at, q->out.len);
+    struct out sealed = { 0 };
+    enum err err;
+
+    if (!tells_secret(q))
+        return keep_body(q, request, answer);
+    err = seal_close(q->token, answer, &sealed);
+    if (!err)
+        err = keep_body(q, request, span_of(sealed.at, sealed.len));
+    out_done(&sealed);
+    return err;
 }
 
 void once_end(struct once *o, struct request *q, const uint8_t request[32])

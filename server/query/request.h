@@ -26,6 +26,7 @@ struct request {
     struct MHD_Connection *connection;
     const struct route *route; /* NULL: refused before one was found */
     struct caller caller;
+    struct span token; /* the caller's own, in the connection's memory; empty where none is needed */
     enum form form; /* chosen for the answer */
     enum phase phase;
     bool entered, refused, close; /* refused: the answer stands, whatever the body is; close: the connection goes with it */

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -916,6 +917,37 @@ static void a_refused_request_leaves_its_key_free(void **state)
     answer_done(&a);
 }
 
+static bool file_tells(const char *path, const char *secret)
+{
+    struct span bytes = check_read(path);
+    bool tells = memmem(bytes.at, bytes.len, secret, strlen(secret)) != NULL;
+
+    free((void *)bytes.at);
+    return tells;
+}
+
+/* The answer to a repeat is kept, but not so that who has the files has the token. */
+static void a_token_is_told_again_under_its_key_and_not_by_the_store(void **state)
+{
+    static const char body[] = "{\"role\":\"viewer\",\"name\":\"wall\"}";
+    struct answer first, again;
+    char token[64], path[600];
+    const char *at;
+
+    (void)state;
+    post_with_key(&c, "/v1/tokens", body, "key-token", &first);
+    assert_int_equal(first.status, 201);
+    assert_non_null(at = strstr(first.body, "\"token\":\""));
+    snprintf(token, sizeof token, "%.43s", at + strlen("\"token\":\""));
+    post_with_key(&c, "/v1/tokens", body, "key-token", &again);
+    assert_int_equal(again.status, 201);
+    assert_string_equal(again.body, first.body);
+    answer_done(&again);
+    answer_done(&first);
+    snprintf(path, sizeof path, "%s/ledger.mdb", n.store);
+    assert_false(file_tells(path, token));
+}
+
 #define RACERS 8
 
 struct racer {
@@ -1331,6 +1363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_large_import_in_chunks_is_spooled_and_taken),
         cmocka_unit_test(a_key_gives_the_same_answer_again_also_after_a_kill),
         cmocka_unit_test(a_refused_request_leaves_its_key_free),
+        cmocka_unit_test(a_token_is_told_again_under_its_key_and_not_by_the_store),
         cmocka_unit_test(requests_of_one_key_at_one_moment_happen_once),
         cmocka_unit_test(nonsense_is_answered_or_cut_off_and_harms_nobody),
         cmocka_unit_test(a_body_of_two_lengths_is_no_request),
