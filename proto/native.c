@@ -26,7 +26,6 @@ static const int64_t units[NATIVE_SCALE_MOST - NATIVE_SCALE_LEAST + 1] = {
 
 struct outline {
     struct span serial;
-    uint32_t series, outcomes;
 };
 
 static enum err outline_read(struct span bytes, struct outline *out, struct refusal *r)
@@ -40,17 +39,9 @@ static enum err outline_read(struct span bytes, struct outline *out, struct refu
             continue;
         if (f.number == REPORT_METER)
             o.serial = f.bytes; /* of several the last counts, as everywhere in protobuf */
-        o.series += f.number == REPORT_SERIES;
-        o.outcomes += f.number == REPORT_OUTCOMES;
     }
     if (rd.err)
         return native_fault(bytes, r);
-    if (o.series > LIMIT_SERIES)
-        return refuse(r, ERR_RANGE, 0, "series", "%" PRIu32 " series, at most %d are taken",
-                      o.series, LIMIT_SERIES);
-    if (o.outcomes > LIMIT_OUTCOMES)
-        return refuse(r, ERR_RANGE, 0, "outcomes", "%" PRIu32 " outcomes, at most %d are taken",
-                      o.outcomes, LIMIT_OUTCOMES);
     if (o.serial.len && !text_is_serial(o.serial))
         return refuse(r, ERR_MALFORMED, native_offset(bytes, REPORT_METER, 0, 0), "meter",
                       "expected a serial of 1 to %d of A-Z a-z 0-9 . _ : -, found %zu other bytes",

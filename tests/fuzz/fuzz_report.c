@@ -5,6 +5,7 @@
 #include "proto/native.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void must(bool what)
 {
@@ -35,15 +36,12 @@ static void check_frame(const struct frame *f)
 static void check_again(const struct frame *f, struct arena *a, int64_t arrival_s)
 {
     static uint8_t buffer[1 << 20];
-    static const int8_t scales[LIMIT_SERIES] = {
-        -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3,
-        -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3,
-        -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3, -3,
-    };
+    static int8_t scales[LIMIT_SERIES];
     struct wr w = wr_of(buffer, sizeof(buffer));
     struct dialect_input in;
     struct frame g;
 
+    memset(scales, -3, sizeof(scales));
     /* INVALID: times or steps that the finest scale cannot say. */
     if (native_encode(f, scales, &w) || wr_len(&w) > LIMIT_PAYLOAD_BLOCK)
         return;

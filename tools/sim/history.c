@@ -12,6 +12,7 @@
 /* ---- reading the file ---- */
 
 enum wanted { WANT_SERIAL, WANT_TIME, WANT_INDEX, WANT_CHANNEL, WANT_SOURCE, WANT_COUNT };
+#define BATCH_SERIES 64 /* then the report goes out; a plain payload holds hardly more lone values */
 #define VALUE_MOST                                                                                 \
     INT64_C(9200000000000000000) /* contract §3: what a report may say, in thousandths */
 #define WANT_NEEDED WANT_CHANNEL /* the columns below it */
@@ -326,8 +327,8 @@ struct building {
     report_sink *sink;
     void *arg;
     struct sample *samples;
-    struct series series[LIMIT_SERIES];
-    int8_t scales[LIMIT_SERIES];
+    struct series series[BATCH_SERIES];
+    int8_t scales[BATCH_SERIES];
     size_t used, cost;
     uint32_t count; /* of series */
     bool failed;
@@ -401,7 +402,7 @@ static void add(struct building *b, enum channel c, struct sample s)
         b->cost += more;
         return;
     }
-    if (b->count == LIMIT_SERIES || b->cost + alone > LIMIT_PAYLOAD_PLAIN)
+    if (b->count == BATCH_SERIES || b->cost + alone > LIMIT_PAYLOAD_PLAIN)
         flush(b);
     b->scales[b->count] = b->scale;
     b->series[b->count++] = (struct series){ c, 1, &b->samples[b->used] };

@@ -286,6 +286,23 @@ static void the_same_inside_a_series(void **state)
     }
 }
 
+/* Readings at odd times: a series for each. */
+static void a_payload_may_be_full_of_series(void **state)
+{
+    static uint8_t bytes[LIMIT_PAYLOAD_BLOCK];
+    struct frame f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i += 2)
+        memcpy(bytes + i, "\x22\x00", 2);
+    assert_ok(decode(span_of(bytes, sizeof(bytes)), &f, NULL));
+    assert_int_equal(f.series_count, LIMIT_SERIES);
+    for (size_t i = 0; i < sizeof(bytes); i += 2)
+        memcpy(bytes + i, "\x52\x00", 2);
+    assert_ok(decode(span_of(bytes, sizeof(bytes)), &f, NULL));
+    assert_int_equal(f.outcome_count, LIMIT_OUTCOMES);
+}
+
 static void the_most_values_fit_the_arena(void **state)
 {
     static uint8_t bytes[LIMIT_PAYLOAD_BLOCK];
@@ -369,6 +386,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(the_same_inside_a_series, setup, teardown),
         cmocka_unit_test_setup_teardown(the_most_values_fit_the_arena, setup, teardown),
         cmocka_unit_test(a_small_arena_is_no_fault_of_the_bytes),
+        cmocka_unit_test_setup_teardown(a_payload_may_be_full_of_series, setup, teardown),
         cmocka_unit_test_setup_teardown(more_than_64_kib_is_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(random_bytes_are_answered, setup, teardown),
     };
