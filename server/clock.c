@@ -26,6 +26,8 @@ enum err clock_set(struct clock *c, int64_t at_s)
 
     if (!c->is_virtual)
         return ERR_INVALID;
+    if (at_s < 0 || at_s > CLOCK_MOST_S)
+        return ERR_RANGE;
     do {
         if (at_s < now_s)
             return ERR_CONFLICT;

@@ -55,6 +55,10 @@ static enum err clock_start(struct nilod *n, struct refusal *r)
         return refuse(r, ERR_INVALID, 0, "virtual-clock",
                       "--virtual-clock: expected a time such as 2026-03-01T00:00:00Z, found %.60s",
                       n->options.virtual_clock.text[0]);
+    if (at_s < 0 || at_s > CLOCK_MOST_S)
+        return refuse(r, ERR_INVALID, 0, "virtual-clock",
+                      "--virtual-clock: expected a time from 1970 to 2106-02-07, found %.60s",
+                      n->options.virtual_clock.text[0]);
     clock_virtual(&n->app.clock, at_s);
     return ERR_OK;
 }

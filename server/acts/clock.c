@@ -11,6 +11,8 @@ static void clock_refused(struct app *app, struct act_reply *out, enum err err)
     if (err == ERR_CONFLICT)
         answer_refuse(out, ERR_CONFLICT, "now",
                       "now: found a time before the clock's, expected one from %s on", now);
+    else if (err == ERR_RANGE)
+        answer_refuse(out, ERR_INVALID, "now", "now: expected a time from 1970 to 2106-02-07");
     else
         answer_refuse(out, ERR_CONFLICT, "now",
                       "now: this server's clock is the real one; only --virtual-clock can be set");
