@@ -11,6 +11,7 @@ struct client {
     int fd;
     char host[48], token[64]; /* token: sent as Bearer where not empty */
     int port;
+    bool patient; /* silence is no failure but the end of the answer: see client_wait */
     uint8_t *in; /* received and not yet read */
     size_t len, cap;
 };
@@ -26,6 +27,7 @@ struct answer {
 
 void client_open(struct client *c, const char *host, int port, const char *token);
 void client_close(struct client *c);
+void client_wait(struct client *c, int ms); /* from now on silence for so long counts as the end of the connection */
 
 void client_send(struct client *c, const void *bytes, size_t len);
 /* A request line, Host, Authorization, `fields` ("Name: value\r\n"…, or NULL) and a body (NULL: none). */
