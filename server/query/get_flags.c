@@ -156,21 +156,15 @@ static bool ask_subject(struct request *q, struct wanted *w)
     struct span serial = ask_text(q, "serial"), point = ask_text(q, "point");
     struct txn t = ledger_read(q->app->ledger);
     struct ledger_row row;
-    const char *unknown = NULL;
+    bool known =
+        named_is_known(q, &t, LIST_METER, "serial") && named_is_known(q, &t, LIST_POINT, "point");
 
-    if (serial.len && !ledger_find(&t, LIST_METER, serial, INT64_MAX, &row))
-        unknown = "serial";
-    else if (serial.len)
+    if (known && serial.len && ledger_find(&t, LIST_METER, serial, INT64_MAX, &row))
         w->filter.meter = row.id;
-    if (!unknown && point.len &&
-        (point.len >= sizeof w->point || !ledger_find(&t, LIST_POINT, point, INT64_MAX, &row)))
-        unknown = "point";
-    else if (!unknown && point.len)
+    if (known && point.len && point.len < sizeof w->point)
         memcpy(w->point, point.at, point.len);
     txn_abort(&t);
-    if (unknown)
-        problem_of(q, t.err ? t.err : ERR_NOT_FOUND, unknown, "%s: nobody registered it", unknown);
-    return !unknown;
+    return known;
 }
 
 void answer_flags(struct request *q)

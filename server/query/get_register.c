@@ -109,6 +109,26 @@ static const struct list *list_of_path(const struct request *q)
     return list_named(q->target.segment[1]);
 }
 
+static bool ask_filters(struct request *q, struct wanted *w)
+{
+    struct txn t;
+    bool known;
+
+    if (!copy_text(q, "state", w->state, sizeof w->state) ||
+        !copy_text(q, "zone", w->zone, sizeof w->zone) ||
+        !copy_text(q, "route", w->route, sizeof w->route))
+        return false;
+    if (w->state[0] && !state_known(span_text(w->state))) {
+        problem_of(q, ERR_INVALID, "state", "state: found %s, expected a state of a meter",
+                   w->state);
+        return false;
+    }
+    t = ledger_read(q->app->ledger);
+    known = named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
+    txn_abort(&t);
+    return known;
+}
+
 void answer_register(struct request *q)
 {
     struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
@@ -121,9 +141,7 @@ void answer_register(struct request *q)
     w->zone_column = list_column(w->list, span_text("zone"));
     w->route_column = list_column(w->list, span_text("route"));
     name_columns(w);
-    if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !copy_text(q, "state", w->state, sizeof w->state) ||
-        !copy_text(q, "zone", w->zone, sizeof w->zone) ||
-        !copy_text(q, "route", w->route, sizeof w->route)) {
+    if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !ask_filters(q, w)) {
         free(w);
         return;
     }

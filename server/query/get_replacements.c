@@ -115,25 +115,13 @@ static void fill(struct listing *l)
     listing_fail(l, txn_end(&t));
 }
 
-/* A zone or route that nobody registered is 404, not an empty list. */
-static bool is_known(struct request *q, struct txn *t, enum list_kind kind, const char *name)
-{
-    struct span key = ask_text(q, name);
-    struct ledger_row row;
-
-    if (!key.len || ledger_find(t, kind, key, INT64_MAX, &row))
-        return true;
-    problem_of(q, t->err ? t->err : ERR_NOT_FOUND, name, "%s %.*s: nobody registered it", name,
-               (int)(key.len < 80 ? key.len : 80), (const char *)key.at);
-    return false;
-}
-
 void answer_replacements(struct request *q)
 {
     struct replacement_filter filter = { .zone = ask_text(q, "zone"),
                                          .route = ask_text(q, "route") };
     struct txn t = ledger_read(q->app->ledger);
-    bool known = is_known(q, &t, LIST_ZONE, "zone") && is_known(q, &t, LIST_ROUTE, "route");
+    bool known =
+        named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
     struct ranked *r;
     enum err err;
 

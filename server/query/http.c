@@ -33,6 +33,8 @@
     8 /* acts wait for each other in the ledger; settling and imports must not take all places */
 #define DRAIN_MAX (8 << 20) /* of a refused body, so that the client gets to see the refusal */
 #define FAREWELL_MS 3000    /* for answers under way when the server stops */
+#define STREAMS_MAX                                                                                \
+    1024 /* a stream that nobody reads holds up to some megabytes of one meter's rows */
 #define RETRY_AFTER_S "5"
 
 struct http {
@@ -321,6 +323,8 @@ static enum MHD_Result begin_answer(struct request *q)
     enum place place = q->refused ? PLACE_HERE : entry_place(q);
 
     q->began_us = now_us();
+    if (!q->refused && q->form != FORM_JSON && metrics_get(METRIC_HTTP_STREAMS) >= STREAMS_MAX)
+        problem_of(q, ERR_LIMIT, "", "%d lists are being streamed: try again later", STREAMS_MAX);
     if (q->refused)
         return respond(q);
     if (place == PLACE_HERE) {

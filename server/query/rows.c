@@ -183,3 +183,15 @@ bool row_named(struct request *q, struct txn *t, const struct list *list, int64_
                    as_of_s == INT64_MAX ? "" : " by then");
     return false;
 }
+
+bool named_is_known(struct request *q, struct txn *t, enum list_kind kind, const char *name)
+{
+    struct span key = ask_text(q, name);
+    struct ledger_row row;
+
+    if (!key.len || ledger_find(t, kind, key, INT64_MAX, &row))
+        return true;
+    problem_of(q, t->err ? t->err : ERR_NOT_FOUND, name, "%s %.*s: nobody registered it", name,
+               (int)(key.len < 80 ? key.len : 80), (const char *)key.at);
+    return false;
+}

@@ -40,6 +40,9 @@ void row_alone_end(struct listing *l);
 /* The row that the path names; false: 404 or worse stands. */
 bool row_named(struct request *q, struct txn *t, const struct list *list, int64_t as_of_s, struct ledger_row *out);
 
+/* What a parameter names must be registered, where it is sent at all; false: 404 or worse stands. */
+bool named_is_known(struct request *q, struct txn *t, enum list_kind kind, const char *name);
+
 /* Names by id, copied; false: unknown. */
 bool point_name(struct txn *t, uint32_t point, char out[64]);
 bool meter_serial(struct txn *t, uint32_t meter, char out[SERIAL_MAX + 1]);

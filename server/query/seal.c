@@ -6,7 +6,9 @@
 
 #define NONCE 12
 #define TAG 16
-#define PURPOSE "nilometer: a kept answer" /* so that the key is not the hash that the store has */
+#define PURPOSE                                                                                    \
+    "nilometer: a kept answer" /* so that the key is not the hash that the store has               \
+                                */
 
 static bool key_of(struct span token, uint8_t out[32])
 {
@@ -72,10 +74,10 @@ enum err seal_open(struct span token, struct span sealed, struct out *plain)
         EVP_CIPHER_CTX_free(c);
         return ERR_NO_MEMORY;
     }
-    fine = EVP_CipherUpdate(c, to, &len, sealed.at + NONCE + TAG,
-                            (int)(sealed.len - NONCE - TAG)) &&
-           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG, tag) &&
-           EVP_CipherFinal_ex(c, to + len, &more) == 1;
+    fine =
+        EVP_CipherUpdate(c, to, &len, sealed.at + NONCE + TAG, (int)(sealed.len - NONCE - TAG)) &&
+        EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG, tag) &&
+        EVP_CipherFinal_ex(c, to + len, &more) == 1;
     EVP_CIPHER_CTX_free(c);
     if (!fine)
         return ERR_CORRUPT;

@@ -356,6 +356,7 @@ static void a_wrong_parameter_is_named_with_what_was_found_and_expected(void **s
         { "/v1/meters/M1/readings?after=!", "after", 422 },
         { "/v1/meters/M1/readings?form=csv", "form", 400 },
         { "/v1/meters?as_of=x", "as_of", 422 },
+        { "/v1/meters?state=sleepy", "sleepy", 422 },
         { "/v1/points/P00001/consumption?to=2026-03-01T00:00:00Z", "from", 422 },
         { "/v1/points/P00001/"
           "consumption?from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z&step=week",
@@ -384,6 +385,10 @@ static void what_nobody_registered_is_404_by_name(void **state)
         "/v1/orgs/NOPE",
         "/v1/fittings?point=NOPE",
         "/v1/flags/NOPE",
+        "/v1/points?zone=NOPE",
+        "/v1/points?route=NOPE",
+        "/v1/flags?serial=NOPE",
+        "/v1/flags?point=NOPE",
         "/v1/replacements?zone=NOPE",
         "/v1/points/NOPE/consumption?from=2026-02-01T00:00:00Z&to=2026-03-01T00:00:00Z",
     };
