@@ -22,7 +22,7 @@ struct ingest {
     pthread_cond_t wake;
     struct intake *first, *last;
     _Atomic bool stopping;
-    _Atomic uint32_t pending; /* intakes queued or being committed */
+    bool untold; /* the commit thread's: something durable did not get into the tail */
 };
 
 /* ---- batches ---- */
@@ -140,13 +140,30 @@ static void finish(struct ingest *g, struct intake *k, enum err err)
 }
 
 /* Once the journal has it, it must become visible: nobody else would ever settle it. Memory comes
- * back, or the process ends and the next start finds it in the journal. */
+ * back, or the process ends and the next start finds it in the journal. Then nothing behind it may
+ * be told either: settling goes up to the newest that the tail was told of. */
 static void tell_tail(struct ingest *g, const struct intake *k)
 {
     const struct timespec pause = { .tv_nsec = 20000000 };
 
-    while (k->entry_count && tail_add(g->parts.tail, k->entries, k->entry_count) && !g->stopping)
+    if (k->entry_count == 0)
+        return;
+    while (!g->untold && tail_add(g->parts.tail, k->entries, k->entry_count)) {
+        g->untold = g->stopping;
         nanosleep(&pause, NULL);
+    }
+}
+
+/* Settling has not kept up, or fails: the tail must not grow for ever. Asked once a transaction, so
+ * it ends at most one transaction above. */
+static bool tail_is_full(struct ingest *g, struct intake *const *intakes, size_t count)
+{
+    uint64_t most = g->parts.unsettled_most ? g->parts.unsettled_most : LIMIT_UNSETTLED;
+    bool grows = false;
+
+    for (size_t i = 0; i < count; i++)
+        grows = grows || intakes[i]->entry_count;
+    return grows && tail_count(g->parts.tail) >= most;
 }
 
 static enum err commit_some(struct ingest *g, struct intake *const *intakes, size_t count)
@@ -162,7 +179,9 @@ static enum err commit_some(struct ingest *g, struct intake *const *intakes, siz
     }
     if (records == 0)
         return ERR_OK; /* only repeats that wait for their turn */
-    err = journal_commit(g->parts.journal, batches, count, numbers);
+    err = tail_is_full(g, intakes, count)
+              ? ERR_FULL
+              : journal_commit(g->parts.journal, batches, count, numbers);
     health_commit(err);
     metrics_add(err ? METRIC_INGEST_FAILURES : METRIC_INGEST_COMMITS, 1);
     if (err)
@@ -189,10 +208,8 @@ static struct intake *commit_front(struct ingest *g, struct intake *queue)
         queue = queue->next;
     }
     err = commit_some(g, intakes, count);
-    for (size_t i = 0; i < count; i++) {
-        atomic_fetch_sub(&g->pending, 1);
+    for (size_t i = 0; i < count; i++)
         finish(g, intakes[i], err);
-    }
     return queue;
 }
 
@@ -263,7 +280,6 @@ void ingest_submit(struct ingest *g, struct intake *k)
         else
             g->first = k;
         g->last = k;
-        atomic_fetch_add(&g->pending, 1);
         pthread_cond_signal(&g->wake);
     }
     pthread_mutex_unlock(&g->lock);
@@ -304,11 +320,6 @@ enum err ingest_submit_wait(struct ingest *g, struct intake *k)
         pthread_cond_wait(&w.wake, &w.lock);
     pthread_mutex_unlock(&w.lock);
     return w.err;
-}
-
-bool ingest_idle(struct ingest *g)
-{
-    return atomic_load_explicit(&g->pending, memory_order_relaxed) == 0;
 }
 
 /* ---- what a frame comes to ---- */

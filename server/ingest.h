@@ -19,6 +19,7 @@ struct ingest_parts {
     struct tail *tail;
     struct registry *registry;
     struct quarantine *quarantine;
+    uint64_t unsettled_most; /* records in the tail; above it FULL; 0 = LIMIT_UNSETTLED */
 };
 
 MUST_CHECK enum err ingest_open(const struct ingest_parts *parts, struct ingest **out);
@@ -59,8 +60,6 @@ MUST_CHECK enum err intake_add(struct intake *k, const struct record *record);
 void ingest_submit(struct ingest *g, struct intake *k);
 /* The same, and waits; for producers that have nothing else to do. */
 MUST_CHECK enum err ingest_submit_wait(struct ingest *g, struct intake *k);
-/* Nothing is being committed: what is handed over now syncs at once. */
-bool ingest_idle(struct ingest *g);
 
 /* What a frame's bytes come to.  ERR_OK: it may be added as `out` says, its meter 0 if it must
  * wait.  PEER errors: refuse it with `r`.  LIMIT: the quarantine is full.  The caller holds the
