@@ -281,7 +281,8 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     enum err err;
 
     if ((err = ingest_open(&parts, &app->ingest)) ||
-        (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app)))
+        (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app)) ||
+        (err = settler_start(app->settler)))
         return refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
     return ERR_OK;
 }

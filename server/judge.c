@@ -6,6 +6,7 @@
 
 #include "proto/base/crc.h"
 #include "proto/base/wr.h"
+#include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
@@ -198,6 +199,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
     if ((err = load(s, f, from_s)))
         return err;
     feed(s, state);
+    metrics_add(METRIC_JUDGE_READINGS, s->billed.count + s->reverse.count);
     return s->err;
 }
 
@@ -331,8 +333,10 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
     uint32_t hash = facts_hash(s);
 
     s->said = false;
-    if (!goes_on(s, state, first_s, hash))
+    if (!goes_on(s, state, first_s, hash)) {
+        metrics_add(METRIC_JUDGE_RESTARTS, state->begun);
         return fold_all(s, state, hash);
+    }
     return fold_fitting(s, &s->fittings[s->fitting_count - 1], (int64_t)state->last_s + 1, state);
 }
 
@@ -362,6 +366,7 @@ static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
 static enum err bear(struct slice *s)
 {
     struct act act;
+    enum err err;
 
     if (s->fresh.count == 0)
         return ERR_OK;
@@ -370,15 +375,17 @@ static enum err bear(struct slice *s)
     for (size_t i = 0; i < s->fresh.count && !act.txn.err; i++) {
         uint8_t bytes[FLAG_FACTS_MAX];
         struct wr w = wr_of(bytes, sizeof bytes);
-        enum err err = flag_encode(&s->fresh.at[i], &w);
 
-        if (err) {
+        if ((err = flag_encode(&s->fresh.at[i], &w))) {
             act_abort(&act);
             return err;
         }
         act_flag_born(&act, span_text(s->fresh.at[i].id), wr_span(&w));
     }
-    return act_end(&act);
+    if ((err = act_end(&act)))
+        return err;
+    metrics_add(METRIC_FLAGS_RAISED, s->fresh.count);
+    return ERR_OK;
 }
 
 static enum err run_slice(struct slice *s, const struct judge_news *news, size_t count)

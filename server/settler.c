@@ -8,6 +8,7 @@
 
 #include "server/acts/quarantine.h"
 #include "server/judge.h"
+#include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
@@ -18,9 +19,9 @@
 #include <time.h>
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
+#define DOUBLES_MOST 4096           /* in the list of touched meters, before they are looked for */
 #define JUDGE_SLICE 4096            /* meters judged between two looks at whether to stop */
-#define NICE 19 /* below the threads that answer, as far as it goes while sharing locks with them  \
-                 */
+#define NICE 19 /* below the threads that answer, as far as locks shared with them let it */
 
 /* Unsettled records that are settled without waiting for the interval: how many memory and a start
  * after a crash bear well. */
@@ -40,10 +41,11 @@ struct settler {
     pthread_cond_t wake, turned;
     uint64_t asked, done; /* settlings asked for, and finished */
     enum err last;        /* how the last one ended */
-    bool stopping, nudged;
+    bool started, stopping;
     bool release_due;    /* the settling thread's: frames may wait for meters that are registered */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
+    size_t distinct;     /* of them, when doubles were last taken out */
 };
 
 static enum err news_push(struct news *n, uint32_t meter, uint32_t first_s)
@@ -99,6 +101,7 @@ struct pass {
     unsigned since_renew; /* meters since the readers let go */
     struct news *touched;
     bool release_due; /* a frame came to wait for a meter that was registered meanwhile */
+    uint64_t readings; /* settled */
 };
 
 static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
@@ -164,7 +167,7 @@ static enum err pass_quarantine(struct pass *p)
         err =
             quarantine_put(p->app->quarantine, p->positions[i], record.name, ERR_UNKNOWN, &record);
     }
-    return err ? err : quarantine_flush(p->app->quarantine);
+    return err;
 }
 
 static enum err pass_meter(struct pass *p, uint32_t meter)
@@ -198,6 +201,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
             first_s = rows->at[0].time_s;
         err = archive_pass_put(p->archive, meter, (enum channel)c, facts.resolution_ml, rows->at,
                                rows->count);
+        p->readings += rows->count;
     }
     return err ? err : news_push(p->touched, meter, first_s);
 }
@@ -215,7 +219,8 @@ static enum err pass_run(struct pass *p)
             p->since_renew = 0;
         }
     }
-    return err;
+    /* Before the archive says that all this is settled. */
+    return err ? err : quarantine_flush(p->app->quarantine);
 }
 
 /* Settles the generation that is being settled; whatever fails leaves it to be settled again. */
@@ -239,6 +244,10 @@ static enum err settle_generation(struct settler *s, struct news *touched)
         archive_pass_abandon(p.archive);
     else
         err = archive_pass_end(p.archive, position_of((p.newest >> 24) + 1, 0));
+    if (!err) {
+        metrics_add(METRIC_SETTLE_PASSES, 1);
+        metrics_add(METRIC_SETTLE_READINGS, p.readings);
+    }
     for (int c = 0; c < CHANNEL_COUNT; c++)
         rows_done(&p.rows[c]);
     free(p.positions);
@@ -252,9 +261,14 @@ static enum err settle_generations(struct settler *s, struct news *touched)
     enum err err = ERR_OK;
 
     /* Twice: a generation that an earlier failure left behind, then the one that grew meanwhile. */
-    while (!err && (tail_settling_next(tail, UINT32_MAX) != UINT32_MAX || tail_turn(tail)))
+    while (!err && (tail_settling_next(tail, UINT32_MAX) != UINT32_MAX || tail_turn(tail))) {
+        size_t before = touched->count;
+
         if (!(err = settle_generation(s, touched)))
             tail_drop(tail);
+        else
+            touched->count = before; /* they come again, with the generation */
+    }
     return err;
 }
 
@@ -367,7 +381,7 @@ static enum err take_touched(struct settler *s, struct news *touched, uint64_t *
     for (size_t i = 0; i < s->touched.count && !err; i++)
         err = news_push(touched, s->touched.at[i].meter, 0);
     if (!err)
-        s->touched.count = 0;
+        s->touched.count = s->distinct = 0;
     pthread_mutex_unlock(&s->lock);
     *acts = s->acts_seen;
     s->acts_seen = newest;
@@ -392,15 +406,26 @@ static enum err settle_lkd(struct settler *s)
         err = settle_late(s, &touched);
     if (!err)
         err = take_touched(s, &touched, &acts);
-    if (!err && (err = judge_touched(s, &touched, acts)))
-        give_back(s, &touched);
     if (!err)
+        err = judge_touched(s, &touched, acts);
+    if (err)
+        give_back(s, &touched); /* also what was settled before something else failed */
+    else
         err = drop_old(app);
     free(touched.at);
     return err;
 }
 
-static enum err tidy(struct settler *s)
+/* Somebody asks, the interval is over, or much is waiting: that much does not make it due again
+ * right after it failed. */
+static bool is_due_lkd(struct settler *s, int64_t until_ms)
+{
+    return s->stopping || s->asked != s->done || clock_monotonic_ms() >= until_ms ||
+           (!s->last && tail_count(s->app->tail) >= NUDGE_RECORDS);
+}
+
+/* Until there is nothing more to merge, or something else to do. */
+static enum err tidy(struct settler *s, int64_t until_ms)
 {
     bool more = true;
     enum err err = ERR_OK;
@@ -410,7 +435,7 @@ static enum err tidy(struct settler *s)
         err = archive_tidy(s->app->archive, clock_now_s(&s->app->clock), TIDY_STEP_BYTES, &more);
         pthread_mutex_unlock(&s->place);
         pthread_mutex_lock(&s->lock);
-        more = more && !s->stopping && s->asked == s->done && !s->nudged;
+        more = more && !is_due_lkd(s, until_ms);
         pthread_mutex_unlock(&s->lock);
     }
     return err;
@@ -418,22 +443,19 @@ static enum err tidy(struct settler *s)
 
 /* ---- the thread ---- */
 
-/* Waits until somebody asks, the interval is over, or much is waiting; false: stop. */
-static bool wait_for_work(struct settler *s, uint64_t *asked)
+/* Waits until there is work; false: stop. */
+static bool wait_for_work(struct settler *s, int64_t until_ms, uint64_t *asked)
 {
-    int64_t until_ms = clock_monotonic_ms() + (int64_t)s->every_s * 1000;
     bool stopping;
 
     pthread_mutex_lock(&s->lock);
-    while (!s->stopping && s->asked == s->done && !s->nudged && clock_monotonic_ms() < until_ms &&
-           tail_count(s->app->tail) < NUDGE_RECORDS) {
+    while (!is_due_lkd(s, until_ms)) {
         struct timespec look;
 
         clock_gettime(CLOCK_REALTIME, &look);
         look.tv_sec++;
         pthread_cond_timedwait(&s->wake, &s->lock, &look);
     }
-    s->nudged = false;
     *asked = s->asked;
     stopping = s->stopping;
     pthread_mutex_unlock(&s->lock);
@@ -442,6 +464,7 @@ static bool wait_for_work(struct settler *s, uint64_t *asked)
 
 static void report(enum err err, const char *what)
 {
+    health_damage(err);
     if (err)
         fprintf(stderr, "nilod: %s failed: the store %s\n", what, err_text(err));
 }
@@ -449,11 +472,12 @@ static void report(enum err err, const char *what)
 static void *settler_run(void *arg)
 {
     struct settler *s = (struct settler *)arg;
+    int64_t until_ms = 0; /* what an earlier process left over comes first */
     uint64_t asked;
 
     pthread_setname_np(pthread_self(), "settler");
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
-    while (wait_for_work(s, &asked)) {
+    while (wait_for_work(s, until_ms, &asked)) {
         enum err err;
 
         pthread_mutex_lock(&s->place);
@@ -466,8 +490,9 @@ static void *settler_run(void *arg)
         s->last = err;
         pthread_cond_broadcast(&s->turned);
         pthread_mutex_unlock(&s->lock);
+        until_ms = clock_monotonic_ms() + (int64_t)s->every_s * 1000;
         if (!err)
-            report(tidy(s), "tidying");
+            report(tidy(s, until_ms), "tidying");
     }
     return NULL;
 }
@@ -488,18 +513,19 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
         free(s);
         return err;
     }
-    s->release_due = s->nudged = true; /* as the process before may have left it */
+    s->release_due = true; /* as the process before may have left it */
     pthread_mutex_init(&s->place, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
     pthread_cond_init(&s->turned, NULL);
-    s->nudged = true; /* what an earlier process left over comes first */
-    if (pthread_create(&s->thread, NULL, settler_run, s)) {
-        free(s);
-        return ERR_NO_MEMORY;
-    }
     *out = s;
     return ERR_OK;
+}
+
+enum err settler_start(struct settler *s)
+{
+    s->started = pthread_create(&s->thread, NULL, settler_run, s) == 0;
+    return s->started ? ERR_OK : ERR_NO_MEMORY;
 }
 
 void settler_close(struct settler *s)
@@ -511,7 +537,8 @@ void settler_close(struct settler *s)
     pthread_cond_broadcast(&s->wake);
     pthread_cond_broadcast(&s->turned);
     pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
+    if (s->started)
+        pthread_join(s->thread, NULL);
     pthread_cond_destroy(&s->turned);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
@@ -535,17 +562,13 @@ enum err settler_settle(struct settler *s)
     return err;
 }
 
-void settler_nudge(struct settler *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->nudged = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-}
-
 void settler_touch(struct settler *s, uint32_t meter)
 {
     pthread_mutex_lock(&s->lock);
+    if (s->touched.count >= 2 * s->distinct + DOUBLES_MOST) { /* as long as nobody can judge them */
+        news_sort(&s->touched);
+        s->distinct = s->touched.count;
+    }
     /* Without memory for one number the store is judged anew at the next start. */
     if (news_push(&s->touched, meter, 0))
         fprintf(stderr, "nilod: no memory to remember that meter %u must be judged again\n", meter);

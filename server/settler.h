@@ -5,12 +5,15 @@
 
 #include "server/app.h"
 
+/* Settles every `every_s` seconds (0: 1) once it is started; until then it only takes touches: what a crash left unjudged must be
+ * told before the first settling says that all is judged. NO_MEMORY, and what reading the views returns. */
 MUST_CHECK enum err settler_open(struct app *app, unsigned every_s, struct settler **out);
+MUST_CHECK enum err settler_start(struct settler *s); /* NO_MEMORY */
 void settler_close(struct settler *s); /* finishes the step at hand; NULL is fine */
 
-/* Returns when all that was accepted before the call, and all that is due by the clock, is in every projection. Any thread. */
+/* Returns when all that was accepted before the call, and all that is due by the clock, is in every projection. Any thread.
+ * STOPPING; else what settling failed with. */
 MUST_CHECK enum err settler_settle(struct settler *s);
-void settler_nudge(struct settler *s); /* there is much to settle: begin soon */
 
 /* The meter must be judged anew from its first reading: its facts, its fittings or its past changed. Any thread. */
 void settler_touch(struct settler *s, uint32_t meter);
