@@ -37,6 +37,37 @@ void metrics_span(enum metric_span s, int64_t us)
     atomic_fetch_add_explicit(&spans[s].sum_us, (uint64_t)us, memory_order_relaxed);
 }
 
+/* One seat a thread; more threads than seats share some, and then the younger work is seen. */
+#define SEATS 64
+static _Atomic int64_t read_since_ms[SEATS];
+static _Atomic unsigned seats_given;
+static _Thread_local unsigned own_seat; /* from 1; 0: none yet */
+
+void metrics_read_begin(int64_t now_ms)
+{
+    if (!own_seat)
+        own_seat = 1 + atomic_fetch_add(&seats_given, 1) % SEATS;
+    atomic_store_explicit(&read_since_ms[own_seat - 1], now_ms, memory_order_relaxed);
+}
+
+void metrics_read_end(void)
+{
+    atomic_store_explicit(&read_since_ms[own_seat - 1], 0, memory_order_relaxed);
+}
+
+int64_t metrics_oldest_read_ms(int64_t now_ms)
+{
+    int64_t oldest_ms = now_ms;
+
+    for (unsigned i = 0; i < SEATS; i++) {
+        int64_t since_ms = atomic_load_explicit(&read_since_ms[i], memory_order_relaxed);
+
+        if (since_ms && i + 1 != own_seat && since_ms < oldest_ms)
+            oldest_ms = since_ms;
+    }
+    return now_ms - oldest_ms;
+}
+
 void metrics_refused(enum err why)
 {
     if (why < ERR_COUNT)

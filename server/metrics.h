@@ -37,6 +37,12 @@ static inline uint64_t metrics_get(enum metric m)
 enum metric_span { METRIC_SPAN_READ, METRIC_SPAN_WRITE, METRIC_SPAN_COUNT };
 void metrics_span(enum metric_span s, int64_t us);
 
+/* Around work that reads the store on the calling thread: how long the oldest such work has been going on is a figure, for a reader
+ * that stays makes the store's files grow. */
+void metrics_read_begin(int64_t now_ms);
+void metrics_read_end(void);
+int64_t metrics_oldest_read_ms(int64_t now_ms); /* its age, the caller's own left out; 0: there is none */
+
 /* Refused frames by err.def's name: nilo_refused_frames_total{reason="malformed"}. */
 void metrics_refused(enum err why);
 

@@ -1,6 +1,7 @@
 /* What the server is and holds: its clock, counts, metrics, and whether it is well. */
 #include "server/metrics.h"
 #include "server/query/answers.h"
+#include "server/query/http.h"
 #include "server/query/rows.h"
 #include "storage/journal.h"
 #include "storage/quarantine.h"
@@ -102,12 +103,14 @@ static void measure(struct app *app)
     metrics_set(METRIC_TAIL_RECORDS, tail_count(app->tail));
     metrics_set(METRIC_QUARANTINE_FRAMES, quarantine_count(app->quarantine));
     metrics_set(METRIC_STORE_FREE_BYTES, bytes_free(app));
+    metrics_set(METRIC_READER_AGE_MS, (uint64_t)metrics_oldest_read_ms(clock_monotonic_ms()));
     metrics_set(METRIC_UPTIME, (uint64_t)(clock_monotonic_ms() - app->started_ms) / 1000);
 }
 
 void answer_metrics(struct request *q)
 {
     measure(q->app);
+    metrics_set(METRIC_READER_AGE_MS, (uint64_t)http_oldest_read_ms(q->http));
     q->status = 200;
     q->type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(&q->out);

@@ -114,7 +114,9 @@ static void stream_job(struct work *w)
 {
     struct request *q = (struct request *)w;
 
+    metrics_read_begin(clock_monotonic_ms());
     listing_more(q->listing);
+    metrics_read_end();
     q->listing->window_ms = clock_monotonic_ms(); /* our time is not the reader's */
     resume(q);
 }
@@ -256,12 +258,14 @@ static enum MHD_Result respond(struct request *q)
 
 static void run_handler(struct request *q)
 {
+    metrics_read_begin(q->began_us / 1000);
     if (q->route->act)
         entry_act(q);
     else
         q->route->answer(q);
     if (q->listing && !q->refused)
         listing_start(q->listing);
+    metrics_read_end();
 }
 
 static void digest_of(struct request *q, uint8_t out[32])
@@ -741,4 +745,9 @@ void http_close(struct http *h)
 const char *http_listening(const struct http *h)
 {
     return h->listening;
+}
+
+int64_t http_oldest_read_ms(const struct http *h)
+{
+    return workers_oldest_ms(h->readers);
 }
