@@ -953,6 +953,29 @@ static void a_token_is_told_again_under_its_key_and_not_by_the_store(void **stat
     assert_false(file_tells(path, token));
 }
 
+static void a_file_under_a_key_is_imported_once(void **state)
+{
+    static const char fields[] = CSV_TYPE "Idempotency-Key: file-1\r\n";
+    static const char file[] = "serial,dn,q3\nFK1,20,2.5\n", other[] = "serial,dn,q3\nFK2,20,2.5\n";
+    struct answer first, again;
+
+    (void)state;
+    http_post(&c, "/v1/import/meters", fields, file, &first);
+    assert_int_equal(first.status, 200);
+    http_post(&c, "/v1/import/meters", fields, file, &again);
+    assert_int_equal(again.status, 200);
+    assert_string_equal(again.body, first.body); /* "written":1, as the first time */
+    answer_done(&again);
+    http_post(&c, "/v1/import/meters", fields, other, &again);
+    refusal_is(&again, 422, "Idempotency-Key");
+    answer_done(&again);
+    http_post(&c, "/v1/import/meters?keep_going=1", fields, file, &again);
+    refusal_is(&again, 422, "Idempotency-Key");
+    answer_done(&again);
+    get_refused("/v1/meters/FK2", NULL, 404, "FK2");
+    answer_done(&first);
+}
+
 #define RACERS 8
 
 struct racer {
@@ -1371,6 +1394,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_key_gives_the_same_answer_again_also_after_a_kill),
         cmocka_unit_test(a_refused_request_leaves_its_key_free),
         cmocka_unit_test(a_token_is_told_again_under_its_key_and_not_by_the_store),
+        cmocka_unit_test(a_file_under_a_key_is_imported_once),
         cmocka_unit_test(requests_of_one_key_at_one_moment_happen_once),
         cmocka_unit_test(nonsense_is_refused_or_left_alone_and_harms_nobody),
         cmocka_unit_test(a_body_of_two_lengths_is_no_request),
