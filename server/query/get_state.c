@@ -1,7 +1,6 @@
 /* What the server is and holds: its clock, counts, metrics, and whether it is well. */
 #include "server/metrics.h"
 #include "server/query/answers.h"
-#include "server/query/http.h"
 #include "server/query/rows.h"
 #include "storage/journal.h"
 #include "storage/quarantine.h"
@@ -110,7 +109,6 @@ static void measure(struct app *app)
 void answer_metrics(struct request *q)
 {
     measure(q->app);
-    metrics_set(METRIC_READER_AGE_MS, (uint64_t)http_oldest_read_ms(q->http));
     q->status = 200;
     q->type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(&q->out);

@@ -746,8 +746,3 @@ const char *http_listening(const struct http *h)
 {
     return h->listening;
 }
-
-int64_t http_oldest_read_ms(const struct http *h)
-{
-    return workers_oldest_ms(h->readers);
-}

@@ -49,6 +49,4 @@ void http_close(struct http *h);
 const char *
 http_listening(const struct http *h); /* as the ready line shows it; lives as long as `h` */
 
-int64_t http_oldest_read_ms(const struct http *h); /* of what the readers are at: its age; 0: nothing */
-
 #endif

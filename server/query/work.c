@@ -1,16 +1,8 @@
 #include "server/query/work.h"
 
-#include "server/clock.h"
-
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-
-struct worker {
-    struct workers *of;
-    pthread_t thread;
-    int64_t since_ms; /* when its job began; 0: it has none */
-};
 
 struct workers {
     pthread_mutex_t lock;
@@ -18,7 +10,7 @@ struct workers {
     struct work *first, **last;
     unsigned threads;
     bool stopping;
-    struct worker worker[];
+    pthread_t thread[];
 };
 
 static struct work *take_lkd(struct workers *w)
@@ -36,17 +28,14 @@ static struct work *take_lkd(struct workers *w)
 
 static void *serve(void *arg)
 {
-    struct worker *self = (struct worker *)arg;
-    struct workers *w = self->of;
+    struct workers *w = (struct workers *)arg;
     struct work *job;
 
     pthread_mutex_lock(&w->lock);
     while ((job = take_lkd(w))) {
-        self->since_ms = clock_monotonic_ms();
         pthread_mutex_unlock(&w->lock);
         job->run(job);
         pthread_mutex_lock(&w->lock);
-        self->since_ms = 0;
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -54,7 +43,7 @@ static void *serve(void *arg)
 
 enum err workers_open(const char *name, unsigned threads, struct workers **out)
 {
-    struct workers *w = (struct workers *)calloc(1, sizeof *w + threads * sizeof w->worker[0]);
+    struct workers *w = (struct workers *)calloc(1, sizeof *w + threads * sizeof w->thread[0]);
 
     if (!w)
         return ERR_NO_MEMORY;
@@ -62,14 +51,11 @@ enum err workers_open(const char *name, unsigned threads, struct workers **out)
     pthread_cond_init(&w->more, NULL);
     w->last = &w->first;
     for (; w->threads < threads; w->threads++) {
-        struct worker *next = &w->worker[w->threads];
-
-        next->of = w;
-        if (pthread_create(&next->thread, NULL, serve, next)) {
+        if (pthread_create(&w->thread[w->threads], NULL, serve, w)) {
             workers_close(w);
             return ERR_NO_MEMORY;
         }
-        pthread_setname_np(next->thread, name);
+        pthread_setname_np(w->thread[w->threads], name);
     }
     *out = w;
     return ERR_OK;
@@ -85,21 +71,6 @@ void workers_submit(struct workers *w, struct work *job)
     pthread_mutex_unlock(&w->lock);
 }
 
-int64_t workers_oldest_ms(struct workers *w)
-{
-    int64_t now_ms = clock_monotonic_ms(), oldest_ms = 0;
-
-    pthread_mutex_lock(&w->lock);
-    for (unsigned i = 0; i < w->threads; i++) {
-        int64_t since_ms = w->worker[i].since_ms;
-
-        if (since_ms && now_ms - since_ms > oldest_ms)
-            oldest_ms = now_ms - since_ms;
-    }
-    pthread_mutex_unlock(&w->lock);
-    return oldest_ms;
-}
-
 void workers_close(struct workers *w)
 {
     if (!w)
@@ -109,7 +80,7 @@ void workers_close(struct workers *w)
     pthread_cond_broadcast(&w->more);
     pthread_mutex_unlock(&w->lock);
     for (unsigned i = 0; i < w->threads; i++)
-        pthread_join(w->worker[i].thread, NULL);
+        pthread_join(w->thread[i], NULL);
     pthread_cond_destroy(&w->more);
     pthread_mutex_destroy(&w->lock);
     free(w);

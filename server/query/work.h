@@ -4,8 +4,6 @@
 
 #include "proto/base/err.h"
 
-#include <stdint.h>
-
 struct workers;
 
 struct work {
@@ -15,7 +13,6 @@ struct work {
 
 MUST_CHECK enum err workers_open(const char *name, unsigned threads, struct workers **out);
 void workers_submit(struct workers *w, struct work *job); /* any thread; first in, first out */
-int64_t workers_oldest_ms(struct workers *w);             /* how long the job that began first has been running; 0: none is */
 void workers_close(struct workers *w);                    /* does what is queued, then ends the threads; NULL is fine */
 
 #endif
