@@ -73,7 +73,7 @@ static const char digit_pairs[201] = "000102030405060708091011121314151617181920
 
 static inline void put_pair(char *to, unsigned v)
 {
-    memcpy(to, digit_pairs + 2 * v, 2);
+    memcpy(to, digit_pairs + (size_t)2 * v, 2);
 }
 
 #define DECIMAL_MAX 20 /* digits of the largest uint64_t */

@@ -27,7 +27,7 @@
 #define LISTENERS_MAX 16
 #define CONNECTION_BYTES                                                                           \
     16384 /* MHD's for one connection: request line and headers, then the chunks of a stream */
-#define DESCRIPTORS_REST 240 /* for everything in the process that is no HTTP connection */
+#define DESCRIPTORS_REST 240u /* for everything in the process that is no HTTP connection */
 #define READERS 2
 #define WRITERS                                                                                    \
     8 /* acts wait for each other in the ledger; settling and imports must not take all places */
@@ -102,7 +102,7 @@ static bool too_slow(struct listing *l)
     int64_t now_ms = clock_monotonic_ms();
     bool slow = false;
 
-    if (now_ms - l->window_ms >= HTTP_SLOW_S * 1000) {
+    if (now_ms - l->window_ms >= HTTP_SLOW_S * INT64_C(1000)) {
         slow = l->window_bytes < HTTP_SLOW_BYTES;
         l->window_ms = now_ms;
         l->window_bytes = 0;
@@ -121,12 +121,6 @@ static void stream_job(struct work *w)
     resume(q);
 }
 
-static ssize_t cut_off(void)
-{
-    metrics_add(METRIC_HTTP_CUT, 1);
-    return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
 /* MHD asks for more of a stream. */
 static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
 {
@@ -137,17 +131,17 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
     (void)pos;
     if (left) {
         if (too_slow(l))
-            return cut_off();
+            return MHD_CONTENT_READER_END_WITH_ERROR;
         memcpy(to, l->out.at + l->taken, len);
         l->taken += len;
         l->window_bytes += len;
         return (ssize_t)len;
     }
     if (l->err)
-        return cut_off();
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     if (l->closed)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    return hand_over(q, q->http->readers, stream_job) ? 0 : cut_off();
+    return hand_over(q, q->http->readers, stream_job) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 /* The trailer can be added as long as the last chunk has not gone out; MHD asks stream_read for the
@@ -169,8 +163,10 @@ static struct MHD_Response *stream_response(struct request *q)
     MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE,
                             csv ? "text/csv; charset=utf-8; header=present"
                                 : "application/x-ndjson");
-    if (csv)
+    if (csv && !q->head)
         MHD_add_response_header(m, MHD_HTTP_HEADER_TRAILER, "X-Rows");
+    if (q->head) /* else MHD ends a chunked body that HEAD does not have */
+        MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     q->answer = m;
     return m;
 }
@@ -502,11 +498,11 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     struct http *h = (struct http *)cls;
     struct request *q = (struct request *)*context;
 
-    (void)why;
     if (!q)
         return;
     if (q->answer) {
         metrics_sub(METRIC_HTTP_STREAMS, 1);
+        metrics_add(METRIC_HTTP_CUT, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
         MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)HTTP_IDLE_S);
     }
     listing_free(q->listing);
@@ -717,7 +713,7 @@ static void wait_for_answers(struct http *h)
 
 void http_close(struct http *h)
 {
-    int sockets[LISTENERS_MAX];
+    int sockets[LISTENERS_MAX] = { 0 };
 
     if (!h)
         return;

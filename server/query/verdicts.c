@@ -28,7 +28,7 @@
 
 #include <stdlib.h>
 
-#define DAY_S 86400
+#define DAY_S INT64_C(86400)
 #define BEFORE_S (2 * DAY_S) /* of the stretch, beyond what C needs */
 #define BEFORE_LEAST 16      /* rows of it */
 #define SETTLE                                                                                     \
@@ -136,7 +136,7 @@ static bool stretch_stands_for_the_past(const struct meter_limits *limits, const
 /* How long before the span the stretch must begin for C to reach `value`. */
 static int64_t stretch_s(const struct meter_limits *limits, int64_t value)
 {
-    __int128 s = limits->rate > 0 && value > 0 ? (__int128)value * 144 / limits->rate : 0;
+    __int128 s = limits->rate > 0 && value > 0 ? (__int128)144 * value / limits->rate : 0;
 
     return s > FARTHEST_S ? FARTHEST_S + 1 : (int64_t)s + BEFORE_S;
 }
