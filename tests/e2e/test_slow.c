@@ -87,7 +87,7 @@ static int end(void **state)
 /* ---- what a store's files tell ---- */
 
 static const char *const files[] = { "archive.mdb", "ledger.mdb", "views.mdb",
-                                     "journal/quarantine.mdb" };
+                                     "journal/quarantine.mdb", "journal/0000000001.mdb" };
 
 struct pins {
     unsigned slots, pinned; /* of nilod, in all files together */

@@ -321,7 +321,7 @@ static void *sender_run(void *arg)
             else if (check_below(&s->random, 40) == 0)
                 flight_send(s, f);
         }
-        if (check_below(&s->random, 30) == 0)
+        if (check_below(&s->random, 12) == 0)
             send_large(s);
         hear(s, 20);
     }
@@ -1047,6 +1047,23 @@ static void told(unsigned rounds)
                   segments, segment);
 }
 
+/* All that the model holds. */
+static void let_go(void)
+{
+    for (size_t i = 0; i < stranger_count; i++)
+        free(strangers[i]);
+    for (size_t i = 0; i < act_count; i++)
+        free(acts[i].answer);
+    for (size_t i = 0; i < SENDERS; i++)
+        free(senders[i].units);
+    free(acts);
+    free(fleet);
+    free(by_hand);
+    acts = NULL;
+    fleet = by_hand = NULL;
+    act_count = stranger_count = 0;
+}
+
 static void what_was_acknowledged_is_there_once_however_often_it_is_killed(void **state)
 {
     struct check_random r = check_random_begin();
@@ -1076,6 +1093,7 @@ static void what_was_acknowledged_is_there_once_however_often_it_is_killed(void 
     client_close(&c);
     nilod_stop(&n);
     told(round);
+    let_go();
 }
 
 /* The frame is in the journal and not yet settled when the kill comes. */
@@ -1104,8 +1122,7 @@ static void a_frame_that_waits_over_a_kill_counts_once_its_meter_is_registered(v
     look_at(&s->meter, s->units, s->count, 0, "after the kill");
     client_close(&c);
     nilod_stop(&n);
-    free(acts);
-    act_count = stranger_count = 0;
+    let_go();
 }
 
 static const struct CMUnitTest tests[] = {
