@@ -167,6 +167,7 @@ void entry_pass(struct request *q, struct auth *auth, const struct entry_headers
 {
     enum verb verb = verb_read(g->method);
 
+    q->head = verb == VERB_HEAD;
     if (q->refused)
         return;
     q->route = route_find(verb, &q->target, q->subject, &q->allowed);

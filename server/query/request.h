@@ -29,6 +29,7 @@ struct request {
     struct span token; /* the caller's own, in the connection's memory; empty where none is needed */
     enum form form; /* chosen for the answer */
     enum phase phase;
+    bool head; /* asked by HEAD: all but the body */
     bool entered, refused, close; /* refused: the answer stands, whatever the body is; close: the connection goes with it */
     uint32_t allowed;          /* with 405: the methods that the path has */
     int64_t began_us;
