@@ -60,6 +60,10 @@ static void cell_take(struct post *p, unsigned i, struct wr *w)
         cell_wrong(p, c, "a list or an object");
         return;
     }
+    if (json_is_boolean(v)) {
+        cell_wrong(p, c, json_is_true(v) ? "true" : "false");
+        return;
+    }
     if (v && cell_read(c, json_scalar(v, number), &p->q->app->zone, w, &r) && !p->wrong.err) {
         p->wrong = r;
         snprintf(p->wrong.text, sizeof p->wrong.text, "%s: %.*s", c->name,

@@ -212,11 +212,10 @@ static bool value(struct scan_json *s, struct span *out)
     }
     if (*s->at == '-' || (*s->at >= '0' && *s->at <= '9'))
         return number(s, out);
-    if (word(s, "null", out)) {
-        *out = span_of(NULL, 0);
-        return true;
-    }
-    return word(s, "true", out) || word(s, "false", out);
+    if (!word(s, "null", out))
+        return false;
+    *out = span_of(NULL, 0);
+    return true;
 }
 
 /* ---- the object ---- */
@@ -252,7 +251,15 @@ static bool member(struct scan_json *s, const struct list *list, uint32_t *seen,
         return false;
     }
     *seen |= UINT32_C(1) << column;
-    if (!take(s, ':', "a colon") || !value(s, &text))
+    if (!take(s, ':', "a colon"))
+        return wrong(s, list->column[column].name, s->expected, fault);
+    skip_blanks(s);
+    if (word(s, "true", &text) || word(s, "false", &text)) {
+        import_refusal_fill(fault, 0, list->column[column].name, text,
+                            cell_expected(&list->column[column]));
+        return false;
+    }
+    if (!value(s, &text))
         return wrong(s, list->column[column].name, s->expected, fault);
     cells[column] = text;
     return true;

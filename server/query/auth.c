@@ -107,6 +107,8 @@ struct span auth_token(struct span header)
     header = span_of(header.at + len, header.len - len);
     while (header.len && *header.at == ' ')
         header = span_of(header.at + 1, header.len - 1);
+    while (header.len && header.at[header.len - 1] == ' ')
+        header.len--;
     return header.len <= TOKEN_MAX ? header : (struct span){ 0 };
 }
 

@@ -341,6 +341,29 @@ static void head_tells_the_length_and_sends_no_body(void **state)
     answer_done(&whole);
 }
 
+/* A chunked body's end is a byte too much where there is no body. */
+static void head_of_a_stream_ends_with_its_fields(void **state)
+{
+    static const char *const forms[] = { "Accept: application/x-ndjson\r\n", "Accept: text/csv\r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char said[2000];
+        size_t len = 0;
+        struct client mine;
+        ssize_t got;
+
+        client_open(&mine, n.http_host, n.http_port, n.token);
+        client_ask(&mine, "HEAD", "/v1/meters", forms[i], NULL, 0);
+        while ((got = recv(mine.fd, said + len, sizeof said - 1 - len, 0)) > 0)
+            len += (size_t)got;
+        said[len] = 0;
+        assert_non_null(strstr(said, "200 OK"));
+        assert_string_equal(strstr(said, "\r\n\r\n"), "\r\n\r\n");
+        client_close(&mine);
+    }
+}
+
 static void a_wrong_parameter_is_named_with_what_was_found_and_expected(void **state)
 {
     static const struct {
@@ -1374,6 +1397,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_role_may_what_the_rules_say_and_is_named_where_it_may_not),
         cmocka_unit_test(wrong_paths_methods_and_forms_are_told_apart),
         cmocka_unit_test(head_tells_the_length_and_sends_no_body),
+        cmocka_unit_test(head_of_a_stream_ends_with_its_fields),
         cmocka_unit_test(a_wrong_parameter_is_named_with_what_was_found_and_expected),
         cmocka_unit_test(what_nobody_registered_is_404_by_name),
         cmocka_unit_test(a_body_that_is_no_object_is_refused_with_its_place),

@@ -230,6 +230,16 @@ static void a_refused_row_says_line_column_found_and_expected(void **state)
     store_free(s);
 }
 
+static void true_is_no_text(void **state)
+{
+    struct store *s = store_new();
+
+    (void)state;
+    assert_err(ERR_INVALID, import(s, "meters", "{\"serial\":true,\"dn\":15,\"q3\":2.5}\n"));
+    assert_refusal(s, 0, 1, "serial", "true", "1 to 32");
+    store_free(s);
+}
+
 static void a_quote_that_is_never_closed_is_one_refused_row(void **state)
 {
     struct store *s = store_new();
@@ -1336,6 +1346,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(objects_a_line_are_told_by_the_first_byte),
         cmocka_unit_test(a_header_that_is_not_understood_refuses_the_file),
         cmocka_unit_test(a_refused_row_says_line_column_found_and_expected),
+        cmocka_unit_test(true_is_no_text),
         cmocka_unit_test(a_quote_that_is_never_closed_is_one_refused_row),
         cmocka_unit_test(objects_that_are_wrong_are_refused_by_line_and_member),
         cmocka_unit_test(keep_going_leaves_the_refused_rows_out),
