@@ -29,6 +29,7 @@ struct app {
     struct settler *settler;
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
+    _Atomic bool stopping; /* what takes long gives up with STOPPING */
 };
 
 #endif

@@ -162,6 +162,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "nilod: %s\n", r.text[0] ? r.text : err_text(err));
             status = err == ERR_INVALID ? 2 : 1;
         }
+        n.app.stopping = true;
         gateway_close(n.gateway);
         http_close(n.http);
         app_stop(&n.app);

@@ -9,6 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool room_for_one(struct import_report *r)
+{
+    size_t cap = r->refusal_cap ? r->refusal_cap * 2 : 64;
+    struct import_refusal *more;
+
+    if (r->refusal_count < r->refusal_cap)
+        return true;
+    if (!(more = (struct import_refusal *)realloc(r->refusals, cap * sizeof *more)))
+        return false;
+    r->refusals = more;
+    r->refusal_cap = cap;
+    return true;
+}
+
 bool import_refuse(struct import *i, const struct import_refusal *refusal)
 {
     struct import_report *r = i->report;
@@ -16,12 +30,19 @@ bool import_refuse(struct import *i, const struct import_refusal *refusal)
     r->refused++;
     if (r->refusal_count == IMPORT_REFUSALS_MAX)
         return true;
-    if (!r->refusals && !(r->refusals = (struct import_refusal *)malloc(IMPORT_REFUSALS_MAX *
-                                                                        sizeof *r->refusals))) {
+    if (!room_for_one(r)) {
         i->err = ERR_NO_MEMORY;
         return false;
     }
     r->refusals[r->refusal_count++] = *refusal;
+    return true;
+}
+
+bool import_stopped(struct import *i)
+{
+    if (!i->app->stopping)
+        return false;
+    i->err = ERR_STOPPING;
     return true;
 }
 
@@ -115,6 +136,8 @@ static enum err import_run(struct import *i, const struct list *l, int fd, struc
     if (err == ERR_INVALID)
         return refuse(r, err, 0, "", "nothing was written: %llu of %llu rows were refused",
                       (unsigned long long)i->report->refused, (unsigned long long)i->report->rows);
+    if (err == ERR_STOPPING)
+        return refuse(r, err, 0, "", "nothing was written: the server is stopping");
     return err ? refuse(r, err, 0, "", "nothing was written: the store %s", err_text(err)) : ERR_OK;
 }
 

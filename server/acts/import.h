@@ -17,6 +17,9 @@ struct import {
 /* Counts a refused row, and keeps it while there is room; false: no memory. */
 bool import_refuse(struct import *i, const struct import_refusal *refusal);
 
+/* The server is stopping: the import ends here, with nothing written. */
+bool import_stopped(struct import *i);
+
 /* INVALID where rows were refused that must not be. */
 enum err import_verdict(const struct import *i);
 

@@ -213,6 +213,8 @@ static bool reading_row(void *arg, const struct rowfile_row *row)
     struct reading_file *f = (struct reading_file *)arg;
     struct import_refusal why;
 
+    if (import_stopped(f->import))
+        return false;
     f->import->report->rows++;
     if (row_take(f, row, &f->items[f->count], &why)) {
         why.line = row->line;

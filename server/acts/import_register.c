@@ -65,6 +65,8 @@ static bool filing_row(void *arg, const struct rowfile_row *row)
     enum put_outcome outcome = PUT_SAME;
     enum err err;
 
+    if (import_stopped(f->import))
+        return false;
     report->rows++;
     f->act.quiet_new = report->written >= NOTED_ONE_BY_ONE;
     if (!(err = cells_read(f, row, &w, &cells, &why)))
