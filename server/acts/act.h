@@ -51,10 +51,10 @@ struct import_refusal {
     char found[80];
     char expected[160];
 };
-#define IMPORT_REFUSALS_MAX 1000 /* reported one by one; all are counted */
+#define IMPORT_REFUSALS_MAX 100000 /* reported one by one, in 30 MB; all are counted */
 struct import_report {
     uint64_t rows, written, unchanged, refused, bare; /* bare: zones, routes, orgs, parents created because a row named them */
-    size_t refusal_count;
+    size_t refusal_count, refusal_cap;
     struct import_refusal *refusals; /* malloc'd; import_report_done */
 };
 /* ERR_OK also when rows were refused under keep_going. INVALID: rows were refused and nothing was written; the report says which.

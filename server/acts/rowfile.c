@@ -85,6 +85,21 @@ static void known_columns(const struct list *l, char *out, size_t cap)
     out[wr_len(&w)] = 0;
 }
 
+/* All of them at once, so that a file is put right at once. */
+static void unknown_columns(struct rowfile *f)
+{
+    char found[sizeof f->header->found], known[sizeof f->header->expected];
+    struct wr w = wr_of(found, sizeof found - 1);
+
+    for (unsigned i = 0; i < f->cells; i++)
+        if (i >= COLUMNS_MAX || list_column(f->list, f->cell[i]) < 0)
+            wr_format(&w, "%s%.*s", wr_len(&w) ? ", " : "",
+                      (int)(f->cell[i].len < 40 ? f->cell[i].len : 40),
+                      (const char *)f->cell[i].at);
+    known_columns(f->list, known, sizeof known);
+    header_fault(f, wr_span(&w), known);
+}
+
 static bool header_has(const struct rowfile *f, unsigned column)
 {
     for (unsigned i = 0; i < f->cells; i++)
@@ -109,8 +124,6 @@ static void header_complete(struct rowfile *f)
 
 static void header_row(struct rowfile *f)
 {
-    char known[sizeof f->header->expected];
-
     for (unsigned i = 0; i < f->cells && !f->stopped; i++) {
         int column = i < COLUMNS_MAX ? list_column(f->list, f->cell[i]) : -1;
 
@@ -120,8 +133,7 @@ static void header_row(struct rowfile *f)
                 return;
             }
         if (column < 0) {
-            known_columns(f->list, known, sizeof known);
-            header_fault(f, f->cell[i], known);
+            unknown_columns(f);
             return;
         }
         f->place[i] = column;

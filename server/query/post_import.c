@@ -5,6 +5,25 @@
 
 #include <stdlib.h>
 
+static void put_warnings(struct out *o, const struct import_report *report)
+{
+    bool bare = report->bare != 0;
+
+    out_text(o, "[");
+    if (bare)
+        out_format(
+            o,
+            "{\"code\":\"bare\",\"text\":\"%llu zones, routes, orgs or parents were named and "
+            "not registered: created with their name alone\"}",
+            (unsigned long long)report->bare);
+    if (report->refused > report->refusal_count)
+        out_format(o,
+                   "%s{\"code\":\"refusals\",\"text\":\"%llu rows were refused: told are the first "
+                   "%zu\"}",
+                   bare ? "," : "", (unsigned long long)report->refused, report->refusal_count);
+    out_text(o, "]");
+}
+
 static void put_report(struct out *o, const struct import_report *report)
 {
     out_member_int(o, "rows", (int64_t)report->rows);
@@ -26,18 +45,7 @@ static void put_report(struct out *o, const struct import_report *report)
     }
     out_text(o, "]");
     out_key(o, "warnings");
-    out_text(o, "[");
-    if (report->bare) {
-        out_text(o, "{");
-        out_member_text(o, "code", "bare");
-        out_key(o, "text");
-        out_format(o,
-                   "\"%llu zones, routes, orgs or parents were named and not registered: created "
-                   "with their name alone\"",
-                   (unsigned long long)report->bare);
-        out_text(o, "}");
-    }
-    out_text(o, "]");
+    put_warnings(o, report);
 }
 
 /* A refusal with the report's members beside its own. */

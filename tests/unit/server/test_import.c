@@ -194,6 +194,8 @@ static void a_header_that_is_not_understood_refuses_the_file(void **state)
     (void)state;
     assert_err(ERR_INVALID, import(s, "meters", "serial,dn,q3,colour\nM1,15,2.5,red\n"));
     assert_refusal(s, 0, 1, "colour", "colour", "one of the columns");
+    assert_err(ERR_INVALID, import(s, "meters", "hue,serial,dn,colour,q3\nred,M1,15,deep,2.5\n"));
+    assert_refusal(s, 0, 1, "hue, colour", "hue, colour", "one of the columns");
     assert_err(ERR_INVALID, import(s, "meters", "serial,dn,q3,dn\nM1,15,2.5,15\n"));
     assert_refusal(s, 0, 1, "dn", "dn", "once");
     assert_err(ERR_INVALID, import(s, "meters", "\nserial,q3\nM1,2.5\n"));
@@ -227,6 +229,22 @@ static void a_refused_row_says_line_column_found_and_expected(void **state)
     assert_int_equal(0, acts(s));
     assert_string_equal("", cell(s, LIST_METER, "M1", 0, INT64_MAX));
     assert_int_equal(0, registry_find(s->app.registry, span_text("M1")));
+    store_free(s);
+}
+
+static void every_refused_row_is_told_of(void **state)
+{
+    struct store *s = store_new();
+    char *text = (char *)malloc(64 + 5000 * 16);
+    size_t len = (size_t)sprintf(text, "serial,dn,q3\n");
+
+    (void)state;
+    for (int i = 0; i < 5000; i++)
+        len += (size_t)sprintf(text + len, "M%d,x,2.5\n", i);
+    assert_err(ERR_INVALID, import(s, "meters", text));
+    assert_int_equal(5000, s->report.refused);
+    assert_refusal(s, 4999, 5001, "dn", "x", "whole number");
+    free(text);
     store_free(s);
 }
 
@@ -1346,6 +1364,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(objects_a_line_are_told_by_the_first_byte),
         cmocka_unit_test(a_header_that_is_not_understood_refuses_the_file),
         cmocka_unit_test(a_refused_row_says_line_column_found_and_expected),
+        cmocka_unit_test(every_refused_row_is_told_of),
         cmocka_unit_test(true_is_no_text),
         cmocka_unit_test(a_quote_that_is_never_closed_is_one_refused_row),
         cmocka_unit_test(objects_that_are_wrong_are_refused_by_line_and_member),
