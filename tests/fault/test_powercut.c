@@ -129,7 +129,7 @@ static int work(const char *dir)
     uint64_t numbers[1];
     unsigned dropped;
     char path[4200];
-    enum err err;
+    enum err err = ERR_OK;
 
     snprintf(path, sizeof(path), "%s/table.mdb", dir);
     if (!mark || (err = journal_open(dir, &options, DB_CREATE, &j, &r)) || (err = batch_new(&b)))

@@ -33,7 +33,10 @@ static enum err open_parts(struct app *app, const char *dir, uint32_t meters, st
         (err = tail_new(&app->tail)) || (err = registry_new(&app->registry)) ||
         (err = enroll(app->registry, meters)))
         return err;
-    parts = (struct ingest_parts){ app->journal, app->tail, app->registry, app->quarantine };
+    parts = (struct ingest_parts){ .journal = app->journal,
+                                   .tail = app->tail,
+                                   .registry = app->registry,
+                                   .quarantine = app->quarantine };
     return ingest_open(&parts, &app->ingest);
 }
 

@@ -28,7 +28,10 @@ static void open_store(void)
     assert_ok(registry_new(&app.registry));
     assert_ok(registry_add(app.registry, span_text("10000001"), 1));
     assert_ok(registry_add(app.registry, span_text("10000002"), 2));
-    parts = (struct ingest_parts){ app.journal, app.tail, app.registry, app.quarantine };
+    parts = (struct ingest_parts){ .journal = app.journal,
+                                   .tail = app.tail,
+                                   .registry = app.registry,
+                                   .quarantine = app.quarantine };
     assert_ok(ingest_open(&parts, &app.ingest));
 }
 
@@ -391,7 +394,10 @@ static void a_source_whose_share_of_the_quarantine_is_used_up_hears_5_03(void **
     ingest_close(app.ingest);
     quarantine_close(app.quarantine);
     assert_ok(quarantine_open(check_folder(), &limits, DB_CREATE, &app.quarantine, &r));
-    parts = (struct ingest_parts){ app.journal, app.tail, app.registry, app.quarantine };
+    parts = (struct ingest_parts){ .journal = app.journal,
+                                   .tail = app.tail,
+                                   .registry = app.registry,
+                                   .quarantine = app.quarantine };
     assert_ok(ingest_open(&parts, &app.ingest));
     assert_ok(gate_new(app.ingest, &options, &b.gate));
     for (uint16_t i = 0; i < 3; i++) {
