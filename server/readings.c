@@ -118,7 +118,6 @@ struct pick {
     enum channel channel;
     int64_t from_s, to_s;
     struct rows *out;
-    unsigned *channels; /* instead: only which channels there are */
 };
 
 static enum err pick_rows(void *arg, enum channel c, const struct row *rows, size_t count)
@@ -126,10 +125,6 @@ static enum err pick_rows(void *arg, enum channel c, const struct row *rows, siz
     struct pick *p = (struct pick *)arg;
     enum err err = ERR_OK;
 
-    if (p->channels) {
-        *p->channels |= 1u << c;
-        return ERR_OK;
-    }
     if (c != p->channel)
         return ERR_OK;
     for (size_t i = 0; i < count && !err; i++)
@@ -138,8 +133,25 @@ static enum err pick_rows(void *arg, enum channel c, const struct row *rows, siz
     return err;
 }
 
+static enum err pick_channel(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    (void)rows;
+    (void)count;
+    *(unsigned *)arg |= 1u << c;
+    return ERR_OK;
+}
+
+static enum err pick_below_zero(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    bool *below = (bool *)arg;
+
+    for (size_t i = 0; i < count && c == CHANNEL_FORWARD; i++)
+        *below = *below || rows[i].value < 0;
+    return ERR_OK;
+}
+
 static enum err tail_rows(struct app *app, const struct meter_facts *m, const uint64_t *positions,
-                          size_t count, struct pick *pick)
+                          size_t count, readings_each *each, void *arg)
 {
     struct journal_reader *reader = NULL;
     struct arena *scratch = readings_scratch();
@@ -152,7 +164,7 @@ static enum err tail_rows(struct app *app, const struct meter_facts *m, const ui
         if (err == ERR_NOT_FOUND)
             err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
         else if (!err)
-            err = readings_of_record(&record, m, scratch, pick_rows, pick);
+            err = readings_of_record(&record, m, scratch, each, arg);
         if (err_class(err) == ERR_CLASS_PEER)
             err = ERR_OK; /* taken once, and not readable any more: settling puts it aside */
     }
@@ -160,8 +172,9 @@ static enum err tail_rows(struct app *app, const struct meter_facts *m, const ui
     return err;
 }
 
-/* What the tail holds of the meter, oldest first, through `pick`. */
-static enum err tail_pick(struct app *app, const struct meter_facts *m, struct pick *pick)
+/* What the tail holds of the meter, oldest first, through `each`. */
+static enum err tail_pick(struct app *app, const struct meter_facts *m, readings_each *each,
+                          void *arg)
 {
     uint64_t few[64], *positions = few;
     size_t cap = sizeof few / sizeof few[0], count;
@@ -174,7 +187,7 @@ static enum err tail_pick(struct app *app, const struct meter_facts *m, struct p
         if (!(positions = (uint64_t *)malloc(cap * sizeof *positions)))
             return ERR_NO_MEMORY;
     }
-    err = count ? tail_rows(app, m, positions, count, pick) : ERR_OK;
+    err = count ? tail_rows(app, m, positions, count, each, arg) : ERR_OK;
     if (positions != few)
         free(positions);
     return err;
@@ -190,7 +203,7 @@ enum err readings_load(struct app *app, const struct meter_facts *m, enum channe
     out->count = 0;
     /* The tail first: what is settled between the two look-ups is then seen twice, which rows_tidy
      * mends, never not at all. */
-    if (!(err = tail_pick(app, m, &pick)) &&
+    if (!(err = tail_pick(app, m, pick_rows, &pick)) &&
         !(err = archive_read(app->archive, m->id, c, from_s, to_s, out)) && fresh.count &&
         !(err = rows_reserve(out, fresh.count))) {
         memcpy(out->at + out->count, fresh.at, fresh.count * sizeof *fresh.at);
@@ -204,11 +217,23 @@ enum err readings_load(struct app *app, const struct meter_facts *m, enum channe
 enum err readings_channels(struct app *app, const struct meter_facts *m, unsigned *out_set)
 {
     unsigned fresh = 0;
-    struct pick pick = { .channels = &fresh };
     enum err err;
 
-    if ((err = tail_pick(app, m, &pick)) || (err = archive_channels(app->archive, m->id, out_set)))
+    if ((err = tail_pick(app, m, pick_channel, &fresh)) ||
+        (err = archive_channels(app->archive, m->id, out_set)))
         return err;
     *out_set |= fresh;
+    return ERR_OK;
+}
+
+enum err readings_below_zero(struct app *app, const struct meter_facts *m, bool *out_below)
+{
+    bool fresh = false;
+    enum err err;
+
+    if ((err = tail_pick(app, m, pick_below_zero, &fresh)) ||
+        (err = archive_below_zero(app->archive, m->id, out_below)))
+        return err;
+    *out_below = *out_below || fresh;
     return ERR_OK;
 }

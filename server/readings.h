@@ -10,8 +10,12 @@ MUST_CHECK enum err readings_load(struct app *app, const struct meter_facts *m, 
 /* The channels the meter has rows on: a set of 1 << channel. */
 MUST_CHECK enum err readings_channels(struct app *app, const struct meter_facts *m, unsigned *out_set);
 
-/* The rows that one journal record holds for `meter` on channel `c` (CHANNEL_COUNT: all; `channels` then tells each row's).
- * Used by settling and by reads of the tail: one decoder for both. */
+/* Whether the meter has a value below 0 on CHANNEL_FORWARD, at any time. */
+MUST_CHECK enum err readings_below_zero(struct app *app, const struct meter_facts *m, bool *out_below);
+
+/* The rows that one journal record holds for the meter, a channel at a time, oldest first.  Used by settling and by reads of the
+ * tail: one decoder for both.  `each` returns an error to end it; `scratch` is emptied first.  A PEER error: the record does not
+ * read any more; CORRUPT. */
 struct arena *readings_scratch(void); /* the calling thread's own, emptied; NULL without memory */
 typedef enum err readings_each(void *arg, enum channel c, const struct row *rows, size_t count);
 MUST_CHECK enum err readings_of_record(const struct record *record, const struct meter_facts *m, struct arena *scratch, readings_each *each, void *arg);

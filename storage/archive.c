@@ -291,6 +291,39 @@ enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set)
     return err;
 }
 
+static bool any_below_zero(const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->at[i].value < 0)
+            return true;
+    return false;
+}
+
+enum err archive_below_zero(struct archive *a, uint32_t meter, bool *out_below)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct run_list *list = NULL;
+    struct rows rows = { 0 };
+    enum err err = archive_view(a, &t, &list);
+    bool below = false;
+
+    for (size_t i = 0; !err && !below && i < list->count; i++) {
+        const struct run *run = &list->at[i];
+
+        if (!run->below_zero || !may_hold(run, meter, CHANNEL_FORWARD, 0, INT64_MAX))
+            continue;
+        rows.count = 0;
+        err = read_run(&t, run, meter, CHANNEL_FORWARD, &rows);
+        below = any_below_zero(&rows);
+    }
+    rows_done(&rows);
+    run_list_release(list);
+    txn_abort(&t);
+    if (!err)
+        *out_below = below;
+    return err;
+}
+
 enum err archive_stat(struct archive *a, struct archive_stat *out)
 {
     struct txn t = txn_begin(a->db, TXN_READ);

@@ -6,7 +6,7 @@
  *
  *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under
  *                                                                 its lock
- *   archive_read, _channels, _stat, _check, _settled, _staged     any thread */
+ *   archive_read, _channels, _below_zero, _stat, _check, _settled, _staged     any thread */
 #ifndef NILO_STORAGE_ARCHIVE_H
 #define NILO_STORAGE_ARCHIVE_H
 
@@ -51,6 +51,10 @@ MUST_CHECK enum err archive_read(struct archive *a, uint32_t meter, enum channel
 
 /* The channels of which the meter has rows in any month: a set of 1 << channel. */
 MUST_CHECK enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set);
+
+/* Whether the meter has a value below 0 on CHANNEL_FORWARD at any time. Costs next to nothing while
+ * no meter near it has. */
+MUST_CHECK enum err archive_below_zero(struct archive *a, uint32_t meter, bool *out_below);
 
 /* Merges runs where it pays (a month that ended before `now_s` by more than a day to a single run;
  * what comes late to it waits until it makes a tenth), at most about `most_bytes` of output;

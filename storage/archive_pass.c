@@ -204,6 +204,12 @@ static enum err block_room(struct archive_pass *p, size_t rows)
     return ERR_OK;
 }
 
+static void count_values(struct run *run, enum channel c, const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count && c == CHANNEL_FORWARD; i++)
+        run->below_zero = run->below_zero || rows[i].value < 0;
+}
+
 /* One block of as many of the rows as fit into a chunk. A few dozen always do. */
 static enum err put_piece(struct archive_pass *p, struct month_builder *b, struct place series,
                           int64_t unit, const struct row *rows, size_t count, size_t *out_taken)
@@ -224,6 +230,7 @@ static enum err put_piece(struct archive_pass *p, struct month_builder *b, struc
             break;
     }
     count_times(&b->run, rows[0].time_s, rows[take - 1].time_s);
+    count_values(&b->run, (enum channel)series.channel, rows, take);
     *out_taken = take;
     return add_block(p, b, &e, take);
 }
@@ -251,6 +258,7 @@ enum err pass_put_block(struct archive_pass *p, const struct run *from, const st
         p->err = month_builder(p, from->month, &b);
     if (!p->err) {
         count_times(&b->run, from->first_s, from->last_s);
+        b->run.below_zero = b->run.below_zero || from->below_zero;
         p->err = add_block(p, b, &copy, rows);
     }
     return p->err;

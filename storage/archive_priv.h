@@ -39,7 +39,8 @@ struct run {
     uint16_t month; /* since January 1970 */
     uint32_t number;
     uint8_t state; /* enum run_state */
-    uint8_t whole; /* it was all that the month had, after the month's end */
+    bool whole;      /* it was all that the month had, after the month's end */
+    bool below_zero; /* it may hold values below 0 on CHANNEL_FORWARD */
     uint32_t tag;
     uint64_t order; /* of becoming visible: older rows first */
     uint64_t rows, blocks, block_bytes, chunks, chunk_bytes;

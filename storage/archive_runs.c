@@ -6,6 +6,8 @@
 
 #define HEAD_BYTES (4 * 8)
 #define RUN_BYTES (2 + 4 + 8 + 5 * 8 + 2 * 4 + 1 + 2 + 3 * 4)
+#define BIT_WHOLE 1u
+#define BIT_BELOW_ZERO 2u
 
 /* ---- rows of the tables ---------------------------------------------------------------------- */
 
@@ -61,7 +63,7 @@ void run_put(struct txn *t, const struct run *run)
     struct key k;
 
     wr_u8(&w, run->state);
-    wr_u8(&w, run->whole);
+    wr_u8(&w, (uint8_t)((run->whole ? BIT_WHOLE : 0) | (run->below_zero ? BIT_BELOW_ZERO : 0)));
     wr_le32(&w, run->tag);
     wr_le64(&w, run->order);
     wr_le64(&w, run->rows);
@@ -93,11 +95,14 @@ static enum err run_read(struct span key, struct span value, struct run *out)
 {
     struct rd k = rd_of(key), r = rd_of(value);
     struct run run = { 0 };
+    uint8_t bits;
 
     run.month = rd_be16(&k);
     run.number = rd_be32(&k);
     run.state = rd_u8(&r);
-    run.whole = rd_u8(&r);
+    bits = rd_u8(&r);
+    run.whole = bits & BIT_WHOLE;
+    run.below_zero = bits & BIT_BELOW_ZERO;
     run.tag = rd_le32(&r);
     run.order = rd_le64(&r);
     run.rows = rd_le64(&r);
@@ -113,7 +118,7 @@ static enum err run_read(struct span key, struct span value, struct run *out)
     run.last_s = rd_le32(&r);
     run.chain = rd_le32(&r);
     if (k.err || rd_left(&k) || r.err || rd_left(&r) || run.month >= MONTH_COUNT ||
-        run.state > RUN_GARBAGE)
+        run.state > RUN_GARBAGE || bits & ~(BIT_WHOLE | BIT_BELOW_ZERO))
         return ERR_CORRUPT;
     *out = run;
     return ERR_OK;

@@ -84,10 +84,17 @@ static enum err load_rows(void *arg, int64_t from_s, int64_t to_s, struct rows *
     return readings_load(s->app, s->meter, s->channel, from_s, to_s, out);
 }
 
+static enum err look_below_zero(void *arg, bool *out_below)
+{
+    const struct channel_source *s = (const struct channel_source *)arg;
+
+    return readings_below_zero(s->app, s->meter, out_below);
+}
+
 static enum err load_channel(struct app *app, struct readings *r, enum channel c)
 {
     struct channel_source channel = { app, &r->meter, c };
-    struct row_source source = { load_rows, &channel };
+    struct row_source source = { load_rows, look_below_zero, &channel };
     struct rows rows = { 0 };
     enum rule *rules = NULL;
     enum err err = verdicts_load(&source, &r->meter, r->fittings.at, r->fittings.count, c,

@@ -1,27 +1,30 @@
 /* Why a stretch before the span can stand for the whole life before it.
  *
- * The walk (rules-bills B9 to B12) remembers one thing: the last reading that took part, `a`, and
- * for a peak the one before it. Let the stretch p1 … pn be readings of different instants, none
- * from the future, each not below the one before and in agreement with it: calm.  Whatever `a` was
- * before p1,
+ * The walk (rules-bills B9 to B12) remembers the chain of readings that took part, and looks at its
+ * last link, `a`, and for a peak at the one before.  Let the stretch p1 … pn be readings of different
+ * instants, none from the future, each not below the one before and in agreement with it: calm.
+ * Whatever `a` was before p1,
  *
- *   a above some p     they fall, until four of them make a re-base, or an earlier one turns `a`
- * into a peak, or one reaches a: that one exceeds `a` by less than its own predecessor, so it
- * agrees with it; a below some p     they are over the ceiling, until C has grown to the
- * difference.  An index is not negative, so that is at most p: if 0 at the instant of p1 agrees
- * with pk, then so does `a` with pk;
+ *   a above some p   They fall, until four of them make a re-base, or an earlier one turns `a` into
+ *                    a peak, or one reaches a: that one exceeds `a` by less than its own
+ *                    predecessor, so it agrees with it.
+ *   a below some p   They are over the ceiling, until C has grown to the difference.  Where no value
+ *                    of the meter is below 0 (asked for) that is at most p: if 0 at the instant of
+ *                    p1 agrees with pk, then so does `a` with pk.
  *
- * and from the first that takes part all do, each agreeing with the one before.  So after pk and
- * four more the walk is in the same state whatever it was before, and a walk that begins with p1 as
- * a fitting's start index is in that state too.  A peak is taken out only when the very next
- * readings fall below it, and what then takes its place stays: it never reaches back further than a
- * few.
+ * and from the first that takes part, at the latest pk, all do, each agreeing with the one before.
+ * So a walk that begins with p1 as a fitting's start index has the same chain from pk on.  What
+ * comes after may take links out again (B11), even several in a row, but what is taken out last
+ * stays a peak: where pk and the one after it stand in the end, the walk never looked below them.
  *
- * The same holds behind the span: once readings that are calm take part, nothing later reaches back
- * over them.
+ * Why little behind the span can stand for all that follows: a reading is taken out by one below it
+ * that agrees with the reading before it.  Where both have the same value (and are not about to roll
+ * over) there is none.  So once two neighbours of one value took part, as in most nights, nothing
+ * later reaches back over them; and the walk looks ahead by three readings only.
  *
  * Where the stretch is not calm, or the register is `net` (it may fall), or the fitting begins in
- * it, the whole fitting is read. */
+ * it, the whole fitting is read; where no such neighbours come soon, all that follows.  (The walk's
+ * bound on going back, which only made-up series reach, counts from the stretch.) */
 #include "server/query/verdicts.h"
 
 #include "server/billing/agree.h"
@@ -31,10 +34,9 @@
 #define DAY_S INT64_C(86400)
 #define BEFORE_S (2 * DAY_S) /* of the stretch, beyond what C needs */
 #define BEFORE_LEAST 16      /* rows of it */
-#define SETTLE                                                                                     \
-    8 /* of them that lie behind the one that C must reach: four to agree, some for peaks */
+#define SETTLE 8             /* of them from pk on: what peaks may take out */
 #define BEHIND_S DAY_S
-#define BEHIND_LEAST 8 /* calm rows behind the span that end its story */
+#define BEHIND_LEAST 8 /* calm rows behind the span, two of them of one value */
 #define FARTHEST_S                                                                                 \
     (60 * DAY_S) /* a stretch longer than this is no shorter than the fitting, mostly */
 
@@ -165,8 +167,21 @@ static const struct fitting *only_fitting(const struct task *t)
     return found && found->from_s < t->from_s - BEFORE_S ? found : NULL;
 }
 
-/* The span and a little behind it; all the rest of the fitting where that little is not calm.
- * *out_end: up to where. */
+/* Two neighbours behind the first that nothing comes between: of one value, and not about to roll
+ * over. */
+static bool has_plateau(const struct meter_limits *limits, const struct row *rows, size_t begin,
+                        size_t end)
+{
+    for (size_t i = begin + 1; i < end; i++) {
+        if (rows[i].value == rows[i - 1].value &&
+            (!limits->modulus || rows[i].value <= limits->above))
+            return true;
+    }
+    return false;
+}
+
+/* The span and a little behind it; all the rest of the fitting where that little cannot end the
+ * span's story. *out_end: up to where. */
 static enum err load_core(const struct task *t, const struct meter_limits *limits,
                           const struct fitting *f, struct rows *out, int64_t *out_end)
 {
@@ -179,7 +194,8 @@ static enum err load_core(const struct task *t, const struct meter_limits *limit
         return err;
     behind = first_from(out, t->to_s);
     if (behind && out->count - behind >= BEHIND_LEAST &&
-        is_calm(limits, out->at, behind - 1, out->count))
+        is_calm(limits, out->at, behind - 1, out->count) &&
+        has_plateau(limits, out->at, behind, out->count))
         return ERR_OK;
     *out_end = last_s;
     return t->source->load(t->source->arg, t->from_s, last_s, out);
@@ -225,15 +241,23 @@ static enum err join(struct rows *before, const struct rows *core)
     return err;
 }
 
-/* What was read behind the span ends its story only if it takes part: readings that wait may yet
- * unmask one of the span. */
-static bool story_has_ended(const struct rows *rows, const enum rule *rules)
+static bool all_take_part(const enum rule *rules, size_t begin, size_t end)
 {
-    for (size_t i = rows->count - BEHIND_LEAST; i < rows->count; i++) {
+    for (size_t i = begin; i < end; i++) {
         if (rules[i] != RULE_NONE)
             return false;
     }
     return true;
+}
+
+/* The stretch holds if its links up to pk and the one after it were not taken out; what was read
+ * behind the span ends its story only if it takes part: readings that wait may yet unmask one of the
+ * span. */
+static bool short_way_holds(const struct task *t, const struct fitting *f, const struct rows *rows,
+                            const enum rule *rules, size_t before, int64_t end_s)
+{
+    return all_take_part(rules, 0, before - SETTLE + 2) &&
+           (end_s >= end_of(f) || all_take_part(rules, first_from(rows, t->to_s), rows->count));
 }
 
 /* The stretch before the span goes to `out`; false where it cannot stand for the past. */
@@ -242,13 +266,17 @@ static enum err load_stretch(const struct task *t, const struct meter_limits *li
                              bool *out_fine)
 {
     int64_t begin_s = core->count ? t->from_s - stretch_s(limits, core->at[0].value) : f->from_s;
+    bool below = false;
     enum err err;
 
-    if (t->from_s - begin_s > FARTHEST_S || begin_s <= f->from_s)
+    if (t->from_s - begin_s > FARTHEST_S || begin_s <= f->from_s || f->start_ml < 0)
         return ERR_OK;
-    err = t->source->load(t->source->arg, begin_s, t->from_s, out);
-    *out_fine = !err && stretch_stands_for_the_past(limits, out->at, out->count);
-    return err;
+    if ((err = t->source->load(t->source->arg, begin_s, t->from_s, out)) ||
+        !stretch_stands_for_the_past(limits, out->at, out->count) ||
+        (err = t->source->below_zero(t->source->arg, &below)))
+        return err;
+    *out_fine = !below;
+    return ERR_OK;
 }
 
 /* *out_done stays false where the short way cannot be gone. */
@@ -258,14 +286,16 @@ static enum err load_short(const struct task *t, const struct fitting *f, struct
     struct meter_limits limits = meter_limits_of(t->m);
     struct rows core = { 0 };
     bool fine = false;
+    size_t before;
     int64_t end_s;
     enum err err = load_core(t, &limits, f, &core, &end_s);
 
     if (!err)
         err = load_stretch(t, &limits, f, &core, out, &fine);
+    before = out->count;
     if (!err && fine && !(err = join(out, &core)) &&
         !(err = judge_shortened(t, f, out, end_s, rules))) {
-        *out_done = end_s >= end_of(f) || story_has_ended(out, *rules);
+        *out_done = short_way_holds(t, f, out, *rules, before, end_s);
         if (!*out_done) {
             free(*rules);
             *rules = NULL;

@@ -10,6 +10,7 @@
 /* Where rows come from: all kept ones of the channel with from_s ≤ time < to_s, tidied; `out` is cleared first. */
 struct row_source {
     enum err (*load)(void *arg, int64_t from_s, int64_t to_s, struct rows *out);
+    enum err (*below_zero)(void *arg, bool *out_below); /* whether a value of the billed channel is below 0, at any time */
     void *arg;
 };
 

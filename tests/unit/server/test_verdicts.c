@@ -28,6 +28,16 @@ static enum err load(void *arg, int64_t from_s, int64_t to_s, struct rows *out)
     return err;
 }
 
+static enum err below_zero(void *arg, bool *out_below)
+{
+    struct life *life = (struct life *)arg;
+
+    *out_below = false;
+    for (size_t i = 0; i < life->rows.count; i++)
+        *out_below = *out_below || life->rows.at[i].value < 0;
+    return ERR_OK;
+}
+
 static const struct meter_facts meter = { .id = 1,
                                           .serial = "M",
                                           .dn_mm = 20,
@@ -40,7 +50,7 @@ static const struct meter_facts meter = { .id = 1,
 static void same_as_whole(struct life *life, const struct fitting *f, size_t count, int64_t from_s,
                           int64_t to_s)
 {
-    struct row_source source = { load, life };
+    struct row_source source = { load, below_zero, life };
     struct rows rows = { 0 };
     enum rule *some, *all = (enum rule *)malloc((life->rows.count + 1) * sizeof *all);
     size_t n = 0;
@@ -183,9 +193,11 @@ static void a_calm_life_is_read_around_the_span_alone(void **state)
     enum rule *rules;
 
     (void)state;
-    for (int64_t i = 0; i < 8760; i++)
-        add(&life, START + i * HOUR, i * 20000 + check_between(&random, 0, 19999), 0);
-    source = (struct row_source){ load, &life };
+    for (int64_t i = 0, value = 0; i < 8760; i++) {
+        add(&life, START + i * HOUR, value, 0);
+        value += i % 24 < 5 ? 0 : check_between(&random, 0, 40000); /* people sleep */
+    }
+    source = (struct row_source){ load, below_zero, &life };
     assert_ok(verdicts_load(&source, &meter, &f, 1, CHANNEL_FORWARD, START + 4000 * HOUR,
                             START + 4720 * HOUR, &rows, &rules));
     assert_true(life.loaded < 900);
@@ -196,11 +208,61 @@ static void a_calm_life_is_read_around_the_span_alone(void **state)
     rows_done(&life.rows);
 }
 
+/* Each pair of readings takes out one link (B11), and what lies between keeps them from being a
+ * re-base (B12): so what comes a day behind the span can reach back into it. */
+static void a_fall_behind_the_span_may_take_out_what_lies_in_it(void **state)
+{
+    struct fitting f = { .meter = 1, .point = 1, .from_s = START - HOUR, .to_s = FITTING_OPEN };
+    struct life life = { 0 };
+    enum rule *all;
+    int64_t n = 0;
+
+    (void)state;
+    for (; n < 99; n++)
+        add(&life, START + n * 3 * HOUR, n * 10000, 0);
+    for (int64_t link = 90; link < 99; link++) {
+        add(&life, START + n++ * 3 * HOUR, link * 10000 - 5000, 0);
+        add(&life, START + n++ * 3 * HOUR, link * 10000 - 5000, 0);
+        add(&life, START + n++ * 3 * HOUR, 0, 0);
+    }
+    assert_non_null(all = (enum rule *)malloc(life.rows.count * sizeof *all));
+    assert_ok(walk_rows(&meter, &f, 1, CHANNEL_FORWARD, &life.rows, all));
+    assert_int_equal(all[89], RULE_NONE);
+    assert_int_equal(all[90], RULE_PEAK);
+    free(all);
+    same_as_whole(&life, &f, 1, START + 60 * 3 * HOUR, START + 91 * 3 * HOUR);
+    rows_done(&life.rows);
+}
+
+/* From far below 0 it takes long until a rise is believed (B9). */
+static void a_register_that_was_below_0_is_judged_by_its_whole_life(void **state)
+{
+    struct fitting f = { .meter = 1, .point = 1, .from_s = START - HOUR, .to_s = FITTING_OPEN };
+    struct life life = { 0 };
+    enum rule *all;
+    int64_t hour = 0;
+
+    (void)state;
+    for (; hour < 5; hour++)
+        add(&life, START + hour * HOUR, -400000000, 0);
+    for (; hour < 200; hour++)
+        add(&life, START + hour * HOUR, 10000000 + hour * 1000, 0);
+    assert_non_null(all = (enum rule *)malloc(life.rows.count * sizeof *all));
+    assert_ok(walk_rows(&meter, &f, 1, CHANNEL_FORWARD, &life.rows, all));
+    assert_int_equal(all[4], RULE_NONE);
+    assert_int_equal(all[90], RULE_CEILING);
+    free(all);
+    same_as_whole(&life, &f, 1, START + 80 * HOUR, START + 100 * HOUR);
+    rows_done(&life.rows);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_span_judged_by_itself_says_what_the_whole_life_says),
         cmocka_unit_test(a_calm_life_is_read_around_the_span_alone),
+        cmocka_unit_test(a_fall_behind_the_span_may_take_out_what_lies_in_it),
+        cmocka_unit_test(a_register_that_was_below_0_is_judged_by_its_whole_life),
     };
 
     return check_run(tests, argc, argv);

@@ -543,6 +543,35 @@ static void a_trickle_of_late_rows_leaves_a_whole_month_alone(void **unused)
     archive_close(a);
 }
 
+static void expect_below_zero(struct archive *a, uint32_t meter, bool expected)
+{
+    bool below = !expected;
+
+    assert_ok(archive_below_zero(a, meter, &below));
+    assert_int_equal(below, expected);
+}
+
+static void whether_a_meter_was_below_0_is_known_whatever_was_merged(void **unused)
+{
+    const char *folder = check_folder();
+    struct archive *a = open_archive(folder);
+
+    (void)unused;
+    settle_hours(a, 5, MARCH, 24);
+    settle_row(a, 3, MARCH + 7, -1);
+    expect_below_zero(a, 2, false);
+    expect_below_zero(a, 3, true);
+    settle_hours(a, 5, MARCH + 86400, 24);
+    tidy_all(a, LONG_AFTER);
+    a = reopen(a, folder);
+    assert_int_equal(runs_of(a), 1);
+    expect_below_zero(a, 2, false);
+    expect_below_zero(a, 3, true);
+    expect_below_zero(a, 6, false);
+    expect_sound(a);
+    archive_close(a);
+}
+
 static void space_of_merged_runs_is_used_again(void **unused)
 {
     struct archive *a = open_archive(check_folder());
@@ -999,6 +1028,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_month_becomes_one_run_a_day_after_its_end),
         cmocka_unit_test(eight_small_runs_become_one),
         cmocka_unit_test(a_trickle_of_late_rows_leaves_a_whole_month_alone),
+        cmocka_unit_test(whether_a_meter_was_below_0_is_known_whatever_was_merged),
         cmocka_unit_test(space_of_merged_runs_is_used_again),
         cmocka_unit_test(random_histories_read_like_a_plain_model),
         cmocka_unit_test(two_readers_see_whole_days_while_others_merge),
