@@ -341,5 +341,7 @@ enum err store_restore(const char *from, const char *dir, struct refusal *r)
     struct store_counts counts;
     enum err err = store_check(from, &counts, r);
 
+    if (err && r && !r->text[0])
+        return refuse(r, err, 0, "from", "%s: the copy %s", from, err_text(err));
     return err ? err : store_backup(from, dir, r);
 }

@@ -54,6 +54,19 @@ a_register_comes_in_and_the_same_file_again_changes_nothing() {
     exits 0 nilo import meters - --format table < meters.csv && has "$said" "meters: 2 rows; 0 written, 2 unchanged, 0 refused"
 }
 
+what_cannot_be_read_to_its_end_is_no_file() {
+    mkdir -p folder
+    exits 1 nilo import meters folder && has "$said" "cannot be read"
+}
+
+an_empty_argument_asks_for_nothing() {
+    exits 2 nilo meter show '' && has "$said" "empty"
+}
+
+a_copy_that_is_not_there_is_named() {
+    exits 1 nilo store restore --from no-such-copy --store restored && has "$said" "no-such-copy"
+}
+
 a_refused_row_is_told_with_line_and_column_and_nothing_is_written() {
     printf 'serial,dn,q3\n10000019,15,2.5\n10000020,fifteen,2.5\n' > wrong.csv
     exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:3: dn: expected" "fifteen" "--keep-going" || return 1

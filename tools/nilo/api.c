@@ -9,7 +9,8 @@
 
 #define TOKEN_MAX 4096
 #define LINE_MAX_BYTES                                                                             \
-    (64u << 20) /* one row: a zone's balance with a year of nights is the longest we know, 1 MiB   \
+    (64u                                                                                           \
+     << 20) /* one row: a zone's balance with a year of nights is the longest we know, 1 MiB   \
                  */
 #define CONNECT_SECONDS 10L
 
@@ -221,6 +222,9 @@ static void say_unreachable(const struct api *c, CURLcode code)
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
         say("%s is not trusted: %s; where the certificate is your own, say --ca-file FILE",
             c->server, why);
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        say("the file cannot be read to its end, so nothing was written; mend it, and say the same "
+            "again");
     else
         say("the exchange with %s failed: %s", c->server, why);
 }
@@ -333,6 +337,15 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     return 0;
 }
 
+/* What cannot be read is not the file's end: the server must not take a part for the whole. */
+static size_t read_on(char *to, size_t size, size_t count, void *arg)
+{
+    FILE *file = arg;
+    size_t got = fread(to, size, count, file);
+
+    return got < count && ferror(file) ? CURL_READFUNC_ABORT : got;
+}
+
 bool api_upload(struct api *c, const struct path *path, FILE *file, struct api_answer *out)
 {
     struct intake_body b = { 0 };
@@ -350,7 +363,7 @@ bool api_upload(struct api *c, const struct path *path, FILE *file, struct api_a
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
                      sized ? (curl_off_t)st.st_size : (curl_off_t)-1);
-    curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, NULL);
+    curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, read_on);
     curl_easy_setopt(c->curl, CURLOPT_READDATA, file);
     curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, &bar);

@@ -186,6 +186,11 @@ static int read_word(struct reader *r, struct args *a, char words[64])
             say("'%s' is one argument too many; see nilo help %s", word, a->command->words);
             return EXIT_USAGE;
         }
+        if (!*word) { /* in a path it would ask for something else: all of a list */
+            say("'%s' takes no empty argument; see nilo help %s", a->command->words,
+                a->command->words);
+            return EXIT_USAGE;
+        }
         a->positional[a->count++] = word;
         return EXIT_DONE;
     }
