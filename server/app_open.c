@@ -156,15 +156,14 @@ struct unjudged {
 static void touch_point(struct unjudged *u, struct span name)
 {
     struct point_facts point;
-    struct fitting few[64];
-    size_t count;
+    struct fittings fittings;
 
     if (point_facts_by_name(u->ledger, name, &point))
         return;
-    u->err = ledger_fittings_of_point(u->ledger, point.id, few, sizeof few / sizeof few[0], &count);
-    u->everyone = u->everyone || count > sizeof few / sizeof few[0];
-    for (size_t i = 0; i < count && !u->everyone; i++)
-        settler_touch(u->app->settler, few[i].meter);
+    u->err = fittings_load(u->ledger, true, point.id, &fittings);
+    for (size_t i = 0; i < fittings.count && !u->err; i++)
+        settler_touch(u->app->settler, fittings.at[i].meter);
+    fittings_done(&fittings);
 }
 
 /* The subject is a row's key: its texts, each ended by 0x00 where there are several. What names a

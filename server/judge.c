@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #define SLICE_METERS 4096
-#define FITTINGS_MAX 256 /* of one meter: an exchange a year for a quarter of a millennium */
 #define STATE_VERSION (1000u + DETECTORS_VERSION)
 
 /* What is remembered of a meter between passes. */
@@ -41,8 +40,7 @@ struct slice {
     struct rows billed, reverse;
     /* the meter at hand */
     struct meter_facts meter;
-    struct fitting fittings[FITTINGS_MAX];
-    size_t fitting_count;
+    struct fittings fittings;
     struct point_facts point;
     struct judge_place place;
     bool said;        /* a detector said something */
@@ -211,8 +209,8 @@ static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t ha
     s->said = true; /* whatever views hold is made anew */
     s->episodes.count = 0;
     *state = (struct meter_state){ .facts_hash = hash };
-    for (size_t i = 0; i < s->fitting_count && !err; i++) {
-        const struct fitting *f = &s->fittings[i];
+    for (size_t i = 0; i < s->fittings.count && !err; i++) {
+        const struct fitting *f = &s->fittings.at[i];
 
         *state =
             (struct meter_state){ .facts_hash = hash, .fitting_from_s = f->from_s, .begun = 1 };
@@ -225,11 +223,26 @@ static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t ha
 
 /* ---- what the judgement rests on ---- */
 
+static uint32_t fitting_hash(uint32_t hash, const struct fitting *f)
+{
+    uint8_t bytes[48];
+    struct wr w = wr_of(bytes, sizeof bytes);
+
+    wr_le32(&w, f->point);
+    wr_le64(&w, (uint64_t)f->from_s);
+    wr_le64(&w, (uint64_t)f->to_s);
+    wr_le64(&w, (uint64_t)f->start_ml);
+    wr_u8(&w, f->has_end);
+    wr_le64(&w, (uint64_t)(f->has_end ? f->end_ml : 0));
+    return crc32c(hash, bytes, wr_len(&w));
+}
+
 static uint32_t facts_hash(const struct slice *s)
 {
-    uint8_t bytes[160 + FITTINGS_MAX * 48];
+    uint8_t bytes[160];
     struct wr w = wr_of(bytes, sizeof bytes);
     const struct meter_facts *m = &s->meter;
+    uint32_t hash;
 
     wr_le32(&w, s->holidays_hash);
     wr_counted(&w, span_text(s->app->zone.name));
@@ -239,17 +252,10 @@ static uint32_t facts_hash(const struct slice *s)
     wr_zigzag(&w, m->modulus_ml);
     wr_u8(&w, (uint8_t)m->form);
     wr_u8(&w, (uint8_t)s->point.use);
-    for (size_t i = 0; i < s->fitting_count; i++) {
-        const struct fitting *f = &s->fittings[i];
-
-        wr_le32(&w, f->point);
-        wr_le64(&w, (uint64_t)f->from_s);
-        wr_le64(&w, (uint64_t)f->to_s);
-        wr_le64(&w, (uint64_t)f->start_ml);
-        wr_u8(&w, f->has_end);
-        wr_le64(&w, (uint64_t)(f->has_end ? f->end_ml : 0));
-    }
-    return crc32c(0, bytes, wr_len(&w));
+    hash = crc32c(0, bytes, wr_len(&w));
+    for (size_t i = 0; i < s->fittings.count; i++)
+        hash = fitting_hash(hash, &s->fittings.at[i]);
+    return hash;
 }
 
 static uint32_t holidays_hash(const struct holidays *h)
@@ -263,13 +269,11 @@ static enum err look_up(struct slice *s, uint32_t meter)
     enum err err = meter_facts_by_id(&s->ledger, meter, &s->meter);
 
     s->point = (struct point_facts){ 0 };
-    if (err || (err = ledger_fittings_of_meter(&s->ledger, meter, s->fittings, FITTINGS_MAX,
-                                               &s->fitting_count)))
+    fittings_done(&s->fittings);
+    if (err || (err = fittings_load(&s->ledger, false, meter, &s->fittings)))
         return err;
-    if (s->fitting_count > FITTINGS_MAX)
-        s->fitting_count = FITTINGS_MAX;
-    if (s->fitting_count)
-        err = point_facts_by_id(&s->ledger, s->fittings[s->fitting_count - 1].point, &s->point);
+    if (s->fittings.count)
+        err = point_facts_by_id(&s->ledger, s->fittings.at[s->fittings.count - 1].point, &s->point);
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
@@ -279,9 +283,9 @@ static bool goes_on(const struct slice *s, const struct meter_state *state, uint
 {
     const struct fitting *last;
 
-    if (first_s == 0 || !state->begun || s->fitting_count == 0)
+    if (first_s == 0 || !state->begun || s->fittings.count == 0)
         return false;
-    last = &s->fittings[s->fitting_count - 1];
+    last = &s->fittings.at[s->fittings.count - 1];
     return state->facts_hash == hash && state->fitting_from_s == last->from_s &&
            last->to_s == FITTING_OPEN && first_s > state->last_s;
 }
@@ -337,7 +341,8 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
         metrics_add(METRIC_JUDGE_RESTARTS, state->begun);
         return fold_all(s, state, hash);
     }
-    return fold_fitting(s, &s->fittings[s->fitting_count - 1], (int64_t)state->last_s + 1, state);
+    return fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)state->last_s + 1,
+                        state);
 }
 
 static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
@@ -420,6 +425,7 @@ static struct slice *slice_new(struct app *app, int64_t now_s)
         s->app = app;
         s->now_s = now_s;
         s->holidays_hash = holidays_hash(&app->holidays);
+        s->fittings.at = s->fittings.few;
     }
     return s;
 }
@@ -429,6 +435,7 @@ static void slice_free(struct slice *s)
     flag_records_done(&s->episodes);
     flag_records_done(&s->births);
     flag_records_done(&s->fresh);
+    fittings_done(&s->fittings);
     rows_done(&s->billed);
     rows_done(&s->reverse);
     free(s);

@@ -243,15 +243,15 @@ static bool is_there(struct replacing *r, uint32_t point)
 /* Whether the fitting that was judged is still the meter's. */
 static bool still_fitted(struct replacing *r, const struct flag *f)
 {
-    struct fitting fittings[64];
-    size_t count;
+    struct fittings fittings;
+    bool still = false;
 
-    if (ledger_fittings_of_meter(&r->ledger, f->meter, fittings, 64, &count))
-        return false;
-    for (size_t i = 0; i < count && i < 64; i++)
-        if (fittings[i].from_s == f->fitting_from_s)
-            return fittings[i].to_s == FITTING_OPEN;
-    return false;
+    r->err = fittings_load(&r->ledger, false, f->meter, &fittings);
+    for (size_t i = 0; i < fittings.count && !r->err; i++)
+        if (fittings.at[i].from_s == f->fitting_from_s)
+            still = fittings.at[i].to_s == FITTING_OPEN;
+    fittings_done(&fittings);
+    return still;
 }
 
 static void finish_meter(struct replacing *r)

@@ -1,5 +1,7 @@
 #include "server/registers.h"
 
+#include <stdlib.h>
+
 struct cells cells_of(const struct ledger_row *row)
 {
     struct cells cells = { 0 };
@@ -60,4 +62,32 @@ enum err point_facts_by_name(struct txn *t, struct span point, struct point_fact
     struct ledger_row row;
 
     return ledger_find(t, LIST_POINT, point, INT64_MAX, &row) ? point_of(&row, out) : absent(t);
+}
+
+enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out)
+{
+    enum err (*load)(struct txn *, uint32_t, struct fitting *, size_t, size_t *) =
+        of_point ? ledger_fittings_of_point : ledger_fittings_of_meter;
+    size_t cap = FITTINGS_FEW;
+    enum err err;
+
+    out->at = out->few;
+    out->count = 0;
+    while (!(err = load(t, id, out->at, cap, &out->count)) && out->count > cap) {
+        cap = out->count;
+        fittings_done(out);
+        if (!(out->at = (struct fitting *)malloc(cap * sizeof *out->at))) {
+            fittings_done(out);
+            return ERR_NO_MEMORY;
+        }
+    }
+    return err;
+}
+
+void fittings_done(struct fittings *f)
+{
+    if (f->at != f->few)
+        free(f->at);
+    f->at = f->few;
+    f->count = 0;
 }

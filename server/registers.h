@@ -13,4 +13,15 @@ MUST_CHECK enum err point_facts_by_id(struct txn *t, uint32_t point, struct poin
 MUST_CHECK enum err point_facts_by_name(struct txn *t, struct span point, struct point_facts *out);
 struct cells cells_of(const struct ledger_row *row); /* views into the row's transaction */
 
+/* All fittings of a meter or a point by from_s, however many: in `few`, or malloc'd where there are more than fit. Free with
+ * fittings_done, also after an error; NO_MEMORY, t->err. */
+#define FITTINGS_FEW 16
+struct fittings {
+    struct fitting few[FITTINGS_FEW];
+    struct fitting *at;
+    size_t count;
+};
+MUST_CHECK enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out);
+void fittings_done(struct fittings *f);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "server/acts/register_priv.h"
 #include "server/acts/rowfile.h"
+#include "server/registers.h"
 #include "server/settler.h"
 
 #include <stdarg.h>
@@ -230,17 +231,17 @@ static uint32_t route_seq(struct span cell)
 static enum err point_placed(struct registrar *g, uint32_t point, const struct cells *cells,
                              bool known)
 {
-    struct fitting fittings[16];
-    size_t count = 0;
+    struct fittings fittings;
     enum err err;
 
     act_place_point(g->act, point, cells->at[CELL_POINT_point], cells->at[CELL_POINT_route],
                     route_seq(cells->at[CELL_POINT_route_seq]), cells->at[CELL_POINT_zone]);
     if (g->act->txn.err || !known)
         return g->act->txn.err;
-    err = ledger_fittings_of_point(&g->act->txn, point, fittings, 16, &count);
-    for (size_t i = 0; i < count && i < 16 && !err; i++)
-        err = registrar_touch(g, fittings[i].meter) ? ERR_OK : ERR_NO_MEMORY;
+    err = fittings_load(&g->act->txn, true, point, &fittings);
+    for (size_t i = 0; i < fittings.count && !err; i++)
+        err = registrar_touch(g, fittings.at[i].meter) ? ERR_OK : ERR_NO_MEMORY;
+    fittings_done(&fittings);
     return err;
 }
 

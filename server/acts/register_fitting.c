@@ -3,8 +3,6 @@
 #include "server/acts/register_priv.h"
 #include "server/registers.h"
 
-#include <stdlib.h>
-
 /* A fitting with the meter it is of, by its cells.  They came checked: what does not read is a
  * damaged store. */
 struct place {
@@ -110,28 +108,16 @@ static enum err say_against(struct registrar *g, const struct fitting *other, bo
         (const char *)meter.cells[0].at, from, to);
 }
 
-typedef enum err fittings_lookup(struct txn *t, uint32_t id, struct fitting *out, size_t cap,
-                                 size_t *out_count);
-
 static enum err against_any(struct registrar *g, const struct fitting *f, bool of_point,
                             const struct cells *cells, struct import_refusal *why)
 {
-    fittings_lookup *lookup = of_point ? ledger_fittings_of_point : ledger_fittings_of_meter;
-    uint32_t id = of_point ? f->point : f->meter;
-    struct fitting few[16], *all = few;
-    size_t cap = 16, count = 0;
-    enum err err = lookup(&g->act->txn, id, few, cap, &count);
+    struct fittings all;
+    enum err err = fittings_load(&g->act->txn, of_point, of_point ? f->point : f->meter, &all);
 
-    if (!err && count > cap) {
-        if (!(all = (struct fitting *)malloc(count * sizeof *all)))
-            return ERR_NO_MEMORY;
-        err = lookup(&g->act->txn, id, all, count, &count);
-    }
-    for (size_t i = 0; i < count && !err; i++)
-        if (against(f, &all[i]))
-            err = say_against(g, &all[i], of_point, cells, why);
-    if (all != few)
-        free(all);
+    for (size_t i = 0; i < all.count && !err; i++)
+        if (against(f, &all.at[i]))
+            err = say_against(g, &all.at[i], of_point, cells, why);
+    fittings_done(&all);
     return err;
 }
 

@@ -1,32 +1,6 @@
 #include "server/query/rows.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out)
-{
-    enum err (*load)(struct txn *, uint32_t, struct fitting *, size_t, size_t *) =
-        of_point ? ledger_fittings_of_point : ledger_fittings_of_meter;
-    size_t cap = FITTINGS_FEW;
-    enum err err;
-
-    out->at = out->few;
-    out->count = 0;
-    while (!(err = load(t, id, out->at, cap, &out->count)) && out->count > cap) {
-        cap = out->count;
-        fittings_done(out);
-        if (!(out->at = (struct fitting *)malloc(cap * sizeof *out->at)))
-            return ERR_NO_MEMORY;
-    }
-    return err;
-}
-
-void fittings_done(struct fittings *f)
-{
-    if (f->at != f->few)
-        free(f->at);
-    f->at = f->few;
-}
 
 struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at_s)
 {

@@ -4,6 +4,7 @@
 
 #include "server/fleet/columns.h"
 #include "server/query/listing.h"
+#include "server/registers.h"
 
 /* Where a meter was, or what was at a point, at an instant (rules-fleet T3, L13). */
 struct fitted {
@@ -14,17 +15,6 @@ struct fitted {
 
 /* `fittings` by from. */
 struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at_s);
-
-/* All fittings of a meter or a point, into `few` or, where there are more than fit, into malloc'd memory: free with
- * fittings_done. */
-#define FITTINGS_FEW 16
-struct fittings {
-    struct fitting few[FITTINGS_FEW];
-    struct fitting *at;
-    size_t count;
-};
-MUST_CHECK enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out);
-void fittings_done(struct fittings *f);
 
 /* Emits one row of a list: its columns, then `point` and `state` of a meter, `serial` of a point. */
 void row_of_register(struct listing *l, struct txn *t, const struct list *list, const struct ledger_row *row, int64_t at_s,

@@ -327,6 +327,37 @@ static void what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged(void
     free(l);
 }
 
+/* A standpipe's meter, lent out day by day, has more fittings than anybody reckons with. */
+static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
+{
+    struct world w;
+    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct replacement *list;
+    size_t count;
+    uint32_t meter;
+    struct act a;
+
+    (void)state;
+    world_begin(&w);
+    meter = put_meter(&w, "M1", "forward", "residential");
+    a = act_begin(w.app.ledger, "test", NEW_YEAR, 0);
+    for (int64_t i = 2; i <= 301; i++)
+        act_put_fitting(&a, &(struct fitting){ .meter = meter,
+                                               .point = 1,
+                                               .from_s = NEW_YEAR - i * DAY,
+                                               .to_s = NEW_YEAR - i * DAY + HOUR });
+    assert_ok(act_end(&a));
+    live(l, 30, true, 0);
+    live(l, 12, false, 0);
+    bring(&w, meter, CHANNEL_FORWARD, l->rows, l->count);
+    assert_int_equal(only(&w).fitting_from_s, NEW_YEAR - DAY);
+    assert_ok(replacements_make(&w.app, &(struct replacement_filter){ 0 }, &list, &count));
+    assert_int_equal(count, 1);
+    free(list);
+    world_end(&w);
+    free(l);
+}
+
 static void an_exchange_ends_what_was_open(void **state)
 {
     struct world w;
@@ -730,6 +761,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_onset_that_moves_keeps_the_id),
         cmocka_unit_test(new_readings_go_on_from_the_state_as_if_all_were_read),
         cmocka_unit_test(what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged),
+        cmocka_unit_test(a_meter_fitted_hundreds_of_times_is_judged_where_it_is),
         cmocka_unit_test(an_exchange_ends_what_was_open),
         cmocka_unit_test(what_people_decided_goes_before_what_readings_say),
         cmocka_unit_test(lists_are_filtered_paged_and_ranked),
