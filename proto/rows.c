@@ -5,9 +5,8 @@
 #include <stdlib.h>
 
 #define ROWS_FIRST_CAP 64
-#define PAIRWISE_MOST                                                                              \
-    16 /* rows of one instant compared each with each; more are sorted, so that no input costs     \
-          squares */
+/* Rows of one instant compared each with each; more are sorted, so that no input costs squares. */
+#define PAIRWISE_MOST 16
 
 enum err rows_reserve(struct rows *rows, size_t more)
 {

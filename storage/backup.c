@@ -8,9 +8,12 @@
  *   1  every segment of the journal is opened: nilod may unlink it, it stays readable for us
  *   2  the ledger's writer lock is taken: from here to 5 no act commits
  *   3  read transactions on ledger, views, archive, quarantine: each may be older than the one
- * after it, never newer 4  segments that were begun since, and read transactions on all segments,
- * until no further one appears 5  the ledger's writer lock is given back 6  everything is copied at
- * leisure as those transactions see it; DIR/store is written last; the copy is checked
+ *      after it, never newer
+ *   4  segments that were begun since, and read transactions on all segments, until no further one
+ *      appears
+ *   5  the ledger's writer lock is given back
+ *   6  everything is copied at leisure as those transactions see it; DIR/store is written last; the
+ *      copy is checked
  *
  * The result is a state in which nilod could have been killed. */
 #include "storage/store_priv.h"

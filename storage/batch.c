@@ -1,11 +1,13 @@
 /* A batch, which is one value of the journal, in its final layout from the first record on. Numbers
  * are little-endian.
  *
- *   header  u8 format 1 · u8 0 · u16 0 · u32 count · u32 bytes · u32 salt · u32 base · u32 newest ·
- * u32 records' checksum · u32 previous batch's checksum · u32 checksum of the batch's number (u64)
- * and all of this record  u32 checksum · varint length of what follows · u8 kind | address << 2 |
- * transport << 4 · u8 dialect · varint name's length · zigzag arrival − base · varint meter ·
- * [varint import, if the kind is ROWS] · [address of 4 or 16 bytes · u16 port] · name · bytes
+ *   header  u32 format 1 · u32 count · u32 bytes · u32 salt · u32 base · u32 newest ·
+ *           u32 records' checksum · u32 previous batch's checksum ·
+ *           u32 checksum of the batch's number (u64) and all of this
+ *   record  u32 checksum · varint length of what follows ·
+ *           u8 kind | address << 2 | transport << 4 · u8 dialect · varint name's length ·
+ *           zigzag arrival − base · varint meter · [varint import, if the kind is ROWS] ·
+ *           [address of 4 or 16 bytes · u16 port] · name · bytes
  *
  * address: 0 none, 1 of 4, 2 of 16 bytes.  A record's checksum begins with the salt and the
  * record's offset and goes over all behind it, so that one record can be read and trusted without

@@ -15,9 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define READERS_MAX                                                                                \
-    2048 /* threads and exports of every process that looks at the store at once                   \
-          */
+#define READERS_MAX 2048 /* threads and exports of all processes that look at the store */
 #define MAP_LEAST (UINT64_C(64) << 30)
 #define MAP_SMALLEST (UINT64_C(1) << 30)
 #define ROOM_LEAST (UINT64_C(8) << 20) /* below it a short write is taken for a full disk */

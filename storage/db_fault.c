@@ -8,9 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLACES                                                                                     \
-    1024 /* files open at once: journal segments are closed again, so a dozen is usual             \
-          */
+#define PLACES 1024 /* files open at once: segments are closed again, so a dozen is usual */
 
 static struct {
     _Atomic(struct db *) db; /* NULL: free */

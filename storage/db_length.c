@@ -6,13 +6,17 @@
  * where a missing page is a fault.
  *
  * The format is that of LMDB 0.9 data version 1, on a machine of 8-byte words, little-endian:
- *   page   u64 number · u16 pad · u16 flags · u16 lower · u16 upper · u16 offsets[(lower − 16) / 2]
- * … nodes overflow pages have u32 count in place of lower and upper node   u16 low · u16 high · u16
- * flags · u16 key length · key · data: in a branch low, high, flags are the child's number, in a
- * leaf low, high are the data's length, and with flag 1 the data is the u64 number of an overflow
- * page meta   u32 magic · u32 version · u64 · u64 map size · 2 × table (free, main) · u64 last page
- * · u64 transaction table  u32 pad · u16 flags · u16 depth · u64 branches · u64 leaves · u64
- * overflows · u64 entries · u64 root free   value: u64 count · u64 page numbers[count] */
+ *   page    u64 number · u16 pad · u16 flags · u16 lower · u16 upper ·
+ *           u16 offsets[(lower − 16) / 2] … nodes
+ *           overflow pages have u32 count in place of lower and upper
+ *   node    u16 low · u16 high · u16 flags · u16 key length · key · data:
+ *           in a branch low, high, flags are the child's number; in a leaf low, high are the data's
+ *           length, and with flag 1 the data is the u64 number of an overflow page
+ *   meta    u32 magic · u32 version · u64 · u64 map size · 2 × table (free, main) ·
+ *           u64 last page · u64 transaction
+ *   table   u32 pad · u16 flags · u16 depth · u64 branches · u64 leaves · u64 overflows ·
+ *           u64 entries · u64 root
+ *   free    value: u64 count · u64 page numbers[count] */
 #include "storage/db_length.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * hexadecimal, so that the folder alone tells which file has which batch.
  *
  *   table batches   number (u64, big-endian) → the batch (batch.c)
- *   table facts     "sealed" → u64 last batch · u32 its checksum · u32 latest arrival, once nothing
- * comes any more
+ *   table facts     "sealed" → u64 last batch · u32 its checksum · u32 latest arrival,
+ *                   once nothing comes any more
  *
  * The next segment is durable before this one is sealed, and this one is sealed before the next
  * one's first batch: a sealed segment without a next one means that a file is gone, and an unsealed

@@ -2,9 +2,11 @@
  *
  *   BY_METER  u32 meter · i64 from · u32 point → fitting
  *   BY_POINT  u32 point · i64 from · u32 meter → the same
- *             fitting: u8 flags (1 has `to`, 2 has an end index) · [zigzag to − from] · zigzag
- * start · [zigzag end − start] ON_ROUTE  route 00 · u32 seq · point 00 → u32 point        IN_ZONE
- * zone 00 · point 00 → u32 point PLACES    u32 point → counted route · u32 seq · counted zone */
+ *   fitting   u8 flags (1 has `to`, 2 has an end index) · [zigzag to − from] · zigzag start ·
+ *             [zigzag end − start]
+ *   ON_ROUTE  route 00 · u32 seq · point 00 → u32 point
+ *   IN_ZONE   zone 00 · point 00 → u32 point
+ *   PLACES    u32 point → counted route · u32 seq · counted zone */
 #include "storage/ledger_priv.h"
 
 #define FLAG_TO 1u

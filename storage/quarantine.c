@@ -2,12 +2,12 @@
  *
  *   frames    position (u64) → waiting row
  *   names     CRC-32C of the name (u32) · position (u64) → nothing: the rows that wait for a name,
- * and a few others that happen to share the number (their rows tell) rejects   position (u64) →
- * waiting row
+ *             and a few others that happen to share the number (their rows tell)
+ *   rejects   position (u64) → waiting row
  *
- *   waiting row   counted why, as err_name spells it · counted name · u8 kind · u8 dialect · u8
- * transport · u32 arrival · varint meter · u8 address length · address · u16 port · counted
- * record's name · bytes
+ *   waiting row   counted why, as err_name spells it · counted name · u8 kind · u8 dialect ·
+ *                 u8 transport · u32 arrival · varint meter · counted address · u16 port ·
+ *                 counted record's name · bytes
  *
  * `lock` guards the counts; what is put waits in `pending`, the settling thread's alone, until
  * quarantine_flush.
@@ -34,8 +34,7 @@
 #define SOURCES (1u << 17)
 #define ROW_HEAD_MOST 160       /* of a row, besides names and bytes */
 #define PENDING_MOST (8u << 20) /* bytes put and not flushed; beyond it put flushes by itself */
-#define ROWS_AT_ONCE                                                                               \
-    1024 /* of a walk, before it lets go of its pages; of a removal, in one transaction */
+#define ROWS_AT_ONCE 1024 /* of a walk until it lets its pages go, or removed in one transaction */
 
 enum { TABLE_FRAMES, TABLE_NAMES, TABLE_REJECTS };
 

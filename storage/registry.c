@@ -1,8 +1,9 @@
 /* Two tables of names: serials, and what the radio calls meters.
  *
- *   slot    u32 fingerprint · u32 place of the entry, 0 = free        open addressing, linear, at
- * most 4/5 full entry   u32 meter · u8 length · bytes, to a multiple of 4          in blocks of 1
- * MiB that never move
+ *   slot    u32 fingerprint · u32 place of the entry, 0 = free
+ *           open addressing, linear, at most 4/5 full
+ *   entry   u32 meter · u8 length · bytes, to a multiple of 4
+ *           in blocks of 2 MiB that never move
  *
  * A name of ten bytes takes 16 in its entry and 10 to 16 in slots.  An entry whose meter is 0 is a
  * name that was taken back. An EUI-64 (16 hexadecimal digits) as a radio name is kept in lower

@@ -6,9 +6,8 @@
 
 #include <stdio.h>
 
-#define NOTED_ONE_BY_ONE                                                                           \
-    1000u /* new rows: with more the audit tells the file alone, for it would outgrow the register \
-           */
+/* New rows: with more the audit tells the file alone, for it would outgrow the register. */
+#define NOTED_ONE_BY_ONE 1000u
 
 struct filing {
     struct import *import;

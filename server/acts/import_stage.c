@@ -14,9 +14,8 @@
 
 #define CHUNK_BYTES (512u << 10) /* of the journal at a time: a few milliseconds of its writer */
 #define PIECE_ROWS 8192u         /* of one meter in one go, at most 172 KiB */
-#define COMPARE_GROUPS_MAX                                                                         \
-    200000u /* of a slice: above it, looking each up would take longer than keeping what is there  \
-               twice */
+/* Of a slice: above it, looking each up would take longer than keeping what is there twice. */
+#define COMPARE_GROUPS_MAX 200000u
 
 #define FACT_TOUCHED 0x80000000u
 #define FACT_NET 0x40000000u

@@ -129,8 +129,8 @@ enum err quarantine_release(struct app *app, struct span name, uint64_t *out_rel
     return err;
 }
 
-#define BY_NAME_MOST                                                                               \
-    64u /* above it one look at all that waits is cheaper than a look-up for each new meter */
+/* Above it one look at all that waits is cheaper than a look-up for each new meter. */
+#define BY_NAME_MOST 64u
 
 struct by_name {
     struct app *app;

@@ -4,17 +4,20 @@
  *            mean use before it is above 30 L/day (weights fall with 60 days), and three readings
  *            or more bear it out
  *   counts   the run less the days on which customers are away (holidays)
- *   base     household: 7 days and the nights on either side (12 h). Others, and DN ≥ 40: 48 h; DN
- * ≥ 80: 6 h where they lie in working hours (Monday to Friday, 8 to 18); their weekends are own
- * runs own      the longest run of 12 h and more that ended by itself in the last 400 days: the
- * same as the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than 200. The
- * standstill before the first use counts as 20 days at most: a flat that was not let yet says
- * little about its tenant. A household with two runs of a day and more of late comes and goes: for
- * it the bound is also the 99.5 % quantile of an exponential tail through their mean not before 14
- * days (two weekends) are known; hydrants; what never turned (that is `unmoved`) cleared  when the
- * register has moved by max(2 pulses, a tenth of a day's use) within 7 days: knocks turn a wheel by
- * a pulse surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most
- * absences end
+ *   base     household: 7 days and the nights on either side (12 h).  Others, and DN ≥ 40: 48 h;
+ *            DN ≥ 80: 6 h where they lie in working hours (Monday to Friday, 8 to 18); their
+ *            weekends are own runs
+ *   own      the longest run of 12 h and more that ended by itself in the last 400 days: the same as
+ *            the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than 200.
+ *            The standstill before the first use counts as 20 days at most: a flat that was not let
+ *            yet says little about its tenant.  A household with two runs of a day and more of late
+ *            comes and goes: for it the bound is also the 99.5 % quantile of an exponential tail
+ *            through their mean
+ *   not      before 14 days (two weekends) are known; hydrants; what never turned (that is
+ *            `unmoved`)
+ *   cleared  when the register has moved by max(2 pulses, a tenth of a day's use) within 7 days:
+ *            knocks turn a wheel by a pulse
+ *   surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most absences end
  *
  * A gap in the data counts by its register difference: a register that shows the same after it has
  * registered nothing.  Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
@@ -37,9 +40,8 @@
 #define PAUSES_OFTEN 0.8f
 #define PAUSES_SHARE 0.25f
 #define PAUSES_FADE_S (120.0f * DAY_S)
-#define TAIL_995                                                                                   \
-    5.3 /* ln 200: of an exponential tail one in 200 is longer than this many means                \
-         */
+/* ln 200: of an exponential tail one in 200 is longer than this many means */
+#define TAIL_995 5.3
 #define NEVER UINT32_MAX
 
 /* A mean rate whose weights fall with time: litres and seconds, both faded. */

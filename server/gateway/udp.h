@@ -1,8 +1,8 @@
 /* CoAP over UDP: many datagrams in, one transaction, their answers out.
  *
- *   reading thread   reads what is there, decides (gate.c), fills a batch while the one before it
- * syncs commit thread    (ingest.c) makes it durable, and tells how that ended sending thread sends
- * its answers, while the next one syncs
+ *   reading thread   reads what is there, decides (gate.c), fills a batch while the one before syncs
+ *   commit thread    (ingest.c) makes it durable, and tells how that ended
+ *   sending thread   sends its answers, while the next one syncs
  *
  * Answers that hang on nothing durable (reads, refusals, pings) leave at once. */
 #ifndef NILO_SERVER_GATEWAY_UDP_H

@@ -3,9 +3,9 @@
  *     struct http_options o = { .listen = texts, .listen_count = 1 };
  *     if ((err = http_open(&app, &o, &http, &refusal)))
  *         …refusal.text says which address and why
- *     printf("… http=%s\n", http_listening(http));      // "127.0.0.1:8080,[::1]:8080", ports as
- * bound … http_close(http);                                  // before the settler, ingest and the
- * stores are closed
+ *     printf("… http=%s\n", http_listening(http));  // "127.0.0.1:8080,[::1]:8080", ports as bound
+ *     …
+ *     http_close(http);                             // before settler, ingest and stores are closed
  *
  * Requests that read a little are answered on the listeners' threads.  Whatever may take long
  * (acts, imports, settling, lists, consumption) runs on worker threads while its connection is

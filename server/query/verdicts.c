@@ -36,9 +36,8 @@
 #define BEFORE_LEAST 16      /* rows of it */
 #define SETTLE 8             /* of them from pk on: what peaks may take out */
 #define BEHIND_S DAY_S
-#define BEHIND_LEAST 8 /* calm rows behind the span, two of them of one value */
-#define FARTHEST_S                                                                                 \
-    (60 * DAY_S) /* a stretch longer than this is no shorter than the fitting, mostly */
+#define BEHIND_LEAST 8          /* calm rows behind the span, two of them of one value */
+#define FARTHEST_S (60 * DAY_S) /* a longer stretch is mostly no shorter than the fitting */
 
 struct task {
     const struct row_source *source;

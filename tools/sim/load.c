@@ -1,7 +1,7 @@
 /* Datagrams are stamped from a template, so that this side costs less than the side it measures:
  *
- *   header · token (slot, generation) · Uri-Path "r" · FF · native report with serial, times and
- * index patched in place */
+ *   header · token (slot, generation) · Uri-Path "r" · FF ·
+ *   native report with serial, times and index patched in place */
 #include "tools/sim/load.h"
 
 #include "proto/native.h"
