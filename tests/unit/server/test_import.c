@@ -1011,7 +1011,9 @@ static struct answer ask_as(struct store *s, act_handler *act, const char *subje
 {
     struct caller caller = { .role = role, .who = "somebody" };
     json_t *json = body ? json_loads(body, 0, NULL) : NULL;
-    struct act_request q = { &s->app, &caller, span_text(subject), json };
+    struct act_request q = {
+        .app = &s->app, .caller = &caller, .subject = span_text(subject), .body = json
+    };
     struct answer a = { 0 };
 
     act(&q, &a.reply);
