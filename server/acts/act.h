@@ -19,6 +19,11 @@ struct act_request {
     const struct caller *caller;
     struct span subject;  /* what the path names: a serial, a flag's id, …; empty where it names nothing */
     const json_t *body;   /* an object; NULL where there was none */
+    struct span key;      /* Idempotency-Key; empty where none came */
+    const uint8_t *request; /* with a key: the 32 bytes of hash by which the request is known again */
+    /* Where the answer has a secret in it: makes of it what may be kept. */
+    enum err (*seal)(void *seal_arg, struct span answer, struct out *sealed);
+    void *seal_arg;
 };
 
 /* The answer. A status of 400 and more: `refusal` says why, and `body` stays empty. */

@@ -180,3 +180,35 @@ void answer_end(struct act_reply *out, const struct warnings *w)
     if (out->body.err)
         answer_failed(out, out->body.err);
 }
+
+static enum err keep_answer(const struct act_request *q, const struct act_reply *out,
+                            struct act *act)
+{
+    struct span kept = span_of(out->body.at, out->body.len);
+    struct out sealed = { 0 };
+    enum err err = ERR_OK;
+
+    if (q->seal) {
+        err = q->seal(q->seal_arg, kept, &sealed);
+        kept = span_of(sealed.at, sealed.len);
+    }
+    if (!err)
+        act_answer(act, span_text(q->caller->who), q->key, q->request, out->status, kept);
+    out_done(&sealed);
+    return err;
+}
+
+enum err answer_commit(const struct act_request *q, struct act_reply *out, struct act *act)
+{
+    enum err err = out->status < 400 ? ERR_OK : out->refusal.err; /* no memory to write it */
+
+    if (!err && q->key.len)
+        err = keep_answer(q, out, act);
+    if (err)
+        act_abort(act);
+    else
+        err = act_end(act);
+    if (err)
+        answer_failed(out, err);
+    return err;
+}

@@ -51,7 +51,8 @@ static bool note_taken(const struct act_request *q, struct act_reply *out, struc
 }
 
 /* The same decision again writes nothing. */
-static enum err decide(const struct act_request *q, const struct flag_decision *d)
+static void decide(const struct act_request *q, struct act_reply *out,
+                   const struct flag_decision *d)
 {
     struct app *app = q->app;
     struct act act = act_begin(app->ledger, d->who, d->at_s, journal_end(app->journal));
@@ -61,26 +62,22 @@ static enum err decide(const struct act_request *q, const struct flag_decision *
 
     if (!same)
         act_flag_decide(&act, q->subject, d);
-    return act_end(&act);
+    (void)!answer_commit(q, out, &act); /* the answer tells */
 }
 
 void act_decide_flag(const struct act_request *q, struct act_reply *out)
 {
     struct flag_decision d = { .at_s = clock_now_s(&q->app->clock) };
-    enum err err;
 
     if (!answer_role(q, out, ROLES_CHIEF) || !flag_known(q, out) ||
         !answer_members(q, out, "state", "note", NULL) || !state_taken(q, out, &d.state) ||
         !note_taken(q, out, &d))
         return;
     snprintf(d.who, sizeof d.who, "%s", q->caller->who);
-    if ((err = decide(q, &d))) {
-        answer_failed(out, err);
-        return;
-    }
     answer_begin(out, 200);
     out_member_span(&out->body, "id", q->subject);
     out_member_text(&out->body, "state", d.state == 1 ? "confirmed" : "dismissed");
     out_member_text(&out->body, "note", d.note);
     answer_end(out, NULL);
+    decide(q, out, &d);
 }

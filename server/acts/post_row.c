@@ -149,10 +149,12 @@ static void post(struct post *p, put_row *put)
     if (err) {
         refused(p, err, &why);
     } else if (facts_right(p)) {
-        if ((err = put(&g, p->list, &p->cells, &outcome, &why)) || (err = act_end(&act)))
+        if ((err = put(&g, p->list, &p->cells, &outcome, &why))) {
             refused(p, err, &why);
-        else
+        } else {
             answer(p, outcome);
+            (void)!answer_commit(p->q, p->out, &act); /* the answer tells */
+        }
     }
     act_abort(&act);
     if (p->out->status < 300 && (err = registrar_committed(&g)))

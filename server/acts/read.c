@@ -181,7 +181,8 @@ static enum err read_journal(struct manual *m)
     return err;
 }
 
-static enum err read_note(struct manual *m)
+/* With the answer, which stands by now. */
+static void read_note(struct manual *m)
 {
     struct app *app = m->q->app;
     struct act act = act_begin(app->ledger, m->q->caller->who, m->now_s, journal_end(app->journal));
@@ -202,7 +203,7 @@ static enum err read_note(struct manual *m)
         act_note(&act, "read", span_text(m->meter.serial), span_of(NULL, 0),
                  span_of(told.at, told.len), m->note);
     out_done(&told);
-    return act_end(&act);
+    (void)!answer_commit(m->q, m->out, &act); /* the answer tells */
 }
 
 static void read_answer(struct manual *m, unsigned status)
@@ -226,9 +227,11 @@ void act_post_read(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_READS) || !point_named(&m) || !read_possible(&m))
         return;
-    if ((err = read_known(&m, &known)) ||
-        (!known && ((err = read_journal(&m)) || (err = read_note(&m)))))
+    if ((err = read_known(&m, &known)) || (!known && (err = read_journal(&m)))) {
         answer_failed(out, err);
-    else
-        read_answer(&m, known ? 200 : 201);
+        return;
+    }
+    read_answer(&m, known ? 200 : 201);
+    if (!known)
+        read_note(&m);
 }

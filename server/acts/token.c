@@ -58,16 +58,11 @@ void act_create_token(const struct act_request *q, struct act_reply *out)
     struct wish w = { 0 };
     char token[48];
     struct act act;
-    enum err err;
 
     if (!answer_role(q, out, ROLES_CHIEF) || !wish_taken(q, out, now_s, &w))
         return;
     act = act_begin(q->app->ledger, q->caller->who, now_s, journal_end(q->app->journal));
     act_token_create(&act, w.role, w.name, w.expires_s, token);
-    if ((err = act_end(&act))) {
-        answer_failed(out, err);
-        return;
-    }
     answer_begin(out, 201);
     out_member_text(&out->body, "token", token);
     out_member_text(&out->body, "role", role_name(w.role));
@@ -75,5 +70,6 @@ void act_create_token(const struct act_request *q, struct act_reply *out)
     if (w.expires_s != INT64_MAX)
         out_member_time(&out->body, "expires", w.expires_s);
     answer_end(out, NULL);
+    (void)!answer_commit(q, out, &act); /* the answer tells */
     explicit_bzero(token, sizeof token);
 }

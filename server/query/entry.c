@@ -3,13 +3,16 @@
 #include "server/query/answers.h"
 #include "server/query/auth.h"
 #include "server/query/http.h"
+#include "server/query/once.h"
+#include "server/query/seal.h"
 #include "server/query/spool.h"
 
 #include <stdio.h>
 
 #define DAY_S 86400
 #define HERE_SPAN_S                                                                                \
-    (93 * DAY_S) /* readings of a quarter are milliseconds; more goes to a worker                  \
+    (93 *                                                                                          \
+     DAY_S) /* readings of a quarter are milliseconds; more goes to a worker                  \
                   */
 
 void entry_target(struct request *q, struct span target)
@@ -218,12 +221,25 @@ static json_t *body_read(struct request *q)
     return NULL;
 }
 
+static enum err seal(void *arg, struct span answer, struct out *sealed)
+{
+    struct request *q = (struct request *)arg;
+
+    return seal_close(q->token, answer, sealed);
+}
+
 void entry_act(struct request *q)
 {
     struct act_request ask = { .app = q->app, .caller = &q->caller, .subject = q->subject[0] };
     struct act_reply reply = { 0 };
     json_t *body = NULL;
 
+    if (q->known_by) {
+        ask.key = span_text(q->key);
+        ask.request = q->known_by;
+        ask.seal = once_secret(q) ? seal : NULL;
+        ask.seal_arg = q;
+    }
     if (q->body_len && !(body = body_read(q)))
         return;
     ask.body = body;

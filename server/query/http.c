@@ -279,7 +279,9 @@ static void run_once(struct request *q)
     digest_of(q, digest);
     if (!once_begin(q->http->once, q, digest, wanted))
         return;
+    q->known_by = wanted;
     run_handler(q);
+    q->known_by = NULL;
     once_end(q->http->once, q, wanted);
 }
 

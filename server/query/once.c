@@ -107,7 +107,7 @@ static struct span who_of(const struct request *q)
 }
 
 /* The answer that makes a token is the only one with a secret in it. */
-static bool tells_secret(const struct request *q)
+bool once_secret(const struct request *q)
 {
     return q->route->act == act_create_token;
 }
@@ -115,7 +115,7 @@ static bool tells_secret(const struct request *q)
 /* CORRUPT also where another token of the same name asked: its answer is not for this one. */
 static enum err put_earlier(struct request *q, struct span body)
 {
-    if (tells_secret(q))
+    if (once_secret(q))
         return seal_open(q->token, body, &q->out);
     out_bytes(&q->out, body.at, body.len);
     return ERR_OK;
@@ -187,7 +187,7 @@ static enum err keep(struct request *q, const uint8_t request[32])
     struct out sealed = { 0 };
     enum err err;
 
-    if (!tells_secret(q))
+    if (!once_secret(q))
         return keep_body(q, request, answer);
     err = seal_close(q->token, answer, &sealed);
     if (!err)

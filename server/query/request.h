@@ -36,6 +36,7 @@ struct request {
 
     struct span subject[2]; /* what stands in the path's places */
     char key[IDEMPOTENCY_KEY_MAX + 1]; /* Idempotency-Key; "" where none came */
+    const uint8_t *known_by; /* with a key, while it is carried out: the 32 bytes of hash that its answer is kept with */
 
     char *body; /* of JSON; malloc'd */
     size_t body_len, body_cap;
