@@ -10,8 +10,10 @@ enum source { SOURCE_REMOTE, SOURCE_MANUAL, SOURCE_PHOTO, SOURCE_SIGNED };
 
 #define ATTR_SOURCE 0x03u  /* enum source */
 #define ATTR_RETIMED 0x04u /* contract §3 */
-#define ATTR_FUTURE 0x08u  /* stamped more than 600 s after its arrival (rules-bills B4) */
+#define ATTR_FUTURE 0x08u  /* stamped more than FUTURE_AFTER_S after its arrival */
 #define ATTR_ALL 0x0fu
+
+#define FUTURE_AFTER_S 600 /* rules-bills B4, rules-fleet L4 */
 
 /* Of two sources the better has the higher rank: signed, then manual and photo alike, then remote (rules-bills B6). */
 static inline unsigned source_rank(uint32_t attr)

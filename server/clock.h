@@ -18,6 +18,7 @@ void clock_real(struct clock *c);
 void clock_virtual(struct clock *c, int64_t at_s);         /* within [0, CLOCK_MOST_S] */
 int64_t clock_now_s(struct clock *c);                      /* data's time: UTC seconds */
 MUST_CHECK enum err clock_set(struct clock *c, int64_t at_s); /* INVALID: not a virtual clock; CONFLICT: backwards; RANGE */
+int64_t clock_monotonic_us(void);
 int64_t clock_monotonic_ms(void);                          /* protocol's time */
 
 #endif

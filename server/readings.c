@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define FUTURE_S 600 /* rules-bills B4 */
-
 /* ---- memory for decoding, one arena a thread, kept: a query must not map and unmap megabytes ----
  */
 
@@ -64,7 +62,7 @@ static enum err frame_rows(const struct frame *f, int64_t arrival_s, const struc
                 .value = sample->value,
                 .time_s = (uint32_t)sample->at_s,
                 .attr = SOURCE_REMOTE | (f->retimed ? ATTR_RETIMED : 0) |
-                        (sample->at_s > arrival_s + FUTURE_S ? ATTR_FUTURE : 0),
+                        (sample->at_s > arrival_s + FUTURE_AFTER_S ? ATTR_FUTURE : 0),
             };
         }
         if ((err = each(arg, c, rows, series->count)))

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define FUTURE_S 600 /* rules-bills B4 */
-
 enum { READING_SERIAL, READING_TIME, READING_INDEX, READING_CHANNEL, READING_SOURCE };
 
 const struct list list_readings = {
@@ -137,7 +135,7 @@ static enum err take_time(struct reading_file *f, struct span cell, struct item 
     if (at_s < 0 || at_s > UINT32_MAX)
         return refuse_cell(why, READING_TIME, cell, "a time from 1970 to 2106");
     out->time_s = (uint32_t)at_s;
-    if (at_s > f->import->now_s + FUTURE_S)
+    if (at_s > f->import->now_s + FUTURE_AFTER_S)
         out->attr |= ATTR_FUTURE;
     return ERR_OK;
 }

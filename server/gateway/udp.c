@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LISTENERS_MAX 16
@@ -231,13 +230,11 @@ static void submit(struct gateway *g)
 
 static void set_gate(struct gateway *g)
 {
-    struct timespec t;
     struct gate_now now = { .clock_s = clock_now_s(&g->app->clock),
+                            .monotonic_us = (uint64_t)clock_monotonic_us(),
                             .round = round_at_hand(g)->number,
                             .stopping = g->stopping };
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    now.monotonic_us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
     gate_set(g->gate, &now);
 }
 

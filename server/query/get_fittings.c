@@ -104,9 +104,10 @@ static void fill_loaded(struct listing *l)
 }
 
 /* Rows of the ledger in order of key. */
-static void put_kept(struct listing *l, const struct ledger_row *row, struct span key,
-                     int64_t as_of_s)
+static void put_kept(struct listing *l, struct txn *t, const struct ledger_row *row,
+                     struct span key)
 {
+    int64_t as_of_s = ((const struct wanted *)l->state)->as_of_s;
     struct fitting f = { .to_s = FITTING_OPEN };
     enum err err = row->count < 4 ? ERR_CORRUPT : ERR_OK; /* empty cells at the end are not kept */
 
@@ -115,6 +116,7 @@ static void put_kept(struct listing *l, const struct ledger_row *row, struct spa
          (row->cells[4].len && text_time(row->cells[4], NULL, &f.to_s)) ||
          (row->cells[5].len && text_litres(row->cells[5], &f.end_ml))))
         err = ERR_CORRUPT;
+    (void)t;
     listing_fail(l, err);
     if (err)
         return;
@@ -129,20 +131,7 @@ static void put_kept(struct listing *l, const struct ledger_row *row, struct spa
 
 static void fill_kept(struct listing *l)
 {
-    struct wanted *w = (struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
-    uint8_t after[CURSOR_MAX];
-    struct ledger_walk walk;
-    struct ledger_row row;
-    bool more = true;
-
-    memcpy(after, l->cursor, l->cursor_len);
-    walk = ledger_walk(&t, LIST_FITTING, span_of(after, l->cursor_len), INT64_MAX);
-    while (!t.err && (more = ledger_walk_next(&walk, &row)) && !listing_full(l))
-        put_kept(l, &row, walk.key, w->as_of_s);
-    ledger_walk_done(&walk);
-    listing_fail(l, txn_end(&t));
-    l->ended = !more && !l->err;
+    rows_fill(l, LIST_FITTING, INT64_MAX, put_kept);
 }
 
 static void wanted_done(void *state)

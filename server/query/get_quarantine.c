@@ -44,14 +44,16 @@ static void put_peer(struct listing *l, const struct peer *p)
 static void put_bytes(struct listing *l, struct span bytes)
 {
     struct out *o = row_raw_begin(l, "bytes");
-    static const char digits[] = "0123456789abcdef";
+    size_t len = 2 * bytes.len;
+    char *room;
 
     if (l->form != FORM_CSV)
         out_text(o, "\"");
-    for (size_t i = 0; i < bytes.len; i++) {
-        char pair[2] = { digits[bytes.at[i] >> 4], digits[bytes.at[i] & 15] };
+    if ((room = out_room(o, len))) {
+        struct wr w = wr_of(room, len);
 
-        out_bytes(o, pair, 2);
+        hex_write(&w, bytes);
+        o->len += wr_len(&w);
     }
     if (l->form != FORM_CSV)
         out_text(o, "\"");

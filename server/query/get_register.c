@@ -41,26 +41,22 @@ static bool is_wanted(struct listing *l, struct txn *t, const struct wanted *w,
            (!w->state[0] || state_is(l, t, w, row));
 }
 
+static void put_wanted(struct listing *l, struct txn *t, const struct ledger_row *row,
+                       struct span key)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+
+    if (is_wanted(l, t, w, row))
+        row_of_register(l, t, w->list, row, w->at_s, key);
+    else
+        listing_pass(l, key);
+}
+
 static void fill(struct listing *l)
 {
-    struct wanted *w = (struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
-    uint8_t after[CURSOR_MAX];
-    struct ledger_walk walk;
-    struct ledger_row row;
-    bool more = true;
+    const struct wanted *w = (const struct wanted *)l->state;
 
-    memcpy(after, l->cursor, l->cursor_len);
-    walk = ledger_walk(&t, w->list->kind, span_of(after, l->cursor_len), w->as_of_s);
-    while (!t.err && (more = ledger_walk_next(&walk, &row)) && !listing_full(l)) {
-        if (is_wanted(l, &t, w, &row))
-            row_of_register(l, &t, w->list, &row, w->at_s, walk.key);
-        else
-            listing_pass(l, walk.key);
-    }
-    ledger_walk_done(&walk);
-    listing_fail(l, txn_end(&t));
-    l->ended = !more && !l->err;
+    rows_fill(l, w->list->kind, w->as_of_s, put_wanted);
 }
 
 /* The columns of the CSV: those of the list, and what row_of_register adds. */
@@ -179,10 +175,8 @@ static void put_last_reading(struct listing *l, const struct meter_facts *m, int
 
 static enum err facts_of(const struct ledger_row *row, struct meter_facts *out)
 {
-    struct cells cells = { 0 };
+    struct cells cells = cells_of(row);
 
-    for (unsigned i = 0; i < row->count && i < COLUMNS_MAX; i++)
-        cells.at[i] = row->cells[i];
     return cells_meter(&cells, row->id, out);
 }
 

@@ -119,6 +119,23 @@ void row_of_register(struct listing *l, struct txn *t, const struct list *list,
     row_end(l, cursor);
 }
 
+void rows_fill(struct listing *l, enum list_kind kind, int64_t as_of_s, rows_put *put)
+{
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct ledger_walk walk;
+    struct ledger_row row;
+    bool more = true;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    walk = ledger_walk(&t, kind, span_of(after, l->cursor_len), as_of_s);
+    while (!t.err && (more = ledger_walk_next(&walk, &row)) && !listing_full(l))
+        put(l, &t, &row, walk.key);
+    ledger_walk_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
+}
+
 void row_alone_begin(struct listing *l, struct request *q)
 {
     *l = (struct listing){ .q = q, .app = q->app, .form = FORM_JSON, .limit = 1 };

@@ -20,6 +20,11 @@ struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at
 void row_of_register(struct listing *l, struct txn *t, const struct list *list, const struct ledger_row *row, int64_t at_s,
                      struct span cursor);
 
+/* A fill of a list that goes through the register's `kind` in order of keys, each row as of `as_of_s`: `put` emits it or passes it
+ * over, with `key` (a view) as the cursor. */
+typedef void rows_put(struct listing *l, struct txn *t, const struct ledger_row *row, struct span key);
+void rows_fill(struct listing *l, enum list_kind kind, int64_t as_of_s, rows_put *put);
+
 /* The state of a meter at an instant (rules-fleet T3), copied: "" if it has none; and the point that it is at, 0 if none. */
 MUST_CHECK enum err state_at(struct txn *t, const struct ledger_row *meter, int64_t at_s, char out[32], uint32_t *out_point);
 

@@ -1,19 +1,12 @@
 #include "tools/nilo/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "server/clock.h"
 
 #define BAR_CELLS 32
 #define REDRAW_MS 100
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 struct progress progress_begin(const char *what, uint64_t total)
 {
@@ -45,7 +38,7 @@ void progress_at(struct progress *p, uint64_t done)
 
     if (!p->shown)
         return;
-    now = now_ms();
+    now = clock_monotonic_ms();
     if (p->drawn_ms && now - p->drawn_ms < REDRAW_MS)
         return;
     p->drawn_ms = now;

@@ -5,6 +5,7 @@
 #include "tools/sim/load.h"
 
 #include "proto/native.h"
+#include "server/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,10 +71,7 @@ struct load {
 
 static uint64_t now_us(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return (uint64_t)clock_monotonic_us();
 }
 
 static void say(const char *what, const char *why)

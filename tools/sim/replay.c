@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "server/clock.h"
 #include "tools/nilo/progress.h"
 #include "tools/sim/sender.h"
 
@@ -18,14 +18,6 @@ struct replay {
     int64_t clock_s;
     uint32_t meter, turn; /* whose report is made, on which day */
 };
-
-static double now_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* ---- the server's clock ---- */
 
@@ -215,7 +207,7 @@ bool replay_run(const struct history *h, const struct replay_options *o, struct 
                 struct replay_summary *out)
 {
     struct replay r = { .history = h, .options = o, .client = c };
-    double begun = now_seconds();
+    int64_t begun_us = clock_monotonic_us();
     bool ok;
 
     *out = (struct replay_summary){ .rows = h->count, .meters = h->meter_count };
@@ -233,7 +225,7 @@ bool replay_run(const struct history *h, const struct replay_options *o, struct 
         out->unanswered = n->unanswered;
         memcpy(out->refusal, n->refusal, sizeof out->refusal);
     }
-    out->seconds = now_seconds() - begun;
+    out->seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
     sender_close(r.sender);
     free(r.seq);
     return ok;

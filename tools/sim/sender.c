@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/base/limits.h"
+#include "server/clock.h"
 #include "tools/nilo/args.h"
 
 #define ACK_TIMEOUT_MS 2000 /* RFC 7252 §4.8 */
@@ -47,14 +48,6 @@ struct sender {
     int64_t next_sweep_ms;
     struct sender_counts counts;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- opening ---- */
 
@@ -171,7 +164,7 @@ static void start(struct sender *s, struct slot *slot)
 {
     slot->tries = 0;
     slot->timeout_ms = ACK_TIMEOUT_MS + rand() % (ACK_TIMEOUT_MS / 2); /* ACK_RANDOM_FACTOR 1.5 */
-    slot->due_ms = now_ms() + slot->timeout_ms;
+    slot->due_ms = clock_monotonic_ms() + slot->timeout_ms;
     put_mid(s, slot);
     transmit(s, slot);
 }
@@ -229,7 +222,7 @@ static void answered(struct sender *s, struct slot *slot, const uint8_t *bytes, 
     unsigned code = bytes[1];
     const uint8_t *payload, *end = bytes + len;
     uint32_t max_age_s;
-    int64_t now = now_ms();
+    int64_t now = clock_monotonic_ms();
 
     if (code >> 5 == 2) {
         s->counts.acked++;
@@ -327,7 +320,7 @@ static bool turn_once(struct sender *s)
     for (unsigned i = 0; i < SENDER_PORTS; i++)
         if (polls[i].revents)
             receive(s, i);
-    now = now_ms();
+    now = clock_monotonic_ms();
     if (now >= s->next_sweep_ms) {
         sweep(s, now);
         s->next_sweep_ms = now + SWEEP_MS;
@@ -350,7 +343,7 @@ bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, struct span pay
     slot->meter = meter;
     slot->port = (uint8_t)(turn % SENDER_PORTS);
     slot->number = s->number++;
-    slot->begun_ms = now_ms();
+    slot->begun_ms = clock_monotonic_ms();
     slot->datagram[0] = 0x40 | TYPE_CON << 4 | TOKEN_BYTES;
     slot->datagram[1] = 2; /* POST */
     memcpy(slot->datagram + 4, &place, 4);
