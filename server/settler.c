@@ -139,7 +139,7 @@ static enum err pass_positions(struct pass *p, uint32_t meter, size_t *out_count
 
 static enum err pass_quarantine(struct pass *p)
 {
-    size_t count;
+    size_t count = 0;
     enum err err = pass_positions(p, 0, &count);
 
     for (size_t i = 0; i < count && !err; i++) {

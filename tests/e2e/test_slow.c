@@ -67,7 +67,7 @@ static int begin(void **state)
     for (int i = 0; i < BIG_ROWS; i++) {
         char time[24];
 
-        report_time(NOW_S - 86400LL * 60 + i * 60, time);
+        report_time(NOW_S - 86400LL * 60 + i * 60LL, time);
         at += sprintf(at, "SLOW-00000,%s,%d\n", time, i);
     }
     post("/v1/import/readings", "text/csv", text);

@@ -30,6 +30,7 @@
 
 #define SENDERS 3
 #define OWNED 5 /* meters of a sender */
+#define FLEET ((size_t)SENDERS * OWNED)
 #define WINDOW 8
 #define READERS 2 /* points that are read by hand */
 
@@ -289,14 +290,15 @@ static void send_large(struct sender *s)
     bool whole = true;
 
     mark(meter, &u, TRIED);
-    for (uint32_t num = 0; whole && num * 512 < len && !stopping; num++) {
+    for (uint32_t num = 0; whole && num * (size_t)512 < len && !stopping; num++) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        bool more = (num + 1) * 512 < len;
+        bool more = (num + 1) * (size_t)512 < len;
 
         message_begin(&m, PROBE_CON, PROBE_POST, s->mid++, span_of("K", 1));
         message_path(&m, "r");
         message_block(&m, PROBE_BLOCK1, num, more, 5);
-        message_payload(&m, span_of(payload + num * 512, more ? 512 : len - num * 512));
+        message_payload(&m,
+                        span_of(payload + num * (size_t)512, more ? 512 : len - num * (size_t)512));
         whole = send(fd, m.bytes, m.len, 0) > 0 && poll(&p, 1, 500) > 0 &&
                 recv(fd, answer, sizeof answer, 0) >= 4 && answer[1] == (more ? 0x5f : 0x44);
         if (whole && !more)
@@ -545,7 +547,7 @@ static size_t file_count;
 
 static int64_t file_s(size_t file, uint32_t row)
 {
-    return IMPORTS_S + (int64_t)file * IMPORT_SPAN_S + row * 60;
+    return IMPORTS_S + (int64_t)file * IMPORT_SPAN_S + (int64_t)row * 60;
 }
 
 static int64_t file_l(size_t file, uint32_t row)
@@ -870,7 +872,7 @@ static void make_town(void)
         char text[8000], *at = text;
 
         at += sprintf(at, "%s\n", lists[l].header);
-        for (size_t i = 0; i < SENDERS * OWNED; i++)
+        for (size_t i = 0; i < FLEET; i++)
             at = town_at(at, lists[l].what, fleet[i].serial, BASE_S - 86400);
         for (size_t i = 0; i < READERS; i++)
             at = town_at(at, lists[l].what, by_hand[i].serial, BASE_S - 86400);
@@ -886,11 +888,11 @@ static void make_town(void)
 
 static void name_meters(void)
 {
-    fleet = (struct meter *)calloc(SENDERS * OWNED, sizeof *fleet);
+    fleet = (struct meter *)calloc(FLEET, sizeof *fleet);
     by_hand = (struct meter *)calloc(READERS, sizeof *by_hand);
     acts = (struct act *)calloc(ACTS_MOST, sizeof *acts);
     assert_true(fleet && by_hand && acts);
-    for (size_t i = 0; i < SENDERS * OWNED; i++) {
+    for (size_t i = 0; i < FLEET; i++) {
         snprintf(fleet[i].serial, sizeof fleet[i].serial, "KILL-%02zu", i);
         fleet[i].fitted = true;
         fleet[i].front = 720;
@@ -1091,7 +1093,7 @@ static void what_was_acknowledged_is_there_once_however_often_it_is_killed(void 
     struct check_random r = check_random_begin();
     const char *rounds_text = getenv("ROUNDS"), *seconds_text = getenv("NILO_SECONDS");
     unsigned rounds = rounds_text ? (unsigned)atoi(rounds_text) : 100000, round = 0;
-    int64_t until_ms = monotonic_ms() + 1000 * (seconds_text ? atoi(seconds_text) : 25);
+    int64_t until_ms = monotonic_ms() + 1000 * (int64_t)(seconds_text ? atoi(seconds_text) : 25);
 
     (void)state;
     now_s = START_S;

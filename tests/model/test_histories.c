@@ -545,7 +545,7 @@ static bool do_report(const struct step *s)
     char serial[16];
     uint8_t bytes[1100];
     int newest = s->how >= 40 && s->how < 50 ? model.now_h + s->hour % 48 - 10 : s->hour;
-    int64_t shift_s = s->how < 10   ? (1 + s->count) * 3600
+    int64_t shift_s = s->how < 10   ? (1 + s->count) * (int64_t)3600
                       : s->how < 20 ? -(401 + s->count) * 86400LL
                                     : 0;
     struct report r = { .meter = serial, .litres = values, .step_s = 3600 };

@@ -18,6 +18,7 @@
 #define NOW_S 1773100800
 #define HOURS 960
 #define BASE_S (NOW_S - HOURS * 3600)
+#define TWICE UINT64_C(1920) /* 2 × HOURS: beyond the life as often as within */
 #define WAYS 5
 #define PIECE_MOST 48
 
@@ -64,7 +65,7 @@ static void life_make(struct check_random *r, struct life *l)
 {
     uint64_t one_in = 8 + check_below(r, 200);
     int64_t shown = check_between(r, 0, 50000), day_l = check_between(r, 0, 60);
-    int leak_h = (int)check_below(r, 2 * HOURS), stuck_h = (int)check_below(r, 2 * HOURS);
+    int leak_h = (int)check_below(r, TWICE), stuck_h = (int)check_below(r, TWICE);
 
     l->start_l = shown;
     l->net = check_below(r, 4) == 0;
@@ -294,8 +295,8 @@ static char *flags_said(const char *serial)
     qsort(lines, count, sizeof *lines, by_text);
     all = (char *)calloc(1, len);
     assert_non_null(all);
-    for (size_t i = 0; i < count; i++) {
-        strcat(strcat(all, lines[i]), "\n");
+    for (size_t i = 0, at = 0; i < count; i++) {
+        at += (size_t)snprintf(all + at, len - at, "%s\n", lines[i]);
         free(lines[i]);
     }
     return all;
@@ -322,7 +323,7 @@ static void same(const char *what, int way, char *first, char *other)
 static void compare(struct check_random *r, const char *name)
 {
     char paths[4][200], from[24], to[24], serial[40];
-    int64_t begin_s = BASE_S + check_between(r, 0, HOURS - 100) * 3600;
+    int64_t begin_s = BASE_S + 3600 * check_between(r, 0, HOURS - 100);
     static const char *const forms[] = {
         "/v1/meters/%s%d/readings?from=%s&to=%s",
         "/v1/points/AT-%s%d/consumption?from=%s&to=%s",
@@ -339,7 +340,7 @@ static void compare(struct check_random *r, const char *name)
             char *text;
 
             report_time(all ? BASE_S - 3600 : begin_s, from);
-            report_time(all ? NOW_S : begin_s + 90 * 3600, to);
+            report_time(all ? NOW_S : begin_s + INT64_C(90) * 3600, to);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
             snprintf(paths[i], sizeof paths[i], forms[i], name, way, from, to);
