@@ -8,7 +8,6 @@
 #define LIMIT_BACK 1024              /* contract: earlier values in one series */
 #define LIMIT_SERIES (LIMIT_PAYLOAD_BLOCK / 2)   /* a series has two bytes or more; readings at odd times take one each */
 #define LIMIT_OUTCOMES (LIMIT_PAYLOAD_BLOCK / 2) /* likewise */
-#define LIMIT_FRAME_SAMPLES 65536    /* values in one frame: a 64 KiB payload of one-byte steps */
 #define LIMIT_DECODE_ARENA (8 << 20) /* holds any payload decoded: protobuf-c takes up to 64 bytes for one, then the values */
 #define LIMIT_BATCH_BYTES (4 << 20)  /* one journal value; 24 bits of a position address a byte in it */
 #define LIMIT_BATCH_RECORDS 8192

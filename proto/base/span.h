@@ -33,13 +33,4 @@ static inline bool span_ends(struct span a, const char *with)
     return a.len >= len && memcmp(a.at + a.len - len, with, len) == 0;
 }
 
-/* Byte by byte, the shorter first where one begins the other. */
-static inline int span_compare(struct span a, struct span b)
-{
-    size_t least = a.len < b.len ? a.len : b.len;
-    int order = least ? memcmp(a.at, b.at, least) : 0;
-
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 #endif

@@ -9,6 +9,11 @@
 
 #include <jansson.h>
 
+/* Sets of roles (rules-fleet R2): 1 << enum role. */
+#define ROLES_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
+#define ROLES_STORE (ROLES_CHIEF | 1u << ROLE_STORE)
+#define ROLES_READS (ROLES_CHIEF | 1u << ROLE_READER | 1u << ROLE_CREW)
+
 struct caller {
     enum role role;
     char who[64]; /* name of the token, for the audit */

@@ -5,11 +5,6 @@
 
 #include "server/acts/act.h"
 
-/* Sets of roles (rules-fleet R2). */
-#define ROLES_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
-#define ROLES_STORE (ROLES_CHIEF | 1u << ROLE_STORE)
-#define ROLES_READS (ROLES_CHIEF | 1u << ROLE_READER | 1u << ROLE_CREW)
-
 bool answer_role(const struct act_request *q, struct act_reply *out, unsigned roles);
 bool answer_members(const struct act_request *q, struct act_reply *out, ...) __attribute__((sentinel)); /* no others than these */
 

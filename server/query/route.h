@@ -16,15 +16,12 @@ enum place {
     PLACE_WRITER  /* a worker that writes, or waits */
 };
 
-/* Sets of roles: 1 << enum role. */
+/* The sets of roles that route.def names. */
 #define SCOPE_NONE 0u /* needs no token */
 #define SCOPE_ALL ((1u << ROLE_COUNT) - 2u)
-#define SCOPE_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
-#define SCOPE_STORE (SCOPE_CHIEF | 1u << ROLE_STORE)
-#define SCOPE_READS (SCOPE_CHIEF | 1u << ROLE_CREW | 1u << ROLE_READER)
-#define SCOPE_ADMIN (1u << ROLE_ADMIN)
-
-#define ROUTE_PARTS_MAX 4
+#define SCOPE_CHIEF ROLES_CHIEF
+#define SCOPE_STORE ROLES_STORE
+#define SCOPE_READS ROLES_READS
 
 enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE };
 

@@ -14,6 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Byte by byte, the shorter first where one begins the other. */
+static int span_compare(struct span a, struct span b)
+{
+    size_t least = a.len < b.len ? a.len : b.len;
+    int order = least ? memcmp(a.at, b.at, least) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 enum { PLAIN, RAW };
 
 static const struct table tables[] = { { "plain", 0 }, { "raw", TABLE_RAW } };
