@@ -19,8 +19,9 @@
 
 static enum err holidays_load(const char *path, struct holidays *out, struct refusal *r)
 {
-    static char bytes[HOLIDAYS_MAX];
+    static char bytes[HOLIDAYS_MAX + 1];
     size_t len;
+    bool whole;
     FILE *f;
 
     if (!path) {
@@ -30,11 +31,30 @@ static enum err holidays_load(const char *path, struct holidays *out, struct ref
     if (!(f = fopen(path, "rb")))
         return refuse(r, ERR_NOT_FOUND, 0, "holidays", "%.120s: cannot be read", path);
     len = fread(bytes, 1, sizeof bytes, f);
+    whole = !ferror(f);
     fclose(f);
+    if (!whole)
+        return refuse(r, ERR_IO, 0, "holidays", "%.120s: cannot be read", path);
+    if (len > HOLIDAYS_MAX)
+        return refuse(r, ERR_TOO_LARGE, 0, "holidays", "%.120s: is larger than %d bytes", path,
+                      HOLIDAYS_MAX);
     return holidays_read(out, span_of(bytes, len), r);
 }
 
 /* ---- after a crash ---- */
+
+/* What is made visible here was judged by nobody, whatever the views say. */
+static enum err import_seal(struct app *app, uint32_t tag)
+{
+    enum err err = archive_seal(app->archive, tag);
+    struct txn t;
+
+    if (err)
+        return err;
+    t = views_write(app->views);
+    judge_unmark(&t);
+    return txn_end(&t);
+}
 
 static enum err imports_finish(struct app *app)
 {
@@ -44,7 +64,7 @@ static enum err imports_finish(struct app *app)
     enum err err = ERR_OK, ended;
 
     for (size_t i = 0; i < count && i < STAGED_MAX && !err; i++)
-        err = ledger_import_complete(&t, tags[i]) ? archive_seal(app->archive, tags[i])
+        err = ledger_import_complete(&t, tags[i]) ? import_seal(app, tags[i])
                                                   : archive_discard(app->archive, tags[i]);
     ended = txn_end(&t);
     return err ? err : ended;

@@ -498,6 +498,11 @@ void judge_mark(struct app *app, struct txn *views)
     views_set_rules(views, rules_hash(app));
 }
 
+void judge_unmark(struct txn *views)
+{
+    views_set_rules(views, 0);
+}
+
 enum err judge_rebuild(struct app *app)
 {
     struct txn t = ledger_read(app->ledger);

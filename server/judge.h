@@ -35,6 +35,7 @@ MUST_CHECK enum err judge_rebuild(struct app *app);
  * transaction that ends it. */
 MUST_CHECK enum err judge_outdated(struct app *app, bool *out_outdated);
 void judge_mark(struct app *app, struct txn *views);
+void judge_unmark(struct txn *views); /* as if nobody had judged */
 
 /* ---- flags as they are listed ---- */
 

@@ -42,7 +42,7 @@ enum err zone_load(const char *name, struct zone *out, struct refusal *r)
         return refuse(r, ERR_INVALID, 0, "tz",
                       "expected a time zone that the system knows (package tzdata), found %.60s",
                       name);
-    len = fread(bytes, 1, sizeof bytes, f);
+    len = fread(bytes, 1, sizeof bytes, f); /* one that was cut short does not read */
     fclose(f);
     if ((err = zone_read(out, name, span_of(bytes, len))))
         return refuse(r, err, 0, "tz", "%.60s: its file %s", name, err_text(err));

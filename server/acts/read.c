@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define FUTURE_S 600 /* rules-fleet L4 */
-
 struct manual {
     const struct act_request *q;
     struct act_reply *out;
@@ -23,18 +21,16 @@ struct manual {
  * none. */
 static enum err meter_at(struct txn *t, uint32_t point, int64_t at_s, uint32_t *out_meter)
 {
-    struct fitting fittings[64];
-    size_t count = 0;
+    struct fittings all;
     uint32_t meter = 0;
-    enum err err = ledger_fittings_of_point(t, point, fittings, 64, &count);
+    enum err err = fittings_load(t, true, point, &all);
 
-    if (err)
-        return err;
-    for (size_t i = 0; i < count && i < 64; i++)
-        if (fittings[i].from_s <= at_s && at_s <= fittings[i].to_s)
-            meter = fittings[i].meter;
+    for (size_t i = 0; i < all.count && !err; i++)
+        if (all.at[i].from_s <= at_s && at_s <= all.at[i].to_s)
+            meter = all.at[i].meter;
+    fittings_done(&all);
     *out_meter = meter;
-    return meter ? ERR_OK : ERR_NOT_FOUND;
+    return err || meter ? err : ERR_NOT_FOUND;
 }
 
 static bool index_taken(struct manual *m)
@@ -71,7 +67,7 @@ static bool time_possible(struct manual *m)
 {
     char now[TEXT_TIME_SIZE], at[TEXT_TIME_SIZE];
 
-    if (m->at_s >= 0 && m->at_s <= UINT32_MAX && m->at_s <= m->now_s + FUTURE_S)
+    if (m->at_s >= 0 && m->at_s <= UINT32_MAX && m->at_s <= m->now_s + FUTURE_AFTER_S)
         return true;
     text_put_time(now, m->now_s);
     text_put_time(at, m->at_s);

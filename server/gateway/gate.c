@@ -32,9 +32,9 @@ struct gate {
     struct blockwise *uploads;
     struct arena scratch;
     struct gate_now now;
-    uint32_t ended;    /* the last round that is over */
-    uint16_t next_mid; /* of NON answers */
-    char text[256];    /* of the answer at hand */
+    uint32_t ended;           /* the last round that is over */
+    uint16_t next_mid;        /* of NON answers */
+    char text[GATE_TEXT_MAX]; /* of the answer at hand */
 };
 
 enum err gate_new(struct ingest *ingest, const struct gate_options *options, struct gate **out)

@@ -75,6 +75,8 @@ void gate_turn_away(struct coap_answer *a);
 /* Max-Age of a 5.03: a disk is not emptied in less, and a sleeping meter does not ask sooner. */
 #define GATE_RETRY_S 60
 
+#define GATE_TEXT_MAX 256 /* of an answer: a sentence, or the list of paths */
+
 /* For tests and figures. */
 uint32_t gate_uploads(const struct gate *g);
 size_t gate_upload_bytes(const struct gate *g);

@@ -10,6 +10,8 @@
 #define SPARE 24       /* header, token, and Max-Age or Block1: whichever way the commit ends */
 #define PATIENCE_MS 50 /* for a full send buffer; then replies are lost, and asked for again */
 
+_Static_assert(ANSWER_MAX >= ANSWER_HEAD_MAX + GATE_TEXT_MAX, "any answer fits");
+
 union outbox_control {
     struct cmsghdr align;
     uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];

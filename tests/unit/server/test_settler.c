@@ -173,6 +173,40 @@ static void what_a_kill_left_unjudged_is_judged_by_the_first_settling(void **sta
     rows_done(&rows);
 }
 
+/* The disk was full when a complete import was to be made visible, and acts were judged after it. */
+static void an_import_that_a_start_makes_visible_is_judged(void **state)
+{
+    const char *dir = check_folder();
+    struct flag_filter all = { 0 };
+    struct archive_pass *pass;
+    struct rows rows = { 0 };
+    unsigned flags = 0;
+    uint32_t import;
+    struct act a;
+
+    (void)state;
+    open_store(dir);
+    register_meter();
+    live(&rows);
+    a = act_begin(app.ledger, "test", NOW, 0);
+    act_import_begin(&a, &import);
+    act_import_complete(&a, import, rows.count);
+    assert_ok(act_end(&a));
+    assert_ok(archive_pass_begin(app.archive, import, &pass));
+    assert_ok(archive_pass_put(pass, 1, CHANNEL_FORWARD, 1000, rows.at, rows.count));
+    assert_ok(archive_pass_stage(pass));
+    mark_judged();
+    app_close_store(&app);
+    open_store(dir);
+    start(dir);
+    assert_ok(settler_settle(app.settler));
+    assert_ok(flags_each(&app, &all, see, &flags));
+    assert_int_equal(flags, 1);
+    app_stop(&app);
+    app_close_store(&app);
+    rows_done(&rows);
+}
+
 /* An act touches whatever it changed, whether or not anybody can judge meanwhile. */
 static void touches_without_end_are_remembered_once_a_meter(void **state)
 {
@@ -204,6 +238,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_that_no_longer_reads_is_put_aside_before_it_counts_as_settled),
         cmocka_unit_test(what_a_kill_left_unjudged_is_judged_by_the_first_settling),
+        cmocka_unit_test(an_import_that_a_start_makes_visible_is_judged),
         cmocka_unit_test(touches_without_end_are_remembered_once_a_meter),
     };
 
