@@ -339,7 +339,7 @@ static enum err unpack(struct span block, uint32_t month_start_s, int64_t unit, 
         (err = rows_reserve(out, h.count)))
         return err;
 
-    struct row *rows = out->at + out->count;
+    struct row *rows = h.count ? out->at + out->count : NULL; /* of no rows `at` may be NULL */
 
     if (h.count ? !get_rows(&r, CRC_BYTES, &h, month_start_s, rows) : rd_left(&r) || wrapped)
         return ERR_CORRUPT;
