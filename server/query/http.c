@@ -44,7 +44,7 @@ struct http {
     struct workers *readers, *writers;
     struct MHD_Daemon *daemons[LISTENERS_MAX];
     size_t daemon_count;
-    char listening[LISTENERS_MAX * LISTEN_TEXT_SIZE];
+    char listening[LISTENERS_MAX * ADDRESS_TEXT];
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned suspended, active;
@@ -541,11 +541,12 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
 
 /* ---- opening and closing ---- */
 
-/* Raises the process's limit of descriptors; how many connections that allows. */
-static unsigned connections_allowed(void)
+/* Raises the process's limit of descriptors; how many connections that allows each listener, so that
+ * one whose places are all taken leaves the others theirs. */
+static unsigned connections_allowed(unsigned listeners)
 {
     struct rlimit limit;
-    rlim_t wanted = HTTP_CONNECTIONS_MAX + DESCRIPTORS_REST;
+    rlim_t wanted = (rlim_t)HTTP_CONNECTIONS_MAX * listeners + DESCRIPTORS_REST;
 
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return 500;
@@ -556,7 +557,9 @@ static unsigned connections_allowed(void)
     }
     if (limit.rlim_cur >= wanted)
         return HTTP_CONNECTIONS_MAX;
-    return limit.rlim_cur > 2 * DESCRIPTORS_REST ? (unsigned)limit.rlim_cur - DESCRIPTORS_REST : 64;
+    return limit.rlim_cur > 2 * DESCRIPTORS_REST
+               ? (unsigned)(limit.rlim_cur - DESCRIPTORS_REST) / listeners
+               : 64;
 }
 
 static enum err file_read(const char *path, char **out, struct refusal *r)
@@ -630,8 +633,8 @@ static enum err start_daemon(struct http *h, int fd, unsigned connections, unsig
 static enum err open_listener(struct http *h, const struct http_options *o, size_t n,
                               unsigned connections, struct refusal *r)
 {
-    struct listen_address a;
-    char text[LISTEN_TEXT_SIZE];
+    struct address a;
+    char text[ADDRESS_TEXT];
     enum err err;
     int fd;
 
@@ -644,9 +647,8 @@ static enum err open_listener(struct http *h, const struct http_options *o, size
                       o->listen[n]);
     if ((err = listen_open(&a, &fd, r)))
         return err;
-    listen_put(fd, text);
-    if ((err = start_daemon(h, fd, connections / (unsigned)o->listen_count,
-                            o->listen_count > 1 ? 1 : 2, r))) {
+    address_of_socket(fd, text);
+    if ((err = start_daemon(h, fd, connections, o->listen_count > 1 ? 1 : 2, r))) {
         close(fd);
         return err;
     }
@@ -658,11 +660,12 @@ static enum err open_listener(struct http *h, const struct http_options *o, size
 
 static enum err open_parts(struct http *h, const struct http_options *o, struct refusal *r)
 {
-    unsigned connections = connections_allowed();
+    unsigned connections;
     enum err err;
 
     if (o->listen_count > LISTENERS_MAX)
         return refuse(r, ERR_INVALID, 0, "http", "http: more than %d addresses", LISTENERS_MAX);
+    connections = connections_allowed(o->listen_count ? (unsigned)o->listen_count : 1);
     if ((err = read_certificate(h, o, r)))
         return err;
     if ((err = auth_new(&h->auth)) || (err = once_new(&h->once)) ||
