@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,60 +10,6 @@
 #define SOCKET_BYTES (16 << 20)
 
 /* ---- sockets ---- */
-
-/* getaddrinfo takes 99999 for a port, and serves another. */
-static bool is_port(const char *text)
-{
-    size_t len = strspn(text, "0123456789");
-
-    return len >= 1 && len <= 5 && text[len] == 0 && strtol(text, NULL, 10) <= 65535;
-}
-
-/* "[::1]:5683" → "::1", "5683"; the last colon ends the address. */
-static enum err split(const char *address, char host[ADDRESS_TEXT], const char **port)
-{
-    const char *colon = strrchr(address, ':');
-    size_t len = colon ? (size_t)(colon - address) : 0;
-
-    if (len == 0 || len >= ADDRESS_TEXT || !is_port(colon + 1))
-        return ERR_INVALID;
-    if (address[0] == '[' && address[len - 1] == ']') {
-        address++;
-        len -= 2;
-    }
-    memcpy(host, address, len);
-    host[len] = 0;
-    *port = colon + 1;
-    return ERR_OK;
-}
-
-static enum err resolve(const char *address, struct addrinfo **out, struct refusal *r)
-{
-    struct addrinfo want = { .ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_DGRAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    char host[ADDRESS_TEXT];
-    const char *port;
-    bool any;
-    int failed;
-
-    if (split(address, host, &port))
-        return refuse(r, ERR_INVALID, 0, "coap", "%s is not ADDR:PORT", address);
-    any = strcmp(host, "*") == 0;
-    if (any)
-        want.ai_family = AF_INET;
-    failed = getaddrinfo(any ? NULL : host, port, &want, out);
-    if (failed)
-        return refuse(r, ERR_INVALID, 0, "coap", "%s: %s", address, gai_strerror(failed));
-    return ERR_OK;
-}
-
-static bool is_wildcard(const struct sockaddr *a)
-{
-    if (a->sa_family == AF_INET)
-        return ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr == htonl(INADDR_ANY);
-    return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-}
 
 /* Privileged processes get what they ask for, others what the system grants. */
 static void enlarge(int fd, int forced, int asked)
@@ -99,22 +44,21 @@ static bool prepare(struct listener *l)
 
 enum err listener_open(struct listener *l, const char *address, struct refusal *r)
 {
-    struct addrinfo *found = NULL;
-    enum err err = resolve(address, &found, r);
+    struct address a;
 
-    if (err)
-        return err;
-    l->family = found->ai_family;
-    l->wildcard = is_wildcard(found->ai_addr);
+    if (!address_read(address, &a))
+        return refuse(r, ERR_INVALID, 0, "coap",
+                      "coap: found %.60s, expected ADDR:PORT like 127.0.0.1:5683 or [::1]:5683",
+                      address);
+    l->family = a.at.ss_family;
+    l->wildcard = address_is_any(&a);
     l->fd = socket(l->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0 || !prepare(l) || bind(l->fd, found->ai_addr, found->ai_addrlen)) {
-        err = refuse(r, ERR_IO, 0, "coap", "cannot listen on %s: %s%s", address, strerror(errno),
-                     errno == EADDRINUSE ? "; end the program that does, or choose another port"
-                                         : "");
-        listener_close(l);
-    }
-    freeaddrinfo(found);
-    return err;
+    if (l->fd >= 0 && prepare(l) && bind(l->fd, (const struct sockaddr *)&a.at, a.len) == 0)
+        return ERR_OK;
+    (void)refuse(r, ERR_IO, 0, "coap", "cannot listen on %s: %s%s", address, strerror(errno),
+                 errno == EADDRINUSE ? "; end the program that does, or choose another port" : "");
+    listener_close(l);
+    return ERR_IO;
 }
 
 void listener_close(struct listener *l)
@@ -122,20 +66,6 @@ void listener_close(struct listener *l)
     if (l->fd >= 0)
         close(l->fd);
     l->fd = -1;
-}
-
-void listener_address(const struct listener *l, char out[ADDRESS_TEXT])
-{
-    struct sockaddr_storage a = { 0 };
-    socklen_t len = sizeof a;
-    char host[INET6_ADDRSTRLEN], port[8];
-
-    if (getsockname(l->fd, (struct sockaddr *)&a, &len) ||
-        getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV))
-        snprintf(out, ADDRESS_TEXT, "-");
-    else
-        snprintf(out, ADDRESS_TEXT, l->family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 /* ---- reading ---- */

@@ -3,10 +3,9 @@
 #define NILO_SERVER_GATEWAY_LISTENER_H
 
 #include "proto/base/limits.h"
+#include "server/address.h"
 #include "server/gateway/gate.h"
 #include "server/gateway/outbox.h"
-
-#define ADDRESS_TEXT 64 /* "[ffff:…]:65535" and its zero */
 
 struct listener {
     int fd;
@@ -15,11 +14,9 @@ struct listener {
                     */
 };
 
-/* `address` is ADDR:PORT, [ADDR]:PORT or *:PORT; port 0 picks a free one. INVALID; IO with a
- * sentence. */
+/* `address` as server/address.h reads it; port 0 picks a free one. INVALID, IO with a sentence. */
 MUST_CHECK enum err listener_open(struct listener *l, const char *address, struct refusal *r);
 void listener_close(struct listener *l);
-void listener_address(const struct listener *l, char out[ADDRESS_TEXT]); /* as bound */
 
 /* Room for what one call of the kernel brings. */
 #define INBOX_DATAGRAMS 1024

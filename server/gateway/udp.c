@@ -467,5 +467,5 @@ void gateway_close(struct gateway *g)
 
 void gateway_address(const struct gateway *g, size_t n, char out[ADDRESS_TEXT])
 {
-    listener_address(&g->listeners[n], out);
+    address_of_socket(g->listeners[n].fd, out);
 }

@@ -276,7 +276,7 @@ static void only_loopback_addresses_are_not_public(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct listen_address a;
+        struct address a;
         struct refusal r;
         enum err err = listen_read(cases[i].text, &a, &r);
 
