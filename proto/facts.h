@@ -41,11 +41,44 @@ void rows_done(struct rows *rows); /* frees; a zeroed one is fine */
  * ATTR_FUTURE nor ATTR_RETIMED unless all of them have it (rules-bills B4, B6).  Sorted input costs one pass. NO_MEMORY. */
 MUST_CHECK enum err rows_tidy(struct rows *rows);
 
+/* ---- what a meter said besides ----------------------------------------------------------------------------------- */
+
+#define VITALS_OFFSETS                                                                              \
+    7 /* handbook §4.3: the median of the last seven tells a clock from a slow network */
+
+/* The newest of what a meter's frames say about itself. */
+struct vitals {
+    uint64_t position;         /* of the newest frame; 0: never vitals */
+    uint32_t arrival_s;        /* of that frame */
+    uint32_t seq, status;      /* of that frame */
+    uint32_t battery_mv, cell; /* of the newest frame that had them; 0: none had */
+    int16_t rsrp_dbm, snr_db;  /* likewise */
+    uint8_t offset_count;
+    int32_t offset_s
+        [VITALS_OFFSETS]; /* meter's clock − arrival, newest first; frames without a clock have none */
+};
+
+/* Takes a frame that arrived at arrival_s and lies at `position`. One that is older than what is known, or known already, changes
+ * nothing, so that settling may begin again. */
+void vitals_take(struct vitals *h, const struct frame *f, uint64_t position, uint32_t arrival_s);
+
+/* The median of the offsets; false where there are none. */
+bool vitals_offset(const struct vitals *h, int32_t *out_s);
+
 /* ---- meters and places ------------------------------------------------------------------------------------------- */
 
 enum register_form { REGISTER_NET, REGISTER_FORWARD, REGISTER_BOTH };
 
-enum use_class { USE_UNKNOWN, USE_RESIDENTIAL, USE_COMMERCIAL, USE_INDUSTRIAL, USE_PUBLIC, USE_HYDRANT, USE_ZONE_INLET, USE_ZONE_OUTLET };
+enum use_class {
+    USE_UNKNOWN,
+    USE_RESIDENTIAL,
+    USE_COMMERCIAL,
+    USE_INDUSTRIAL,
+    USE_PUBLIC,
+    USE_HYDRANT,
+    USE_ZONE_INLET,
+    USE_ZONE_OUTLET
+};
 
 struct meter_facts {
     uint32_t id; /* dense, from 1 */

@@ -91,9 +91,11 @@ static enum err rowset_rows(struct span bytes, const struct meter_facts *m, read
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err readings_of_record(const struct record *record, const struct meter_facts *m,
-                            struct arena *scratch, readings_each *each, void *arg)
+enum err readings_of_record(const struct kept_record *kept, const struct meter_facts *m,
+                            struct arena *scratch, readings_each *each, void *arg,
+                            struct vitals *vitals)
 {
+    const struct record *record = &kept->record;
     const struct dialect *dialect;
     struct dialect_input in = { .bytes = record->bytes, .arrival_s = record->arrival_s };
     struct frame frame;
@@ -107,6 +109,8 @@ enum err readings_of_record(const struct record *record, const struct meter_fact
     if ((err = dialect->decode(&in, scratch, &frame, NULL)) ||
         (err = frame_retime(&frame, record->arrival_s, NULL)))
         return err;
+    if (vitals)
+        vitals_take(vitals, &frame, kept->position, record->arrival_s);
     return frame_rows(&frame, record->arrival_s, m, scratch, each, arg);
 }
 
@@ -148,21 +152,28 @@ static enum err pick_below_zero(void *arg, enum channel c, const struct row *row
     return ERR_OK;
 }
 
+/* What is done with the records of a meter. */
+struct taker {
+    readings_each *each;
+    void *arg;
+    struct vitals *vitals; /* or NULL */
+};
+
 static enum err tail_rows(struct app *app, const struct meter_facts *m, const uint64_t *positions,
-                          size_t count, readings_each *each, void *arg)
+                          size_t count, const struct taker *taker)
 {
     struct journal_reader *reader = NULL;
     struct arena *scratch = readings_scratch();
     enum err err = scratch ? journal_reader_open(app->journal, &reader) : ERR_NO_MEMORY;
 
     for (size_t i = 0; i < count && !err; i++) {
-        struct record record;
+        struct kept_record kept = { .position = positions[i] };
 
-        err = journal_get(reader, positions[i], &record);
+        err = journal_get(reader, kept.position, &kept.record);
         if (err == ERR_NOT_FOUND)
             err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
         else if (!err)
-            err = readings_of_record(&record, m, scratch, each, arg);
+            err = readings_of_record(&kept, m, scratch, taker->each, taker->arg, taker->vitals);
         if (err_class(err) == ERR_CLASS_PEER)
             err = ERR_OK; /* taken once, and not readable any more: settling puts it aside */
     }
@@ -170,9 +181,8 @@ static enum err tail_rows(struct app *app, const struct meter_facts *m, const ui
     return err;
 }
 
-/* What the tail holds of the meter, oldest first, through `each`. */
-static enum err tail_pick(struct app *app, const struct meter_facts *m, readings_each *each,
-                          void *arg)
+/* What the tail holds of the meter, oldest first. */
+static enum err tail_take(struct app *app, const struct meter_facts *m, const struct taker *taker)
 {
     uint64_t few[64], *positions = few;
     size_t cap = sizeof few / sizeof few[0], count;
@@ -185,10 +195,18 @@ static enum err tail_pick(struct app *app, const struct meter_facts *m, readings
         if (!(positions = (uint64_t *)malloc(cap * sizeof *positions)))
             return ERR_NO_MEMORY;
     }
-    err = count ? tail_rows(app, m, positions, count, each, arg) : ERR_OK;
+    err = count ? tail_rows(app, m, positions, count, taker) : ERR_OK;
     if (positions != few)
         free(positions);
     return err;
+}
+
+static enum err tail_pick(struct app *app, const struct meter_facts *m, readings_each *each,
+                          void *arg)
+{
+    const struct taker taker = { .each = each, .arg = arg };
+
+    return tail_take(app, m, &taker);
 }
 
 enum err readings_load(struct app *app, const struct meter_facts *m, enum channel c, int64_t from_s,
@@ -233,5 +251,28 @@ enum err readings_below_zero(struct app *app, const struct meter_facts *m, bool 
         (err = archive_below_zero(app->archive, m->id, out_below)))
         return err;
     *out_below = *out_below || fresh;
+    return ERR_OK;
+}
+
+static enum err pass_by(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    (void)arg;
+    (void)c;
+    (void)rows;
+    (void)count;
+    return ERR_OK;
+}
+
+enum err readings_vitals(struct app *app, const struct meter_facts *m, struct vitals *out)
+{
+    struct vitals vitals, later;
+    const struct taker taker = { .each = pass_by, .vitals = &vitals };
+    enum err err;
+
+    /* The archive once more: what was settled between the first two looks is in neither. */
+    if ((err = archive_vitals(app->archive, m->id, &vitals)) || (err = tail_take(app, m, &taker)) ||
+        (err = archive_vitals(app->archive, m->id, &later)))
+        return err;
+    *out = later.position > vitals.position ? later : vitals;
     return ERR_OK;
 }

@@ -18,6 +18,15 @@ MUST_CHECK enum err readings_below_zero(struct app *app, const struct meter_fact
  * read any more; CORRUPT. */
 struct arena *readings_scratch(void); /* the calling thread's own, emptied; NULL without memory */
 typedef enum err readings_each(void *arg, enum channel c, const struct row *rows, size_t count);
-MUST_CHECK enum err readings_of_record(const struct record *record, const struct meter_facts *m, struct arena *scratch, readings_each *each, void *arg);
+struct kept_record {
+    struct record record;
+    uint64_t position;
+};
+/* What a frame says of the meter itself is taken into `vitals`, unless that is NULL. */
+MUST_CHECK enum err readings_of_record(const struct kept_record *kept, const struct meter_facts *m, struct arena *scratch,
+                                       readings_each *each, void *arg, struct vitals *vitals);
+
+/* What the meter last said of itself; zeroed where it was never vitals. */
+MUST_CHECK enum err readings_vitals(struct app *app, const struct meter_facts *m, struct vitals *out);
 
 #endif

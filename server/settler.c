@@ -20,6 +20,7 @@
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
 #define DOUBLES_MOST 4096           /* in the list of touched meters, before they are looked for */
+#define VITALS_AT_ONCE 8192         /* meters whose last words are written in one transaction */
 #define JUDGE_SLICE 4096            /* meters judged between two looks at whether to stop */
 #define NICE 19 /* below the threads that answer, as far as locks shared with them let it */
 
@@ -100,7 +101,9 @@ struct pass {
     uint64_t newest;      /* position seen */
     unsigned since_renew; /* meters since the readers let go */
     struct news *touched;
-    bool release_due; /* a frame came to wait for a meter that was registered meanwhile */
+    struct vitals_entry *vitals; /* not written yet */
+    size_t vitals_count;
+    bool release_due;  /* a frame came to wait for a meter that was registered meanwhile */
     uint64_t readings; /* settled */
 };
 
@@ -170,9 +173,28 @@ static enum err pass_quarantine(struct pass *p)
     return err;
 }
 
+static enum err flush_vitals(struct pass *p)
+{
+    enum err err = archive_vitals_put(p->app->archive, p->vitals, p->vitals_count);
+
+    p->vitals_count = 0;
+    return err;
+}
+
+static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals *vitals)
+{
+    enum err err = p->vitals_count == VITALS_AT_ONCE ? flush_vitals(p) : ERR_OK;
+
+    if (!err)
+        p->vitals[p->vitals_count++] = (struct vitals_entry){ .meter = meter, .vitals = *vitals };
+    return err;
+}
+
 static enum err pass_meter(struct pass *p, uint32_t meter)
 {
     struct meter_facts facts;
+    struct vitals vitals;
+    uint64_t before;
     size_t count;
     uint32_t first_s = UINT32_MAX;
     enum err err;
@@ -180,18 +202,22 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
     for (int c = 0; c < CHANNEL_COUNT; c++)
         p->rows[c].count = 0;
     if ((err = meter_facts_by_id(&p->ledger, meter, &facts)) ||
-        (err = pass_positions(p, meter, &count)))
+        (err = pass_positions(p, meter, &count)) ||
+        (err = archive_vitals(p->app->archive, meter, &vitals)))
         return err;
+    before = vitals.position;
     for (size_t i = 0; i < count && !err; i++) {
-        struct record record;
+        struct kept_record kept = { .position = p->positions[i] };
 
-        if (!(err = journal_get(p->reader, p->positions[i], &record)))
-            err = readings_of_record(&record, &facts, p->scratch, pass_collect, p);
+        if (!(err = journal_get(p->reader, kept.position, &kept.record)))
+            err = readings_of_record(&kept, &facts, p->scratch, pass_collect, p, &vitals);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
         if (err_class(err) == ERR_CLASS_PEER)
-            err = quarantine_put(p->app->quarantine, p->positions[i], span_text(facts.serial), err,
-                                 &record);
+            err = quarantine_put(p->app->quarantine, kept.position, span_text(facts.serial), err,
+                                 &kept.record);
     }
+    if (!err && vitals.position != before)
+        err = pass_vitals(p, meter, &vitals);
     for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
         struct rows *rows = &p->rows[c];
 
@@ -231,11 +257,12 @@ static enum err settle_generation(struct settler *s, struct news *touched)
     enum err err, ended;
 
     p.ledger = ledger_read(app->ledger);
-    if (!(p.scratch = readings_scratch()))
+    p.vitals = (struct vitals_entry *)malloc(VITALS_AT_ONCE * sizeof *p.vitals);
+    if (!p.vitals || !(p.scratch = readings_scratch()))
         err = ERR_NO_MEMORY;
     else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
-             !(err = archive_pass_begin(app->archive, 0, &p.archive)))
-        err = pass_run(&p);
+             !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
+        err = flush_vitals(&p);
     journal_reader_close(p.reader);
     ended = txn_end(&p.ledger);
     if (!err)
@@ -251,6 +278,7 @@ static enum err settle_generation(struct settler *s, struct news *touched)
     for (int c = 0; c < CHANNEL_COUNT; c++)
         rows_done(&p.rows[c]);
     free(p.positions);
+    free(p.vitals);
     s->release_due = s->release_due || p.release_due;
     return err;
 }

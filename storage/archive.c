@@ -11,9 +11,10 @@ static const struct table tables[] = {
     [TABLE_HEAD] = { "head", 0 },
     [TABLE_RUNS] = { "runs", 0 },
     [TABLE_CHUNKS] = { "chunks", 0 },
+    [TABLE_VITALS] = { "vitals", 0 },
 };
 static const struct db_layout layout = {
-    .what = "archive", .version = 1, .tables = tables, .count = 3
+    .what = "archive", .version = 1, .tables = tables, .count = 4
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -63,6 +63,16 @@ MUST_CHECK enum err archive_below_zero(struct archive *a, uint32_t meter, bool *
 MUST_CHECK enum err archive_tidy(struct archive *a, int64_t now_s, uint64_t most_bytes,
                                  bool *out_more);
 
+/* What meters last said, dense by id: truth of its own, for frames are not kept for ever. */
+struct vitals_entry {
+    uint32_t meter;
+    struct vitals vitals;
+};
+
+/* Puts them, meters ascending, in one transaction. The settling thread, not within another transaction of the archive. */
+MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count);
+MUST_CHECK enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out); /* zeroed where never vitals */
+
 struct archive_stat {
     uint64_t rows, blocks, block_bytes, chunks, chunk_bytes, runs, file_bytes;
 };

@@ -3,6 +3,7 @@
  * Tables of DIR/archive.mdb (FORMAT.md has every byte):
  *   head     one row: how far settled, the generation, the next run's order, how many are visible
  *   runs     month · number → struct run
+ *   vitals    meter / 32 → 32 × struct vitals (archive_vitals.c)
  *   chunks   month · number · meter · channel · part of the first entry → archive_chunk.h
  *
  * Readers take the list of runs as it stood at some generation (a reference, under `lock` for a
@@ -20,7 +21,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS };
+enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS, TABLE_VITALS };
 
 #define BLOCK_ROWS_MAX 4096 /* of one block; a month of readings every ten minutes is 4 464 */
 #define PASS_WRITE_BYTES (8u << 20) /* of chunks held until they are written in one transaction */

@@ -173,6 +173,49 @@ static void put_last_reading(struct listing *l, const struct meter_facts *m, int
     rows_done(&rows);
 }
 
+static void put_status(struct listing *l, uint32_t status)
+{
+    static const char *const names[] = {
+        "valve_closed", "valve_fault", "battery_low", "magnet",       "tamper", "leak",
+        "burst",        "backflow",    "dry",         "sensor_fault", "freeze", "clock_lost"
+    };
+    bool first = true;
+
+    out_key(&l->out, "status");
+    out_text(&l->out, "[");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!(status >> i & 1))
+            continue;
+        out_format(&l->out, "%s\"%s\"", first ? "" : ",", names[i]);
+        first = false;
+    }
+    out_text(&l->out, "]");
+}
+
+/* What its frames last said of the meter itself. */
+static void put_vitals(struct listing *l, const struct meter_facts *m)
+{
+    struct vitals vitals;
+    int32_t offset_s;
+    enum err err = readings_vitals(l->app, m, &vitals);
+
+    listing_fail(l, err);
+    if (err || !vitals.position)
+        return;
+    row_time(l, "last_seen_at", vitals.arrival_s);
+    put_status(l, vitals.status);
+    if (vitals_offset(&vitals, &offset_s))
+        row_int(l, "clock_offset_s", offset_s);
+    if (vitals.battery_mv)
+        row_int(l, "battery_mv", vitals.battery_mv);
+    if (vitals.rsrp_dbm)
+        row_int(l, "rsrp_dbm", vitals.rsrp_dbm);
+    if (vitals.snr_db)
+        row_int(l, "snr_db", vitals.snr_db);
+    if (vitals.cell)
+        row_int(l, "cell", vitals.cell);
+}
+
 static enum err facts_of(const struct ledger_row *row, struct meter_facts *out)
 {
     struct cells cells = cells_of(row);
@@ -201,6 +244,7 @@ void answer_register_one(struct request *q)
         if (m.id && as_of_s == INT64_MAX && !alone.err && alone.out.len) {
             alone.out.len--; /* the row is opened again for what is read outside the register */
             put_last_reading(&alone, &m, at_s);
+            put_vitals(&alone, &m);
             out_text(&alone.out, "}");
         }
         row_alone_end(&alone);

@@ -157,6 +157,13 @@ static void put_list_schema(struct out *o, const struct list *l)
         put_field(o, "point", SHAPE_TEXT, "Where it is fitted; null elsewhere");
         put_field(o, "last_reading_at", SHAPE_TIME, "Of the newest reading on the billed channel");
         put_field(o, "last_index_l", SHAPE_NUMBER, "Its value");
+        put_field(o, "last_seen_at", SHAPE_TIME, "Arrival of the newest report");
+        put_field(o, "clock_offset_s", SHAPE_NUMBER,
+                  "The meter's clock less the server's, the median of its last seven reports");
+        put_field(o, "battery_mv", SHAPE_NUMBER, "As last reported");
+        put_field(o, "rsrp_dbm", SHAPE_NUMBER, "As last reported");
+        put_field(o, "snr_db", SHAPE_NUMBER, "As last reported");
+        put_field(o, "cell", SHAPE_NUMBER, "As last reported");
     } else if (l->kind == LIST_POINT) {
         put_field(o, "serial", SHAPE_TEXT, "The meter that is fitted now, or null");
     }

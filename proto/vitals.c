@@ -1,0 +1,54 @@
+#include "proto/facts.h"
+
+static int16_t small(int32_t v)
+{
+    return (int16_t)(v < INT16_MIN ? INT16_MIN : v > INT16_MAX ? INT16_MAX : v);
+}
+
+static void offset_take(struct vitals *h, int64_t offset_s)
+{
+    memmove(h->offset_s + 1, h->offset_s, (VITALS_OFFSETS - 1) * sizeof h->offset_s[0]);
+    h->offset_s[0] = (int32_t)(offset_s < INT32_MIN   ? INT32_MIN
+                               : offset_s > INT32_MAX ? INT32_MAX
+                                                      : offset_s);
+    if (h->offset_count < VITALS_OFFSETS)
+        h->offset_count++;
+}
+
+void vitals_take(struct vitals *h, const struct frame *f, uint64_t position, uint32_t arrival_s)
+{
+    if (position <= h->position || arrival_s < h->arrival_s)
+        return;
+    h->position = position;
+    h->arrival_s = arrival_s;
+    h->seq = f->seq;
+    h->status = f->status;
+    if (f->battery_mv)
+        h->battery_mv = f->battery_mv;
+    if (f->cell)
+        h->cell = f->cell;
+    if (f->rsrp_dbm)
+        h->rsrp_dbm = small(f->rsrp_dbm);
+    if (f->snr_db)
+        h->snr_db = small(f->snr_db);
+    if (f->sent_s)
+        offset_take(h, f->sent_s - (int64_t)arrival_s);
+}
+
+bool vitals_offset(const struct vitals *h, int32_t *out_s)
+{
+    int32_t sorted[VITALS_OFFSETS];
+    unsigned count = h->offset_count;
+
+    if (count == 0 || count > VITALS_OFFSETS)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = i;
+
+        for (; at > 0 && sorted[at - 1] > h->offset_s[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = h->offset_s[i];
+    }
+    *out_s = sorted[(count - 1) / 2];
+    return true;
+}
