@@ -128,8 +128,26 @@ static enum err scan_record(struct scanned *s, const struct record *record, uint
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* A start that cannot read a part of the store says which file it is. */
+static enum err part_refused(struct app *app, enum err err, const char *file, struct refusal *r)
+{
+    if (r->text[0])
+        return err;
+    return refuse(r, err, 0, "", "%.160s/%s: %s%s", app->store, file, err_text(err),
+                  err == ERR_CORRUPT ? "; run 'nilo store check', restore from a backup" : "");
+}
+
+static enum err scan_refused(struct app *app, enum err err, uint64_t position, struct refusal *r)
+{
+    char path[4200];
+
+    journal_file(app->journal, position, path, sizeof path);
+    return refuse(r, err, 0, "", "%.200s: %s; run 'nilo store check', restore from a backup", path,
+                  err_text(err));
+}
+
 static enum err scan_journal(struct app *app, uint64_t from, uint64_t to,
-                             enum err (*flush)(struct scanned *))
+                             enum err (*flush)(struct scanned *), struct refusal *r)
 {
     struct scanned *s = (struct scanned *)calloc(1, sizeof *s);
     struct journal_reader *reader = NULL;
@@ -151,6 +169,8 @@ static enum err scan_journal(struct app *app, uint64_t from, uint64_t to,
     }
     if (err == ERR_NOT_FOUND)
         err = ERR_OK;
+    if (err == ERR_CORRUPT)
+        scan_refused(app, err, from, r);
     if (!err)
         err = flush(s);
     journal_reader_close(reader);
@@ -158,11 +178,12 @@ static enum err scan_journal(struct app *app, uint64_t from, uint64_t to,
     return err;
 }
 
-static enum err tail_load(struct app *app)
+static enum err tail_load(struct app *app, struct refusal *r)
 {
     uint64_t settled = archive_settled(app->archive), begin = journal_begin(app->journal);
 
-    return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail);
+    return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail,
+                        r);
 }
 
 /* Acts that the views do not know yet. */
@@ -227,7 +248,7 @@ static enum err touch_unjudged(struct app *app, uint64_t acts)
 }
 
 /* What was settled or recorded, and not judged before the end of the earlier process. */
-static enum err judge_left(struct app *app)
+static enum err judge_left(struct app *app, struct refusal *r)
 {
     struct txn v = views_read(app->views);
     uint64_t folded = views_folded(&v), acts = views_acts(&v);
@@ -237,12 +258,27 @@ static enum err judge_left(struct app *app)
     if (err)
         return err;
     if (folded < settled &&
-        (err = scan_journal(app, folded > begin ? folded : begin, settled, flush_to_judge)))
+        (err = scan_journal(app, folded > begin ? folded : begin, settled, flush_to_judge, r)))
         return err;
     return touch_unjudged(app, acts);
 }
 
 /* ---- all together ---- */
+
+/* DIR/store is written when all parts are made, and nothing comes in before: one that has something
+ * and not that file has lost it, and with it its version. */
+static enum err never_used(struct app *app, struct refusal *r)
+{
+    struct txn t = ledger_read(app->ledger);
+    bool used = ledger_end(&t) > 0 || journal_end(app->journal) > journal_begin(app->journal);
+    enum err err = txn_end(&t);
+
+    if (err)
+        return err;
+    return used ? refuse(r, ERR_NOT_FOUND, 0, "",
+                         "%.200s/store: is missing; restore from a backup", app->store)
+                : ERR_OK;
+}
 
 static enum err open_parts(struct app *app, const struct app_options *o, struct refusal *r)
 {
@@ -259,6 +295,8 @@ static enum err open_parts(struct app *app, const struct app_options *o, struct 
         (err = ledger_open(app->store, flags, &app->ledger, r)) ||
         (err = views_open(app->store, DB_CREATE, &app->views, r)))
         return err;
+    if (store_db_flags(app->lock) && (err = never_used(app, r)))
+        return err;
     return store_made(app->lock, r);
 }
 
@@ -268,9 +306,12 @@ static enum err fill_memory(struct app *app, struct refusal *r)
 
     if ((err = tail_new(&app->tail)) || (err = registry_new(&app->registry)) ||
         (err = registry_load(app->registry, app->ledger, LIST_METER, CELL_METER_serial,
-                             CELL_METER_radio_id)) ||
-        (err = imports_finish(app)) || (err = tail_load(app)))
-        return refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
+                             CELL_METER_radio_id)))
+        return part_refused(app, err, "ledger.mdb", r);
+    if ((err = imports_finish(app)))
+        return part_refused(app, err, "archive.mdb", r);
+    if ((err = tail_load(app, r)))
+        return part_refused(app, err, "journal", r);
     return ERR_OK;
 }
 
@@ -300,9 +341,10 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     enum err err;
 
     if ((err = ingest_open(&parts, &app->ingest)) ||
-        (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app)) ||
+        (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)))
-        return refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
+        return r->text[0] ? err
+                          : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
     return ERR_OK;
 }
 

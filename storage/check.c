@@ -6,6 +6,8 @@
 #include "storage/store_priv.h"
 #include "storage/views.h"
 
+#include <unistd.h>
+
 #define RECORDS_AT_ONCE 4096 /* until the reader lets go of its pages */
 #define TRIES 3              /* beside a nilod that drops segments while we list them */
 
@@ -128,7 +130,9 @@ static enum err check_once(struct check *c)
     enum err err;
 
     c->counts = (struct store_counts){ 0 };
-    if ((err = store_version(c->dir, c->r)) || (err = check_archive(c)) ||
+    if ((err = store_version(c->dir, c->r)) == ERR_NOT_FOUND && c->r && access(c->dir, F_OK) == 0)
+        return refuse(c->r, err, 0, "", "%s/store: is missing", c->dir);
+    if (err || (err = check_archive(c)) ||
         (err = check_journal(c)) || (err = check_quarantine(c)) || (err = check_ledger(c)))
         return err;
     return check_views(c);

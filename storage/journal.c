@@ -307,6 +307,19 @@ uint64_t journal_begin(const struct journal *j)
     return position_of(first, 0);
 }
 
+void journal_file(struct journal *j, uint64_t position, char *out, size_t cap)
+{
+    uint64_t first = 0;
+    char path[SEGMENT_PATH_SIZE];
+
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < j->segment_count; i++)
+        if (!i || j->segments[i]->first <= position >> 24)
+            first = j->segments[i]->first;
+    pthread_mutex_unlock(&j->lock);
+    snprintf(out, cap, "%s", segment_path(j->dir, first, ".mdb", path) ? path : j->dir);
+}
+
 uint64_t journal_bytes(const struct journal *j)
 {
     struct journal *writable = (struct journal *)j;

@@ -75,6 +75,7 @@ MUST_CHECK enum err journal_commit(struct journal *j, struct batch *const *batch
 uint64_t journal_end(const struct journal *j);   /* the position that the next record will not be below; durable ones are below */
 uint64_t journal_begin(const struct journal *j); /* the first position still there */
 uint64_t journal_bytes(const struct journal *j);
+void journal_file(struct journal *j, uint64_t position, char *out, size_t cap); /* the path of the segment that has it, for people */
 
 /* Everything that is not settled is there: MISSING, with a sentence, where the journal begins after `settled` or ends before it.
  * For the start: the archive says what is settled. */

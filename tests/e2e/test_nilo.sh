@@ -224,6 +224,17 @@ a_store_is_checked_copied_and_rebuilt() {
     nilod_stop || return 1
     exits 0 nilo store rebuild --store store --virtual-clock "$now" && exits 1 nilo store rebuild --store absent || return 1
     exits 0 nilo store restore --from backup --store restored && exits 0 nilo store check --store restored || return 1
+    rm restored/store
+    exits 1 timeout 20 nilod --store restored --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 && has "$said" "restored/store: is missing" || return 1
+    exits 1 nilo store check --store restored && has "$said" "restored/store: is missing" || return 1
+    # Pages that point out of the file: a sentence, and no death by a signal.
+    echo 'nilometer store 1' > restored/store
+    local bytes page
+    bytes=$(stat -c %s restored/ledger.mdb)
+    for ((page = 2; page < bytes / 4096; page++)); do
+        head -c 4080 /dev/zero | tr '\0' '\377' | dd of=restored/ledger.mdb bs=1 seek=$((page * 4096 + 16)) conv=notrunc status=none
+    done
+    exits 1 nilo store check --store restored && has "$said" "restored/ledger.mdb" || return 1
     nilod_start --virtual-clock "$now"
     exits 0 nilo flag list && is "$before" "$said"
 }

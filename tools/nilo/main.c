@@ -1,4 +1,5 @@
 /* nilo: the table of subcommands, and nothing else. */
+#include "storage/db.h"
 #include "tools/nilo/commands.h"
 
 static const struct command commands[] = {
@@ -25,5 +26,6 @@ int main(int argc, char **argv)
 {
     const struct command_table table = { commands, options, COUNT(commands), COUNT(options) };
 
+    db_faults_install(); /* a damaged store is named, not died of */
     return args_main(&table, argc, argv);
 }
