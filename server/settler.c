@@ -37,11 +37,13 @@ struct settler {
     struct app *app;
     unsigned every_s;
     pthread_t thread;
-    pthread_mutex_t place; /* who holds it may write to archive and views; taken before `lock` */
+    /* Lock order: `place`, then `lock`, then the tail's. */
+    pthread_mutex_t place; /* who holds it may write to archive and views */
     pthread_mutex_t lock;  /* what stands below */
-    pthread_cond_t wake, turned;
-    uint64_t asked, done; /* settlings asked for, and finished */
-    enum err last;        /* how the last one ended */
+    pthread_cond_t wake, turned, lent;
+    uint64_t wanted, lent_count; /* how often the place was asked for on loan, and taken */
+    uint64_t asked, done;        /* settlings asked for, and finished */
+    enum err last;               /* how the last one ended */
     bool started, stopping;
     bool release_due;    /* the settling thread's: frames may wait for meters that are registered */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
@@ -190,6 +192,16 @@ static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals 
     return err;
 }
 
+/* It counts like others that wait, though nobody could ask beforehand whether there is room. */
+static enum err put_aside(struct pass *p, uint64_t position, struct span name, enum err why,
+                          const struct record *record)
+{
+    struct quarantine *q = p->app->quarantine;
+    enum err err = quarantine_recount(q, position, &record->peer, record->bytes.len);
+
+    return err ? err : quarantine_put(q, position, name, why, record);
+}
+
 static enum err pass_meter(struct pass *p, uint32_t meter)
 {
     struct meter_facts facts;
@@ -213,8 +225,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
             err = readings_of_record(&kept, &facts, p->scratch, pass_collect, p, &vitals);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
         if (err_class(err) == ERR_CLASS_PEER)
-            err = quarantine_put(p->app->quarantine, kept.position, span_text(facts.serial), err,
-                                 &kept.record);
+            err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
     }
     if (!err && vitals.position != before)
         err = pass_vitals(p, meter, &vitals);
@@ -444,6 +455,20 @@ static enum err settle_lkd(struct settler *s)
     return err;
 }
 
+/* The thread steps back for those who wait at this moment: a mutex alone would give it the place
+ * again and again. */
+static void place_take(struct settler *s)
+{
+    uint64_t wanted;
+
+    pthread_mutex_lock(&s->lock);
+    wanted = s->wanted;
+    while (s->lent_count < wanted)
+        pthread_cond_wait(&s->lent, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->place);
+}
+
 /* Somebody asks, the interval is over, or much is waiting: that much does not make it due again
  * right after it failed. */
 static bool is_due_lkd(struct settler *s, int64_t until_ms)
@@ -459,7 +484,7 @@ static enum err tidy(struct settler *s, int64_t until_ms)
     enum err err = ERR_OK;
 
     while (more && !err) {
-        pthread_mutex_lock(&s->place);
+        place_take(s);
         err = archive_tidy(s->app->archive, clock_now_s(&s->app->clock), TIDY_STEP_BYTES, &more);
         pthread_mutex_unlock(&s->place);
         pthread_mutex_lock(&s->lock);
@@ -508,7 +533,7 @@ static void *settler_run(void *arg)
     while (wait_for_work(s, until_ms, &asked)) {
         enum err err;
 
-        pthread_mutex_lock(&s->place);
+        place_take(s);
         err = settle_lkd(s);
         pthread_mutex_unlock(&s->place);
         if (err != ERR_STOPPING)
@@ -546,6 +571,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
     pthread_cond_init(&s->turned, NULL);
+    pthread_cond_init(&s->lent, NULL);
     *out = s;
     return ERR_OK;
 }
@@ -567,6 +593,7 @@ void settler_close(struct settler *s)
     pthread_mutex_unlock(&s->lock);
     if (s->started)
         pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->lent);
     pthread_cond_destroy(&s->turned);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
@@ -607,7 +634,14 @@ enum err settler_lend(struct settler *s, enum err (*work)(void *arg), void *arg)
 {
     enum err err;
 
+    pthread_mutex_lock(&s->lock);
+    s->wanted++;
+    pthread_mutex_unlock(&s->lock);
     pthread_mutex_lock(&s->place);
+    pthread_mutex_lock(&s->lock);
+    s->lent_count++;
+    pthread_cond_signal(&s->lent);
+    pthread_mutex_unlock(&s->lock);
     err = work(arg);
     pthread_mutex_unlock(&s->place);
     return err;

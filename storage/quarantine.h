@@ -24,7 +24,8 @@ MUST_CHECK enum err quarantine_admit(struct quarantine *q, const struct peer *pe
 void quarantine_refund(struct quarantine *q, const struct peer *peer, size_t bytes);
 
 /* At the start, for each frame of the journal's unsettled end that waits (meter 0): an earlier process admitted it, so it counts
- * whatever the limits are. `bytes` is always record.bytes.len. */
+ * whatever the limits are.  Likewise, by the settling thread, one that came to wait only when it was settled.  Does nothing for one
+ * that is kept already. `bytes` is always record.bytes.len. */
 MUST_CHECK enum err quarantine_recount(struct quarantine *q, uint64_t position, const struct peer *peer, size_t bytes);
 
 /* The settling thread:

@@ -93,6 +93,7 @@ static void a_frame_that_no_longer_reads_is_put_aside_before_it_counts_as_settle
     assert_int_equal(archive_settled(app.archive), journal_end(app.journal));
     assert_ok(quarantine_each(app.quarantine, span_text("M1"), 0, count_one, &waiting));
     assert_int_equal(waiting, 1);
+    assert_int_equal(quarantine_count(app.quarantine), 1);
     intake_free(k);
     app_stop(&app);
     app_close_store(&app);
