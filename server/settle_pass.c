@@ -1,0 +1,254 @@
+/* A pass reads each meter's records once more with the decoder that took them, and puts their rows
+ * into one archive pass; the position up to which it settled becomes visible with them.  What must be
+ * on disk besides (who waits, what meters said of themselves) is written before that, so that a crash
+ * leaves nothing but the generation to settle again. */
+#include "server/settle_pass.h"
+
+#include "server/metrics.h"
+#include "server/readings.h"
+#include "server/registers.h"
+
+#include <stdlib.h>
+
+#define VITALS_AT_ONCE 8192 /* meters whose last words are written in one transaction */
+
+/* ---- news ---- */
+
+enum err news_push(struct news *n, uint32_t meter, uint32_t first_s)
+{
+    if (n->count == n->cap) {
+        size_t cap = n->cap ? n->cap * 2 : 1024;
+        struct judge_news *at = (struct judge_news *)realloc(n->at, cap * sizeof *at);
+
+        if (!at)
+            return ERR_NO_MEMORY;
+        n->at = at;
+        n->cap = cap;
+    }
+    n->at[n->count++] = (struct judge_news){ .meter = meter, .first_s = first_s };
+    return ERR_OK;
+}
+
+static int news_order(const void *a, const void *b)
+{
+    const struct judge_news *x = (const struct judge_news *)a, *y = (const struct judge_news *)b;
+
+    if (x->meter != y->meter)
+        return x->meter < y->meter ? -1 : 1;
+    return (x->first_s > y->first_s) - (x->first_s < y->first_s);
+}
+
+void news_sort(struct news *n)
+{
+    size_t kept = 0;
+
+    if (n->count) /* no array yet is no array to sort */
+        qsort(n->at, n->count, sizeof *n->at, news_order);
+    for (size_t i = 0; i < n->count; i++)
+        if (kept == 0 || n->at[kept - 1].meter != n->at[i].meter)
+            n->at[kept++] = n->at[i];
+    n->count = kept;
+}
+
+/* ---- one pass ---- */
+
+struct pass {
+    struct app *app;
+    struct archive_pass *archive;
+    struct journal_reader *reader;
+    struct arena *scratch;
+    struct txn ledger;
+    struct rows rows[CHANNEL_COUNT]; /* of the meter at hand */
+    uint64_t *positions;
+    size_t position_cap;
+    uint64_t newest;      /* position seen */
+    unsigned since_renew; /* meters since the readers let go */
+    struct news *touched;
+    struct vitals_entry *vitals; /* not written yet */
+    size_t vitals_count;
+    bool release_due;  /* a frame came to wait for a meter that was registered meanwhile */
+    uint64_t readings; /* settled */
+};
+
+static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
+{
+    struct rows *out = &((struct pass *)arg)->rows[c];
+    enum err err = rows_reserve(out, count);
+
+    if (err)
+        return err;
+    memcpy(out->at + out->count, rows, count * sizeof *rows);
+    out->count += count;
+    return ERR_OK;
+}
+
+/* The positions of a meter in the settling generation, into p->positions. */
+static enum err pass_positions(struct pass *p, uint32_t meter, size_t *out_count)
+{
+    size_t count;
+
+    while ((count = tail_settling_of(p->app->tail, meter, p->positions, p->position_cap)) >
+           p->position_cap) {
+        uint64_t *more = (uint64_t *)realloc(p->positions, count * 2 * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        p->positions = more;
+        p->position_cap = count * 2;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (p->positions[i] > p->newest)
+            p->newest = p->positions[i];
+    *out_count = count;
+    return ERR_OK;
+}
+
+static enum err pass_quarantine(struct pass *p)
+{
+    size_t count = 0;
+    enum err err = pass_positions(p, 0, &count);
+
+    for (size_t i = 0; i < count && !err; i++) {
+        struct record record;
+        struct frame frame = { 0 };
+        const struct dialect *dialect;
+
+        if ((err = journal_get(p->reader, p->positions[i], &record)))
+            break;
+        if (record.kind == RECORD_REJECT) {
+            err =
+                quarantine_put_reject(p->app->quarantine, p->positions[i], ERR_MALFORMED, &record);
+            continue;
+        }
+        dialect = dialect_by_id(record.dialect);
+        arena_clear(p->scratch);
+        if (dialect && record.name.len == 0) {
+            struct dialect_input in = { .bytes = record.bytes, .arrival_s = record.arrival_s };
+
+            if (dialect->decode(&in, p->scratch, &frame, NULL) == ERR_OK)
+                record.name = frame.serial;
+        }
+        if (record.name.len && registry_find(p->app->registry, record.name))
+            p->release_due = true;
+        err =
+            quarantine_put(p->app->quarantine, p->positions[i], record.name, ERR_UNKNOWN, &record);
+    }
+    return err;
+}
+
+static enum err flush_vitals(struct pass *p)
+{
+    enum err err = archive_vitals_put(p->app->archive, p->vitals, p->vitals_count);
+
+    p->vitals_count = 0;
+    return err;
+}
+
+static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals *vitals)
+{
+    enum err err = p->vitals_count == VITALS_AT_ONCE ? flush_vitals(p) : ERR_OK;
+
+    if (!err)
+        p->vitals[p->vitals_count++] = (struct vitals_entry){ .meter = meter, .vitals = *vitals };
+    return err;
+}
+
+/* It counts like others that wait, though nobody could ask beforehand whether there is room. */
+static enum err put_aside(struct pass *p, uint64_t position, struct span name, enum err why,
+                          const struct record *record)
+{
+    struct quarantine *q = p->app->quarantine;
+    enum err err = quarantine_recount(q, position, &record->peer, record->bytes.len);
+
+    return err ? err : quarantine_put(q, position, name, why, record);
+}
+
+static enum err pass_meter(struct pass *p, uint32_t meter)
+{
+    struct meter_facts facts;
+    struct vitals vitals;
+    uint64_t before;
+    size_t count;
+    uint32_t first_s = UINT32_MAX;
+    enum err err;
+
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        p->rows[c].count = 0;
+    if ((err = meter_facts_by_id(&p->ledger, meter, &facts)) ||
+        (err = pass_positions(p, meter, &count)) ||
+        (err = archive_vitals(p->app->archive, meter, &vitals)))
+        return err;
+    before = vitals.position;
+    for (size_t i = 0; i < count && !err; i++) {
+        struct kept_record kept = { .position = p->positions[i] };
+
+        if (!(err = journal_get(p->reader, kept.position, &kept.record)))
+            err = readings_of_record(&kept, &facts, p->scratch, pass_collect, p, &vitals);
+        /* What was taken once and does not read any more must not hold up all others: it waits. */
+        if (err_class(err) == ERR_CLASS_PEER)
+            err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
+    }
+    if (!err && vitals.position != before)
+        err = pass_vitals(p, meter, &vitals);
+    for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
+        struct rows *rows = &p->rows[c];
+
+        if (rows->count == 0 || (err = rows_tidy(rows)))
+            continue;
+        if (rows->at[0].time_s < first_s)
+            first_s = rows->at[0].time_s;
+        err = archive_pass_put(p->archive, meter, (enum channel)c, facts.resolution_ml, rows->at,
+                               rows->count);
+        p->readings += rows->count;
+    }
+    return err ? err : news_push(p->touched, meter, first_s);
+}
+
+static enum err pass_run(struct pass *p)
+{
+    uint32_t meter = UINT32_MAX;
+    enum err err = ERR_OK;
+
+    while (!err && (meter = tail_settling_next(p->app->tail, meter)) != UINT32_MAX) {
+        err = meter == 0 ? pass_quarantine(p) : pass_meter(p, meter);
+        if (++p->since_renew == 4096) {
+            journal_reader_renew(p->reader);
+            txn_renew(&p->ledger);
+            p->since_renew = 0;
+        }
+    }
+    /* Before the archive says that all this is settled. */
+    return err ? err : quarantine_flush(p->app->quarantine);
+}
+
+enum err settle_pass(struct app *app, struct news *touched, bool *release_due)
+{
+    struct pass p = { .app = app, .touched = touched };
+    enum err err, ended;
+
+    p.ledger = ledger_read(app->ledger);
+    p.vitals = (struct vitals_entry *)malloc(VITALS_AT_ONCE * sizeof *p.vitals);
+    if (!p.vitals || !(p.scratch = readings_scratch()))
+        err = ERR_NO_MEMORY;
+    else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
+             !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
+        err = flush_vitals(&p);
+    journal_reader_close(p.reader);
+    ended = txn_end(&p.ledger);
+    if (!err)
+        err = ended;
+    if (err)
+        archive_pass_abandon(p.archive);
+    else
+        err = archive_pass_end(p.archive, position_of((p.newest >> 24) + 1, 0));
+    if (!err) {
+        metrics_add(METRIC_SETTLE_PASSES, 1);
+        metrics_add(METRIC_SETTLE_READINGS, p.readings);
+    }
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        rows_done(&p.rows[c]);
+    free(p.positions);
+    free(p.vitals);
+    *release_due = *release_due || p.release_due;
+    return err;
+}

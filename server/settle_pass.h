@@ -1,0 +1,19 @@
+/* One pass over the tail's settling generation: from the journal to archive and quarantine.  The settling thread's, for settler.c. */
+#ifndef NILO_SERVER_SETTLE_PASS_H
+#define NILO_SERVER_SETTLE_PASS_H
+
+#include "server/judge.h"
+
+/* Meters that must be judged, and from when. Zeroed: none; free `at`. */
+struct news {
+    struct judge_news *at;
+    size_t count, cap;
+};
+MUST_CHECK enum err news_push(struct news *n, uint32_t meter, uint32_t first_s); /* NO_MEMORY */
+void news_sort(struct news *n); /* by meter, each once, with the earliest of its times */
+
+/* Settles the generation; the caller drops it.  Appends its meters to `touched`; *release_due becomes true where a frame came to
+ * wait for a meter that was registered meanwhile.  Whatever fails leaves the generation to be settled again. */
+MUST_CHECK enum err settle_pass(struct app *app, struct news *touched, bool *release_due);
+
+#endif
