@@ -1,4 +1,5 @@
 /* What the server is and holds: its clock, counts, metrics, and whether it is well. */
+#include "proto/base/limits.h"
 #include "server/metrics.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -8,7 +9,7 @@
 
 #include <sys/statvfs.h>
 
-#define FREE_LEAST (16u << 20) /* with less room a commit may fail at any time */
+#define FREE_LEAST LIMIT_BATCH_BYTES /* with less room a commit may fail at any time */
 
 void answer_clock(struct request *q)
 {
