@@ -45,20 +45,29 @@ struct settler {
 
 /* ---- settling ---- */
 
+static enum err settle_one(struct settler *s, struct news *touched)
+{
+    size_t before = touched->count;
+    enum err err = settle_pass(s->app, touched, &s->release_due);
+
+    if (!err)
+        tail_drop(s->app->tail);
+    else
+        touched->count = before; /* they come again, with the generation */
+    return err;
+}
+
+/* A generation that an earlier failure left behind, then the one that grew meanwhile; what comes
+ * while that is settled has the next turn, or there would be no end of it under load. */
 static enum err settle_generations(struct settler *s, struct news *touched)
 {
     struct tail *tail = s->app->tail;
     enum err err = ERR_OK;
 
-    /* Twice: a generation that an earlier failure left behind, then the one that grew meanwhile. */
-    while (!err && (tail_settling_next(tail, UINT32_MAX) != UINT32_MAX || tail_turn(tail))) {
-        size_t before = touched->count;
-
-        if (!(err = settle_pass(s->app, touched, &s->release_due)))
-            tail_drop(tail);
-        else
-            touched->count = before; /* they come again, with the generation */
-    }
+    if (tail_settling_next(tail, UINT32_MAX) != UINT32_MAX)
+        err = settle_one(s, touched);
+    if (!err && tail_turn(tail))
+        err = settle_one(s, touched);
     return err;
 }
 

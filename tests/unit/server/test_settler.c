@@ -1,10 +1,14 @@
 /* What one settling leaves for the next, and for the next start. */
 #include "server/app_open.h"
 #include "server/judge.h"
+#include "server/metrics.h"
 #include "server/registers.h"
 #include "server/settler.h"
 #include "storage/rowset.h"
 #include "tests/check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #define HOUR 3600
 #define DAY 86400
@@ -234,12 +238,61 @@ static void touches_without_end_are_remembered_once_a_meter(void **state)
     rows_done(&rows);
 }
 
+static void *report_without_pause(void *arg)
+{
+    _Atomic bool *stop = (_Atomic bool *)arg;
+    struct row row = { .value = 1000, .time_s = BEGAN };
+    struct record record = { .kind = RECORD_ROWS, .transport = TRANSPORT_HTTP, .arrival_s = NOW };
+    struct intake *k;
+    uint8_t bytes[64];
+
+    assert_ok(intake_new(&k));
+    while (!*stop) {
+        struct wr w = wr_of(bytes, sizeof bytes);
+
+        row.time_s++;
+        rowset_put(&w, 1, CHANNEL_FORWARD, &row, 1);
+        record.bytes = wr_span(&w);
+        intake_clear(k);
+        assert_ok(intake_add(k, &record));
+        assert_ok(ingest_submit_wait(app.ingest, k));
+    }
+    intake_free(k);
+    return NULL;
+}
+
+static void a_settling_ends_however_many_reports_keep_coming(void **state)
+{
+    const char *dir = check_folder();
+    _Atomic bool stop = false;
+    pthread_t reporters[6];
+    uint64_t passes;
+
+    (void)state;
+    open_store(dir);
+    register_meter();
+    start(dir);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&reporters[i], NULL, report_without_pause, &stop), 0);
+    assert_ok(settler_settle(app.settler));
+    passes = metrics_get(METRIC_SETTLE_PASSES);
+    for (int i = 0; i < 10; i++)
+        assert_ok(settler_settle(app.settler));
+    assert_in_range(metrics_get(METRIC_SETTLE_PASSES) - passes, 0, 10); /* one each */
+    stop = true;
+    for (int i = 0; i < 6; i++)
+        pthread_join(reporters[i], NULL);
+    app_stop(&app);
+    app_close_store(&app);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_that_no_longer_reads_is_put_aside_before_it_counts_as_settled),
         cmocka_unit_test(what_a_kill_left_unjudged_is_judged_by_the_first_settling),
         cmocka_unit_test(an_import_that_a_start_makes_visible_is_judged),
+        cmocka_unit_test(a_settling_ends_however_many_reports_keep_coming),
         cmocka_unit_test(touches_without_end_are_remembered_once_a_meter),
     };
 
