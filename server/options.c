@@ -2,6 +2,7 @@
 
 #include "proto/base/text.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <ini.h>
 #include <stddef.h>
@@ -22,6 +23,9 @@ static const size_t places[] = {
 };
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
+#define OPTION_NAME_MAX 40
+#define HELP_LEFT 33
+#define HELP_WIDTH 80
 
 const struct option_row *option_at(unsigned n)
 {
@@ -42,9 +46,19 @@ static bool same_name(const char *word, const char *asked)
     return *word == *asked;
 }
 
+/* The name as people write it. */
+static const char *written(size_t n, char out[OPTION_NAME_MAX])
+{
+    snprintf(out, OPTION_NAME_MAX, "%s", rows[n].name);
+    for (char *c = out; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    return out;
+}
+
 static enum err option_set(struct options *o, size_t n, const char *text, struct refusal *r)
 {
     struct option_value *v = value_at(o, n);
+    char name[OPTION_NAME_MAX];
     int64_t number;
 
     if (rows[n].type == OPTION_FLAG) {
@@ -57,7 +71,7 @@ static enum err option_set(struct options *o, size_t n, const char *text, struct
         if (text_int(span_text(text), &number) || number < 0 || number > 1000000000)
             return refuse(r, ERR_INVALID, 0, rows[n].name,
                           "--%s: expected a whole number from 0 to 1000000000, found %.60s",
-                          rows[n].name, text);
+                          written(n, name), text);
         v->number = (long)number;
         v->count = 1;
         return ERR_OK;
@@ -67,8 +81,8 @@ static enum err option_set(struct options *o, size_t n, const char *text, struct
         v->count = 0;
     }
     if (v->count == OPTION_LIST_MAX)
-        return refuse(r, ERR_INVALID, 0, rows[n].name, "--%s: at most %d are taken", rows[n].name,
-                      OPTION_LIST_MAX);
+        return refuse(r, ERR_INVALID, 0, rows[n].name, "--%s: at most %d are taken",
+                      written(n, name), OPTION_LIST_MAX);
     if (!(v->text[v->count] = strdup(text)))
         return refuse(r, ERR_NO_MEMORY, 0, rows[n].name, "no memory");
     v->count++;
@@ -88,6 +102,8 @@ static int file_line(void *arg, const char *section, const char *name, const cha
     struct file *f = (struct file *)arg;
 
     (void)section;
+    if (f->err) /* the first fault is the one to tell */
+        return 0;
     for (size_t n = 0; n < ROW_COUNT; n++) {
         if (!same_name(rows[n].name, name))
             continue;
@@ -95,7 +111,8 @@ static int file_line(void *arg, const char *section, const char *name, const cha
             f->err = option_set(f->options, n, text, f->refusal);
         return f->err == ERR_OK;
     }
-    f->err = refuse(f->refusal, ERR_INVALID, 0, "config", "%.60s: no such option", name);
+    f->err = refuse(f->refusal, ERR_INVALID, 0, "config", "%.60s: no such option; see nilod --help",
+                    name);
     return 0;
 }
 
@@ -106,9 +123,14 @@ static enum err file_read(struct options *o, struct refusal *r)
     int line = ini_parse(o->config.text[0], file_line, &f);
 
     if (line == -1)
-        return refuse(r, ERR_NOT_FOUND, 0, "config", "%.120s: cannot be read", o->config.text[0]);
-    if (f.err)
-        return f.err;
+        return refuse(r, ERR_NOT_FOUND, 0, "config", "%.120s: cannot be read: %s",
+                      o->config.text[0], strerror(errno));
+    if (f.err) {
+        struct refusal said = *r;
+
+        return refuse(r, f.err, (uint32_t)line, said.field, "%.120s: line %d: %.120s",
+                      o->config.text[0], line, said.text);
+    }
     if (line)
         return refuse(r, ERR_INVALID, (uint32_t)line, "config",
                       "%.120s: line %d: expected NAME = VALUE", o->config.text[0], line);
@@ -130,15 +152,12 @@ static enum err fall_back(struct options *o, struct refusal *r)
 static enum err line_read(int argc, char **argv, struct options *o, struct refusal *r)
 {
     struct option known[ROW_COUNT + 3] = { 0 };
-    char names[ROW_COUNT][40];
+    char names[ROW_COUNT][OPTION_NAME_MAX];
     enum err err = ERR_OK;
     int which, chosen;
 
     for (size_t n = 0; n < ROW_COUNT; n++) {
-        snprintf(names[n], sizeof names[n], "%s", rows[n].name);
-        for (char *c = names[n]; *c; c++)
-            *c = *c == '_' ? '-' : *c;
-        known[n] = (struct option){ names[n],
+        known[n] = (struct option){ written(n, names[n]),
                                     rows[n].type == OPTION_FLAG ? no_argument : required_argument,
                                     NULL, 256 };
     }
@@ -187,6 +206,24 @@ void options_done(struct options *o)
     memset(o, 0, sizeof *o);
 }
 
+/* Words to the right of the names, in as many lines as they need. */
+static void print_wrapped(FILE *to, const char *text)
+{
+    size_t column = HELP_LEFT;
+
+    while (*text) {
+        size_t word = strcspn(text, " ");
+
+        if (column > HELP_LEFT && column + 1 + word > HELP_WIDTH) {
+            fprintf(to, "\n%*s", HELP_LEFT, "");
+            column = HELP_LEFT;
+        }
+        column += (size_t)fprintf(to, "%s%.*s", column > HELP_LEFT ? " " : "", (int)word, text);
+        text += word + (text[word] == ' ');
+    }
+    fputc('\n', to);
+}
+
 void options_print_help(FILE *to)
 {
     fputs(
@@ -194,19 +231,17 @@ void options_print_help(FILE *to)
         "The server of Nilometer: takes meters' reads by CoAP, keeps, judges and serves them.\n\n",
         to);
     for (size_t n = 0; n < ROW_COUNT; n++) {
-        char head[80];
-        int len = snprintf(head, sizeof head, "--%s%s%s", rows[n].name, rows[n].argument ? " " : "",
-                           rows[n].argument ? rows[n].argument : "");
+        char name[OPTION_NAME_MAX], head[80], text[320];
 
-        for (int i = 2; i < len && head[i] != ' '; i++)
-            head[i] = head[i] == '_' ? '-' : head[i];
-        fprintf(to, "  %-34s %s", head, rows[n].help);
-        if (rows[n].fallback)
-            fprintf(to, " (default: %s)", rows[n].fallback);
-        fputc('\n', to);
+        snprintf(head, sizeof head, "--%s%s%s", written(n, name), rows[n].argument ? " " : "",
+                 rows[n].argument ? rows[n].argument : "");
+        snprintf(text, sizeof text, "%s%s%s%s", rows[n].help, rows[n].fallback ? " (default: " : "",
+                 rows[n].fallback ? rows[n].fallback : "", rows[n].fallback ? ")" : "");
+        fprintf(to, "  %-*s ", HELP_LEFT - 3, head);
+        print_wrapped(to, text);
     }
-    fputs("  --help                             this page\n"
-          "  --version                          the version\n\n"
+    fputs("  --help                         this page\n"
+          "  --version                      the version\n\n"
           "Prints `ready coap=ADDR:PORT coaps=ADDR:PORT http=ADDR:PORT` when it is.\n"
           "Exit status: 0 done, 1 the work failed, 2 wrong usage.\n",
           to);

@@ -39,9 +39,11 @@ enum err zone_load(const char *name, struct zone *out, struct refusal *r)
                       "expected a time zone such as Asia/Shanghai, found %.60s", name);
     snprintf(path, sizeof path, "%s%s", ZONE_FOLDER, name);
     if (!(f = fopen(path, "rb")))
-        return refuse(r, ERR_INVALID, 0, "tz",
-                      "expected a time zone that the system knows (package tzdata), found %.60s",
-                      name);
+        return refuse(
+            r, ERR_INVALID, 0, "tz",
+            "expected a time zone such as Asia/Shanghai that the system knows (package tzdata), "
+            "found %.60s",
+            name);
     len = fread(bytes, 1, sizeof bytes, f); /* one that was cut short does not read */
     fclose(f);
     if ((err = zone_read(out, name, span_of(bytes, len))))

@@ -59,9 +59,9 @@ struct import_refusal {
     uint64_t line;        /* from 1; the header is line 1 of a CSV */
     char column[48];
     char found[80];
-    char expected[160];
+    char expected[184]; /* the names of all columns of meters fit */
 };
-#define IMPORT_REFUSALS_MAX 100000 /* reported one by one, in 30 MB; all are counted */
+#define IMPORT_REFUSALS_MAX 100000 /* reported one by one, in 32 MB; all are counted */
 struct import_report {
     uint64_t rows, written, unchanged, refused, bare; /* bare: zones, routes, orgs, parents created because a row named them */
     size_t refusal_count, refusal_cap;

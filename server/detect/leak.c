@@ -453,16 +453,17 @@ static bool leak_judge(void *state, const struct judge_place *p, const struct ju
 
 /* ---- for people ---- */
 
+/* Told anew only when there is news (has_news), so that it speaks of what was so at least. */
 static void leak_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
                          struct wr *zh)
 {
     int64_t usual = verdict_value(v, "usual_flow_lph"), size = verdict_value(v, "min_flow_lph");
     int64_t hours_s = verdict_value(v, "flowing_hours") * HOUR_S / 1000;
 
-    wr_text(en, "Water has run without a pause for ");
-    say_span(en, hours_s, false);
-    wr_text(en, ", since ");
+    wr_text(en, "Water has run without a pause since ");
     say_minute(en, p->zone, v->onset_s);
+    wr_text(en, ", for at least ");
+    say_span(en, hours_s, false);
     wr_text(en, "; the least in an hour of late: ");
     say_volume(en, size);
     if (usual) {
@@ -474,11 +475,11 @@ static void leak_explain(const struct verdict *v, const struct judge_place *p, s
     say_volume(en, v->lost_mlpd);
     wr_text(en, " a day are lost behind the meter, ");
     say_volume(en, verdict_value(v, "lost_l"));
-    wr_text(en, " so far.");
+    wr_text(en, " or more in all.");
 
     wr_text(zh, "自");
     say_minute(zh, p->zone, v->onset_s);
-    wr_text(zh, "起已连续");
+    wr_text(zh, "起至少连续");
     say_span(zh, hours_s, true);
     wr_text(zh, "不间断用水，近日每小时至少");
     say_volume(zh, size);
@@ -489,7 +490,7 @@ static void leak_explain(const struct verdict *v, const struct judge_place *p, s
     }
     wr_text(zh, "。表后疑似漏水，每天约");
     say_volume(zh, v->lost_mlpd);
-    wr_text(zh, "，累计约");
+    wr_text(zh, "，累计至少");
     say_volume(zh, verdict_value(v, "lost_l"));
     wr_text(zh, "。");
 }

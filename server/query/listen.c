@@ -54,7 +54,8 @@ enum err listen_open(const struct address *a, int *out_fd, struct refusal *r)
         }
     }
     address_put(a, text);
-    refuse(r, ERR_IO, 0, "http", "http: %s cannot be listened on: %s", text, strerror(errno));
+    refuse(r, ERR_IO, 0, "http", "cannot listen on %s: %s%s", text, strerror(errno),
+           errno == EADDRINUSE ? "; end the program that does, or choose another port" : "");
     if (fd >= 0)
         close(fd);
     return ERR_IO;

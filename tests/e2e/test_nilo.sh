@@ -77,7 +77,28 @@ a_refused_row_is_told_with_line_and_column_and_nothing_is_written() {
 
 an_unknown_column_is_named() {
     printf 'serial,dn,q3,colour\n1,15,2.5,red\n' > wrong.csv
-    exits 1 nilo import meters wrong.csv && has "$said" colour
+    exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: expected one of the columns serial, model" "state, life_months, found colour" &&
+        has "$said" "the header is refused" || return 1
+    printf 'serial,dn\n1,15\n' > wrong.csv
+    exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: expected the required columns q3, found a header without them"
+}
+
+what_an_import_takes_is_told_without_a_server() {
+    exits 0 nilo help import && has "$said" "serial* model dn* q3*" "serial* time* index_l*" "--times-in" &&
+        exits 0 nilo import --help && has "$said" "point* serial* from*"
+}
+
+a_refused_list_is_no_empty_table() {
+    exits 1 nilo reading list 10000017 --from yesterday --to 2026-03-03 --format table &&
+        is "nilo: from: found yesterday, expected a time with offset like 2026-03-01T00:00:00+08:00 (HTTP 422)" "$said"
+}
+
+a_wrong_option_of_the_server_is_named_as_it_was_written() {
+    exits 2 nilod --store other --retention-days soon && is "nilod: --retention-days: expected a whole number from 0 to 1000000000, found soon" "$said" || return 1
+    printf '# ours\ncolour = red\nretention-days = 90\n' > other.conf
+    exits 2 nilod --store other --config other.conf && is "nilod: other.conf: line 2: colour: no such option; see nilod --help" "$said" || return 1
+    exits 2 nilod --store other --config absent.conf && has "$said" "absent.conf: cannot be read: No such file" || return 1
+    exits 1 nilod --store other --coap 127.0.0.1:0 --coaps off --http "${NILO_SERVER#http://}" && has "$said" "cannot listen on ${NILO_SERVER#http://}: " "choose another port"
 }
 
 wrong_usage_is_two() {

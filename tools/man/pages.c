@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/nilo/columns.h"
 #include "tools/nilo/commands.h"
 
 /* Text where a leading dot or quote, a backslash or a dash would mean something to roff. */
@@ -97,11 +98,12 @@ static void nilod_page(void)
     for (size_t i = 0; i < COUNT(rows); i++)
         nilod_option(&rows[i]);
     puts(".It Fl -help\nPrint the options.\n.It Fl -version\nPrint the version.\n.El");
-    puts(
-        ".Sh FILES\n.Bl -tag -width indent\n.It Pa DIR/journal\nWhat came in, as it came.\n"
-        ".It Pa DIR/archive\nSettled readings.\n.It Pa DIR/ledger\nWhat people and rules decided.\n"
-        ".It Pa DIR/views\nWhat follows from the three; may be deleted while\n.Nm\nis stopped.\n"
-        ".It Pa DIR/admin.token\nThe first token, mode 0600.\n.El");
+    puts(".Sh FILES\n.Bl -tag -width indent\n.It Pa DIR/journal\nWhat came in, as it came.\n"
+         ".It Pa DIR/archive.mdb\nSettled readings.\n.It Pa DIR/ledger.mdb\nWhat people and rules "
+         "decided.\n"
+         ".It Pa DIR/views.mdb\nWhat follows from the three; may be deleted while\n.Nm\nis "
+         "stopped.\n"
+         ".It Pa DIR/admin.token\nThe first token, mode 0600.\n.El");
     exit_status("The work failed; a sentence on standard error says what, where, and what to do.");
     puts(".Sh SEE ALSO\n.Xr nilo 1");
 }
@@ -176,6 +178,24 @@ static void nilo_command(const struct command *c)
     nilo_options(c->id);
 }
 
+static void nilo_files(void)
+{
+    puts(".Sh FILES\nWhat\n.Cm import\ntakes.");
+    for (const char *c = FILE_COLUMNS_TOLD; *c; c++) /* each sentence begins a line */
+        putchar(*c == ' ' && c[-1] == '.' ? '\n' : *c);
+    putchar('\n');
+    puts(".Bl -tag -width indent");
+    for (size_t i = 0; i < COUNT(file_columns); i++) {
+        const struct file_column *c = &file_columns[i];
+
+        if (c->list)
+            printf(".It %s\n", c->list);
+        else
+            printf("%s%s\n", c->name, c->must ? "*" : "");
+    }
+    puts(".El");
+}
+
 static void nilo_page(void)
 {
     head("NILO", "nilo", "talks to nilod");
@@ -194,6 +214,7 @@ static void nilo_page(void)
         ".Sh ENVIRONMENT\n.Bl -tag -width indent\n.It Ev NILO_SERVER\nWhere nilod serves its API.\n"
         ".It Ev NILO_TOKEN_FILE\nFile with the token.\n.It Ev LC_ALL , LC_MESSAGES , LANG\n"
         "Tables have Chinese headings and texts where these begin with\n.Li zh .\n.El");
+    nilo_files();
     exit_status("The work failed; a sentence on standard error says what, where, and what to do.");
     puts(".Sh EXAMPLES\nWhat nilo itself knows of a frame, without a server:\n"
          ".Bd -literal -offset indent\n$ nilo frame explain 0a024131\n.Ed\n.Pp\n"

@@ -216,7 +216,8 @@ static void say_unreachable(const struct api *c, CURLcode code)
 {
     const char *why = c->error[0] ? c->error : curl_easy_strerror(code);
 
-    if (code == CURLE_COULDNT_CONNECT)
+    if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+        code == CURLE_OPERATION_TIMEDOUT || code == CURLE_URL_MALFORMAT)
         say("no nilod answers at %s (%s); start it, or say --server URL or set NILO_SERVER",
             c->server, why);
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -300,7 +301,7 @@ void api_say_refusal(struct api *c, const char *method, const struct path *path,
 
     if (a->status == 401)
         say("%s refuses the request: %s; name a file with a valid token by --token-file or "
-            "NILO_TOKEN_FILE",
+            "NILO_TOKEN_FILE (the first start of nilod writes one to admin.token in its store)",
             c->server,
             detail          ? detail
             : c->token_file ? "the token is unknown or expired"

@@ -81,13 +81,35 @@ void args_expected(const char *arguments, unsigned *out_least, unsigned *out_mos
 
 /* ---- --help ---- */
 
+#define HELP_WIDTH 80
+
+void args_print_beside(const char *left, int indent, const char *text)
+{
+    int column = printf("  %-*s ", indent - 3, left);
+    int start = column;
+
+    while (*text) {
+        int word = (int)strcspn(text, " ");
+
+        if (column > start && column + 1 + word > HELP_WIDTH)
+            column = printf("\n%*s", indent, "") - 1;
+        else if (column > start)
+            column += printf(" ");
+        column += printf("%.*s", word, text);
+        start = indent;
+        text += word + (text[word] == ' ');
+    }
+    putchar('\n');
+}
+
 static void help_option(const struct command_option *o)
 {
-    char left[64];
+    char left[64], text[400];
 
     snprintf(left, sizeof left, "--%s%s%s", o->name, o->argument ? " " : "",
              o->argument ? o->argument : "");
-    printf("  %-24s %s%s\n", left, o->help, o->must ? " (needed)" : "");
+    snprintf(text, sizeof text, "%s%s", o->help, o->must ? " (needed)" : "");
+    args_print_beside(left, 27, text);
 }
 
 static void help_usage(const struct command_table *t, const struct command *c)
@@ -110,12 +132,14 @@ void args_help(const struct command_table *t, const struct command *c)
     } else {
         printf("usage: nilo COMMAND [ARGUMENT...] [--OPTION...]\n\n");
         for (unsigned i = 0; i < t->command_count; i++)
-            printf("  %-20s %s\n", t->commands[i].words, t->commands[i].help);
+            args_print_beside(t->commands[i].words, 23, t->commands[i].help);
         printf("\nnilo help COMMAND explains one. Options of all commands:\n");
     }
     for (unsigned i = 0; i < t->option_count; i++)
         if (takes(&t->options[i], c))
             help_option(&t->options[i]);
+    if (c && t->explain_more)
+        t->explain_more(c);
 }
 
 /* ---- reading argv ---- */

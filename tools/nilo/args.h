@@ -34,6 +34,8 @@ struct command_table {
     const struct command *commands;
     const struct command_option *options;
     unsigned command_count, option_count;
+    void (*explain_more)(
+        const struct command *c); /* at the end of a command's --help; may be NULL */
 };
 
 /* Options that every command takes, for a table of options: OPTION lines with the id ANY. */
@@ -77,6 +79,9 @@ void args_expected(const char *arguments, unsigned *out_least, unsigned *out_mos
 
 void args_help(const struct command_table *table,
                const struct command *c); /* NULL: all commands; to standard output */
+
+/* On standard output: `left`, and beside it `text` in as many lines as it needs. */
+void args_print_beside(const char *left, int indent, const char *text);
 
 /* "nilo: " and a sentence on standard error. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);

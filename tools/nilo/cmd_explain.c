@@ -61,8 +61,8 @@ static int explain(const struct dialect *d, struct span bytes, bool json)
     if (wr_len(&w) && w.at[-1] != '\n')
         putchar('\n');
     if (err)
-        say("the frame %s%s%s%s at byte %u", err_text(err), *r.text ? ": " : "", r.field, r.text,
-            r.offset);
+        say("the frame %s%s%s%s%s at byte %u", err_text(err), *r.text ? ": " : "", r.field,
+            *r.field && *r.text ? ": " : "", r.text, r.offset);
     free(buffer);
     return err ? EXIT_FAILED : EXIT_DONE;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tools/nilo/columns.h"
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
 #include "tools/nilo/sheet.h"
@@ -44,10 +45,13 @@ static void say_refusals(const char *file, const json_t *report)
 
     json_array_foreach(refusals, i, row)
     {
-        const char *column = text(row, "column");
+        const char *column = text(row, "column"), *found = text(row, "found");
 
+        if (!strncmp(column, found,
+                     strlen(column))) /* a header's fault: what was found is the column */
+            column = "";
         fprintf(stderr, "%s:%lld: %s%sexpected %s, found %s\n", file, count(row, "line"), column,
-                *column ? ": " : "", text(row, "expected"), text(row, "found"));
+                *column ? ": " : "", text(row, "expected"), found);
     }
     if ((long long)json_array_size(refusals) < count(report, "refused"))
         fprintf(stderr, "%s: and %lld more\n", file,
@@ -100,6 +104,8 @@ static int import(const struct args *a, enum format format, struct api *c, FILE 
     if (answer.status < 400) {
         print_report(a, format, &answer);
         code = EXIT_DONE;
+    } else if (count(answer.json, "refused") && !count(answer.json, "rows")) {
+        say("%s: the header is refused, so nothing was read and nothing was written", name);
     } else if (count(answer.json, "refused")) {
         say("%s: %lld of %lld rows are refused, so nothing was written; mend them, or say "
             "--keep-going to leave them out",
@@ -109,6 +115,25 @@ static int import(const struct args *a, enum format format, struct api *c, FILE 
     }
     api_answer_done(&answer);
     return code;
+}
+
+void import_explain_files(void)
+{
+    const struct file_column *at = file_columns, *end = at + sizeof file_columns / sizeof *at;
+    char text[400];
+
+    putchar('\n');
+    args_print_beside("", 3, FILE_COLUMNS_TOLD);
+    putchar('\n');
+    while (at < end) {
+        const char *list = (at++)->list;
+        size_t len = 0;
+
+        for (; at < end && !at->list; at++)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s%s", len ? " " : "",
+                                    at->name, at->must ? "*" : "");
+        args_print_beside(list, 14, text);
+    }
 }
 
 int cmd_import(const struct args *a)

@@ -20,4 +20,7 @@ enum command_id {
 #undef COMMAND
 #undef OPTION
 
+/* The columns of the files that import takes, on standard output. */
+void import_explain_files(void);
+
 #endif

@@ -70,6 +70,8 @@ static int print_rows(struct api *c, const struct path *path, enum format format
         printf("{\"end\":true,\"rows\":%llu}\n", (unsigned long long)rows);
     if (ferror(stdout))
         say("standard output could not be written: %m");
+    if (!ok)
+        sheet_give_up(p.sheet);
     return sheet_free(p.sheet) && ok ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -22,9 +22,16 @@ static const struct command_option options[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(options) <= ARGS_OPTIONS_MAX, "every option has a place in struct args");
 
+static void explain_more(const struct command *c)
+{
+    if (c->id == COMMAND_ID_import)
+        import_explain_files();
+}
+
 int main(int argc, char **argv)
 {
-    const struct command_table table = { commands, options, COUNT(commands), COUNT(options) };
+    const struct command_table table = { commands, options, COUNT(commands), COUNT(options),
+                                         explain_more };
 
     db_faults_install(); /* a damaged store is named, not died of */
     return args_main(&table, argc, argv);

@@ -263,6 +263,12 @@ bool sheet_row(struct sheet *s, json_t *row)
     return !ferror(s->to);
 }
 
+void sheet_give_up(struct sheet *s)
+{
+    if (s && !s->held)
+        s->printed = true;
+}
+
 bool sheet_free(struct sheet *s)
 {
     bool ok;

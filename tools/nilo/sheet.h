@@ -29,7 +29,9 @@ struct sheet;
 #define SHEET_HELD 2000
 struct sheet *sheet_new(const char *columns, FILE *to);
 bool sheet_row(struct sheet *s,
-               json_t *row);      /* borrows; false: out of memory or the output failed */
+               json_t *row); /* borrows; false: out of memory or the output failed */
+void sheet_give_up(
+    struct sheet *s);             /* an empty table is not to look like an answer; NULL is fine */
 bool sheet_free(struct sheet *s); /* prints what is held; NULL is fine */
 
 /* The same members as CSV, with a heading. */

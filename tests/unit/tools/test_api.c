@@ -60,7 +60,8 @@ static struct command_option options[] = {
 static struct api *begin(const char *reply, const char *token_file)
 {
     static const struct command none = { 0, "none", "", "", NULL };
-    static struct command_table table = { &none, options, 1, sizeof options / sizeof options[0] };
+    static struct command_table table = { &none, options, 1, sizeof options / sizeof options[0],
+                                          NULL };
     static char server[64];
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -98,7 +98,7 @@ static const struct command_option options[] = {
     { 2, "dry-run", NULL, false, "" },        { COMMAND_ANY, "server", "URL", false, "" },
     { COMMAND_ANY, "help", NULL, false, "" }, { COMMAND_ANY, "version", NULL, false, "" },
 };
-static const struct command_table table = { commands, options, 4, 6 };
+static const struct command_table table = { commands, options, 4, 6, NULL };
 
 static int read_words(struct args *out, const char *line)
 {

@@ -1,0 +1,33 @@
+/* The columns of the files that `nilo import` takes, for its --help and its manual page. */
+#ifndef NILO_TOOLS_NILO_COLUMNS_H
+#define NILO_TOOLS_NILO_COLUMNS_H
+
+#include <stdbool.h>
+
+/* A row with `list` begins a list; those after it are its columns. */
+struct file_column {
+    const char *list, *name;
+    bool must;
+};
+
+#define FILE_COLUMN_KEY true
+#define FILE_COLUMN_MUST true
+#define FILE_COLUMN_MAY false
+
+static const struct file_column file_columns[] = {
+#define LIST(kind, plural) { #plural, NULL, false },
+#define COLUMN(kind, name, type, need) { NULL, #name, FILE_COLUMN_##need },
+#include "server/fleet/columns.def"
+#undef LIST
+#undef COLUMN
+    /* Readings are no list of the register: server/acts/import_readings.c has their columns. */
+    { "readings", NULL, false }, { NULL, "serial", true },   { NULL, "time", true },
+    { NULL, "index_l", true },   { NULL, "channel", false }, { NULL, "source", false },
+};
+
+#define FILE_COLUMNS_TOLD                                                                          \
+    "A file is CSV with a header, or NDJSON with the same names. Columns stand in any order; "     \
+    "those with * must be there. Times are like 2026-03-01T00:00:00+08:00; without an offset "     \
+    "they are those of --times-in, else of the server's --tz."
+
+#endif
