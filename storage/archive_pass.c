@@ -401,6 +401,7 @@ enum err archive_pass_end(struct archive_pass *p, uint64_t settled)
 {
     const struct pass_end end = { .state = RUN_VISIBLE, .settled = &settled };
 
+    assert(settled >= atomic_load(&p->a->settled)); /* what is settled stays so */
     if (pass_empty(p) && settled == atomic_load(&p->a->settled)) {
         pass_free(p);
         return ERR_OK;
