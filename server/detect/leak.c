@@ -464,7 +464,7 @@ static void leak_explain(const struct verdict *v, const struct judge_place *p, s
     say_minute(en, p->zone, v->onset_s);
     wr_text(en, ", for at least ");
     say_span(en, hours_s, false);
-    wr_text(en, "; the least in an hour of late: ");
+    wr_text(en, "; every hour of late at least ");
     say_volume(en, size);
     if (usual) {
         wr_text(en, " (usual here: ");

@@ -14,12 +14,12 @@
 
 static json_t *summary_json(const struct replay_summary *s)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "rows",
-                     (json_int_t)s->rows, "by_hand", (json_int_t)s->by_hand, "meters",
-                     (json_int_t)s->meters, "days", (json_int_t)s->days, "reports",
-                     (json_int_t)s->reports, "acked", (json_int_t)s->acked, "resent",
-                     (json_int_t)s->resent, "refused", (json_int_t)s->refused, "unanswered",
-                     (json_int_t)s->unanswered, "seconds", s->seconds);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "rows", (json_int_t)s->rows,
+        "by_hand", (json_int_t)s->by_hand, "meters", (json_int_t)s->meters, "days",
+        (json_int_t)s->days, "reports", (json_int_t)s->reports, "acked", (json_int_t)s->acked,
+        "resent", (json_int_t)s->resent, "refused", (json_int_t)s->refused, "unanswered",
+        (json_int_t)s->unanswered, "seconds", (double)(int64_t)(s->seconds * 1000) / 1000);
 }
 
 static void print_summary(const struct replay_summary *s, enum format format)
