@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     enum err err;
     int status = 0;
 
+    db_standard_files();
     signals_prepare();
     if (options_read(argc, argv, &n.options, &r)) {
         fprintf(stderr, "nilod: %s\n", r.text);

@@ -53,4 +53,8 @@ MUST_CHECK enum err db_check(struct db *db, uint64_t *out_rows, struct refusal *
 /* Makes faults inside maps end the process with the sentence; others keep what they did before. Call once, early in main. */
 void db_faults_install(void);
 
+/* Standard input, output and error are open from here on (to nothing where they were closed): else a file of the store got one
+ * of their numbers, and what is said to people were written into it.  Before any store is opened. */
+void db_standard_files(void);
+
 #endif

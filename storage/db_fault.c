@@ -4,6 +4,7 @@
 #include "storage/db_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,17 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     /* Not ours: the fault comes again as soon as we return, and is dealt with as if we had never
      * been here. */
     sigaction(signal, signal == SIGBUS ? &before_bus : &before_segv, NULL);
+}
+
+void db_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
 }
 
 void db_faults_install(void)

@@ -248,6 +248,11 @@ a_store_is_checked_copied_and_rebuilt() {
     rm restored/store
     exits 1 timeout 20 nilod --store restored --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 && has "$said" "restored/store: is missing" || return 1
     exits 1 nilo store check --store restored && has "$said" "restored/store: is missing" || return 1
+    # What is said where nobody listens goes nowhere, and not into a file of the store.
+    cp -r backup mute
+    timeout 2 nilod --store mute --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 <&- >&- 2>&-
+    (! grep -ql '^ready coap' -r mute) || { echo '      the ready line stands in the store'; return 1; }
+    exits 0 nilo store check --store mute || return 1
     # Pages that point out of the file: a sentence, and no death by a signal.
     echo 'nilometer store 1' > restored/store
     local bytes page

@@ -33,6 +33,7 @@ int main(int argc, char **argv)
     const struct command_table table = { commands, options, COUNT(commands), COUNT(options),
                                          explain_more };
 
+    db_standard_files();
     db_faults_install(); /* a damaged store is named, not died of */
     return args_main(&table, argc, argv);
 }
