@@ -31,6 +31,8 @@ struct act_request {
     void *seal_arg;
 };
 
+unsigned http_status_of(enum err err); /* what an error is in HTTP, for acts and queries alike */
+
 /* The answer. A status of 400 and more: `refusal` says why, and `body` stays empty. */
 struct act_reply {
     unsigned status;

@@ -4,19 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static unsigned status_of(enum err err)
+unsigned http_status_of(enum err err)
 {
     switch (err) {
+    case ERR_OK:
+        return 200;
+    case ERR_TRUNCATED:
+    case ERR_MALFORMED:
+    case ERR_UNSUPPORTED:
+    case ERR_NAMES_DIFFER:
+        return 400;
+    case ERR_UNAUTHORIZED:
+        return 401;
     case ERR_FORBIDDEN:
         return 403;
     case ERR_NOT_FOUND:
+    case ERR_UNKNOWN:
         return 404;
     case ERR_EXISTS:
     case ERR_CONFLICT:
         return 409;
-    case ERR_INVALID:
+    case ERR_TOO_LARGE:
+        return 413;
     case ERR_RANGE:
-    case ERR_MALFORMED:
+    case ERR_NO_METER:
+    case ERR_INVALID:
         return 422;
     default:
         return err_class(err) == ERR_CLASS_HOST ? 503 : 500;
@@ -29,7 +41,7 @@ void answer_refuse(struct act_reply *out, enum err err, const char *field, const
 
     out_done(&out->body);
     memset(out, 0, sizeof *out);
-    out->status = status_of(err);
+    out->status = http_status_of(err);
     out->refusal.err = err;
     snprintf(out->refusal.field, sizeof out->refusal.field, "%s", field);
     va_start(args, format);

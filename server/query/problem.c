@@ -34,43 +34,6 @@ static const char *title_of(unsigned status)
     return "Refused";
 }
 
-unsigned problem_http_status(enum err err)
-{
-    switch (err) {
-    case ERR_OK:
-        return 200;
-    case ERR_TRUNCATED:
-    case ERR_MALFORMED:
-    case ERR_UNSUPPORTED:
-    case ERR_NAMES_DIFFER:
-        return 400;
-    case ERR_TOO_LARGE:
-        return 413;
-    case ERR_UNAUTHORIZED:
-        return 401;
-    case ERR_FORBIDDEN:
-        return 403;
-    case ERR_NOT_FOUND:
-    case ERR_UNKNOWN:
-        return 404;
-    case ERR_EXISTS:
-    case ERR_CONFLICT:
-        return 409;
-    case ERR_RANGE:
-    case ERR_NO_METER:
-    case ERR_INVALID:
-        return 422;
-    case ERR_BUSY:
-    case ERR_FULL:
-    case ERR_LIMIT:
-    case ERR_NO_MEMORY:
-    case ERR_STOPPING:
-        return 503;
-    default:
-        return 500;
-    }
-}
-
 /* A sentence of the form "x: found A, expected B" also stands as members, so that programs need not
  * cut it. */
 static void put_found_expected(struct out *o, const char *text)
@@ -108,7 +71,7 @@ void problem_status(struct request *q, unsigned status, const struct refusal *r)
 
 void problem(struct request *q, const struct refusal *r)
 {
-    problem_status(q, problem_http_status(r->err), r);
+    problem_status(q, http_status_of(r->err), r);
 }
 
 void problem_of(struct request *q, enum err err, const char *field, const char *format, ...)

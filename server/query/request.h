@@ -58,7 +58,6 @@ struct request {
 void problem(struct request *q, const struct refusal *r);
 void problem_of(struct request *q, enum err err, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
 void problem_status(struct request *q, unsigned status, const struct refusal *r);
-unsigned problem_http_status(enum err err);
 
 /* ---- typed questions to the query; false: refused, and the answer stands ---- */
 
