@@ -196,13 +196,11 @@ static void give_back(struct settler *s, const struct news *touched)
 /* Everything that was accepted before the call, through every projection. Holds the place. */
 static enum err settle_lkd(struct settler *s)
 {
-    struct app *app = s->app;
     struct news touched = { 0 };
     uint64_t acts;
     enum err err = settle_generations(s, &touched);
+    enum err late = err ? ERR_OK : settle_late(s, &touched); /* what waits holds up nobody else */
 
-    if (!err)
-        err = settle_late(s, &touched);
     if (!err)
         err = take_touched(s, &touched, &acts);
     if (!err)
@@ -210,9 +208,9 @@ static enum err settle_lkd(struct settler *s)
     if (err)
         give_back(s, &touched); /* also what was settled before something else failed */
     else
-        err = drop_old(app);
+        err = drop_old(s->app);
     free(touched.at);
-    return err;
+    return err ? err : late;
 }
 
 /* The thread steps back for those who wait at this moment: a mutex alone would give it the place
