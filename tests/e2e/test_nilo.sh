@@ -83,6 +83,16 @@ an_unknown_column_is_named() {
     exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: expected the required columns q3, found a header without them"
 }
 
+a_table_shows_the_utility_s_civil_time_and_ndjson_utc() {
+    local span="--from 2026-03-01T00:00:00+08:00 --to 2026-03-02T00:00:00+08:00"
+    # shellcheck disable=SC2086
+    exits 0 nilo consumption P-1 $span --format table && has "$said" "2026-03-01T00:00:00+08:00" "2026-03-02T00:00:00+08:00" || return 1
+    # shellcheck disable=SC2086
+    exits 0 nilo reading list 10000017 $span --format table && has "$said" "2026-03-01T06:00:00+08:00" || return 1
+    # shellcheck disable=SC2086
+    exits 0 nilo reading list 10000017 $span --format ndjson && has "$said" "2026-02-28T22:00:00Z"
+}
+
 what_an_import_takes_is_told_without_a_server() {
     exits 0 nilo help import && has "$said" "serial* model dn* q3*" "serial* time* index_l*" "--times-in" &&
         exits 0 nilo import --help && has "$said" "point* serial* from*"
@@ -231,6 +241,10 @@ completions_and_help_name_every_command() {
     exits 0 nilo completion bash && has "$said" "complete -o filenames -F _nilo nilo" "replacement" && bash -n <<< "$said" || return 1
     exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo flag co); COMP_CWORD=2; _nilo; echo "${COMPREPLY[@]}"' && is confirm "$said" || return 1
     exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo import meters --dry); COMP_CWORD=3; _nilo; echo "${COMPREPLY[@]}"' && is --dry-run "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo import me); COMP_CWORD=2; _nilo; echo "${COMPREPLY[@]}"' && is meters "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo import meters mete); COMP_CWORD=3; _nilo; echo "${COMPREPLY[@]}"' && is meters.csv "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo --server URL meter list --format nd); COMP_CWORD=6; _nilo; echo "${COMPREPLY[@]}"' && is ndjson "$said" || return 1
+    exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo --server URL meter sh); COMP_CWORD=4; _nilo; echo "${COMPREPLY[@]}"' && is show "$said" || return 1
     exits 0 nilo completion zsh && has "$said" "#compdef nilo" || return 1
     exits 0 nilo help && has "$said" "flag confirm" "store rebuild" && exits 0 nilo help flag && has "$said" "flag dismiss" || return 1
     exits 0 nilo --version && has "$said" "nilo "

@@ -204,6 +204,7 @@ static void nilo_page(void)
          "brings registers and readings into\n.Xr nilod 1 ,\nlists what it knows and what it "
          "found, and keeps its "
          "stores.\n.Pp\nLists are tables on a terminal and NDJSON elsewhere.\n"
+         "Times in tables are civil time of the server, those in JSON and CSV are UTC.\n"
          "Their last NDJSON line counts the rows; a list that was cut short ends with 1.\n"
          ".Sh OPTIONS OF ALL COMMANDS");
     nilo_options(COMMAND_ANY);

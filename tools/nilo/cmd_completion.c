@@ -2,13 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/nilo/columns.h"
 #include "tools/nilo/commands.h"
-
-/* One case of the shell's: after these words, these may follow. */
-static void print_case(const char *words, const char *follow)
-{
-    printf("    '%s') next='%s' ;;\n", words, follow);
-}
 
 static void print_options(const struct args *a, const struct command *c)
 {
@@ -22,7 +17,45 @@ static void print_options(const struct args *a, const struct command *c)
             len +=
                 (size_t)snprintf(line + len, sizeof line - len, "%s--%s", len ? " " : "", o->name);
     }
-    print_case(c->words, line);
+    printf("    '%s') next='%s' takes='%s' ;;\n", c->words, line, c->arguments);
+}
+
+static bool has_argument(const struct args *a, unsigned option)
+{
+    const struct command_option *o = &a->table->options[option];
+
+    for (unsigned i = 0; o->argument && i < option; i++)
+        if (!strcmp(a->table->options[i].name, o->name))
+            return false; /* told already */
+    return o->argument;
+}
+
+/* What an option's argument is: what FORMAT, FILE and so on stand for, the shell knows. */
+static void print_arguments(const struct args *a)
+{
+    puts("_nilo_argument() {\n  case \"$1\" in");
+    for (unsigned i = 0; i < a->table->option_count; i++)
+        if (has_argument(a, i))
+            printf("    --%s) takes='%s' ;;\n", a->table->options[i].name,
+                   a->table->options[i].argument);
+    puts("    *) return 1 ;;\n  esac\n}");
+}
+
+static void print_values(void)
+{
+    puts("_nilo_values() {\n  case \"$1\" in");
+    printf("    LIST) next='");
+    for (size_t i = 0; i < sizeof file_columns / sizeof file_columns[0]; i++)
+        if (file_columns[i].list)
+            printf("%s%s", i ? " " : "", file_columns[i].list);
+    puts("' ;;\n"
+         "    FORMAT) next='table json ndjson csv' ;;\n"
+         "    SHELL) next='bash zsh' ;;\n"
+         "    ROLE) next='admin supervisor reader billing store crew viewer' ;;\n"
+         "    CHANNEL) next='forward reverse net pressure temperature' ;;\n"
+         "    STEP) next='hour day month' ;;\n"
+         "    *) next='' ;;\n"
+         "  esac\n}");
 }
 
 /* The second words of a group such as "meter", once for each first word. */
@@ -60,25 +93,36 @@ static void print_first(const struct args *a)
     puts("' ;;");
 }
 
-static const char bash_start[] = "# Completion of nilo for bash; made by: nilo completion bash\n"
-                                 "_nilo_after() {\n"
+static const char bash_start[] = "_nilo_after() {\n"
                                  "  case \"$1\" in\n";
 static const char bash_end[] =
     "  esac\n"
     "}\n"
     "_nilo() {\n"
-    "  local cur=${COMP_WORDS[COMP_CWORD]} words=() next='' i\n"
+    "  local cur=${COMP_WORDS[COMP_CWORD]} words=() next='' takes='' known=2 i\n"
     "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-    "    [[ ${COMP_WORDS[i]} == -* ]] || words+=(\"${COMP_WORDS[i]}\")\n"
+    "    if [[ ${COMP_WORDS[i]} != -* ]]; then\n"
+    "      words+=(\"${COMP_WORDS[i]}\")\n"
+    "    elif _nilo_argument \"${COMP_WORDS[i]}\"; then\n"
+    "      i=$((i + 1))\n"
+    "    fi\n"
     "  done\n"
-    "  _nilo_after \"${words[*]:0:2}\"\n"
-    "  [[ -n $next ]] || _nilo_after \"${words[*]:0:1}\"\n"
+    "  if [[ $i -eq $COMP_CWORD ]]; then\n"
+    "    takes=''\n"
+    "    _nilo_after \"${words[*]:0:2}\"\n"
+    "    [[ -n $next ]] || { known=1; _nilo_after \"${words[0]}\"; }\n"
+    "    takes=($takes)\n"
+    "    [[ ${#words[@]} -ge $known ]] || known=${#words[@]}\n"
+    "    takes=${takes[${#words[@]} - known]}\n"
+    "  fi\n"
+    "  if [[ $cur != -* && -n $takes ]]; then _nilo_values \"$takes\"; fi\n"
     "  COMPREPLY=($(compgen -W \"$next\" -- \"$cur\"))\n"
-    "  [[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+    "  case $takes in *FILE* | DIR*) COMPREPLY+=($(compgen -f -- \"$cur\")) ;; esac\n"
     "}\n"
     "complete -o filenames -F _nilo nilo\n";
 
 /* zsh runs bash's completions by bashcompinit, so there is one to keep right. */
+static const char bash_title[] = "# Completion of nilo for bash; made by: nilo completion bash\n";
 static const char zsh_start[] = "#compdef nilo\n"
                                 "# Completion of nilo for zsh; made by: nilo completion zsh\n"
                                 "autoload -U +X bashcompinit && bashcompinit\n";
@@ -91,8 +135,9 @@ int cmd_completion(const struct args *a)
         say("expected bash or zsh, found '%s'", shell);
         return EXIT_USAGE;
     }
-    if (!strcmp(shell, "zsh"))
-        fputs(zsh_start, stdout);
+    fputs(strcmp(shell, "zsh") ? bash_title : zsh_start, stdout);
+    print_values();
+    print_arguments(a);
     fputs(bash_start, stdout);
     print_first(a);
     print_groups(a);

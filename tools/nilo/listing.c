@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "server/zonefile.h"
 #include "tools/nilo/sheet.h"
 
 void query_options(struct path *p, const struct args *a)
@@ -18,6 +19,24 @@ void query_options(struct path *p, const struct args *a)
                 *at = '_';
         path_query(p, name, a->value[i]);
     }
+}
+
+/* Tables show the civil time of the utility, where its server tells it and this machine knows it.
+ * False: nobody answered, and why was said. */
+static bool times_as_the_server(struct api *c)
+{
+    static struct zone zone;
+    struct path path = path_of("/v1/clock");
+    struct api_answer a;
+    const char *name;
+
+    if (!api_try(c, "GET", &path, NULL, &a))
+        return false;
+    name = json_string_value(json_object_get(a.json, "tz"));
+    if (a.status < 400 && name && !zone_load(name, &zone, NULL))
+        sheet_times_in(&zone);
+    api_answer_done(&a);
+    return true;
 }
 
 /* ---- lists ---- */
@@ -99,7 +118,9 @@ int list_run(const struct args *a, const struct path *path, const char *columns)
     c = api_open(a);
     if (!c)
         return EXIT_FAILED;
-    if (format == FORMAT_CSV && !shown)
+    if (format == FORMAT_TABLE && !times_as_the_server(c))
+        code = EXIT_FAILED;
+    else if (format == FORMAT_CSV && !shown)
         code = api_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
     else if (format == FORMAT_JSON && strstr(path->text, "limit="))
         code = print_page(c, path);
@@ -124,6 +145,10 @@ static int object_run(const struct args *a, const char *method, const struct pat
     c = api_open(a);
     if (!c)
         return EXIT_FAILED;
+    if (format == FORMAT_TABLE && !times_as_the_server(c)) {
+        api_close(c);
+        return EXIT_FAILED;
+    }
     if (api_ask(c, method, path, body, &answer)) {
         sheet_object(answer.json, answer.text, format, stdout);
         api_answer_done(&answer);

@@ -1,5 +1,7 @@
 #include "tools/nilo/sheet.h"
 
+#include "proto/base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -169,6 +171,34 @@ static char *list_text(const json_t *value)
 
 /* ---- tables ---- */
 
+static const struct zone *times_in;
+
+void sheet_times_in(const struct zone *zone)
+{
+    times_in = zone;
+}
+
+/* What people read: a time is one of their own clock, and may be given back to --from. */
+static char *table_text(const json_t *value)
+{
+    const char *text = times_in ? json_string_value(value) : NULL;
+    char *out = NULL;
+    struct civil c;
+    int32_t offset_s;
+    int64_t at_s;
+
+    if (!text || strlen(text) != strlen("2026-03-01T00:00:00Z") || text[19] != 'Z' ||
+        text_time(span_text(text), NULL, &at_s))
+        return list_text(value);
+    c = zone_civil(times_in, at_s);
+    offset_s = zone_offset(times_in, at_s);
+    if (asprintf(&out, "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", (int)c.year, (int)c.month,
+                 (int)c.day, (int)c.hour, (int)c.minute, (int)c.second, offset_s < 0 ? '-' : '+',
+                 abs(offset_s) / 3600, abs(offset_s) / 60 % 60) < 0)
+        return NULL;
+    return out;
+}
+
 #define SHEET_COLUMNS 24
 
 struct sheet {
@@ -247,7 +277,7 @@ bool sheet_row(struct sheet *s, json_t *row)
     for (unsigned i = 0; i < s->columns; i++) {
         json_t *value = json_object_get(row, s->name[i]);
 
-        cells[i] = list_text(value);
+        cells[i] = table_text(value);
         if (!cells[i])
             return false;
         if (s->printed)
@@ -368,7 +398,7 @@ static void object_table(json_t *object, FILE *to)
     json_object_foreach(object, key, value)
     {
         const char *label = label_of(key);
-        char *text = list_text(value);
+        char *text = table_text(value);
 
         fprintf(to, "%s%*s  %s\n", label, (int)(width - text_width(label)), "", text ? text : "");
         free(text);

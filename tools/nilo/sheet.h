@@ -3,6 +3,7 @@
 #ifndef NILO_TOOLS_NILO_SHEET_H
 #define NILO_TOOLS_NILO_SHEET_H
 
+#include "proto/base/day.h"
 #include "tools/nilo/args.h"
 
 #include <jansson.h>
@@ -20,6 +21,10 @@ unsigned text_width(const char *utf8);
 bool speaks_chinese(void);
 /* The heading of a member ("serial" → 水表号 for those who speak Chinese), else the name itself. */
 const char *label_of(const char *name);
+
+/* From now on tables show times in this civil time, offset and all; in UTC without it. JSON and CSV
+ * are for machines and stay in UTC. Kept, not copied. */
+void sheet_times_in(const struct zone *zone);
 
 struct sheet;
 
