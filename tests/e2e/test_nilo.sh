@@ -54,6 +54,11 @@ a_register_comes_in_and_the_same_file_again_changes_nothing() {
     exits 0 nilo import meters - --format table < meters.csv && has "$said" "meters: 2 rows; 0 written, 2 unchanged, 0 refused"
 }
 
+a_files_control_characters_do_not_reach_the_terminal() {
+    printf 'serial,dn,q3\n\033[2Jx,15,2.5\n' > rude.csv
+    exits 1 nilo import meters rude.csv && has "$said" '?[2Jx' && [[ $said != *$'\033'* ]]
+}
+
 what_cannot_be_read_to_its_end_is_no_file() {
     mkdir -p folder
     exits 1 nilo import meters folder && has "$said" "cannot be read"

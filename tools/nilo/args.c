@@ -3,20 +3,41 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/text.h"
+
+static void say_list(const char *before, const char *format, va_list list)
+{
+    char *text = NULL;
+
+    fflush(stdout);
+    if (vasprintf(&text, format, list) < 0)
+        return;
+    for (char *c = text; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 127)
+            *c = '?'; /* what a file or a server says must not move the cursor */
+    fprintf(stderr, "%s%s\n", before, text);
+    free(text);
+}
 
 void say(const char *format, ...)
 {
     va_list list;
 
-    fflush(stdout);
-    fputs("nilo: ", stderr);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    say_list("nilo: ", format, list);
     va_end(list);
-    fputc('\n', stderr);
+}
+
+void say_of_file(const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    say_list("", format, list);
+    va_end(list);
 }
 
 /* ---- what the table says ---- */

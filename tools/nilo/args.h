@@ -83,7 +83,8 @@ void args_help(const struct command_table *table,
 /* On standard output: `left`, and beside it `text` in as many lines as it needs. */
 void args_print_beside(const char *left, int indent, const char *text);
 
-/* "nilo: " and a sentence on standard error. */
+/* "nilo: " and a sentence on standard error, with what could move a terminal's cursor made '?'. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
+void say_of_file(const char *format, ...) PRINTF_LIKE(1, 2); /* the same without "nilo: ": it begins with the file's name */
 
 #endif

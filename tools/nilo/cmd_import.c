@@ -50,12 +50,12 @@ static void say_refusals(const char *file, const json_t *report)
         if (!strncmp(column, found,
                      strlen(column))) /* a header's fault: what was found is the column */
             column = "";
-        fprintf(stderr, "%s:%lld: %s%sexpected %s, found %s\n", file, count(row, "line"), column,
-                *column ? ": " : "", text(row, "expected"), found);
+        say_of_file("%s:%lld: %s%sexpected %s, found %s", file, count(row, "line"), column,
+                    *column ? ": " : "", text(row, "expected"), found);
     }
     if ((long long)json_array_size(refusals) < count(report, "refused"))
-        fprintf(stderr, "%s: and %lld more\n", file,
-                count(report, "refused") - (long long)json_array_size(refusals));
+        say_of_file("%s: and %lld more", file,
+                    count(report, "refused") - (long long)json_array_size(refusals));
 }
 
 static void say_warnings(const char *file, const json_t *report)
@@ -64,8 +64,8 @@ static void say_warnings(const char *file, const json_t *report)
     size_t i;
 
     json_array_foreach(json_object_get(report, "warnings"), i, warning)
-        fprintf(stderr, "%s: %s\n", file,
-                json_is_string(warning) ? json_string_value(warning) : text(warning, "text"));
+        say_of_file("%s: %s", file,
+                    json_is_string(warning) ? json_string_value(warning) : text(warning, "text"));
 }
 
 static void print_report(const struct args *a, enum format format, const struct api_answer *answer)
@@ -101,7 +101,9 @@ static int import(const struct args *a, enum format format, struct api *c, FILE 
         return EXIT_FAILED;
     say_refusals(name, answer.json);
     say_warnings(name, answer.json);
-    if (answer.status < 400) {
+    if (answer.status < 400 && !json_is_integer(json_object_get(answer.json, "rows"))) {
+        say("%s: what answered says nothing of rows, so it was no nilod; look at --server", name);
+    } else if (answer.status < 400) {
         print_report(a, format, &answer);
         code = EXIT_DONE;
     } else if (count(answer.json, "refused") && !count(answer.json, "rows")) {
