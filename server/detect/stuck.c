@@ -317,13 +317,14 @@ static bool stuck_judge(void *state, const struct judge_place *p, const struct j
 
 /* ---- for people ---- */
 
+/* Told anew now and then (next_telling_s), so that it speaks of what was so at least. */
 static void stuck_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
                           struct wr *zh)
 {
     int64_t zero_s = verdict_value(v, "zero_days") * DAY_S / 1000;
     int64_t bound = verdict_value(v, "bound_days") * DAY_S / 1000;
 
-    wr_text(en, "The meter has not moved for ");
+    wr_text(en, "The meter has not moved for at least ");
     say_span(en, zero_s, false);
     wr_text(en, ", since ");
     say_minute(en, p->zone, v->onset_s);
@@ -339,7 +340,7 @@ static void stuck_explain(const struct verdict *v, const struct judge_place *p, 
 
     wr_text(zh, "水表自");
     say_minute(zh, p->zone, v->onset_s);
-    wr_text(zh, "起已");
+    wr_text(zh, "起至少");
     say_span(zh, zero_s, true);
     wr_text(zh, "未走字；此前日均用水");
     say_volume(zh, v->lost_mlpd);

@@ -12,7 +12,8 @@
 /* ---- reading the file ---- */
 
 enum wanted { WANT_SERIAL, WANT_TIME, WANT_INDEX, WANT_CHANNEL, WANT_SOURCE, WANT_COUNT };
-#define BATCH_SERIES 64 /* then the report goes out; a plain payload holds hardly more lone values */
+#define BATCH_SERIES                                                                               \
+    64 /* then the report goes out; a plain payload holds hardly more lone values */
 #define VALUE_MOST                                                                                 \
     INT64_C(9200000000000000000) /* contract §3: what a report may say, in thousandths */
 #define WANT_NEEDED WANT_CHANNEL /* the columns below it */
@@ -73,6 +74,15 @@ static const char *column_name(const struct reading_file *f, int wanted)
                                   f->columns->channel, f->columns->source };
 
     return names[wanted];
+}
+
+static void say_no_column(struct reading_file *f, int wanted)
+{
+    if (!f->failed)
+        say("%s:%u: the header has no column '%s'; say how the file calls its columns: "
+            "--columns serial=NAME,time=NAME,index_l=NAME",
+            f->name, f->line, column_name(f, wanted));
+    f->failed = true;
 }
 
 static void on_cell(void *bytes, size_t len, void *arg)
@@ -218,7 +228,7 @@ static void on_row(int end, void *arg)
         f->heading_done = true;
         for (int i = 0; i < WANT_NEEDED; i++)
             if (f->place[i] < 0)
-                fail(f, "expected a column of the name that --columns gives", column_name(f, i));
+                say_no_column(f, i);
     }
     f->cell = 0;
     memset(f->text, 0, sizeof f->text);

@@ -336,8 +336,8 @@ static void a_crew_understands_it(void **state)
     detector_stuck.explain(story_last(&s, &detector_stuck), &s.place, &e, &z);
     assert_ok(e.err);
     assert_ok(z.err);
-    assert_non_null(strstr(en, "not moved for 8 days, since 2026-03-01 23:00"));
-    assert_non_null(strstr(zh, "水表自2026-03-01 23:00起已8天未走字"));
+    assert_non_null(strstr(en, "not moved for at least 8 days, since 2026-03-01 23:00"));
+    assert_non_null(strstr(zh, "水表自2026-03-01 23:00起至少8天未走字"));
 }
 
 int main(int argc, char **argv)
