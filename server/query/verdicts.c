@@ -29,6 +29,7 @@
 
 #include "server/billing/agree.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define DAY_S INT64_C(86400)
@@ -294,6 +295,7 @@ static enum err load_short(const struct task *t, const struct fitting *f, struct
     before = out->count;
     if (!err && fine && !(err = join(out, &core)) &&
         !(err = judge_shortened(t, f, out, end_s, rules))) {
+        assert(*rules && before >= BEFORE_LEAST);
         *out_done = short_way_holds(t, f, out, *rules, before, end_s);
         if (!*out_done) {
             free(*rules);
