@@ -907,6 +907,7 @@ static void name_meters(void)
 static void start(void)
 {
     report_time(now_s, now_text);
+    n.http_port = n.coap_port = 0; /* others may have taken those of before */
     nilod_start(&n);
     client_open(&c, n.http_host, n.http_port, n.token);
 }

@@ -425,6 +425,13 @@ static void connect_both(void)
     radio.next_mid = (uint16_t)time(NULL);
 }
 
+static void start_and_connect(void)
+{
+    n.http_port = n.coap_port = 0; /* others may have taken those of before */
+    nilod_start(&n);
+    connect_both();
+}
+
 static void disconnect_both(void)
 {
     client_close(&c);
@@ -676,8 +683,7 @@ static bool do_restart(const struct step *s)
         nilod_kill(&n);
     else
         nilod_stop(&n);
-    nilod_start(&n);
-    connect_both();
+    start_and_connect();
     return true;
 }
 
@@ -861,8 +867,7 @@ static bool do_rebuild(const struct step *s)
     else
         snprintf(command, sizeof command, "rm %s/views.mdb", n.store),
             same = system(command) == 0 || differs("no views.mdb to remove");
-    nilod_start(&n);
-    connect_both();
+    start_and_connect();
     same = same && do_settle();
     after = flags();
     for (const char *line = before; (line = strchr(line, '\n')); line++)
@@ -927,8 +932,7 @@ static bool history_holds(const struct history *h)
         folder = check_folder();
     snprintf(n.store, sizeof n.store, "%.400s/model-%u", folder, store_number++);
     snprintf(n.log, sizeof n.log, "%.420s.log", n.store);
-    nilod_start(&n);
-    connect_both();
+    start_and_connect();
     for (size_t i = 0; i < h->count && same; i++) {
         same = step_do(&h->steps[i]);
         if (spoken)

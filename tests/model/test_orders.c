@@ -197,6 +197,7 @@ static void start(void)
 {
     char port[8];
 
+    n.http_port = n.coap_port = 0; /* others may have taken those of before */
     nilod_start(&n);
     client_open(&c, n.http_host, n.http_port, n.token);
     snprintf(port, sizeof port, "%d", n.coap_port);
