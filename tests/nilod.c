@@ -17,6 +17,8 @@
 #define START_MS 60000 /* with sanitizers, on a busy machine */
 #define END_MS 10000
 #define ARGUMENTS_MAX 40
+#define PORT_TRIES 50
+#define PORT_WAIT_MS 200
 
 static int64_t now_ms(void)
 {
@@ -35,6 +37,20 @@ static void tell_log(const char *path)
         fprintf(stderr, "  nilod said: %s", line);
     if (f)
         fclose(f);
+}
+
+/* Whether the last thing it said is that its port is not free. */
+static bool port_is_taken(const char *path)
+{
+    char line[512];
+    bool taken = false;
+    FILE *f = fopen(path, "re");
+
+    while (f && fgets(line, sizeof line, f))
+        taken = strstr(line, "ddress already in use") != NULL;
+    if (f)
+        fclose(f);
+    return taken;
 }
 
 /* Starts `argv`; its standard output comes back through a pipe. It dies with us. */
@@ -176,8 +192,15 @@ void nilod_start_in(struct nilod *n, const char *build)
     for (size_t i = 0; i < 8 && n->extra[i]; i++)
         argv[count++] = n->extra[i];
     argv[count] = NULL;
-    n->pid = spawn((char *const *)(uintptr_t)argv, n->log, &n->said);
-    if (!read_line(n->said, line, sizeof line) || strncmp(line, "ready ", 6) != 0 ||
+    /* A restart wants its ports again, which a test beside this one may be holding just now. */
+    for (int tries = n->http_port || n->coap_port ? PORT_TRIES : 1; tries > 0; tries--) {
+        n->pid = spawn((char *const *)(uintptr_t)argv, n->log, &n->said);
+        if (read_line(n->said, line, sizeof line) || tries == 1 || !port_is_taken(n->log))
+            break;
+        nilod_kill(n);
+        poll(NULL, 0, PORT_WAIT_MS);
+    }
+    if (strncmp(line, "ready ", 6) != 0 ||
         !address_of(line, "http=", n->http_host, &n->http_port) ||
         !address_of(line, "coap=", n->coap_host, &n->coap_port)) {
         tell_log(n->log);
