@@ -2,6 +2,7 @@
  * told. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/nilo/columns.h"
 #include "tools/nilo/commands.h"
@@ -38,24 +39,29 @@ static const char *text(const json_t *row, const char *name)
     return value ? value : "";
 }
 
+/* What a person looks through; a file takes all of them. */
+#define TOLD_ON_A_TERMINAL 20
+
 static void say_refusals(const char *file, const json_t *report)
 {
     const json_t *refusals = json_object_get(report, "refusals"), *row;
-    size_t i;
+    size_t most = isatty(STDERR_FILENO) ? TOLD_ON_A_TERMINAL : SIZE_MAX, i;
 
     json_array_foreach(refusals, i, row)
     {
         const char *column = text(row, "column"), *found = text(row, "found");
 
+        if (i == most)
+            break;
         if (!strncmp(column, found,
                      strlen(column))) /* a header's fault: what was found is the column */
             column = "";
         say_of_file("%s:%lld: %s%sexpected %s, found %s", file, count(row, "line"), column,
                     *column ? ": " : "", text(row, "expected"), found);
     }
-    if ((long long)json_array_size(refusals) < count(report, "refused"))
-        say_of_file("%s: and %lld more", file,
-                    count(report, "refused") - (long long)json_array_size(refusals));
+    if ((long long)i < count(report, "refused"))
+        say_of_file("%s: and %lld more%s", file, count(report, "refused") - (long long)i,
+                    i == most ? "; 2> FILE keeps them all" : "");
 }
 
 static void say_warnings(const char *file, const json_t *report)
