@@ -41,5 +41,5 @@ int cmd_replacement_list(const struct args *a)
     query_options(&path, a);
     return list_run(a, &path,
                     "rank serial point dn route kinds due_on loss_m3_month money_month "
-                    "confidence reason address");
+                    "confidence address reason"); /* the longest last */
 }
