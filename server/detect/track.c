@@ -35,8 +35,10 @@ static bool follows(const struct meter_facts *m, bool net, int64_t x, int64_t y,
                     int64_t *out_used)
 {
     double most = ceiling_ml(m, seconds), turn = (double)m->modulus_ml;
-    int64_t used = y - x;
+    int64_t used;
 
+    if (__builtin_sub_overflow(y, x, &used)) /* a register has no such room: rubbish */
+        return false;
     if (used >= 0) {
         if (net && used > m->modulus_ml / 2 && (double)x < 0.1 * turn && (double)y > 0.9 * turn &&
             (double)(m->modulus_ml - used) <= most)
@@ -126,7 +128,7 @@ static unsigned drop_peak(struct track *t, const struct meter_facts *m, const st
 static unsigned begin_again(struct track *t, const struct meter_facts *m, bool net,
                             const struct row *row, struct judge_step *out)
 {
-    int64_t held, fell = row->value - t->value;
+    int64_t held, fell;
     unsigned count = 0;
     struct judge_step *turn;
     bool sinks;
@@ -136,7 +138,8 @@ static unsigned begin_again(struct track *t, const struct meter_facts *m, bool n
     turn = &out[count++];
     *turn = step_of(t->value_s, row->time_s, 0);
     turn->fall = true;
-    if (!net && fell < 0 && -(double)fell <= ceiling_ml(m, row->time_s - t->value_s))
+    if (!net && !__builtin_sub_overflow(row->value, t->value, &fell) && fell < 0 &&
+        -(double)fell <= ceiling_ml(m, row->time_s - t->value_s))
         turn->used_ml = fell;
     sinks = turn->used_ml < 0 && (t->sank == ODD_TURNS - 1 || (t->flags & SINKS));
     *t = (struct track){ .value = row->value,

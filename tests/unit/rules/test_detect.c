@@ -302,6 +302,26 @@ static void rubbish_is_survived(void **state)
     }
 }
 
+/* Registers at both ends of what a number holds: their difference is none. */
+static void a_difference_that_no_number_holds_is_no_flow(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 3; form++) {
+        struct story s;
+
+        story_begin(&s);
+        s.meter.form = (enum register_form)form;
+        s.meter.q3_lph = 0; /* no ceiling: all that falls is looked at */
+        holidays_builtin(&s.holidays);
+        for (int i = 0; i < 60; i++) {
+            s.now_s += 3600;
+            story_row(&s, CHANNEL_FORWARD, i / (1 + i % 7) % 2 ? INT64_MAX - i : INT64_MIN + i, 0);
+            story_row(&s, CHANNEL_NET, i % 5 ? INT64_MIN + i : INT64_MAX, 0);
+        }
+        assert_int_equal(s.said, 0);
+    }
+}
+
 /* A bound, and generous: 24 new readings of a meter are to cost little. The figure is printed. */
 static void a_year_of_readings_is_judged_in_no_time(void **state)
 {
@@ -335,6 +355,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(states_lie_side_by_side),
         cmocka_unit_test(volumes_are_said_with_three_digits),
         cmocka_unit_test(rubbish_is_survived),
+        cmocka_unit_test(a_difference_that_no_number_holds_is_no_flow),
         cmocka_unit_test(a_year_of_readings_is_judged_in_no_time),
     };
 
