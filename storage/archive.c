@@ -331,6 +331,7 @@ enum err archive_stat(struct archive *a, struct archive_stat *out)
     struct run_list *list = NULL;
     enum err err = archive_view(a, &t, &list);
     struct archive_stat s = { 0 };
+    uint64_t free_bytes;
 
     for (size_t i = 0; !err && i < list->count; i++) {
         const struct run *run = &list->at[i];
@@ -345,8 +346,10 @@ enum err archive_stat(struct archive *a, struct archive_stat *out)
         s.runs++;
     }
     run_list_release(list);
+    free_bytes = txn_free_bytes(&t);
     txn_abort(&t);
     s.file_bytes = db_bytes(a->db);
+    s.used_bytes = s.file_bytes > free_bytes ? s.file_bytes - free_bytes : 0;
     if (!err)
         *out = s;
     return err;

@@ -75,6 +75,7 @@ MUST_CHECK enum err archive_vitals(struct archive *a, uint32_t meter, struct vit
 
 struct archive_stat {
     uint64_t rows, blocks, block_bytes, chunks, chunk_bytes, runs, file_bytes;
+    uint64_t used_bytes; /* of file_bytes: without pages that lie free for what is written next */
 };
 MUST_CHECK enum err archive_stat(struct archive *a, struct archive_stat *out);
 

@@ -176,6 +176,29 @@ uint64_t txn_count(struct txn *t, unsigned table)
     return t->err ? 0 : s.ms_entries;
 }
 
+uint64_t txn_free_bytes(struct txn *t)
+{
+    enum {
+        FREE_LIST = 0
+    }; /* LMDB's own table: what each transaction freed, a count and page numbers */
+    MDB_cursor *cursor;
+    MDB_val key, pages;
+    MDB_stat stat;
+    uint64_t count = 0;
+
+    if (t->err || mdb_env_stat(mdb_txn_env(t->mdb), &stat) ||
+        mdb_cursor_open(t->mdb, FREE_LIST, &cursor))
+        return 0;
+    while (mdb_cursor_get(cursor, &key, &pages, MDB_NEXT) == 0) {
+        size_t n;
+
+        memcpy(&n, pages.mv_data, sizeof n);
+        count += n;
+    }
+    mdb_cursor_close(cursor);
+    return count * stat.ms_psize;
+}
+
 enum err txn_end(struct txn *t)
 {
     int rc;

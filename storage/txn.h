@@ -34,6 +34,9 @@ void txn_append(struct txn *t, unsigned table, struct span key, struct span valu
 void txn_del(struct txn *t, unsigned table, struct span key);                        /* absent is fine */
 uint64_t txn_count(struct txn *t, unsigned table);
 
+/* Bytes of the file that hold nothing now and will be written anew: the price of never changing a page in place. */
+uint64_t txn_free_bytes(struct txn *t);
+
 /* Room for `len` bytes under `key`, above all others, written in place by the caller before the next call. TABLE_RAW only.
  * NULL after an error. */
 void *txn_append_room(struct txn *t, unsigned table, struct span key, size_t len);

@@ -56,6 +56,7 @@ static void put_archive(struct out *o, const struct archive_stat *s)
     out_member_int(o, "block_bytes", (int64_t)s->block_bytes);
     out_member_int(o, "runs", (int64_t)s->runs);
     out_member_int(o, "archive_bytes", (int64_t)s->file_bytes);
+    out_member_int(o, "archive_used_bytes", (int64_t)s->used_bytes);
 }
 
 void answer_stat(struct request *q)

@@ -396,6 +396,8 @@ static void print_sizes(const struct set *set, struct archive *a, const char *ho
     print_figure(set, figure, (double)s.chunk_bytes / (double)s.rows, "bytes/reading");
     snprintf(figure, sizeof figure, "archive, %zu meters %s: whole file", meters, how);
     print_figure(set, figure, (double)s.file_bytes / (double)s.rows, "bytes/reading");
+    snprintf(figure, sizeof figure, "archive, %zu meters %s: pages in use", meters, how);
+    print_figure(set, figure, (double)s.used_bytes / (double)s.rows, "bytes/reading");
 }
 
 /* Settled in steps of `step_s`, tidied after each. Pages that lie free and wait for the next month

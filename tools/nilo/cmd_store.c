@@ -92,6 +92,7 @@ static json_t *stat_of(struct parts *p, enum err *out_err)
         json_integer(INT((journal_end(p->journal) - archive_settled(p->archive)) >> 24)));
     json_object_set_new(object, "settled_readings", json_integer(INT(archive.rows)));
     json_object_set_new(object, "archive_bytes", json_integer(INT(archive.file_bytes)));
+    json_object_set_new(object, "archive_used_bytes", json_integer(INT(archive.used_bytes)));
     json_object_set_new(object, "archive_block_bytes", json_integer(INT(archive.block_bytes)));
     json_object_set_new(object, "archive_runs", json_integer(INT(archive.runs)));
     t = ledger_read(p->ledger);
