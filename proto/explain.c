@@ -4,15 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "proto/base/hex.h"
 #include "proto/native_fields.h"
-
-#define RAW_SHOWN 10 /* bytes on a line for people; JSON has all */
+#include "proto/trace.h"
 
 struct explain {
-    struct wr *out;
-    bool json;
-    size_t rows;
+    struct trace trace;
     struct span bytes;
     int64_t arrival_s;
 };
@@ -25,62 +21,16 @@ struct line {
     char more[80]; /* what follows from the value and its neighbours */
 };
 
-static void put_json_text(struct wr *w, const char *text)
-{
-    wr_u8(w, '"');
-    for (; *text; text++) {
-        uint8_t c = (uint8_t)*text;
-
-        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
-            wr_format(w, "\\u%04x", c);
-        else
-            wr_u8(w, c);
-    }
-    wr_u8(w, '"');
-}
-
-static void put_member(struct wr *w, const char *name, const char *text)
-{
-    if (!*text)
-        return;
-    wr_format(w, ",\"%s\":", name);
-    put_json_text(w, text);
-}
-
-static void line_json(struct explain *e, const struct line *l)
-{
-    wr_text(e->out, e->rows ? ",\n " : "\n ");
-    wr_format(e->out, "{\"offset\":%zu,\"bytes\":\"", (size_t)(l->raw.at - e->bytes.at));
-    hex_write(e->out, l->raw);
-    wr_text(e->out, "\"");
-    put_member(e->out, "field", l->field);
-    put_member(e->out, "value", l->value);
-    put_member(e->out, "unit", l->unit);
-    put_member(e->out, "meaning", l->meaning);
-    put_member(e->out, "is", l->more);
-    wr_text(e->out, "}");
-}
-
-static void line_text(struct explain *e, const struct line *l)
-{
-    size_t shown = l->raw.len < RAW_SHOWN ? l->raw.len : RAW_SHOWN;
-
-    wr_format(e->out, "%5zu  ", (size_t)(l->raw.at - e->bytes.at));
-    hex_write(e->out, span_of(l->raw.at, shown));
-    wr_format(e->out, "%-*s", (int)(2 * (RAW_SHOWN - shown)) + 3, shown < l->raw.len ? ".." : "");
-    wr_format(e->out, "%-20s %s%s%s", l->field, l->value, *l->unit ? " " : "", l->unit);
-    if (*l->more)
-        wr_format(e->out, " = %s", l->more);
-    wr_format(e->out, "%s%s%s\n", *l->meaning ? "  (" : "", l->meaning, *l->meaning ? ")" : "");
-}
-
 static void put_line(struct explain *e, const struct line *l)
 {
-    if (e->json)
-        line_json(e, l);
-    else
-        line_text(e, l);
-    e->rows++;
+    const struct trace_line line = { .raw = l->raw,
+                                     .field = l->field,
+                                     .value = l->value,
+                                     .unit = l->unit,
+                                     .meaning = l->meaning,
+                                     .is = l->more };
+
+    trace_line(&e->trace, &line);
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -298,7 +248,7 @@ static int64_t sent_read(const struct dialect_input *in)
 
 static void explain_report(struct explain *e)
 {
-    struct dialect_input in = { e->bytes, e->arrival_s };
+    struct dialect_input in = { .bytes = e->bytes, .arrival_s = e->arrival_s };
     int64_t sent_s = sent_read(&in);
     struct rd rd = rd_of(e->bytes);
     uint32_t series = 0, outcomes = 0;
@@ -322,7 +272,9 @@ static void explain_report(struct explain *e)
 enum err native_explain(const struct dialect_input *in, bool json, struct wr *out,
                         struct refusal *r)
 {
-    struct explain e = { out, json, 0, in->bytes, in->arrival_s };
+    struct explain e = { { .out = out, .json = json, .bytes = in->bytes },
+                         in->bytes,
+                         in->arrival_s };
     struct rd rd = rd_of(in->bytes);
     struct wire_field f;
 

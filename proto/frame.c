@@ -39,7 +39,7 @@ static enum err series_times_fit(const struct series *series, uint32_t n, struct
 
 enum err frame_retime(struct frame *f, int64_t arrival_s, struct refusal *r)
 {
-    int64_t ahead_s = f->sent_s - arrival_s;
+    int64_t ahead_s = f->sent_s - (f->heard_s ? f->heard_s : arrival_s);
 
     if (f->sent_s != 0 && (ahead_s > CLOCK_AHEAD_MOST_S || ahead_s < -CLOCK_BEHIND_MOST_S))
         frame_shift(f, -ahead_s);

@@ -47,11 +47,45 @@ struct series {
 /* What became of a command, as the meter says it: 0 done, 1 failed, 2 refused, 3 expired; others are kept as sent. */
 struct outcome {
     uint32_t command, result;
+    uint8_t bits; /* how many low bits of its number the meter gives back (CJ/T 188: 8); 0: all */
 };
 
+/* What the payload calls its meter, the name that tells most first: of those that are registered the first counts. */
+#define FRAME_NAMES 3
+struct frame_names {
+    uint32_t count; /* 0 where the payload names no meter */
+    struct span at[FRAME_NAMES];
+};
+
+static inline struct frame_names names_of(struct span name)
+{
+    return (struct frame_names){ .count = name.len > 0, .at = { name } };
+}
+
+/* How `seq` is to be understood. */
+enum seq_rule {
+    SEQ_INFORMS, /* numbers reports, and starts anew as it pleases */
+    SEQ_REPEATS, /* likewise; equal number and equal `digest` shortly after one another are one transmission heard twice */
+    SEQ_RISES    /* authenticated: one that does not rise is a replay (EN 13757-7, mode 7) */
+};
+
+/* A list of DIF/VIF bytes that compact frames refer to (EN 13757-3, handbook §3.7). */
+struct format_id {
+    uint16_t maker, signature;
+    uint8_t version, type;
+};
+
+/* Status of a frame: the bits of enum frame_status below, and above them two bytes as the meter sent them (M-Bus STS; CJ/T 188 ST,
+ * first byte low), so that what no table names is kept. */
+#define STATUS_MEANT 0x0000ffffu
+#define STATUS_RAW_SHIFT 16
+
 struct frame {
-    struct span serial; /* borrowed from the input; empty where the payload names no meter */
-    uint32_t seq;       /* 0 = does not count */
+    struct frame_names names; /* views of the input or the arena */
+    uint32_t seq;       /* 0 = does not count, but for SEQ_REPEATS */
+    enum seq_rule seq_rule;
+    uint32_t digest;    /* with SEQ_REPEATS: 24 bits of a hash of the payload, not 0 */
+    int64_t heard_s;    /* when the network heard it, where an envelope says so; 0: arrival */
     int64_t sent_s;     /* meter's clock at sending; 0 = has none */
     bool retimed;       /* set by frame_retime */
     uint32_t status, battery_mv, cell;
@@ -59,10 +93,18 @@ struct frame {
     uint32_t series_count, outcome_count;
     const struct series *series;
     const struct outcome *outcomes;
+    bool has_format;         /* a full frame teaches its compact form */
+    struct format_id format;
+    struct span format_list; /* the DIF/VIF bytes, a view */
 };
 
-/* Contract §3, "Clocks": where the meter's clock lies more than 400 days before or more than 600 s after `arrival_s`, every time
- * in the frame is shifted by arrival − sent.  Samples are changed in place.  Values whose time still is outside [0, 2^32) are
+static inline struct span frame_name(const struct frame *f)
+{
+    return f->names.count ? f->names.at[0] : span_of(NULL, 0);
+}
+
+/* Contract §3, "Clocks": where the meter's clock lies more than 400 days before or more than 600 s after `arrival_s` (`heard_s` where
+ * that is known), every time in the frame is shifted by arrival − sent.  Samples are changed in place.  Values whose time still is outside [0, 2^32) are
  * RANGE, with `r` (may be NULL) naming the first. */
 MUST_CHECK enum err frame_retime(struct frame *f, int64_t arrival_s, struct refusal *r);
 

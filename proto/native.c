@@ -199,7 +199,7 @@ static enum err outcomes_decode(const Report *report, struct arena *a, struct fr
     for (size_t i = 0; i < report->n_outcomes; i++) {
         const Outcome *o = report->outcomes[i];
 
-        outcomes[i] = (struct outcome){ o->command, (uint32_t)o->result };
+        outcomes[i] = (struct outcome){ .command = o->command, .result = (uint32_t)o->result };
     }
     f->outcomes = outcomes;
     f->outcome_count = (uint32_t)report->n_outcomes;
@@ -240,7 +240,7 @@ static enum err native_decode(const struct dialect_input *in, struct arena *a, s
         (err = report_unpack(in->bytes, a, &report, r)))
         return err;
     f = (struct frame){
-        .serial = outline.serial,
+        .names = names_of(outline.serial),
         .seq = report->seq,
         .sent_s = report->sent,
         .status = report->status,

@@ -6,14 +6,14 @@
 /* Numbers of Commands, Command and History. */
 enum { COMMANDS_COMMANDS = 1, COMMANDS_NOW };
 enum {
-    COMMAND_ID = 1,
-    COMMAND_EXPIRES,
-    COMMAND_VALVE,
-    COMMAND_EVERY,
-    COMMAND_OFFSET,
-    COMMAND_STEP,
-    COMMAND_BASE,
-    COMMAND_HISTORY
+    NATIVE_ID = 1,
+    NATIVE_EXPIRES,
+    NATIVE_VALVE,
+    NATIVE_EVERY,
+    NATIVE_OFFSET,
+    NATIVE_STEP,
+    NATIVE_BASE,
+    NATIVE_HISTORY
 };
 enum { HISTORY_FROM = 1, HISTORY_TO };
 
@@ -150,9 +150,9 @@ static void put_outcome(struct wr *w, const struct outcome *o)
 
 static void put_head(struct wr *w, const struct frame *f)
 {
-    if (f->serial.len) {
+    if (frame_name(f).len) {
         put_tag(w, REPORT_METER, WIRE_BYTES);
-        wr_counted(w, f->serial);
+        wr_counted(w, frame_name(f));
     }
     put_uint(w, REPORT_SEQ, f->seq);
     put_fixed32(w, REPORT_SENT, (uint32_t)f->sent_s);
@@ -195,21 +195,21 @@ static enum err put_what(struct wr *w, const struct native_command *c)
     uint8_t *start;
 
     switch (c->what) {
-    case COMMAND_VALVE:
-    case COMMAND_EVERY:
-    case COMMAND_OFFSET:
-    case COMMAND_STEP:
-        if (c->value < 0 || c->value > (c->what == COMMAND_VALVE ? 1 : (int64_t)UINT32_MAX))
+    case NATIVE_VALVE:
+    case NATIVE_EVERY:
+    case NATIVE_OFFSET:
+    case NATIVE_STEP:
+        if (c->value < 0 || c->value > (c->what == NATIVE_VALVE ? 1 : (int64_t)UINT32_MAX))
             return ERR_INVALID;
         put_tag(w, c->what, WIRE_VARINT);
         wr_varint(w, (uint64_t)c->value);
         return w->err;
-    case COMMAND_BASE:
+    case NATIVE_BASE:
         put_tag(w, c->what, WIRE_VARINT);
         wr_zigzag(w, c->value);
         return w->err;
-    case COMMAND_HISTORY:
-        start = inner_begin(w, COMMAND_HISTORY);
+    case NATIVE_HISTORY:
+        start = inner_begin(w, NATIVE_HISTORY);
         put_fixed32(w, HISTORY_FROM, c->from);
         put_fixed32(w, HISTORY_TO, c->to);
         inner_end(w, start);
@@ -224,8 +224,8 @@ static enum err put_command(struct wr *w, const struct native_command *c)
     uint8_t *start = inner_begin(w, COMMANDS_COMMANDS);
     enum err err;
 
-    put_uint(w, COMMAND_ID, c->id);
-    put_fixed32(w, COMMAND_EXPIRES, c->expires);
+    put_uint(w, NATIVE_ID, c->id);
+    put_fixed32(w, NATIVE_EXPIRES, c->expires);
     err = put_what(w, c);
     inner_end(w, start);
     return err ? err : w->err;

@@ -25,6 +25,7 @@ struct app {
     struct views *views;
     struct tail *tail;
     struct registry *registry;
+    struct lore lore; /* what decoders may ask; its questions need the registry's read lock */
     struct ingest *ingest;
     struct settler *settler;
     int64_t started_ms; /* monotonic */

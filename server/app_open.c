@@ -337,6 +337,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     struct ingest_parts parts = { .journal = app->journal,
                                   .tail = app->tail,
                                   .registry = app->registry,
+                                  .lore = &app->lore,
                                   .quarantine = app->quarantine };
     enum err err;
 

@@ -332,52 +332,92 @@ static enum err refuse_names(struct refusal *r, struct span given, struct span p
                   (const char *)given.at);
 }
 
-/* The meter that `given` (by transport) and `payload` name; 0 = nobody registered it. A meter may
+static uint32_t find_names_lkd(struct ingest *g, const struct frame_names *names)
+{
+    uint32_t meter = 0;
+
+    for (uint32_t i = 0; i < names->count && !meter; i++)
+        meter = registry_find_lkd(g->parts.registry, names->at[i]);
+    return meter;
+}
+
+static bool names_hold(const struct frame_names *names, struct span name)
+{
+    for (uint32_t i = 0; i < names->count; i++)
+        if (span_equal(names->at[i], name))
+            return true;
+    return false;
+}
+
+/* The meter that `given` (by transport) and the payload name; 0 = nobody registered it. A meter may
  * be called by its serial in one place and by its radio name in the other. */
-static enum err resolve_lkd(struct ingest *g, const struct arrival *a, struct span payload,
-                            uint32_t *out_meter, struct refusal *r)
+static enum err resolve_lkd(struct ingest *g, const struct arrival *a,
+                            const struct frame_names *payload, uint32_t *out_meter,
+                            struct refusal *r)
 {
     struct span given = a->name;
     uint32_t meter;
 
     if (given.len && !text_is_serial(given))
         return refuse(r, ERR_MALFORMED, 0, "m", "a meter's name is 1 to 32 of A-Z a-z 0-9 . _ : -");
-    if (!given.len && !payload.len)
+    if (!given.len && !payload->count)
         return refuse(r, ERR_NO_METER, 0, "meter", "neither the payload nor ?m= names a meter");
-    meter = registry_find_lkd(g->parts.registry, given.len ? given : payload);
-    if (given.len && payload.len && !span_equal(given, payload) &&
-        (meter == 0 || registry_find_lkd(g->parts.registry, payload) != meter)) {
+    meter = given.len ? registry_find_lkd(g->parts.registry, given) : find_names_lkd(g, payload);
+    if (given.len && payload->count && !names_hold(payload, given) &&
+        (meter == 0 || find_names_lkd(g, payload) != meter)) {
         if (!a->proven)
-            return refuse_names(r, given, payload);
+            return refuse_names(r, given, payload->at[0]);
         return refuse(r, ERR_FORBIDDEN, 0, "meter", "names another meter than the key proves");
     }
     *out_meter = meter;
     return ERR_OK;
 }
 
-enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch,
-                          struct record *out, struct refusal *r)
+enum err record_frame_lkd(const struct lore *lore, const struct record *record,
+                          struct arena *scratch, struct frame *out, struct refusal *r)
 {
-    struct dialect_input in = { .bytes = a->bytes, .arrival_s = a->arrival_s };
-    struct frame frame = { 0 };
-    uint32_t meter = 0;
+    const struct dialect *d = dialect_by_id(record->dialect);
+    struct dialect_input in = { .bytes = record->bytes,
+                                .arrival_s = record->arrival_s,
+                                .given = record->name,
+                                .recipe = record->recipe,
+                                .lore = lore };
     enum err err;
 
-    if ((err = a->dialect->decode(&in, scratch, &frame, r)) ||
-        (err = frame_retime(&frame, a->arrival_s, r)) ||
-        (err = resolve_lkd(g, a, frame.serial, &meter, r)))
-        return err;
-    if (meter == 0 && (err = quarantine_admit(g->parts.quarantine, &a->peer, a->bytes.len)))
-        return refuse(r, err, 0, "", "too many frames of unknown meters wait already");
-    *out = (struct record){
+    memset(out, 0, sizeof *out);
+    if (!d)
+        return ERR_CORRUPT;
+    err = d->decode(&in, scratch, out, r);
+    return err ? err : frame_retime(out, record->arrival_s, r);
+}
+
+enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch,
+                          struct judged *out, struct refusal *r)
+{
+    struct record *record = &out->record;
+    uint32_t meter = 0;
+    enum err err, why;
+
+    *record = (struct record){
         .kind = RECORD_FRAME,
         .dialect = a->dialect->id,
         .transport = a->transport,
-        .meter = meter,
         .arrival_s = (uint32_t)a->arrival_s,
         .peer = a->peer,
+        .recipe = a->recipe,
         .name = a->name,
         .bytes = a->bytes,
     };
+    why = record_frame_lkd(g->parts.lore, record, scratch, &out->frame, r);
+    if (why && err_class(why) != ERR_CLASS_WAIT)
+        return why;
+    if ((err = resolve_lkd(g, a, &out->frame.names, &meter, r)))
+        return err;
+    if (!why && meter == 0)
+        why = ERR_UNKNOWN;
+    if (why && (err = quarantine_admit(g->parts.quarantine, &a->peer, a->bytes.len)))
+        return refuse(r, err, 0, "", "too many frames wait in quarantine already");
+    record->meter = why ? 0 : meter;
+    out->why = why;
     return ERR_OK;
 }

@@ -19,6 +19,7 @@ struct ingest_parts {
     struct tail *tail;
     struct registry *registry;
     struct quarantine *quarantine;
+    const struct lore *lore;     /* what decoders may ask; NULL: nobody answers */
     uint64_t unsettled_most; /* records in the tail; above it FULL; 0 = LIMIT_UNSETTLED */
 };
 
@@ -66,6 +67,7 @@ MUST_CHECK enum err ingest_submit_wait(struct ingest *g, struct intake *k);
  * registry's read lock; `scratch` is emptied by the caller. */
 struct arrival {
     const struct dialect *dialect;
+    struct span recipe; /* of the dialect "recipe": its name */
     uint8_t transport;
     struct peer peer;
     struct span name; /* ?m= or the proven identity; may be empty */
@@ -74,7 +76,17 @@ struct arrival {
     int64_t arrival_s;
     struct span bytes;
 };
+struct judged {
+    struct record record;
+    enum err why;       /* of a record that must wait: what is missing, in words in `r` */
+    struct frame frame; /* what it says, re-timed; in `scratch`. Of one that waits: names at least */
+};
 MUST_CHECK enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a,
-                                     struct arena *scratch, struct record *out, struct refusal *r);
+                                     struct arena *scratch, struct judged *out, struct refusal *r);
+
+/* The frame of a record that was kept, once more: decoded, re-timed. Errors as above and as of
+ * dialect_decode; the caller holds the registry's read lock. */
+MUST_CHECK enum err record_frame_lkd(const struct lore *lore, const struct record *record,
+                                     struct arena *scratch, struct frame *out, struct refusal *r);
 
 #endif

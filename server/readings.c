@@ -91,23 +91,23 @@ static enum err rowset_rows(struct span bytes, const struct meter_facts *m, read
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err readings_of_record(const struct kept_record *kept, const struct meter_facts *m,
-                            struct arena *scratch, readings_each *each, void *arg,
-                            struct vitals *vitals)
+enum err readings_of_record(struct app *app, const struct kept_record *kept,
+                            const struct meter_facts *m, struct arena *scratch, readings_each *each,
+                            void *arg, struct vitals *vitals)
 {
     const struct record *record = &kept->record;
-    const struct dialect *dialect;
-    struct dialect_input in = { .bytes = record->bytes, .arrival_s = record->arrival_s };
     struct frame frame;
     enum err err;
 
     if (record->kind == RECORD_ROWS)
         return rowset_rows(record->bytes, m, each, arg);
-    if (record->kind != RECORD_FRAME || !(dialect = dialect_by_id(record->dialect)))
+    if (record->kind != RECORD_FRAME)
         return ERR_CORRUPT;
     arena_clear(scratch);
-    if ((err = dialect->decode(&in, scratch, &frame, NULL)) ||
-        (err = frame_retime(&frame, record->arrival_s, NULL)))
+    registry_read_lock(app->registry);
+    err = record_frame_lkd(&app->lore, record, scratch, &frame, NULL);
+    registry_read_unlock(app->registry);
+    if (err)
         return err;
     if (vitals)
         vitals_take(vitals, &frame, kept->position, record->arrival_s);
@@ -173,8 +173,9 @@ static enum err tail_rows(struct app *app, const struct meter_facts *m, const ui
         if (err == ERR_NOT_FOUND)
             err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
         else if (!err)
-            err = readings_of_record(&kept, m, scratch, taker->each, taker->arg, taker->vitals);
-        if (err_class(err) == ERR_CLASS_PEER)
+            err =
+                readings_of_record(app, &kept, m, scratch, taker->each, taker->arg, taker->vitals);
+        if (err_of_frame(err))
             err = ERR_OK; /* taken once, and not readable any more: settling puts it aside */
     }
     journal_reader_close(reader);

@@ -23,7 +23,7 @@ struct kept_record {
     uint64_t position;
 };
 /* What a frame says of the meter itself is taken into `vitals`, unless that is NULL. */
-MUST_CHECK enum err readings_of_record(const struct kept_record *kept, const struct meter_facts *m, struct arena *scratch,
+MUST_CHECK enum err readings_of_record(struct app *app, const struct kept_record *kept, const struct meter_facts *m, struct arena *scratch,
                                        readings_each *each, void *arg, struct vitals *vitals);
 
 /* What the meter last said of itself; zeroed where it was never vitals. */

@@ -110,8 +110,8 @@ static enum err pass_quarantine(struct pass *p)
 
     for (size_t i = 0; i < count && !err; i++) {
         struct record record;
-        struct frame frame = { 0 };
-        const struct dialect *dialect;
+        struct frame frame;
+        enum err why;
 
         if ((err = journal_get(p->reader, p->positions[i], &record)))
             break;
@@ -120,18 +120,18 @@ static enum err pass_quarantine(struct pass *p)
                 quarantine_put_reject(p->app->quarantine, p->positions[i], ERR_MALFORMED, &record);
             continue;
         }
-        dialect = dialect_by_id(record.dialect);
         arena_clear(p->scratch);
-        if (dialect && record.name.len == 0) {
-            struct dialect_input in = { .bytes = record.bytes, .arrival_s = record.arrival_s };
-
-            if (dialect->decode(&in, p->scratch, &frame, NULL) == ERR_OK)
-                record.name = frame.serial;
-        }
-        if (record.name.len && registry_find(p->app->registry, record.name))
+        registry_read_lock(p->app->registry);
+        why = record_frame_lkd(&p->app->lore, &record, p->scratch, &frame, NULL);
+        registry_read_unlock(p->app->registry);
+        if (record.name.len == 0 && frame.names.count)
+            record.name = frame.names.at[frame.names.count - 1];
+        if (!record.name.len || !registry_find(p->app->registry, record.name))
+            why = ERR_UNKNOWN;
+        else if (!why)
             p->release_due = true;
-        err =
-            quarantine_put(p->app->quarantine, p->positions[i], record.name, ERR_UNKNOWN, &record);
+        err = quarantine_put(p->app->quarantine, p->positions[i], record.name,
+                             why ? why : ERR_UNKNOWN, &record);
     }
     return err;
 }
@@ -183,9 +183,9 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
         struct kept_record kept = { .position = p->positions[i] };
 
         if (!(err = journal_get(p->reader, kept.position, &kept.record)))
-            err = readings_of_record(&kept, &facts, p->scratch, pass_collect, p, &vitals);
+            err = readings_of_record(p->app, &kept, &facts, p->scratch, pass_collect, p, &vitals);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
-        if (err_class(err) == ERR_CLASS_PEER)
+        if (err_of_frame(err))
             err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
     }
     if (!err && vitals.position != before)

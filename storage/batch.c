@@ -7,7 +7,8 @@
  *   record  u32 checksum · varint length of what follows ·
  *           u8 kind | address << 2 | transport << 4 · u8 dialect · varint name's length ·
  *           zigzag arrival − base · varint meter · [varint import, if the kind is ROWS] ·
- *           [address of 4 or 16 bytes · u16 port] · name · bytes
+ *           [address of 4 or 16 bytes · u16 port] · [counted recipe, if the dialect is it] ·
+ *           name · bytes
  *
  * address: 0 none, 1 of 4, 2 of 16 bytes.  A record's checksum begins with the salt and the
  * record's offset and goes over all behind it, so that one record can be read and trusted without
@@ -17,13 +18,14 @@
 #include "proto/base/crc.h"
 #include "proto/base/rd.h"
 #include "proto/base/wr.h"
+#include "proto/dialect.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
-#define HEAD_MOST 48  /* of a record, between length and name */
+#define HEAD_MOST 96  /* of a record, between length and name */
 #define LENGTH_MOST 4 /* varint of a length below LIMIT_BATCH_BYTES */
 #define CHECKSUM 4
 
@@ -105,6 +107,8 @@ static void head_put(struct wr *w, const struct record *r, uint32_t base_s)
         wr_bytes(w, span_of(r->peer.address, r->peer.len));
         wr_le16(w, r->peer.port);
     }
+    if (r->kind != RECORD_ROWS && r->dialect == DIALECT_RECIPE)
+        wr_counted(w, r->recipe);
 }
 
 enum err batch_add(struct batch *b, const struct record *record, uint32_t *out_offset)
@@ -213,6 +217,8 @@ static enum err body_read(struct span body, uint32_t base_s, struct record *out)
             memcpy(v.peer.address, address.at, v.peer.len);
         v.peer.port = rd_le16(&r);
     }
+    if (v.kind != RECORD_ROWS && v.dialect == DIALECT_RECIPE)
+        v.recipe = rd_counted(&r);
     if (r.err || name_len > rd_left(&r) || v.kind < RECORD_FRAME)
         return ERR_CORRUPT;
     v.name = rd_bytes(&r, name_len);

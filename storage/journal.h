@@ -39,6 +39,7 @@ struct record {
     uint32_t arrival_s;    /* server's clock on receipt */
     uint32_t import_id;    /* ROWS of an import that counts once the ledger says so; 0 = counts at once */
     struct peer peer;
+    struct span recipe;    /* of the dialect DIALECT_RECIPE: its name */
     struct span name;      /* the meter's name as the transport gave it (?m=, PSK identity, DevEUI); often empty */
     struct span bytes;
 };

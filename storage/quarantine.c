@@ -7,7 +7,7 @@
  *
  *   waiting row   counted why, as err_name spells it · counted name · u8 kind · u8 dialect ·
  *                 u8 transport · u32 arrival · varint meter · counted address · u16 port ·
- *                 counted record's name · bytes
+ *                 counted record's name · [counted recipe, if the dialect is it] · bytes
  *
  * `lock` guards the counts; what is put waits in `pending`, the settling thread's alone, until
  * quarantine_flush.
@@ -20,6 +20,7 @@
 #include "proto/base/crc.h"
 #include "proto/base/rd.h"
 #include "proto/base/wr.h"
+#include "proto/dialect.h"
 #include "storage/key.h"
 #include "storage/txn.h"
 
@@ -87,6 +88,8 @@ static void row_put(struct wr *w, struct span name, enum err why, const struct r
     wr_counted(w, span_of(r->peer.address, r->peer.len));
     wr_le16(w, r->peer.port);
     wr_counted(w, r->name);
+    if (r->dialect == DIALECT_RECIPE)
+        wr_counted(w, r->recipe);
     wr_bytes(w, r->bytes);
 }
 
@@ -106,6 +109,8 @@ static bool row_read(struct span key, struct span value, struct waiting *out)
     address = rd_counted(&r);
     w.record.peer.port = rd_le16(&r);
     w.record.name = rd_counted(&r);
+    if (w.record.dialect == DIALECT_RECIPE)
+        w.record.recipe = rd_counted(&r);
     w.record.bytes = rd_bytes(&r, rd_left(&r));
     if (r.err || k.err || address.len > sizeof(w.record.peer.address))
         return false;
@@ -321,7 +326,8 @@ static enum err put(struct quarantine *q, unsigned table, uint64_t position, str
                     enum err why, const struct record *record)
 {
     size_t most =
-        sizeof(struct pending) + ROW_HEAD_MOST + name.len + record->name.len + record->bytes.len;
+        sizeof(struct pending) + ROW_HEAD_MOST + name.len + record->name.len + record->recipe.len + 8 +
+        record->bytes.len;
     struct pending p = { .position = position, .table = table, .name_crc = name_crc(name) };
     uint8_t *room;
     struct wr w;

@@ -16,11 +16,17 @@ enum err {
     ERR_COUNT
 };
 
-enum err_class { ERR_CLASS_NONE, ERR_CLASS_PEER, ERR_CLASS_ASK, ERR_CLASS_HOST, ERR_CLASS_STORE };
+enum err_class { ERR_CLASS_NONE, ERR_CLASS_PEER, ERR_CLASS_WAIT, ERR_CLASS_ASK, ERR_CLASS_HOST, ERR_CLASS_STORE };
 
 const char *err_name(enum err err); /* "truncated"; "ok" for ERR_OK; for metric labels and codes */
 const char *err_text(enum err err); /* "ends before its own length says" */
 enum err_class err_class(enum err err);
+
+/* Of a frame's bytes: they cannot be used, be it never (PEER) or not yet (WAIT). */
+static inline int err_of_frame(enum err err)
+{
+    return err_class(err) == ERR_CLASS_PEER || err_class(err) == ERR_CLASS_WAIT;
+}
 
 /* Why something was refused, for the one who sent it: which field, where, what was expected, what was found. */
 struct refusal {

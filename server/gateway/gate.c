@@ -268,13 +268,14 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
         .arrival_s = g->now.clock_s,
         .bytes = bytes,
     };
+    struct judged judged;
     enum err err;
 
     arena_clear(&g->scratch);
     if (k->q.names_differ)
         err = refuse(&r, ERR_NAMES_DIFFER, 0, "m", "?m= names two different meters");
     else
-        err = ingest_judge_lkd(g->ingest, &a, &g->scratch, &v->record, &r);
+        err = ingest_judge_lkd(g->ingest, &a, &g->scratch, &judged, &r);
     if (err_class(err) == ERR_CLASS_HOST) {
         metrics_add(METRIC_COAP_NO_ROOM, 1);
         answer_later(k, CODE_UNAVAILABLE, GATE_RETRY_S);
@@ -285,6 +286,7 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
         refuse_report(g, k, bytes, &r);
         return;
     }
+    v->record = judged.record;
     v->act = GATE_STORE;
     v->answer.code = CODE_CHANGED;
     v->answer.has_block1 = k->q.has_block1;

@@ -29,7 +29,7 @@ struct span report_bytes(uint8_t *room, size_t cap, const char *meter, int64_t a
     static struct sample samples[HISTORY_MAX];
     struct series series = { .channel = CHANNEL_FORWARD, .count = hours, .samples = samples };
     struct frame f = {
-        .serial = span_text(meter), .sent_s = at_s, .series_count = 1, .series = &series
+        .names = names_of(span_text(meter)), .sent_s = at_s, .series_count = 1, .series = &series
     };
     struct wr w = wr_of(room, cap);
     int8_t scale = 0;

@@ -14,7 +14,7 @@ static void report(const struct nilod *n)
 {
     static const struct sample samples[] = { { NOW_S - 40, 12000 } };
     const struct series series = { .channel = CHANNEL_FORWARD, .count = 1, .samples = samples };
-    const struct frame frame = { .serial = span_text("M1"),
+    const struct frame frame = { .names = names_of(span_text("M1")),
                                  .sent_s = NOW_S - 40,
                                  .battery_mv = 3580,
                                  .rsrp_dbm = -104,

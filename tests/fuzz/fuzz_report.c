@@ -20,7 +20,7 @@ static bool evenly_spaced(const struct series *s)
 
 static void check_frame(const struct frame *f)
 {
-    must(f->serial.len == 0 || text_is_serial(f->serial));
+    must(f->names.count == 0 || text_is_serial(frame_name(f)));
     must(f->series_count <= LIMIT_SERIES && f->outcome_count <= LIMIT_OUTCOMES);
     for (uint32_t i = 0; i < f->series_count; i++) {
         must((unsigned)f->series[i].channel < CHANNEL_COUNT);
@@ -48,7 +48,7 @@ static void check_again(const struct frame *f, struct arena *a, int64_t arrival_
     in = (struct dialect_input){ wr_span(&w), arrival_s };
     must(!dialect_native.decode(&in, a, &g, NULL));
     must(g.series_count == f->series_count && g.seq == f->seq && g.status == f->status);
-    must(span_equal(g.serial, f->serial));
+    must(span_equal(frame_name(&g), frame_name(f)));
     for (uint32_t i = 0; i < f->series_count; i++) {
         must(g.series[i].count == f->series[i].count);
         for (uint32_t k = 0; k < g.series[i].count; k++) {
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t text[1 << 16];
     static struct arena first, second;
-    struct dialect_input in = { span_of(data, size), 1790000000 };
+    struct dialect_input in = { .bytes = span_of(data, .arrival_s = size), 1790000000 };
     struct wr w = wr_of(text, sizeof(text));
     struct refusal r = { .err = ERR_OK };
     struct frame f;

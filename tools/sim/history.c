@@ -364,7 +364,7 @@ static void flush(struct building *b)
 {
     uint8_t buffer[LIMIT_PAYLOAD_PLAIN];
     struct wr w = wr_of(buffer, sizeof buffer);
-    struct frame f = { .serial = span_text(b->serial),
+    struct frame f = { .names = names_of(span_text(b->serial)),
                        .sent_s = b->sent_s,
                        .series_count = b->count,
                        .series = b->series };

@@ -125,7 +125,7 @@ static bool template_make(struct template_report *t, unsigned number)
     static const uint8_t head[] = { 0x44, 0x02, 0, 0, 0, 0, 0, 0, 0xb1, 'r', 0xff };
     struct sample samples[HOURS];
     struct series series = { .channel = CHANNEL_FORWARD, .count = HOURS, .samples = samples };
-    struct frame f = { .serial = span_text("10000001"),
+    struct frame f = { .names = names_of(span_text("10000001")),
                        .sent_s = MARK_SENT,
                        .battery_mv = 3600,
                        .rsrp_dbm = -95,

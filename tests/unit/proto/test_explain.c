@@ -12,7 +12,7 @@ static uint8_t text[1 << 20];
 
 static enum err explain(struct span bytes, bool json, struct refusal *r)
 {
-    struct dialect_input in = { bytes, ARRIVAL_S };
+    struct dialect_input in = { .bytes = bytes, .arrival_s = ARRIVAL_S };
     struct wr w = wr_of(text, sizeof(text) - 1);
     enum err err = dialect_by_name(span_text("native"))->explain(&in, json, &w, r);
 
@@ -129,7 +129,7 @@ static void text_that_is_no_text_breaks_no_json(void **state)
 
 static void a_buffer_too_small_is_full(void **state)
 {
-    struct dialect_input in = { span_of("\x0a\x01M\x10\x07", 5), ARRIVAL_S };
+    struct dialect_input in = { .bytes = span_of("\x0a\x01M\x10\x07", 5), .arrival_s = ARRIVAL_S };
     uint8_t *at = check_guard(100);
     struct wr w = wr_of(at, 100);
 

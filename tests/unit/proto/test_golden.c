@@ -50,12 +50,13 @@ static json_t *frame_json(const struct frame *f)
     for (uint32_t i = 0; i < f->outcome_count; i++)
         json_array_append_new(outcomes, json_pack("[II]", (json_int_t)f->outcomes[i].command,
                                                   (json_int_t)f->outcomes[i].result));
-    return json_pack(
-        "{ss%sIsosIsIsisisIsoso}", "serial",
-        (const char *)(f->serial.len ? f->serial.at : (const uint8_t *)""), f->serial.len, "seq",
-        (json_int_t)f->seq, "sent", f->sent_s ? time_json(f->sent_s) : json_null(), "status",
-        (json_int_t)f->status, "battery_mv", (json_int_t)f->battery_mv, "rsrp_dbm", f->rsrp_dbm,
-        "snr_db", f->snr_db, "cell", (json_int_t)f->cell, "series", series, "outcomes", outcomes);
+    return json_pack("{ss%sIsosIsIsisisIsoso}", "serial",
+                     (const char *)(frame_name(f).len ? frame_name(f).at : (const uint8_t *)""),
+                     frame_name(f).len, "seq", (json_int_t)f->seq, "sent",
+                     f->sent_s ? time_json(f->sent_s) : json_null(), "status",
+                     (json_int_t)f->status, "battery_mv", (json_int_t)f->battery_mv, "rsrp_dbm",
+                     f->rsrp_dbm, "snr_db", f->snr_db, "cell", (json_int_t)f->cell, "series",
+                     series, "outcomes", outcomes);
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -76,7 +77,7 @@ static struct span hex_file(const char *path)
 
 static void golden(const char *path, const char *stem)
 {
-    struct dialect_input in = { hex_file(path), ARRIVAL_S };
+    struct dialect_input in = { .bytes = hex_file(path), .arrival_s = ARRIVAL_S };
     struct refusal r = { .err = ERR_OK };
     char expected_path[4200];
     json_t *expected, *found;
@@ -99,7 +100,7 @@ static void golden(const char *path, const char *stem)
 
 static void rejected(const char *path, const char *stem)
 {
-    struct dialect_input in = { hex_file(path), ARRIVAL_S };
+    struct dialect_input in = { .bytes = hex_file(path), .arrival_s = ARRIVAL_S };
     struct refusal r = { .err = ERR_OK };
     char expected_path[4200], found[400];
     struct span expected;
@@ -125,7 +126,8 @@ static void cut(const char *path, const char *stem)
 
     (void)stem;
     for (size_t len = 0; len < whole.len; len++) {
-        struct dialect_input in = { check_guarded(span_of(whole.at, len)), ARRIVAL_S };
+        struct dialect_input in = { .bytes = check_guarded(span_of(whole.at, .arrival_s = len)),
+                                    ARRIVAL_S };
         static uint8_t text[1 << 18];
         struct wr w = wr_of(text, sizeof(text));
         struct refusal r = { .err = ERR_OK };

@@ -1290,7 +1290,7 @@ static void send_frame(struct store *s, const char *serial, int64_t arrival_s, i
     struct wr w = wr_of(bytes, sizeof bytes);
     struct arena scratch = { 0 };
     struct intake *k = NULL;
-    struct record record;
+    struct judged judged;
     struct refusal r = { 0 };
     int8_t scale = 0;
 
@@ -1298,10 +1298,10 @@ static void send_frame(struct store *s, const char *serial, int64_t arrival_s, i
     arrival.bytes = wr_span(&w);
     assert_ok(arena_init(&scratch, 1 << 20));
     registry_read_lock(s->app.registry);
-    assert_ok(ingest_judge_lkd(s->app.ingest, &arrival, &scratch, &record, &r));
+    assert_ok(ingest_judge_lkd(s->app.ingest, &arrival, &scratch, &judged, &r));
     registry_read_unlock(s->app.registry);
     assert_ok(intake_new(&k));
-    assert_ok(intake_add(k, &record));
+    assert_ok(intake_add(k, &judged.record));
     assert_ok(ingest_submit_wait(s->app.ingest, k));
     intake_free(k);
     arena_done(&scratch);

@@ -77,12 +77,15 @@ static struct arrival arrival_of(struct span bytes, const char *name)
 
 static enum err judge(const struct arrival *a, struct record *out, struct refusal *r)
 {
+    struct judged judged;
     enum err err;
 
     arena_clear(&scratch);
     registry_read_lock(parts.registry);
-    err = ingest_judge_lkd(ingest, a, &scratch, out, r);
+    err = ingest_judge_lkd(ingest, a, &scratch, &judged, r);
     registry_read_unlock(parts.registry);
+    if (!err)
+        *out = judged.record;
     return err;
 }
 
