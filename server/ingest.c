@@ -369,8 +369,18 @@ static enum err resolve_lkd(struct ingest *g, const struct arrival *a,
             return refuse_names(r, given, payload->at[0]);
         return refuse(r, ERR_FORBIDDEN, 0, "meter", "names another meter than the key proves");
     }
+    if (a->also.len && !span_equal(a->also, given) &&
+        (meter == 0 || registry_find_lkd(g->parts.registry, a->also) != meter))
+        return refuse(r, ERR_FORBIDDEN, 0, "m", "?m= names another meter than the key proves");
     *out_meter = meter;
     return ERR_OK;
+}
+
+bool ingest_knows_recipe_lkd(struct ingest *g, struct span name)
+{
+    const struct dialect_input in = { .lore = g->parts.lore };
+
+    return text_is_serial(name) && lore_recipe(&in, name);
 }
 
 enum err record_frame_lkd(const struct lore *lore, const struct record *record,

@@ -72,10 +72,14 @@ struct arrival {
     struct peer peer;
     struct span name; /* ?m= or the proven identity; may be empty */
     bool proven;      /* `name` is what DTLS proves: it wins over the payload's, and another in the
-                         payload is FORBIDDEN */
+                         payload or in `also` is FORBIDDEN */
+    struct span also; /* ?m= where `name` is proven; may be empty */
     int64_t arrival_s;
     struct span bytes;
 };
+/* Whether a recipe of that name is known; the caller holds the registry's read lock. */
+bool ingest_knows_recipe_lkd(struct ingest *g, struct span name);
+
 struct judged {
     struct record record;
     enum err why;       /* of a record that must wait: what is missing, in words in `r` */

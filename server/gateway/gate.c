@@ -1,5 +1,7 @@
 #include "server/gateway/gate.h"
 
+#include "proto/native.h"
+#include "proto/recipe.h"
 #include "server/gateway/blockwise.h"
 #include "server/gateway/dedup.h"
 #include "server/gateway/rate.h"
@@ -112,6 +114,7 @@ struct ask {
     const struct gate_hint *hint;
     struct coap_request q;
     const struct dialect *dialect;
+    struct span recipe; /* of the dialect "recipe" */
     struct gate_verdict *v;
 };
 
@@ -220,6 +223,11 @@ static void repeat(struct gate *g, struct ask *k, const struct exchange *e)
 
 /* ---- reports ---- */
 
+static uint8_t transport_of(const struct ask *k)
+{
+    return k->datagram->identity.len ? TRANSPORT_COAPS : TRANSPORT_COAP;
+}
+
 /* Refused bytes, for people to see; a flood of them is let go. */
 static void keep_reject(struct gate *g, struct ask *k, struct span bytes)
 {
@@ -229,7 +237,8 @@ static void keep_reject(struct gate *g, struct ask *k, struct span bytes)
     k->v->record = (struct record){
         .kind = RECORD_REJECT,
         .dialect = k->dialect->id,
-        .transport = TRANSPORT_COAP,
+        .transport = transport_of(k),
+        .recipe = k->recipe,
         .arrival_s = (uint32_t)g->now.clock_s,
         .peer = k->datagram->peer,
         .name = text_is_serial(k->q.name) ? k->q.name : span_of(NULL, 0),
@@ -262,9 +271,12 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
     struct refusal r = { 0 };
     struct arrival a = {
         .dialect = k->dialect,
-        .transport = TRANSPORT_COAP,
+        .recipe = k->recipe,
+        .transport = transport_of(k),
         .peer = k->datagram->peer,
-        .name = k->q.name,
+        .name = k->datagram->identity.len ? k->datagram->identity : k->q.name,
+        .proven = k->datagram->identity.len > 0,
+        .also = k->datagram->identity.len ? k->q.name : span_of(NULL, 0),
         .arrival_s = g->now.clock_s,
         .bytes = bytes,
     };
@@ -406,6 +418,12 @@ static void get_time(struct gate *g, struct ask *k)
     remember(g, k, EXCHANGE_TIME, now_s, 0);
 }
 
+/* What network servers and platforms send comes by HTTP or MQTT; a recipe has a path of its own. */
+static bool has_path(const struct dialect *d)
+{
+    return d && !d->enveloped && d->id != DIALECT_RECIPE;
+}
+
 /* RFC 6690. Dialects other than the native one have a path of their own. */
 static struct span links(struct gate *g)
 {
@@ -413,7 +431,7 @@ static struct span links(struct gate *g)
 
     wr_text(&w, "</.well-known/core>;ct=40,</time>;ct=0,</r>;ct=\"42 0\"");
     for (size_t i = 0; dialect_at(i); i++)
-        if (strcmp(dialect_at(i)->name, "native") != 0)
+        if (has_path(dialect_at(i)) && dialect_at(i) != &dialect_native)
             wr_format(&w, ",</r/%s>", dialect_at(i)->name);
     return wr_span(&w);
 }
@@ -450,15 +468,26 @@ static bool path_is(const struct coap_request *q, uint32_t part, const char *wor
     return q->path_count > part && span_equal(q->path[part], span_text(word));
 }
 
+static void name_dialect(struct gate *g, struct ask *k, struct span name)
+{
+    k->dialect = dialect_by_name(name);
+    if (!has_path(k->dialect))
+        k->dialect = NULL;
+    if (!k->dialect && ingest_knows_recipe_lkd(g->ingest, name)) {
+        k->dialect = &dialect_recipe;
+        k->recipe = name;
+    }
+}
+
 static void route(struct gate *g, struct ask *k)
 {
     const struct coap_request *q = &k->q;
 
     if (q->path_count == 1 && path_is(q, 0, "r")) {
-        k->dialect = dialect_by_name(span_text("native"));
+        k->dialect = &dialect_native;
         post_report(g, k);
     } else if (q->path_count == 2 && path_is(q, 0, "r") && q->path[1].len) {
-        k->dialect = dialect_by_name(q->path[1]);
+        name_dialect(g, k, q->path[1]);
         post_report(g, k);
     } else if (q->path_count == 1 && path_is(q, 0, "time")) {
         get_time(g, k);

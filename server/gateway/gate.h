@@ -38,6 +38,7 @@ struct datagram {
     struct peer peer;
     struct span bytes;
     bool cut; /* it was longer */
+    struct span identity; /* what its DTLS session proves; empty: it came in the clear */
 };
 
 /* Work that needs no answer yet, done for a whole batch first so that memory is there when it is

@@ -328,7 +328,7 @@ static void the_most_values_fit_the_arena(void **state)
 static void a_small_arena_is_no_fault_of_the_bytes(void **state)
 {
     static const char bytes[] = "\x0a\x01M\x22\x06\x18\x02\x28\x01\x30\x02\x52\x02\x08\x01";
-    struct dialect_input in = { .bytes = span_of(bytes, .arrival_s = sizeof(bytes) - 1), NOW_S };
+    struct dialect_input in = { .bytes = span_of(bytes, sizeof(bytes) - 1), .arrival_s = NOW_S };
     struct refusal r;
     struct frame f;
 
