@@ -1279,9 +1279,10 @@ static void send_frame(struct store *s, const char *serial, int64_t arrival_s, i
 {
     struct sample sample = { .at_s = arrival_s, .value = index_ml };
     struct series series = { .channel = CHANNEL_FORWARD, .count = 1, .samples = &sample };
-    struct frame frame = {
-        .serial = span_text(serial), .sent_s = arrival_s, .series_count = 1, .series = &series
-    };
+    struct frame frame = { .names = names_of(span_text(serial)),
+                           .sent_s = arrival_s,
+                           .series_count = 1,
+                           .series = &series };
     struct arrival arrival = { .dialect = &dialect_native,
                                .transport = TRANSPORT_COAP,
                                .arrival_s = arrival_s,

@@ -56,7 +56,7 @@ static struct span report(const char *meter, int64_t sent_s, int64_t index_l)
     struct sample sample = { sent_s ? sent_s : NOW, index_l * 1000 };
     struct series series = { .channel = CHANNEL_FORWARD, .count = 1, .samples = &sample };
     struct frame f = {
-        .serial = span_text(meter), .sent_s = sent_s, .series_count = 1, .series = &series
+        .names = names_of(span_text(meter)), .sent_s = sent_s, .series_count = 1, .series = &series
     };
     struct wr w = wr_of(room, sizeof room);
     int8_t scale = 0;
