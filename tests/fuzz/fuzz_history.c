@@ -22,7 +22,7 @@ static bool count(void *arg, struct span payload, size_t readings)
 
     arena_clear(&c->arena);
     if (payload.len > LIMIT_PAYLOAD_PLAIN ||
-        dialect_native.decode(&(struct dialect_input){ payload, 0 }, &c->arena, &f, NULL))
+        dialect_native.decode(&(struct dialect_input){ .bytes = payload }, &c->arena, &f, NULL))
         abort();
     for (uint32_t i = 0; i < f.series_count; i++)
         values += f.series[i].count;

@@ -45,7 +45,7 @@ static void check_again(const struct frame *f, struct arena *a, int64_t arrival_
     /* INVALID: times or steps that the finest scale cannot say. */
     if (native_encode(f, scales, &w) || wr_len(&w) > LIMIT_PAYLOAD_BLOCK)
         return;
-    in = (struct dialect_input){ wr_span(&w), arrival_s };
+    in = (struct dialect_input){ .bytes = wr_span(&w), .arrival_s = arrival_s };
     must(!dialect_native.decode(&in, a, &g, NULL));
     must(g.series_count == f->series_count && g.seq == f->seq && g.status == f->status);
     must(span_equal(frame_name(&g), frame_name(f)));
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t text[1 << 16];
     static struct arena first, second;
-    struct dialect_input in = { .bytes = span_of(data, .arrival_s = size), 1790000000 };
+    struct dialect_input in = { .bytes = span_of(data, size), .arrival_s = 1790000000 };
     struct wr w = wr_of(text, sizeof(text));
     struct refusal r = { .err = ERR_OK };
     struct frame f;

@@ -38,7 +38,7 @@ static bool hear(void *arg, struct span payload, size_t readings)
 
     assert_true(payload.len <= LIMIT_PAYLOAD_PLAIN);
     assert_ok(arena_init(&a, 1 << 20));
-    assert_ok(dialect_native.decode(&(struct dialect_input){ payload, 0 }, &a, &f, &r));
+    assert_ok(dialect_native.decode(&(struct dialect_input){ .bytes = payload }, &a, &f, &r));
     for (uint32_t i = 0; i < f.series_count; i++)
         for (uint32_t j = 0; j < f.series[i].count; j++) {
             const struct sample *s = &f.series[i].samples[j];
