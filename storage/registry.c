@@ -332,6 +332,16 @@ void registry_read_unlock(struct registry *r)
     pthread_rwlock_unlock(&r->lock);
 }
 
+void registry_write_lock(struct registry *r)
+{
+    pthread_rwlock_wrlock(&r->lock);
+}
+
+void registry_write_unlock(struct registry *r)
+{
+    pthread_rwlock_unlock(&r->lock);
+}
+
 uint32_t registry_find_lkd(struct registry *r, struct span name)
 {
     uint32_t meter = names_meter(&r->serials, name);

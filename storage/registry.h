@@ -26,6 +26,9 @@ MUST_CHECK enum err registry_load_from(struct registry *r, struct ledger *l, uns
 /* Many look-ups under one lock, for a batch. */
 void registry_read_lock(struct registry *r);
 void registry_read_unlock(struct registry *r);
+/* For what decoders look up besides (recipes, keys, formats): while it is held nobody decodes. Held briefly. */
+void registry_write_lock(struct registry *r);
+void registry_write_unlock(struct registry *r);
 uint32_t registry_find_lkd(struct registry *r, struct span name);
 uint32_t registry_serial_lkd(struct registry *r, struct span serial); /* byte by byte, no radio names */
 uint32_t registry_count(struct registry *r); /* the highest id */
