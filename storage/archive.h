@@ -63,6 +63,23 @@ MUST_CHECK enum err archive_below_zero(struct archive *a, uint32_t meter, bool *
 MUST_CHECK enum err archive_tidy(struct archive *a, int64_t now_s, uint64_t most_bytes,
                                  bool *out_more);
 
+/* Rows of a month that are to be otherwise, for `nilo store rebuild`. */
+struct amendment {
+    uint32_t meter;
+    enum channel channel;
+    bool replaces; /* the rows are all that the series has in the month; else they come on top */
+    int64_t unit_ml;
+    const struct row *rows; /* of that month, in rows_tidy order */
+    size_t count;
+};
+
+/* Writes one month (since January 1970, archive_month) anew with the amendments, which stand in the
+ * order of (meter, channel), one for a series. In one commit; as after an error: as it was. The
+ * settling thread, or nobody else at all. CORRUPT, MISSING, FULL, IO, NO_MEMORY. */
+MUST_CHECK enum err archive_amend(struct archive *a, unsigned month,
+                                  const struct amendment *list, size_t count);
+unsigned archive_month(int64_t time_s);
+
 /* What meters last said, dense by id: truth of its own, for frames are not kept for ever. */
 struct vitals_entry {
     uint32_t meter;

@@ -130,6 +130,8 @@ struct walk {
 /* Stands at the first entry at or after the series' first. */
 void walk_seek(struct walk *w, struct txn *t, const struct run *run, uint32_t meter,
                uint8_t channel);
+/* The least series that any of them stands at; returns how many stand there. */
+size_t walks_least(const struct walk *walks, size_t count, struct place *out);
 bool walk_next(struct walk *w); /* false: ended, or an error */
 void walk_done(struct walk *w);
 

@@ -205,26 +205,6 @@ static bool at_series(const struct walk *w, struct place series)
     return !w->err && !w->ended && place_same_series(w->now.place, series);
 }
 
-/* The least series that any source stands at, and how many stand there. */
-static size_t least_series(struct tidy_job *job, struct place *out)
-{
-    size_t standing = 0;
-
-    for (size_t i = 0; i < job->count; i++) {
-        const struct walk *w = &job->walks[i];
-
-        if (w->err || w->ended)
-            continue;
-        if (standing == 0 ||
-            (!place_same_series(w->now.place, *out) && place_compare(w->now.place, *out) < 0)) {
-            *out = w->now.place;
-            standing = 0;
-        }
-        standing += place_same_series(w->now.place, *out);
-    }
-    return standing;
-}
-
 /* One source has it: its blocks are taken as they are. */
 static enum err copy_series(struct tidy_job *job, struct place series)
 {
@@ -272,7 +252,7 @@ static enum err merge_until(struct tidy_job *job, uint64_t bytes)
     enum err err = ERR_OK;
 
     while (!err) {
-        size_t standing = least_series(job, &series);
+        size_t standing = walks_least(job->walks, job->count, &series);
 
         if (standing == 0) {
             job->done = true;

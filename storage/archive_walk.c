@@ -92,6 +92,25 @@ void walk_seek(struct walk *w, struct txn *t, const struct run *run, uint32_t me
         ;
 }
 
+size_t walks_least(const struct walk *walks, size_t count, struct place *out)
+{
+    size_t standing = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct walk *w = &walks[i];
+
+        if (w->err || w->ended)
+            continue;
+        if (standing == 0 ||
+            (!place_same_series(w->now.place, *out) && place_compare(w->now.place, *out) < 0)) {
+            *out = w->now.place;
+            standing = 0;
+        }
+        standing += place_same_series(w->now.place, *out);
+    }
+    return standing;
+}
+
 void walk_done(struct walk *w)
 {
     scan_done(&w->scan);

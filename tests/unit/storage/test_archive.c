@@ -678,6 +678,60 @@ static void any_verdict(struct archive *a, struct check_random *r, struct model 
     }
 }
 
+/* What `rows` has of a month, moved out of it. */
+static struct rows take_month(struct rows *rows, unsigned month)
+{
+    struct rows out = { 0 };
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        if (archive_month(rows->at[i].time_s) == month)
+            assert_ok(rows_push(&out, rows->at[i]));
+        else
+            rows->at[kept++] = rows->at[i];
+    }
+    rows->count = kept;
+    return out;
+}
+
+/* Some series of a month get other rows, or more of them. */
+static void any_amendment(struct archive *a, struct check_random *r, struct model *m)
+{
+    struct amendment list[METERS * CHANNELS];
+    struct rows rows[METERS * CHANNELS];
+    unsigned month = archive_month(MARCH) + (unsigned)check_below(r, 3);
+    size_t count = 0;
+
+    for (uint32_t meter = 0; meter < METERS; meter++) {
+        for (unsigned c = 0; c < CHANNELS; c++) {
+            struct rows any = any_rows(r), before;
+            bool replaces = check_below(r, 2);
+
+            rows[count] = take_month(&any, month);
+            rows_done(&any);
+            if (check_below(r, 2)) {
+                rows_done(&rows[count]);
+                continue;
+            }
+            before = take_month(&m->seen[meter][c], month);
+            if (!replaces)
+                model_add(&m->seen[meter][c], &before);
+            rows_done(&before);
+            model_add(&m->seen[meter][c], &rows[count]);
+            list[count] = (struct amendment){ .meter = meter * 1000 + 1,
+                                              .channel = (enum channel)c,
+                                              .replaces = replaces,
+                                              .unit_ml = 1000,
+                                              .rows = rows[count].at,
+                                              .count = rows[count].count };
+            count++;
+        }
+    }
+    assert_ok(archive_amend(a, month, list, count));
+    while (count)
+        rows_done(&rows[--count]);
+}
+
 static void random_histories_read_like_a_plain_model(void **unused)
 {
     struct check_random r = check_random_begin();
@@ -689,9 +743,12 @@ static void random_histories_read_like_a_plain_model(void **unused)
     (void)unused;
     assert_non_null(m);
     for (unsigned i = 0; i < 250; i++) {
-        switch (check_below(&r, 8)) {
+        switch (check_below(&r, 9)) {
         case 0:
             any_verdict(a, &r, m);
+            break;
+        case 4:
+            any_amendment(a, &r, m);
             break;
         case 1:
             a = reopen(a, folder);
