@@ -143,6 +143,39 @@ struct flag_decision {
 void act_flag_decide(struct act *a, struct span id, const struct flag_decision *d);
 bool ledger_flag_decision(struct txn *t, struct span id, struct flag_decision *out);
 
+/* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
+
+enum command_state { COMMAND_QUEUED, COMMAND_SENT, COMMAND_DELIVERED, COMMAND_DONE, COMMAND_FAILED, COMMAND_EXPIRED, COMMAND_STATES };
+
+#define COMMAND_TWO_PERSONS 1u /* flags: it goes nowhere before somebody else approved it */
+#define COMMAND_BY_METER 2u    /* the meter itself told its end: nothing changes that any more */
+#define COMMAND_WAS_CLOSED 4u  /* the valve, when it was first sent */
+#define COMMAND_OF_ITSELF 8u   /* a history request that the server made */
+#define COMMAND_WHY_MAX 96
+
+struct command_row {
+    uint32_t id, meter; /* id: from 1, dense over all meters */
+    uint8_t what;       /* enum command_what of proto/dialect.h */
+    uint8_t state;      /* enum command_state */
+    uint8_t flags, result;
+    int64_t value, until;
+    /* Unix seconds; 0: it did not happen */
+    uint32_t expires_s, queued_s, approved_s, sent_s, delivered_s, ended_s;
+    uint32_t attempts; /* answers that carried it */
+    uint32_t retry_s;  /* of a request made by the server: asked again then if the gap is still there; 0: not any more */
+    uint8_t tries;     /* likewise: how often it was made */
+    char asked_by[64], approved_by[64];
+    char why[COMMAND_WHY_MAX]; /* of its end, in words; may be empty */
+};
+
+void act_command_new(struct act *a, struct command_row *row); /* gives row->id */
+/* Replaces the row and notes `what` ("command.sent", …) with the states before and after. `live`: it is found by ledger_commands_live. */
+void act_command_put(struct act *a, const struct command_row *row, const char *what, bool live);
+bool ledger_command(struct txn *t, uint32_t meter, uint32_t id, struct command_row *out); /* false: none, or t->err */
+/* A meter's commands after `after_id`, in order of id; false from `each` ends it. */
+MUST_CHECK enum err ledger_commands_of(struct txn *t, uint32_t meter, uint32_t after_id, bool (*each)(void *arg, const struct command_row *row), void *arg);
+MUST_CHECK enum err ledger_commands_live(struct txn *t, bool (*each)(void *arg, const struct command_row *row), void *arg);
+
 /* ---- audit ---- */
 
 struct audit_record {

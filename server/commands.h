@@ -1,0 +1,138 @@
+/* Commands on their way to meters: which are due, which is under way, and what became of them.
+ *
+ *   queued → sent → delivered → done | failed | expired      (any of them may be the last but the first three)
+ *
+ * A command is a fact in the ledger (struct command_row); this is the memory of those that have not ended, by meter, and the
+ * thread that writes down what happened to them ("courier").  One is under way per meter: the one with the lowest id that may
+ * go; it is told again in every answer until its meter says what became of it, it expires, or COMMAND_ATTEMPTS answers brought
+ * nothing.  A command that waits for a second person goes nowhere and holds up no other.
+ *
+ * How a frame meets its commands, whatever brought it (CoAP, DTLS, MQTT, HTTP):
+ *
+ *     if (commands_any(c))
+ *         commands_meet(c, &meeting, &w, &ticket);     judged, and going to be stored; any thread
+ *     … the frame becomes durable, the answer (or downlink) with the bytes in `w`, if any, goes out …
+ *     commands_told(c, &ticket, 1, kept);              `kept` false: nothing was stored, or nothing could be sent
+ *     commands_delivered(c, meter, id);                LoRaWAN: the network has the meter's acknowledgement
+ *     commands_lost(c, meter, id);                     LoRaWAN: it said that there was none
+ *
+ * Locks: one of its own, innermost, never held across a call that waits.  commands_meet, _told, _delivered and _lost only touch
+ * memory: microseconds. */
+#ifndef NILO_SERVER_COMMANDS_H
+#define NILO_SERVER_COMMANDS_H
+
+#include "proto/dialect.h"
+#include "storage/ledger.h"
+
+#include <stdatomic.h>
+
+struct app;
+struct commands_memory;
+
+struct commands {
+    _Atomic uint32_t live; /* commands that have not ended */
+    struct commands_memory *memory;
+};
+
+#define COMMAND_BYTES 96         /* the most that an answer says: a native message, or a frame of CJ/T 188 */
+#define COMMAND_ATTEMPTS 32      /* a month of daily reports */
+#define COMMANDS_PER_METER 16    /* that have not ended */
+#define COMMAND_EXPIRES_S (7 * 86400)       /* where nobody says until when */
+#define COMMAND_EXPIRES_MOST_S (30 * 86400)
+#define COMMAND_CLOCK_OFF_S 120  /* handbook §4.3: a clock that is off by no more is right */
+
+/* NULL is never returned as *out with ERR_OK.  Reads the ledger: what was under way stays so. */
+MUST_CHECK enum err commands_open(struct app *app, bool ask_history, struct commands **out);
+MUST_CHECK enum err commands_start(struct commands *c); /* the courier; NO_MEMORY */
+void commands_close(struct commands *c); /* writes what happened, as far as the store takes it; NULL is fine */
+
+/* The one branch of a frame when nobody commands anything. NULL: false. */
+static inline bool commands_any(const struct commands *c)
+{
+    return c && atomic_load_explicit(&c->live, memory_order_relaxed) != 0;
+}
+
+/* ---- where frames come in ---- */
+
+struct commands_meeting {
+    uint32_t meter;                /* not 0 */
+    const struct dialect *dialect; /* that would read the answer: of an enveloped frame the one inside */
+    const struct frame *frame;     /* what the meter says: outcomes, valve, clock */
+    int64_t now_s;                 /* the server's clock; what has expired by it is not sent */
+    bool mute;                     /* nothing can be answered: what the meter says is heard all the same */
+    bool once;                     /* what is under way is not told again, but after commands_lost (downlinks that a network keeps) */
+};
+
+/* What a frame and its answer change, once it is known that both happened. */
+struct command_ticket {
+    uint32_t meter; /* 0: nothing */
+    uint32_t sent;  /* the command in the answer; 0: none */
+    uint32_t ended; /* the command that the frame tells the end of; 0: none */
+    uint8_t result; /* of that */
+    bool was_closed; /* the valve, by the frame that `sent` goes with */
+    bool unspeakable; /* `ended`: the dialect has no words for it */
+    uint32_t at_s;
+};
+
+/* Takes in what the frame says, and writes into `out` the bytes of the command that is due: nothing written, none is.  `out` has room
+ * for COMMAND_BYTES.  Zeroes `ticket` where nothing changes. */
+void commands_meet(struct commands *c, const struct commands_meeting *m, struct wr *out, struct command_ticket *ticket);
+void commands_told(struct commands *c, const struct command_ticket *tickets, size_t count, bool kept);
+
+void commands_delivered(struct commands *c, uint32_t meter, uint32_t id, int64_t now_s);
+void commands_lost(struct commands *c, uint32_t meter, uint32_t id);
+
+/* ---- where frames are settled: what a crash kept from being written is found again here; the settling thread's ---- */
+
+void commands_fold(struct commands *c, uint32_t meter, const struct frame *f, int64_t arrival_s);
+/* Writes what was folded, before the pass becomes visible. Twice is once. What writing the ledger returns. */
+MUST_CHECK enum err commands_fold_end(struct app *app);
+
+/* Readings of the meter are missing between two instants: a history request is made where it helps (bounded, see commands_gaps.c).
+ * Takes note only; any thread. */
+void commands_gap(struct commands *c, uint32_t meter, uint32_t from_s, uint32_t to_s);
+
+/* ---- for acts and queries ---- */
+
+/* All that has happened, and all that is due by the clock, is in the ledger. Any thread but one within an act. */
+MUST_CHECK enum err commands_flush(struct commands *c);
+
+/* After an act has committed the row: memory follows. */
+void commands_put(struct commands *c, const struct command_row *row);
+/* How many of the meter's commands have not ended. */
+unsigned commands_of(struct commands *c, uint32_t meter);
+/* What is known of a command beyond the ledger, at now_s: `row` as read there becomes what will be written. */
+void commands_overlay(struct commands *c, int64_t now_s, struct command_row *row);
+
+/* Something that happened to a command; pure.  False: it changes nothing (any more). */
+enum command_event_kind {
+    COMMAND_EVENT_SENT,      /* an answer with it went out */
+    COMMAND_EVENT_DELIVERED, /* the network has an acknowledgement */
+    COMMAND_EVENT_OUTCOME,   /* `result`: the meter said so, or its valve shows it */
+    COMMAND_EVENT_EXPIRED,
+    COMMAND_EVENT_UNSPEAKABLE, /* its dialect has no words for it */
+    COMMAND_EVENT_UNHEARD,     /* COMMAND_ATTEMPTS answers brought nothing */
+    COMMAND_EVENT_CANCELLED    /* `why`: by whom */
+};
+struct command_event {
+    uint32_t meter, id;
+    enum command_event_kind kind;
+    uint32_t at_s;
+    uint8_t result;
+    bool was_closed;
+    const char *why; /* static, or the caller's */
+};
+bool command_apply(struct command_row *row, const struct command_event *e);
+static inline bool command_ended(enum command_state s)
+{
+    return s == COMMAND_DONE || s == COMMAND_FAILED || s == COMMAND_EXPIRED;
+}
+const char *command_state_name(enum command_state s);
+const char *command_what_name(enum command_what w); /* "valve" */
+/* Whether it may go: nobody must approve it, or somebody did. */
+static inline bool command_may_go(const struct command_row *row)
+{
+    return !(row->flags & COMMAND_TWO_PERSONS) || row->approved_by[0];
+}
+
+#endif
