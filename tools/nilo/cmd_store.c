@@ -1,6 +1,7 @@
 /* nilo store: looking after a store where it lies.  check, stat and backup may run beside nilod;
  * rebuild and restore need it stopped. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,9 +9,11 @@
 
 #include "server/app_open.h"
 #include "server/judge.h"
+#include "server/redecode.h"
 #include "server/registers.h"
 #include "storage/store.h"
 #include "tools/nilo/commands.h"
+#include "tools/nilo/progress.h"
 #include "tools/nilo/sheet.h"
 
 static int failed(const char *dir, enum err err, const struct refusal *r)
@@ -164,8 +167,84 @@ static enum err remove_views(const char *dir, struct refusal *r)
     return ERR_OK;
 }
 
-static enum err rebuild(struct app *app, const struct app_options *o, uint64_t states[FLAG_STATES],
-                        struct refusal *r)
+#define DIFFERENCES_SHOWN 20 /* on standard error; a file takes all */
+
+struct differences {
+    FILE *file; /* or NULL */
+    uint64_t shown;
+    struct progress progress;
+};
+
+static void show_difference(void *arg, const struct redecode_change *change)
+{
+    struct differences *d = arg;
+    char time[TEXT_TIME_SIZE], litres[TEXT_LITRES_SIZE];
+    const char *what = change->added ? "added" : "removed";
+
+    text_put_time(time, change->row.time_s);
+    text_put_litres(litres, change->row.value);
+    if (d->file)
+        fprintf(d->file, "%s,%s,%s,%s,%s\n", change->serial, channel_name(change->channel), time,
+                litres, what);
+    if (d->shown++ < DIFFERENCES_SHOWN)
+        say("difference: %s %s at %s: %s L would be %s", change->serial,
+            channel_name(change->channel), time, litres, what);
+}
+
+static void show_progress(void *arg, uint64_t done, uint64_t all)
+{
+    struct differences *d = arg;
+
+    d->progress.total = all;
+    progress_at(&d->progress, done);
+}
+
+static enum err open_differences(const char *path, struct differences *d, struct refusal *r)
+{
+    d->progress = progress_begin("reading the journal again", 0);
+    if (!path)
+        return ERR_OK;
+    if (!(d->file = fopen(path, "w")))
+        return refuse(r, ERR_IO, 0, "", "%.150s cannot be written: %m", path);
+    fputs("serial,channel,time,index_l,change\n", d->file);
+    return ERR_OK;
+}
+
+static enum err close_differences(struct differences *d, enum err err, struct refusal *r)
+{
+    progress_end(&d->progress);
+    if (d->shown > DIFFERENCES_SHOWN)
+        say("and %" PRIu64 " more; --difference FILE takes them all", d->shown - DIFFERENCES_SHOWN);
+    if (d->file && (ferror(d->file) | fclose(d->file)) && !err)
+        return refuse(r, ERR_IO, 0, "", "the file of --difference cannot be written: %m");
+    return err;
+}
+
+static enum err read_again(const struct args *a, struct app *app, struct redecode_report *out,
+                           struct refusal *r)
+{
+    struct differences d = { 0 };
+    const struct redecode_options options = { .accept = args_option(a, "accept"),
+                                              .each = show_difference,
+                                              .progress = show_progress,
+                                              .arg = &d };
+    enum err err = open_differences(args_option(a, "difference"), &d, r);
+
+    if (!err)
+        err = redecode(app, &options, out);
+    err = close_differences(&d, err, r);
+    if (!err && d.shown && !options.accept)
+        say("the settled readings were left as they are; --accept takes the difference over");
+    return err;
+}
+
+struct rebuilt {
+    uint64_t states[FLAG_STATES];
+    struct redecode_report again;
+};
+
+static enum err rebuild(const struct args *a, struct app *app, const struct app_options *o,
+                        struct rebuilt *out, struct refusal *r)
 {
     static const struct flag_filter every = { 0 };
     struct store_lock *lock = NULL;
@@ -176,9 +255,30 @@ static enum err rebuild(struct app *app, const struct app_options *o, uint64_t s
         return err;
     err = remove_views(o->dir, r);
     store_lock_release(lock);
-    if (err || (err = app_open_store(app, o, r)) || (err = judge_rebuild(app)))
+    if (err || (err = app_open_store(app, o, r)) || (err = read_again(a, app, &out->again, r)) ||
+        (err = judge_rebuild(app)))
         return err;
-    return flags_each(app, &every, count_flag, states);
+    return flags_each(app, &every, count_flag, out->states);
+}
+
+static json_t *rebuilt_json(const struct args *a, const struct rebuilt *b, uint32_t meters,
+                            int64_t ms)
+{
+    const struct redecode_report *again = &b->again;
+    json_t *object =
+        json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "meters", INT(meters), "seconds",
+                  (double)ms / 1000, "records_read_again", INT(again->records), "unreadable",
+                  INT(again->unreadable), "meters_that_differ", INT(again->meters),
+                  "readings_added", INT(again->added), "readings_removed", INT(again->removed),
+                  "journal_whole", again->whole, "accepted", args_option(a, "accept") != NULL);
+
+    for (int i = 0; i < FLAG_STATES; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "flags_%s", flag_state_name((enum flag_state)i));
+        json_object_set_new(object, name, json_integer(INT(b->states[i])));
+    }
+    return object;
 }
 
 int cmd_store_rebuild(const struct args *a)
@@ -188,30 +288,21 @@ int cmd_store_rebuild(const struct args *a)
     struct app_options o = { .dir = args_option(a, "store"),
                              .tz = tz ? tz : "Asia/Shanghai",
                              .holidays = args_option(a, "holidays") };
-    uint64_t states[FLAG_STATES] = { 0 };
+    struct rebuilt rebuilt = { 0 };
     struct refusal r = { 0 };
     int64_t begun_ms = clock_monotonic_ms();
-    json_t *object;
     uint32_t meters;
     enum err err;
 
     if (!set_clock(a, &app))
         return EXIT_USAGE;
     err = access(o.dir, F_OK) ? refuse(&r, ERR_NOT_FOUND, 0, "", "there is no store %.150s", o.dir)
-                              : rebuild(&app, &o, states, &r);
+                              : rebuild(a, &app, &o, &rebuilt, &r);
     meters = app.registry ? registry_count(app.registry) : 0;
     app_close_store(&app);
     if (err)
         return failed(o.dir, err, &r);
-    object = json_pack("{s:I, s:f}", "meters", INT(meters), "seconds",
-                       (double)(clock_monotonic_ms() - begun_ms) / 1000);
-    for (int i = 0; i < FLAG_STATES; i++) {
-        char name[32];
-
-        snprintf(name, sizeof name, "flags_%s", flag_state_name((enum flag_state)i));
-        json_object_set_new(object, name, json_integer(INT(states[i])));
-    }
-    return print(a, object);
+    return print(a, rebuilt_json(a, &rebuilt, meters, clock_monotonic_ms() - begun_ms));
 }
 
 /* ---- copies ---- */
