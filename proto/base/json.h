@@ -65,7 +65,7 @@ MUST_CHECK enum err json_text(struct json v, struct arena *a, struct span *out);
 /* Likewise into the caller's bytes, where needed; FULL when it holds more than `cap`. */
 MUST_CHECK enum err json_text_into(struct json v, uint8_t *room, size_t cap, struct span *out);
 
-/* A number is mantissa · 10^power, exactly, but where `cut`: then it has more digits than 18, and those behind were cut off. */
+/* A number is mantissa · 10^power, exactly, but where `cut`: then it has more digits than 64 bits hold, and those behind were cut off. */
 struct json_number {
     int64_t mantissa;
     int32_t power;
