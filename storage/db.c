@@ -287,8 +287,12 @@ static enum err tables_open(struct db *db, bool fresh, struct refusal *r)
         return env_refusal(db, rc, r);
     err = meta_open(db, txn, fresh, r);
     for (unsigned i = 0; !err && i < db->layout.count; i++) {
-        if ((rc = mdb_dbi_open(txn, db->layout.tables[i].name, create ? MDB_CREATE : 0,
-                               &db->handles[i])))
+        const struct table *table = &db->layout.tables[i];
+
+        rc = mdb_dbi_open(txn, table->name, create ? MDB_CREATE : 0, &db->handles[i]);
+        if (rc == MDB_NOTFOUND && table->flags & TABLE_LATER)
+            db->handles[i] = DB_NO_TABLE;
+        else if (rc)
             err = env_refusal(db, rc, r);
     }
     if (err)

@@ -17,6 +17,7 @@ struct db;
 #define DB_SEALED 4u    /* with DB_READ_ONLY: nobody writes the file any more, so it needs no lock file and little map */
 
 #define TABLE_RAW 1u /* values carry a checksum of their own, txn_* adds and checks none */
+#define TABLE_LATER 2u /* it came to the layout afterwards: a file that lacks it, and is only read, has an empty one */
 
 struct table {
     const char *name;

@@ -13,7 +13,8 @@
 
 struct MDB_env;
 
-#define DB_TABLES_MAX 32
+#define DB_TABLES_MAX 64
+#define DB_NO_TABLE UINT32_MAX /* in handles: TABLE_LATER, and not there */
 
 struct db {
     struct MDB_env *env;

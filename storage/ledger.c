@@ -43,6 +43,10 @@ static const struct table tables[LEDGER_TABLES] = {
     { "rows-13", 0 },
     { "rows-14", 0 },
     { "rows-15", 0 },
+    [LEDGER_COMMANDS] = { "commands", TABLE_LATER },
+    [LEDGER_COMMANDS_LIVE] = { "commands-live", TABLE_LATER },
+    [LEDGER_SECRETS] = { "meter-keys", TABLE_LATER },
+    [LEDGER_FORMATS] = { "formats", TABLE_LATER },
 };
 
 static const struct db_layout layout = {

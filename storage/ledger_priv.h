@@ -26,7 +26,12 @@ enum ledger_table {
     LEDGER_AUDIT,     /* act · part → record */
     LEDGER_STATE,     /* what there is one of: the audit's end */
     LEDGER_ROWS,      /* + list: id → the newest version */
-    LEDGER_TABLES = LEDGER_ROWS + LEDGER_LISTS_MAX
+    /* Numbers of tables stand in checksums: those that came later follow the lists'. */
+    LEDGER_SECRETS = LEDGER_ROWS + LEDGER_LISTS_MAX, /* meter · kind · from → its key, sealed (ledger_keys.c) */
+    LEDGER_FORMATS, /* maker · version · type · signature → the list that a full frame taught (ledger_formats.c) */
+    LEDGER_COMMANDS,      /* meter · id → a command (ledger_commands.c) */
+    LEDGER_COMMANDS_LIVE, /* id → meter, of those that have not ended */
+    LEDGER_TABLES
 };
 
 #define SHA256_BYTES 32

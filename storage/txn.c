@@ -88,13 +88,18 @@ static bool checked(struct txn *t, unsigned table, struct span key, struct span 
     return true;
 }
 
+static bool absent(const struct txn *t, unsigned table)
+{
+    return t->db->handles[table] == DB_NO_TABLE;
+}
+
 bool txn_get(struct txn *t, unsigned table, struct span key, struct span *out_view)
 {
     MDB_val k = val(key), v;
     bool found = false;
     int rc;
 
-    if (t->err || !key.len) /* LMDB has no empty keys */
+    if (t->err || !key.len || absent(t, table)) /* LMDB has no empty keys */
         return false;
     db_at_work = t->db;
     if ((rc = mdb_get(t->mdb, t->db->handles[table], &k, &v))) {
@@ -171,7 +176,7 @@ uint64_t txn_count(struct txn *t, unsigned table)
 {
     MDB_stat s = { 0 };
 
-    if (!t->err)
+    if (!t->err && !absent(t, table))
         stick(t, mdb_stat(t->mdb, t->db->handles[table], &s));
     return t->err ? 0 : s.ms_entries;
 }
@@ -249,7 +254,8 @@ struct scan scan_from(struct txn *t, unsigned table, struct span from)
     struct scan s = { .txn = t, .table = table, .from = from };
     int rc;
 
-    if (!t->err && (rc = mdb_cursor_open(t->mdb, t->db->handles[table], &s.mdb))) {
+    if (!t->err && !absent(t, table) &&
+        (rc = mdb_cursor_open(t->mdb, t->db->handles[table], &s.mdb))) {
         s.mdb = NULL;
         stick(t, rc);
     }
