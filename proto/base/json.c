@@ -43,22 +43,22 @@ static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 
 struct json scan_value(const uint8_t *at, const uint8_t *end)
 {
-    struct json v = { .kind = JSON_NUMBER };
+    struct json v = { .kind = JSON_IS_NUMBER };
     const uint8_t *behind;
 
     switch (*at) {
     case '"':
-        v.kind = JSON_TEXT;
+        v.kind = JSON_IS_TEXT;
         behind = text_end(at, end, &v.escaped);
         break;
     case '{':
     case '[':
-        v.kind = *at == '{' ? JSON_OBJECT : JSON_ARRAY;
+        v.kind = *at == '{' ? JSON_IS_OBJECT : JSON_IS_ARRAY;
         behind = container_end(at, end);
         break;
     default:
         if (*at == 'n' || *at == 't' || *at == 'f')
-            v.kind = *at == 'n' ? JSON_ABSENT : *at == 't' ? JSON_TRUE : JSON_FALSE;
+            v.kind = *at == 'n' ? JSON_IS_ABSENT : *at == 't' ? JSON_IS_TRUE : JSON_IS_FALSE;
         behind = plain_end(at, end);
     }
     v.raw = span_of(at, (size_t)(behind - at));
@@ -67,11 +67,11 @@ struct json scan_value(const uint8_t *at, const uint8_t *end)
 
 struct json_walk json_walk(struct json of)
 {
-    if (of.kind != JSON_OBJECT && of.kind != JSON_ARRAY)
+    if (of.kind != JSON_IS_OBJECT && of.kind != JSON_IS_ARRAY)
         return (struct json_walk){ 0 };
     return (struct json_walk){ .at = of.raw.at + 1,
                                .end = of.raw.at + of.raw.len - 1,
-                               .named = of.kind == JSON_OBJECT };
+                               .named = of.kind == JSON_IS_OBJECT };
 }
 
 bool json_next(struct json_walk *w, struct json *out_name, struct json *out)
@@ -106,7 +106,7 @@ static bool name_is(struct json name, struct span text)
 
 bool json_is(struct json v, const char *text)
 {
-    return v.kind == JSON_TEXT && name_is(v, span_text(text));
+    return v.kind == JSON_IS_TEXT && name_is(v, span_text(text));
 }
 
 void json_pick(struct json of, const char *const *names, size_t count, struct json *out)

@@ -19,13 +19,13 @@
 #define JSON_DEPTH 32 /* objects and arrays inside one another */
 
 enum json_kind {
-    JSON_ABSENT, /* or null: then `raw` is its four letters */
-    JSON_FALSE,
-    JSON_TRUE,
-    JSON_NUMBER,
-    JSON_TEXT,
-    JSON_OBJECT,
-    JSON_ARRAY
+    JSON_IS_ABSENT, /* or null: then `raw` is its four letters */
+    JSON_IS_FALSE,
+    JSON_IS_TRUE,
+    JSON_IS_NUMBER,
+    JSON_IS_TEXT,
+    JSON_IS_OBJECT,
+    JSON_IS_ARRAY
 };
 
 /* A value, a view of checked JSON. Zeroed it is absent. */

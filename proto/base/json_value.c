@@ -76,7 +76,7 @@ enum err json_text_into(struct json v, uint8_t *room, size_t cap, struct span *o
     struct span text;
     size_t len = 0;
 
-    if (v.kind != JSON_TEXT)
+    if (v.kind != JSON_IS_TEXT)
         return ERR_MALFORMED;
     text = span_of(v.raw.at + 1, v.raw.len - 2);
     if (v.escaped) {
@@ -101,7 +101,7 @@ enum err json_text(struct json v, struct arena *a, struct span *out)
 {
     uint8_t *room = NULL;
 
-    if (v.kind == JSON_TEXT && v.escaped && !(room = (uint8_t *)arena_alloc(a, v.raw.len)))
+    if (v.kind == JSON_IS_TEXT && v.escaped && !(room = (uint8_t *)arena_alloc(a, v.raw.len)))
         return ERR_NO_MEMORY;
     return json_text_into(v, room, v.raw.len, out); /* escapes only shrink */
 }
@@ -148,7 +148,7 @@ enum err json_number(struct json v, struct json_number *out)
     int64_t power = 0;
     bool fraction = false;
 
-    if (v.kind != JSON_NUMBER)
+    if (v.kind != JSON_IS_NUMBER)
         return ERR_MALFORMED;
     d.minus = *at == '-';
     for (at += d.minus; at < end && (*at | 0x20) != 'e'; at++) {
@@ -195,18 +195,18 @@ enum err json_int(struct json v, int64_t *out)
 
 enum err json_bool(struct json v, bool *out)
 {
-    if (v.kind != JSON_TRUE && v.kind != JSON_FALSE)
+    if (v.kind != JSON_IS_TRUE && v.kind != JSON_IS_FALSE)
         return ERR_MALFORMED;
-    *out = v.kind == JSON_TRUE;
+    *out = v.kind == JSON_IS_TRUE;
     return ERR_OK;
 }
 
 struct json json_unquoted(struct json v)
 {
-    struct json inner = { .kind = JSON_NUMBER };
+    struct json inner = { .kind = JSON_IS_NUMBER };
     const uint8_t *end, *fault;
 
-    if (v.kind != JSON_TEXT || v.escaped)
+    if (v.kind != JSON_IS_TEXT || v.escaped)
         return v;
     inner.raw = span_of(v.raw.at + 1, v.raw.len - 2);
     end = scan_number(inner.raw.at, inner.raw.at + inner.raw.len, &fault);
