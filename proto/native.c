@@ -261,4 +261,5 @@ const struct dialect dialect_native = {
     .formats = { 0 },
     .decode = native_decode,
     .explain = native_explain,
+    .command = native_command,
 };

@@ -15,13 +15,10 @@ extern const struct dialect dialect_native;
  * FULL when `out` is too small. */
 MUST_CHECK enum err native_encode(const struct frame *f, const int8_t *scales, struct wr *out);
 
-/* Writes the answer to a report. Without commands nothing is written. */
-struct native_command {
-    uint32_t id, expires;
-    uint8_t what; /* 3 to 8, the field's number in native.proto */
-    int64_t value;
-    uint32_t from, to; /* of a history request */
-};
-MUST_CHECK enum err native_encode_commands(const struct native_command *c, size_t count, uint32_t now_s, struct wr *out);
+/* Writes the answer to a report: a Commands message. Without commands nothing is written; COMMAND_TIME is said by `now` alone.
+ * INVALID where a value does not fit its field; FULL. */
+MUST_CHECK enum err native_encode_commands(const struct meter_command *c, size_t count, uint32_t now_s, struct wr *out);
+/* One of them, as struct dialect has it: `now` is c->now_s. */
+MUST_CHECK enum err native_command(const struct meter_command *c, struct wr *out);
 
 #endif

@@ -190,55 +190,71 @@ enum err native_encode(const struct frame *f, const int8_t *scales, struct wr *o
 /* ---- commands ------------------------------------------------------------------------------- */
 
 /* A member of a oneof is written even where it is 0: its presence is what it says. */
-static enum err put_what(struct wr *w, const struct native_command *c)
+static enum err put_number(struct wr *w, uint32_t field, int64_t v, int64_t most)
+{
+    if (v < 0 || v > most)
+        return ERR_INVALID;
+    put_tag(w, field, WIRE_VARINT);
+    wr_varint(w, (uint64_t)v);
+    return w->err;
+}
+
+static enum err put_history(struct wr *w, const struct meter_command *c)
 {
     uint8_t *start;
 
+    if (c->value < 0 || c->value > UINT32_MAX || c->until < 0 || c->until > UINT32_MAX)
+        return ERR_INVALID;
+    start = inner_begin(w, NATIVE_HISTORY);
+    put_fixed32(w, HISTORY_FROM, (uint32_t)c->value);
+    put_fixed32(w, HISTORY_TO, (uint32_t)c->until);
+    inner_end(w, start);
+    return w->err;
+}
+
+static enum err put_what(struct wr *w, const struct meter_command *c)
+{
     switch (c->what) {
-    case NATIVE_VALVE:
-    case NATIVE_EVERY:
-    case NATIVE_OFFSET:
-    case NATIVE_STEP:
-        if (c->value < 0 || c->value > (c->what == NATIVE_VALVE ? 1 : (int64_t)UINT32_MAX))
-            return ERR_INVALID;
-        put_tag(w, c->what, WIRE_VARINT);
-        wr_varint(w, (uint64_t)c->value);
-        return w->err;
-    case NATIVE_BASE:
-        put_tag(w, c->what, WIRE_VARINT);
+    case COMMAND_VALVE:
+        return put_number(w, NATIVE_VALVE, c->value, 1);
+    case COMMAND_REPORT_EVERY:
+        return put_number(w, NATIVE_EVERY, c->value, UINT32_MAX);
+    case COMMAND_REPORT_OFFSET:
+        return put_number(w, NATIVE_OFFSET, c->value, UINT32_MAX);
+    case COMMAND_STEP:
+        return put_number(w, NATIVE_STEP, c->value, UINT32_MAX);
+    case COMMAND_BASE_INDEX:
+        put_tag(w, NATIVE_BASE, WIRE_VARINT);
         wr_zigzag(w, c->value);
         return w->err;
-    case NATIVE_HISTORY:
-        start = inner_begin(w, NATIVE_HISTORY);
-        put_fixed32(w, HISTORY_FROM, c->from);
-        put_fixed32(w, HISTORY_TO, c->to);
-        inner_end(w, start);
-        return w->err;
+    case COMMAND_HISTORY:
+        return put_history(w, c);
     default:
         return ERR_INVALID;
     }
 }
 
-static enum err put_command(struct wr *w, const struct native_command *c)
+static enum err put_command(struct wr *w, const struct meter_command *c)
 {
     uint8_t *start = inner_begin(w, COMMANDS_COMMANDS);
     enum err err;
 
     put_uint(w, NATIVE_ID, c->id);
-    put_fixed32(w, NATIVE_EXPIRES, c->expires);
+    put_fixed32(w, NATIVE_EXPIRES, c->expires_s);
     err = put_what(w, c);
     inner_end(w, start);
     return err ? err : w->err;
 }
 
-enum err native_encode_commands(const struct native_command *c, size_t count, uint32_t now_s,
+enum err native_encode_commands(const struct meter_command *c, size_t count, uint32_t now_s,
                                 struct wr *out)
 {
     uint8_t *start = out->at;
     enum err err = ERR_OK;
 
     for (size_t i = 0; !err && i < count; i++)
-        err = put_command(out, &c[i]);
+        if (c[i].what != COMMAND_TIME) /* `now` says it */
+            err = put_command(out, &c[i]);
     if (!err && count) {
         put_fixed32(out, COMMANDS_NOW, now_s);
         err = out->err;
@@ -246,4 +262,11 @@ enum err native_encode_commands(const struct native_command *c, size_t count, ui
     if (err)
         out->at = start;
     return err;
+}
+
+enum err native_command(const struct meter_command *c, struct wr *out)
+{
+    return c->now_s < 0 || c->now_s > UINT32_MAX
+               ? ERR_INVALID
+               : native_encode_commands(c, 1, (uint32_t)c->now_s, out);
 }

@@ -175,14 +175,14 @@ static void a_report_that_does_not_fit_is_full(void **state)
 
 static void commands_are_what_protobuf_reads(void **state)
 {
-    static const struct native_command commands[] = {
-        { .id = 1, .expires = NOW_S, .what = 3, .value = 0 },
-        { .id = 2, .what = 3, .value = 1 },
-        { .id = 3, .what = 4, .value = UINT32_MAX },
-        { .id = 4, .what = 5, .value = 0 },
-        { .id = 5, .what = 6, .value = 900 },
-        { .id = 6, .what = 7, .value = -12345678901 },
-        { .id = 7, .what = 8, .from = NOW_S - 86400, .to = NOW_S },
+    static const struct meter_command commands[] = {
+        { .id = 1, .expires_s = NOW_S, .what = COMMAND_VALVE, .value = 0 },
+        { .id = 2, .what = COMMAND_VALVE, .value = 1 },
+        { .id = 3, .what = COMMAND_REPORT_EVERY, .value = UINT32_MAX },
+        { .id = 4, .what = COMMAND_REPORT_OFFSET, .value = 0 },
+        { .id = 5, .what = COMMAND_STEP, .value = 900 },
+        { .id = 6, .what = COMMAND_BASE_INDEX, .value = -12345678901 },
+        { .id = 7, .what = COMMAND_HISTORY, .value = NOW_S - 86400, .until = NOW_S },
     };
     uint8_t buffer[400];
     struct wr w = wr_of(buffer, sizeof(buffer));
@@ -196,8 +196,8 @@ static void commands_are_what_protobuf_reads(void **state)
     assert_int_equal(read->n_commands, 7);
     for (size_t i = 0; i < 7; i++) {
         assert_int_equal(read->commands[i]->id, commands[i].id);
-        assert_int_equal(read->commands[i]->expires, commands[i].expires);
-        assert_int_equal(read->commands[i]->what_case, commands[i].what);
+        assert_int_equal(read->commands[i]->expires, commands[i].expires_s);
+        assert_int_equal(read->commands[i]->what_case, 3 + commands[i].what);
     }
     assert_false(read->commands[0]->valve_open);
     assert_true(read->commands[1]->valve_open);
@@ -208,6 +208,36 @@ static void commands_are_what_protobuf_reads(void **state)
     assert_int_equal(read->commands[6]->history->from, NOW_S - 86400);
     assert_int_equal(read->commands[6]->history->to, NOW_S);
     nilometer__v1__commands__free_unpacked(read, NULL);
+}
+
+/* valve_open = false is a member of a oneof: absent it would say nothing at all. */
+static void closing_a_valve_is_said_byte_by_byte(void **state)
+{
+    static const uint8_t expected[] = { 0x0a, 0x09, 0x08, 0x05, 0x15, 0x00, 0x00, 0x01,
+                                        0x00, 0x18, 0x00, 0x15, 0x00, 0x01, 0x00, 0x00 };
+    const struct meter_command close = {
+        .id = 5, .expires_s = 65536, .what = COMMAND_VALVE, .value = 0, .now_s = 256
+    };
+    uint8_t buffer[64];
+    struct wr w = wr_of(buffer, sizeof(buffer));
+
+    (void)state;
+    assert_ok(dialect_native.command(&close, &w));
+    assert_int_equal(wr_len(&w), sizeof(expected));
+    assert_memory_equal(buffer, expected, sizeof(expected));
+}
+
+static void a_time_command_is_now_alone(void **state)
+{
+    static const uint8_t expected[] = { 0x15, 0x00, 0x01, 0x00, 0x00 };
+    const struct meter_command time = { .id = 5, .what = COMMAND_TIME, .value = 9, .now_s = 256 };
+    uint8_t buffer[64];
+    struct wr w = wr_of(buffer, sizeof(buffer));
+
+    (void)state;
+    assert_ok(dialect_native.command(&time, &w));
+    assert_int_equal(wr_len(&w), sizeof(expected));
+    assert_memory_equal(buffer, expected, sizeof(expected));
 }
 
 static void without_commands_nothing_is_said(void **state)
@@ -222,11 +252,14 @@ static void without_commands_nothing_is_said(void **state)
 
 static void commands_that_mean_nothing_are_invalid(void **state)
 {
-    static const struct native_command bad[] = { { .what = 2 },
-                                                 { .what = 9 },
-                                                 { .what = 3, .value = 2 },
-                                                 { .what = 4, .value = -1 },
-                                                 { .what = 6, .value = (int64_t)UINT32_MAX + 1 } };
+    static const struct meter_command bad[] = {
+        { .what = (enum command_what)9 },
+        { .what = COMMAND_VALVE, .value = 2 },
+        { .what = COMMAND_REPORT_EVERY, .value = -1 },
+        { .what = COMMAND_STEP, .value = (int64_t)UINT32_MAX + 1 },
+        { .what = COMMAND_HISTORY, .value = -1, .until = 5 },
+        { .what = COMMAND_HISTORY, .value = 1, .until = (int64_t)UINT32_MAX + 1 },
+    };
     uint8_t buffer[64];
 
     (void)state;
@@ -237,7 +270,7 @@ static void commands_that_mean_nothing_are_invalid(void **state)
         assert_int_equal(wr_len(&w), 0);
     }
     for (size_t cap = 0; cap < 11; cap++) {
-        struct native_command c = { .id = 1, .what = 7, .value = 5 };
+        struct meter_command c = { .id = 1, .what = COMMAND_BASE_INDEX, .value = 5 };
         struct wr w = wr_of(buffer, cap);
 
         assert_err(ERR_FULL, native_encode_commands(&c, 1, NOW_S, &w));
@@ -382,6 +415,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_cannot_be_said_is_not_encoded),
         cmocka_unit_test(a_report_that_does_not_fit_is_full),
         cmocka_unit_test(commands_are_what_protobuf_reads),
+        cmocka_unit_test(closing_a_valve_is_said_byte_by_byte),
+        cmocka_unit_test(a_time_command_is_now_alone),
         cmocka_unit_test(without_commands_nothing_is_said),
         cmocka_unit_test(commands_that_mean_nothing_are_invalid),
         cmocka_unit_test_setup_teardown(no_payload_outgrows_the_arena, setup, teardown),
