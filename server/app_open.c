@@ -305,8 +305,7 @@ static enum err fill_memory(struct app *app, struct refusal *r)
     enum err err;
 
     if ((err = tail_new(&app->tail)) || (err = registry_new(&app->registry)) ||
-        (err = registry_load(app->registry, app->ledger, LIST_METER, CELL_METER_serial,
-                             CELL_METER_radio_id)))
+        (err = registry_load(app->registry, app->ledger, LIST_METER, &meter_cells)))
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = imports_finish(app)))
         return part_refused(app, err, "archive.mdb", r);

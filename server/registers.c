@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+const struct registry_cells meter_cells = { .serial = CELL_METER_serial,
+                                            .radio = CELL_METER_radio_id,
+                                            .dialect = CELL_METER_dialect };
+
 struct cells cells_of(const struct ledger_row *row)
 {
     struct cells cells = { 0 };

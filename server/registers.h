@@ -5,6 +5,9 @@
 
 #include "server/fleet/columns.h"
 #include "storage/ledger.h"
+#include "storage/registry.h"
+
+extern const struct registry_cells meter_cells; /* of a row of LIST_METER */
 
 /* NOT_FOUND; CORRUPT where a kept row does not read; t->err. As known now, or at `as_of_s`. */
 MUST_CHECK enum err meter_facts_by_id(struct txn *t, uint32_t meter, struct meter_facts *out);

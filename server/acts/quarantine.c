@@ -103,11 +103,11 @@ static void upper(struct span text, uint8_t out[16])
 /* A name as it came, and an EUI in either case. */
 static enum err release_name(struct app *app, struct span name, uint64_t *out_released)
 {
-    uint8_t lower[16], capitals[16];
+    uint8_t lower[RADIO_NAME_MAX], capitals[RADIO_NAME_MAX];
     struct span form = registry_radio_form(name, lower);
     enum err err = release(app, name, out_released);
 
-    if (err || form.at != lower)
+    if (err || form.at != lower || form.len != 16)
         return err;
     upper(form, capitals);
     if (!span_equal(form, name))

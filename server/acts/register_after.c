@@ -1,6 +1,7 @@
 /* The end of an act on the register: bare rows before its commit, and who must hear of it after. */
 #include "server/acts/quarantine.h"
 #include "server/acts/register_priv.h"
+#include "server/registers.h"
 #include "server/settler.h"
 
 static enum err make_bare(struct registrar *g, unsigned list, struct span name, uint64_t *count)
@@ -54,7 +55,7 @@ enum err registrar_committed(struct registrar *g)
 
     if (g->first_new_meter)
         err = registry_load_from(app->registry, app->ledger, LIST_METER, g->first_new_meter,
-                                 CELL_METER_serial, CELL_METER_radio_id);
+                                 &meter_cells);
     if (!err)
         err = radio_committed(g);
     for (size_t i = 0; i < g->touched_count; i++)

@@ -12,7 +12,7 @@ static enum err radio_taken(struct import_refusal *why, unsigned cell, struct sp
 
 static const char *radio_in_act(struct registrar *g, struct span name)
 {
-    uint8_t room[16];
+    uint8_t room[RADIO_NAME_MAX];
     struct span form = registry_radio_form(name, room);
     const json_t *serial = json_object_getn(g->radios, (const char *)form.at, form.len);
 
@@ -21,7 +21,7 @@ static const char *radio_in_act(struct registrar *g, struct span name)
 
 static enum err radio_keep(struct registrar *g, struct span name, struct span serial)
 {
-    uint8_t room[16];
+    uint8_t room[RADIO_NAME_MAX];
     struct span form = registry_radio_form(name, room);
 
     if (!g->radios && !(g->radios = json_object()))

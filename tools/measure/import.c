@@ -8,6 +8,7 @@
 #include "server/acts/act.h"
 #include "server/app_open.h"
 #include "server/fleet/columns.h"
+#include "server/registers.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -148,8 +149,7 @@ static void registry_timed(struct bench *b)
 
     or_die(names ? registry_new(&r) : ERR_NO_MEMORY, "registry");
     from_s = seconds();
-    or_die(registry_load(r, b->app.ledger, LIST_METER, CELL_METER_serial, CELL_METER_radio_id),
-           "registry");
+    or_die(registry_load(r, b->app.ledger, LIST_METER, &meter_cells), "registry");
     tell("registry load", b->meters, seconds() - from_s);
     from_s = seconds();
     for (unsigned i = 0; i < FINDS; i++)

@@ -65,7 +65,7 @@ static void serials_are_compared_byte_by_byte(void **state)
     registry_free(r);
 }
 
-static void an_eui_names_its_meter_in_either_case_and_other_radio_names_do_not(void **state)
+static void radio_names_are_found_in_either_case(void **state)
 {
     struct registry *r = made();
 
@@ -76,7 +76,47 @@ static void an_eui_names_its_meter_in_either_case_and_other_radio_names_do_not(v
     assert_int_equal(1, registry_find(r, span_text("0000000161832b12")));
     assert_int_equal(1, registry_find(r, span_text("0000000161832B12")));
     assert_int_equal(2, registry_find(r, span_text("KAM-74685644")));
-    assert_int_equal(0, registry_find(r, span_text("kam-74685644")));
+    assert_int_equal(2, registry_find(r, span_text("kam-74685644")));
+    registry_drop_radio(r, span_text("Kam-74685644"), 2);
+    assert_int_equal(0, registry_find(r, span_text("KAM-74685644")));
+    registry_free(r);
+}
+
+static void assert_profile(struct registry *r, uint32_t meter, const char *expected)
+{
+    struct span profile;
+
+    registry_read_lock(r);
+    profile = registry_profile_lkd(r, meter);
+    assert_true(span_equal(profile, span_text(expected)));
+    registry_read_unlock(r);
+}
+
+static void a_meter_has_the_dialect_that_was_set_last(void **state)
+{
+    struct registry *r = made();
+    char room[100];
+
+    (void)state;
+    assert_profile(r, 7, "");
+    assert_ok(registry_set_profile(r, 7, span_text("")));
+    assert_ok(registry_set_profile(r, 7, span_text("oms")));
+    assert_ok(registry_set_profile(r, 70000, span_text("cjt188")));
+    assert_ok(registry_set_profile(r, 8, span_text("oms")));
+    assert_profile(r, 7, "oms");
+    assert_profile(r, 8, "oms");
+    assert_profile(r, 9, "");
+    assert_profile(r, 70000, "cjt188");
+    assert_ok(registry_set_profile(r, 7, span_text("")));
+    assert_profile(r, 7, "");
+    assert_profile(r, 70001, "");
+    for (unsigned i = 1; i <= 70000; i++) /* more texts than are told apart, and long ones */
+        assert_ok(registry_set_profile(
+            r, i, span_of(room, (size_t)sprintf(room, "%08u and a text that goes on and on", i))));
+    assert_profile(r, 1, "00000001 and a text that goes on and on");
+    registry_read_lock(r);
+    assert_true(registry_profile_lkd(r, 70000).len > 0);
+    registry_read_unlock(r);
     registry_free(r);
 }
 
@@ -116,7 +156,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_name_added_is_found_and_no_other),
         cmocka_unit_test(the_same_name_twice_is_fine_and_the_empty_one_is_unknown),
         cmocka_unit_test(serials_are_compared_byte_by_byte),
-        cmocka_unit_test(an_eui_names_its_meter_in_either_case_and_other_radio_names_do_not),
+        cmocka_unit_test(radio_names_are_found_in_either_case),
+        cmocka_unit_test(a_meter_has_the_dialect_that_was_set_last),
         cmocka_unit_test(a_radio_name_taken_back_is_unknown_and_may_be_given_again),
         cmocka_unit_test(a_million_names_take_forty_bytes_each_at_most),
     };
