@@ -55,6 +55,7 @@ int cmd_sim_town(const struct args *a)
     o.meters = (uint32_t)meters;
     o.days = (uint32_t)days;
     o.seed = (uint64_t)seed;
+    o.mixed = args_option(a, "mixed") != NULL;
     if (town_write(&o, a->positional[0], &summary, &r)) {
         say("the town could not be written: %s", r.text);
         return EXIT_FAILED;

@@ -294,6 +294,29 @@ static void make_meter(struct chance *c, struct place *p, uint32_t n)
     p->poor_radio = happens(c, 0.04);
 }
 
+/* Whole draws of their own, so that a town of one dialect and a mixed one live the same days. */
+static void make_voice(struct place *p, uint64_t seed, uint32_t n)
+{
+    struct town_meter *a = &p->about;
+    struct chance c = chance_of(seed ^ 0x766f696365u, n, 0);
+    double u = unit(&c);
+
+    a->voice =
+        u < 0.2 && a->facts.form != REGISTER_BOTH ? VOICE_OMS
+        : u >= 0.2 && u < 0.7 && a->facts.form != REGISTER_BOTH && a->facts.resolution_ml == 10000
+            ? VOICE_CJT188
+        : u >= 0.8 && a->facts.form == REGISTER_FORWARD ? VOICE_LORAWAN
+                                                        : VOICE_NATIVE;
+    if (a->voice == VOICE_OMS)
+        snprintf(a->radio_id, sizeof a->radio_id, "NLM-%.8s", a->facts.serial);
+    else if (a->voice == VOICE_CJT188)
+        snprintf(a->radio_id, sizeof a->radio_id, "783300%.8s", a->facts.serial);
+    else if (a->voice == VOICE_LORAWAN)
+        snprintf(a->radio_id, sizeof a->radio_id, "70b3d5e0%.8s", a->facts.serial);
+    for (size_t i = 0; i < VOICE_KEY; i++)
+        a->key[i] = (uint8_t)whole(&c, 0, 255);
+}
+
 static void make_address(struct chance *c, struct place *p, uint32_t n)
 {
     static const char *const zh[] = { "东湖路", "西溪路",   "解放路", "人民路", "滨江大道",
@@ -418,6 +441,8 @@ enum err town_new(const struct town_options *options, struct town **out)
         make_use(&c, p);
         make_meter(&c, p, n);
         make_address(&c, p, n);
+        if (options->mixed)
+            make_voice(p, options->seed, n);
         make_fault(&c, t, p);
         p->about.start_ml = shown(p, p->dial_ml);
     }

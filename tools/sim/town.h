@@ -8,10 +8,12 @@
 #define NILO_TOOLS_SIM_TOWN_H
 
 #include "proto/facts.h"
+#include "tools/sim/voice.h"
 
 struct town_options {
     uint32_t meters, days;
     uint64_t seed;
+    bool mixed; /* meters of several dialects; else all are native */
     int64_t from_s;          /* the first civil day's midnight; 0: 2026-01-01 in the zone */
     const struct zone *zone; /* civil time of the people */
 };
@@ -39,6 +41,9 @@ struct town_meter {
     int64_t onset_s, end_s; /* of the fault; end_s: repaired, INT64_MAX never */
     double size_lph;        /* of a leak */
     int64_t start_ml;       /* what the register shows at the beginning */
+    enum voice voice;       /* what it speaks */
+    char radio_id[SERIAL_MAX + 1]; /* contract §4; "" where the serial serves */
+    uint8_t key[VOICE_KEY];        /* of those that encrypt */
 };
 
 struct town;
@@ -67,7 +72,7 @@ struct town_summary {
     uint64_t faults[4];              /* by enum town_fault */
 };
 
-/* Writes orgs.csv, zones.csv, routes.csv, meters.csv, points.csv, fittings.csv and readings.csv
+/* Writes orgs.csv, zones.csv, routes.csv, meters.csv, keys.csv, points.csv, fittings.csv and readings.csv
  * (contract §4) into the folder `dir`, which is made; truth.csv (serial,kind,onset,size_lph,note),
  * one row a fault; notes.csv (serial,way), how each place is used. readings.csv has
  * serial,time,index_l,channel,source in order of arrival: whoever replays it must send a row on its

@@ -96,20 +96,41 @@ static void write_routes(struct writer *w)
 static void write_meters(struct writer *w)
 {
     static const char *const forms[] = { "net", "forward", "both" };
+    static const char *const models[VOICE_COUNT] = { "NB", "RF", "PD", "LW" };
 
     if (!begin(w, "meters.csv",
-               "serial,model,dn,q3,r,resolution_l,register,dialect,batch,supplier,verified_on"))
+               "serial,model,dn,q3,r,resolution_l,register,dialect,radio_id,batch,supplier,"
+               "verified_on"))
         return;
     for (uint32_t n = 0; n < w->options->meters; n++) {
-        const struct meter_facts *m = &town_meter(w->town, n)->facts;
+        const struct town_meter *a = town_meter(w->town, n);
+        const struct meter_facts *m = &a->facts;
 
-        fprintf(w->file, "%s,NB-%d,%d,%lld.%lld,100,%lld,%s,native,B%u,%s,20%02u-0%u-15\n",
-                m->serial, (int)m->dn_mm, (int)m->dn_mm, (long long)(m->q3_lph / 1000),
-                (long long)(m->q3_lph % 1000 / 100), (long long)(m->resolution_ml / 1000),
-                forms[m->form], (unsigned)(n / 50 + 1), n % 3 ? "江南仪表 Jiangnan" : "Nile Meters",
+        fprintf(w->file, "%s,%s-%d,%d,%lld.%lld,100,%lld,%s,%s,%s,B%u,%s,20%02u-0%u-15\n",
+                m->serial, models[a->voice], (int)m->dn_mm, (int)m->dn_mm,
+                (long long)(m->q3_lph / 1000), (long long)(m->q3_lph % 1000 / 100),
+                (long long)(m->resolution_ml / 1000), forms[m->form], voice_dialect(a->voice),
+                a->radio_id, (unsigned)(n / 50 + 1), n % 3 ? "江南仪表 Jiangnan" : "Nile Meters",
                 (unsigned)(21 + n % 5), (unsigned)(1 + n % 9));
     }
     end(w, "meters.csv");
+}
+
+static void write_keys(struct writer *w)
+{
+    if (!begin(w, "keys.csv", "serial,kind,key_hex"))
+        return;
+    for (uint32_t n = 0; n < w->options->meters; n++) {
+        const struct town_meter *a = town_meter(w->town, n);
+
+        if (a->voice != VOICE_OMS)
+            continue;
+        fprintf(w->file, "%s,oms,", a->facts.serial);
+        for (size_t i = 0; i < VOICE_KEY; i++)
+            fprintf(w->file, "%02x", a->key[i]);
+        fputc('\n', w->file);
+    }
+    end(w, "keys.csv");
 }
 
 static const char *use_name(enum use_class use)
@@ -252,6 +273,8 @@ enum err town_write(const struct town_options *options, const char *dir, struct 
         write_zones(&w);
         write_routes(&w);
         write_meters(&w);
+        if (options->mixed)
+            write_keys(&w);
         write_points(&w);
         write_fittings(&w);
         write_readings(&w, t);

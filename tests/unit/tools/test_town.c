@@ -210,10 +210,10 @@ static void spring_festival_empties_no_list_of_meters(void **state)
 
 static void the_same_seed_makes_the_same_files(void **state)
 {
-    static const char *const names[] = { "orgs.csv",     "zones.csv",  "routes.csv",
-                                         "meters.csv",   "points.csv", "fittings.csv",
-                                         "readings.csv", "truth.csv",  "notes.csv" };
-    struct town_options o = { .meters = 120, .days = 35, .seed = 5, .zone = &zone };
+    static const char *const names[] = { "orgs.csv",   "zones.csv",    "routes.csv",   "meters.csv",
+                                         "points.csv", "fittings.csv", "readings.csv", "truth.csv",
+                                         "notes.csv",  "keys.csv" };
+    struct town_options o = { .meters = 120, .days = 35, .seed = 5, .zone = &zone, .mixed = true };
     char a[300], b[300];
     struct town_summary x, y;
 
