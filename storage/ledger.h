@@ -107,7 +107,7 @@ bool ledger_import_complete(struct txn *t, uint32_t import);
 
 /* ---- tokens: only SHA-256 hashes are kept ---- */
 
-enum role { ROLE_NONE, ROLE_ADMIN, ROLE_SUPERVISOR, ROLE_READER, ROLE_BILLING, ROLE_STORE, ROLE_CREW, ROLE_VIEWER, ROLE_COUNT };
+enum role { ROLE_NONE, ROLE_ADMIN, ROLE_SUPERVISOR, ROLE_READER, ROLE_BILLING, ROLE_STORE, ROLE_CREW, ROLE_VIEWER, ROLE_INGEST, ROLE_COUNT };
 
 const char *role_name(enum role r);
 enum role role_read(struct span name); /* ROLE_NONE if unknown */
@@ -175,6 +175,27 @@ bool ledger_command(struct txn *t, uint32_t meter, uint32_t id, struct command_r
 /* A meter's commands after `after_id`, in order of id; false from `each` ends it. */
 MUST_CHECK enum err ledger_commands_of(struct txn *t, uint32_t meter, uint32_t after_id, bool (*each)(void *arg, const struct command_row *row), void *arg);
 MUST_CHECK enum err ledger_commands_live(struct txn *t, bool (*each)(void *arg, const struct command_row *row), void *arg);
+
+/* ---- keys of meters: sealed (storage/store_key.h) before they come here ---- */
+
+struct sealed_key {
+    uint32_t meter;
+    uint8_t kind;   /* enum key_kind of proto/lore.h */
+    int64_t from_s; /* it holds from here; LEDGER_ALWAYS: since ever */
+    struct span sealed;
+};
+#define SEALED_PLACE_SIZE 13
+void sealed_place(const struct sealed_key *k, uint8_t out[SEALED_PLACE_SIZE]); /* what it is bound to: all but the key */
+
+void act_put_key(struct act *a, const struct sealed_key *k); /* the caller notes it; replaces */
+/* Walks a meter's keys in order of kind, the oldest first, or (meter 0) those of all meters in their order. False from `each` ends it. */
+MUST_CHECK enum err ledger_keys(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct sealed_key *k), void *arg);
+uint64_t ledger_key_count(struct txn *t);
+
+/* ---- formats that full frames taught (proto/frame.h, struct format_id) ---- */
+
+void act_put_format(struct act *a, const struct format_id *id, struct span list); /* notes it, too */
+MUST_CHECK enum err ledger_formats(struct txn *t, bool (*each)(void *arg, const struct format_id *id, struct span list), void *arg);
 
 /* ---- audit ---- */
 

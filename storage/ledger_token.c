@@ -11,7 +11,7 @@
 static const char *const role_names[ROLE_COUNT] = {
     [ROLE_NONE] = "none",     [ROLE_ADMIN] = "admin",     [ROLE_SUPERVISOR] = "supervisor",
     [ROLE_READER] = "reader", [ROLE_BILLING] = "billing", [ROLE_STORE] = "store",
-    [ROLE_CREW] = "crew",     [ROLE_VIEWER] = "viewer",
+    [ROLE_CREW] = "crew",     [ROLE_VIEWER] = "viewer",   [ROLE_INGEST] = "ingest",
 };
 
 const char *role_name(enum role r)

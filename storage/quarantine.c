@@ -180,7 +180,7 @@ enum err quarantine_admit(struct quarantine *q, const struct peer *peer, size_t 
 
     pthread_mutex_lock(&q->lock);
     room = q->frames < q->limits.frames && q->bytes + bytes <= q->limits.bytes &&
-           *source_of(q, peer) < q->limits.source_frames;
+           (peer->len == 0 || *source_of(q, peer) < q->limits.source_frames);
     if (room)
         count_in(q, peer, bytes);
     pthread_mutex_unlock(&q->lock);

@@ -17,10 +17,10 @@ static bool role_taken(const struct act_request *q, struct act_reply *out, enum 
         return false;
     if ((*out_role = role_read(text)) != ROLE_NONE)
         return true;
-    answer_refuse(
-        out, ERR_INVALID, "role",
-        "role: found %.*s, expected admin, supervisor, reader, billing, store, crew or viewer",
-        (int)(text.len < 40 ? text.len : 40), (const char *)text.at);
+    answer_refuse(out, ERR_INVALID, "role",
+                  "role: found %.*s, expected admin, supervisor, reader, billing, store, crew, "
+                  "viewer or ingest",
+                  (int)(text.len < 40 ? text.len : 40), (const char *)text.at);
     return false;
 }
 

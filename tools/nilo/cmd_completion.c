@@ -51,7 +51,7 @@ static void print_values(void)
     puts("' ;;\n"
          "    FORMAT) next='table json ndjson csv' ;;\n"
          "    SHELL) next='bash zsh' ;;\n"
-         "    ROLE) next='admin supervisor reader billing store crew viewer' ;;\n"
+         "    ROLE) next='admin supervisor reader billing store crew viewer ingest' ;;\n"
          "    CHANNEL) next='forward reverse net pressure temperature' ;;\n"
          "    STEP) next='hour day month' ;;\n"
          "    *) next='' ;;\n"
