@@ -9,7 +9,12 @@
 #include "storage/ledger.h"
 #include "storage/views.h"
 
+struct commands;
+struct cookbook;
+struct formats;
+struct keyring;
 struct settler;
+struct store_key;
 struct store_lock;
 
 struct app {
@@ -25,9 +30,14 @@ struct app {
     struct views *views;
     struct tail *tail;
     struct registry *registry;
+    struct store_key *store_key; /* NULL: none yet */
+    struct keyring *keyring;
+    struct formats *formats;
+    struct cookbook *cookbook;
     struct lore lore; /* what decoders may ask; its questions need the registry's read lock */
     struct ingest *ingest;
     struct settler *settler;
+    struct commands *commands; /* to meters; NULL in programs that hear none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
     _Atomic bool stopping; /* what takes long gives up with STOPPING */

@@ -1,6 +1,7 @@
 #include "server/app_open.h"
 
 #include "server/judge.h"
+#include "server/lore.h"
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/settler.h"
@@ -300,12 +301,14 @@ static enum err open_parts(struct app *app, const struct app_options *o, struct 
     return store_made(app->lock, r);
 }
 
-static enum err fill_memory(struct app *app, struct refusal *r)
+static enum err fill_memory(struct app *app, const struct app_options *o, struct refusal *r)
 {
     enum err err;
 
     if ((err = tail_new(&app->tail)) || (err = registry_new(&app->registry)) ||
         (err = registry_load(app->registry, app->ledger, LIST_METER, &meter_cells)))
+        return part_refused(app, err, "ledger.mdb", r);
+    if ((err = lore_open(app, o->store_key_file, r)))
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = imports_finish(app)))
         return part_refused(app, err, "archive.mdb", r);
@@ -328,7 +331,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
         (err = holidays_load(o->holidays, &app->holidays, r)) ||
         (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
         return err;
-    return fill_memory(app, r);
+    return fill_memory(app, o, r);
 }
 
 enum err app_start(struct app *app, const struct app_options *o, struct refusal *r)
@@ -358,6 +361,7 @@ void app_stop(struct app *app)
 
 void app_close_store(struct app *app)
 {
+    lore_close(app);
     registry_free(app->registry);
     tail_free(app->tail);
     views_close(app->views);
