@@ -35,6 +35,7 @@ struct meter_command {
     int64_t value, until;
     struct span meter; /* what the dialect calls the meter: the name that it was heard under */
     int64_t now_s;
+    const struct zone *zone; /* civil time of the utility, for meters whose clocks show it; NULL: UTC+8 */
 };
 
 struct dialect {
