@@ -101,6 +101,18 @@ const char *oms_type_text(uint8_t type)
     }
 }
 
+bool oms_of_diehl(uint16_t maker)
+{
+    static const uint16_t family[] = { OMS_MAKER('D', 'M', 'E'), OMS_MAKER('H', 'Y', 'D'),
+                                       OMS_MAKER('S', 'A', 'P'), OMS_MAKER('E', 'W', 'T'),
+                                       OMS_MAKER('S', 'P', 'L') };
+
+    for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
+        if (maker == family[i])
+            return true;
+    return false;
+}
+
 static bool three_letters(const char *maker)
 {
     for (int i = 0; i < 3; i++)

@@ -74,6 +74,9 @@ void oms_address_write(const struct oms_address *of, uint8_t out[8]);
 void oms_maker_text(uint16_t maker, char out[4]);
 const char *oms_type_text(uint8_t type); /* "" where it is none that we name */
 
+/* Diehl Metering and what it bought (DME, HYD, SAP, EWT, SPL): they share addresses and keys of their own kind. */
+bool oms_of_diehl(uint16_t maker);
+
 #define OMS_MAKER(a, b, c) ((uint16_t)(((a) - 64) << 10 | ((b) - 64) << 5 | ((c) - 64)))
 
 #endif

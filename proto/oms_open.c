@@ -1,0 +1,380 @@
+#include "proto/oms_open.h"
+
+#include "proto/base/rd.h"
+#include "proto/oms_crypt.h"
+#include "proto/trace.h"
+
+#include <openssl/crypto.h>
+
+/* ---- keys ---- */
+
+struct ring {
+    const char *mode; /* for sentences */
+    size_t len;       /* bytes of a key of this mode */
+    uint32_t meter;
+    unsigned known, count; /* keys of the meter; those of the right length */
+    const uint8_t *at[LORE_KEYS];
+};
+
+static struct ring keys_of(const struct oms_open *o, const char *mode, size_t len)
+{
+    struct ring ring = { .mode = mode, .len = len, .meter = lore_meter(o->in, o->names) };
+    struct span keys[LORE_KEYS];
+
+    ring.known = lore_keys(o->in, ring.meter, KEY_OMS, keys);
+    for (unsigned i = 0; i < ring.known && i < LORE_KEYS; i++)
+        if (keys[i].len == len)
+            ring.at[ring.count++] = keys[i].at;
+    return ring;
+}
+
+static struct span its_name(const struct oms_open *o)
+{
+    if (o->names->count)
+        return o->names->at[0];
+    return o->in->given.len ? o->in->given : span_text("the meter");
+}
+
+/* Why nothing opens it: nobody knows the meter, its key, or no key that is known fits. */
+static enum err stays_shut(const struct oms_open *o, const struct ring *ring, const char *proof)
+{
+    struct span name = its_name(o);
+
+    if (!ring->meter && o->in->lore && o->in->lore->meter)
+        return refuse(o->why, ERR_UNKNOWN, o->offset, "meter",
+                      "nobody registered %.*s, and it is enciphered (%s)", (int)name.len,
+                      (const char *)name.at, ring->mode);
+    if (!ring->known)
+        return refuse(o->why, ERR_NO_KEY, o->offset, "key",
+                      "enciphered (%s), no key of %.*s is known", ring->mode, (int)name.len,
+                      (const char *)name.at);
+    if (!ring->count)
+        return refuse(o->why, ERR_NO_KEY, o->offset, "key",
+                      "enciphered (%s), which takes a key of %zu bytes; those of %.*s have others",
+                      ring->mode, ring->len, (int)name.len, (const char *)name.at);
+    return refuse(o->why, ERR_WRONG_KEY, o->offset, "key",
+                  "%s, %s fits none of %u keys of %.*s: a wrong key, or damaged on its way",
+                  ring->mode, proof, ring->count, (int)name.len, (const char *)name.at);
+}
+
+static enum err no_room(const struct oms_open *o)
+{
+    return refuse(o->why, ERR_NO_MEMORY, 0, "", "no memory to decipher in");
+}
+
+/* ---- ELL ---- */
+
+static bool payload_fits(struct span crc_and_payload)
+{
+    struct rd rd = rd_of(crc_and_payload);
+    uint16_t crc = rd_le16(&rd);
+
+    return oms_crc(span_of(rd.at, rd_left(&rd))) == crc;
+}
+
+static void counter_block(const struct oms_open *o, uint8_t cc, uint8_t out[OMS_BLOCK])
+{
+    struct wr w = wr_of(out, OMS_BLOCK);
+
+    oms_address_write(&o->t->link, out);
+    w.at += 8;
+    wr_u8(
+        &w,
+        cc &
+            0xed); /* relayed or not, and the bit of a repeated access, are the radio's to change */
+    wr_le32(&w, o->t->session);
+    memset(w.at, 0, 3); /* FN2, BC1 */
+}
+
+/* Tries each key. The CRC in the clear fits where a gateway deciphered the telegram already. */
+static enum err session_ctr(struct oms_open *o, uint8_t cc, struct span sealed, struct span *out)
+{
+    struct ring ring = keys_of(o, "extended link layer", OMS_KEY);
+    uint8_t block[OMS_BLOCK], *copy = arena_alloc(o->arena, sealed.len);
+
+    if (!copy)
+        return no_room(o);
+    counter_block(o, cc, block);
+    *out = span_of(copy, sealed.len);
+    for (unsigned i = 0; i < ring.count; i++) {
+        if (oms_ctr(ring.at[i], block, sealed, copy))
+            return no_room(o);
+        if (payload_fits(*out))
+            return ERR_OK;
+    }
+    if (!payload_fits(sealed))
+        return stays_shut(o, &ring, "its payload CRC");
+    *out = sealed;
+    return ERR_OK;
+}
+
+enum err oms_open_session(struct oms_open *o, uint8_t cc, struct span sealed,
+                          struct span *out_clear)
+{
+    unsigned mode = o->t->session >> 29;
+    struct span clear = sealed;
+    enum err err = ERR_OK;
+
+    if (sealed.len < 2)
+        return refuse(o->why, ERR_TRUNCATED, o->offset, "ell", "ends within its ell");
+    if (mode > 1 || !o->t->has_link)
+        return refuse(o->why, ERR_UNSUPPORTED, o->offset - 4, "ell.sn",
+                      "enciphering mode %u of the extended link layer", mode);
+    if (mode == 1)
+        err = session_ctr(o, cc, sealed, &clear);
+    else if (!payload_fits(sealed))
+        err = refuse(o->why, ERR_MALFORMED, o->offset, "ell.crc", "the payload's CRC does not fit");
+    if (err)
+        return err;
+    if (clear.at != sealed.at)
+        trace_layer(o->in->trace, "decrypted", clear);
+    trace_field(o->in->trace, span_of(clear.at, 2), "ell.crc", "", "CRC of the payload, fits",
+                "%02X%02X", clear.at[1], clear.at[0]);
+    *out_clear = span_of(clear.at + 2, clear.len - 2);
+    return ERR_OK;
+}
+
+/* ---- records in the clear already ---- */
+
+/* Steps over whole records to the very end; what a maker's tail holds is not asked. */
+static bool is_records(struct span bytes)
+{
+    static const uint8_t width[16] = { 0, 1, 2, 3, 4, 4, 6, 8, 0, 1, 2, 3, 4, 0, 6, 0 };
+    struct rd rd = rd_of(bytes);
+
+    while (rd_left(&rd) && !rd.err) {
+        uint8_t dif = rd_u8(&rd), more = dif, vif;
+
+        if (dif == 0x2f)
+            continue;
+        if ((dif & 15) == 15)
+            return dif == 0x0f || dif == 0x1f;
+        while (more & 0x80 && !rd.err)
+            more = rd_u8(&rd);
+        vif = more = rd_u8(&rd);
+        while (more & 0x80 && !rd.err)
+            more = rd_u8(&rd);
+        if ((vif & 0x7f) == 0x7c)
+            rd_bytes(&rd, rd_u8(&rd));
+        rd_bytes(&rd, (dif & 15) == 13 ? rd_u8(&rd) : width[dif & 15]);
+    }
+    return !rd.err;
+}
+
+/* A gateway that holds the keys may decipher, and leave the header as it was. Of enciphered telegrams one in 65 536 begins likewise, so
+ * all of it has to read as records. */
+static bool is_clear(const struct oms_open *o, struct span body)
+{
+    return body.len >= 2 && body.at[0] == 0x2f && body.at[1] == 0x2f &&
+           (o->t->content != OMS_RECORDS || is_records(body));
+}
+
+/* `whole` begins with 2F 2F. */
+static enum err take(struct oms_open *o, struct span whole, bool deciphered)
+{
+    if (deciphered)
+        trace_layer(o->in->trace, "decrypted", whole);
+    trace_field(o->in->trace, span_of(whole.at, 2), "check", "",
+                deciphered ? "the key fits" : "deciphered before it came here", "2F2F");
+    o->t->records = span_of(whole.at + 2, whole.len - 2);
+    o->t->records_at = o->offset + 2;
+    return ERR_OK;
+}
+
+/* ---- the transport layer's modes ---- */
+
+static unsigned blocks_of(const struct oms_open *o)
+{
+    return o->t->config >> 4 & 15;
+}
+
+static enum err check_blocks(const struct oms_open *o, struct span body, size_t len)
+{
+    if (len <= body.len)
+        return ERR_OK;
+    return refuse(o->why, ERR_TRUNCATED, o->offset + (uint32_t)body.len, "tpl.cf",
+                  "CF says %zu enciphered bytes, there are %zu", len, body.len);
+}
+
+/* The published key of Diehl's meters as they leave the factory; a utility that asked for none of its own has this one. */
+static const uint8_t diehl_key[OMS_KEY] = { 0x51, 0x72, 0x89, 0x10, 0xe6, 0x6d, 0x83, 0xf8,
+                                            0x51, 0x72, 0x89, 0x10, 0xe6, 0x6d, 0x83, 0xf8 };
+
+/* Copies what stands behind the enciphered bytes to where they were deciphered. */
+static struct span with_tail(uint8_t *copy, size_t len, struct span body)
+{
+    memcpy(copy + len, body.at + len, body.len - len);
+    return span_of(copy, body.len);
+}
+
+static enum err mode_5(struct oms_open *o, struct span body)
+{
+    struct ring ring = keys_of(o, "mode 5", OMS_KEY);
+    const bool factory = oms_of_diehl(o->t->meter.maker);
+    size_t len = 16 * blocks_of(o);
+    uint8_t iv[OMS_BLOCK], *copy = arena_alloc(o->arena, body.len);
+    bool proved = false;
+    enum err err;
+
+    if ((err = check_blocks(o, body, len)))
+        return err;
+    if (!copy)
+        return no_room(o);
+    oms_address_write(&o->t->meter, iv);
+    memset(iv + 8, o->t->access, 8);
+    for (unsigned i = 0; i < ring.count + factory && !proved; i++)
+        if (oms_cbc_open(i < ring.count ? ring.at[i] : diehl_key, iv, span_of(body.at, len), copy,
+                         &proved))
+            return no_room(o);
+    if (proved)
+        return take(o, with_tail(copy, len, body), true);
+    return is_clear(o, body) ? take(o, body, false) : stays_shut(o, &ring, "2F 2F");
+}
+
+static enum err mode_2(struct oms_open *o, struct span body)
+{
+    struct ring ring = keys_of(o, "mode 2, DES", OMS_DES_KEY);
+    size_t len = o->t->config & 0xff;
+    uint8_t *copy = arena_alloc(o->arena, body.len);
+    bool proved = false;
+    enum err err;
+
+    if ((err = check_blocks(o, body, len)))
+        return err;
+    if (len % OMS_DES_KEY)
+        return refuse(o->why, ERR_MALFORMED, o->offset - 2, "tpl.cf",
+                      "expected a multiple of 8 enciphered bytes, found %zu", len);
+    if (!copy)
+        return no_room(o);
+    for (unsigned i = 0; i < ring.count && !proved; i++)
+        if (oms_des_open(ring.at[i], span_of(body.at, len), copy, &proved))
+            return no_room(o);
+    if (proved)
+        return take(o, with_tail(copy, len, body), true);
+    return is_clear(o, body) ? take(o, body, false) : stays_shut(o, &ring, "2F 2F");
+}
+
+/* ---- mode 7 ---- */
+
+static enum err mac_of(const struct oms_afl *afl, const uint8_t *key, uint8_t out[OMS_BLOCK])
+{
+    uint8_t head[8];
+    struct wr w = wr_of(head, sizeof head);
+    struct span parts[2];
+
+    wr_u8(&w, afl->mcl);
+    wr_le32(&w, afl->counter);
+    if (afl->has_length)
+        wr_le16(&w, afl->length);
+    parts[0] = wr_span(&w);
+    parts[1] = afl->covered;
+    return oms_cmac(key, parts, 2, out);
+}
+
+/* Derives the message's keys from `key`, and says whether its MAC is theirs. */
+static enum err try_key(const struct oms_open *o, const struct oms_afl *afl, const uint8_t *key,
+                        struct oms_message_keys *out, bool *out_good)
+{
+    uint8_t mac[OMS_BLOCK];
+    enum err err = oms_derive(key, afl->counter, o->t->meter.id, out);
+
+    if (!err)
+        err = mac_of(afl, out->mac, mac);
+    *out_good = !err && CRYPTO_memcmp(mac, afl->mac.at, afl->mac.len) == 0;
+    return err;
+}
+
+static enum err check_mode_7(const struct oms_open *o, const struct oms_afl *afl, uint8_t cfe)
+{
+    if (!afl->has_counter || !afl->has_mac)
+        return refuse(o->why, ERR_MALFORMED, o->offset - 2, "tpl.cf",
+                      "mode 7 wants an AFL before it, with counter and MAC");
+    if ((afl->mcl & 15) == 8 || !afl->mac.len)
+        return refuse(o->why, ERR_UNSUPPORTED, 0, "afl.mcl", "a MAC of kind %u is no CMAC",
+                      afl->mcl & 15);
+    if ((cfe >> 4 & 3) != 1)
+        return refuse(o->why, ERR_UNSUPPORTED, o->offset, "tpl.cfe",
+                      "keys derived by function %u (1 is what OMS uses)", cfe >> 4 & 3);
+    return ERR_OK;
+}
+
+static enum err open_7(struct oms_open *o, const struct oms_afl *afl, struct span body)
+{
+    static const uint8_t zeros[OMS_BLOCK];
+    struct ring ring = keys_of(o, "mode 7", OMS_KEY);
+    size_t len = 16 * blocks_of(o);
+    uint8_t *copy = arena_alloc(o->arena, body.len);
+    struct oms_message_keys keys;
+    bool proved = false, good = false;
+
+    if (!copy)
+        return no_room(o);
+    for (unsigned i = 0; i < ring.count && !good; i++)
+        if (try_key(o, afl, ring.at[i], &keys, &good))
+            return no_room(o);
+    if (good && !len) { /* all of it in the clear, and yet authentic */
+        o->t->mac_good = true;
+        o->t->records = body;
+        o->t->records_at = o->offset;
+        return ERR_OK;
+    }
+    if (good && oms_cbc_open(keys.enc, zeros, span_of(body.at, len), copy, &proved))
+        return no_room(o);
+    o->t->mac_good = good && proved;
+    if (o->t->mac_good)
+        return take(o, with_tail(copy, len, body), true);
+    /* With a key at hand nothing is taken whose MAC says otherwise. */
+    return !ring.known && is_clear(o, body) ? take(o, body, false)
+                                            : stays_shut(o, &ring, "the MAC");
+}
+
+static enum err mode_7(struct oms_open *o, const struct oms_afl *afl, struct span body)
+{
+    enum err err;
+
+    if (!body.len)
+        return refuse(o->why, ERR_TRUNCATED, o->offset, "tpl", "ends within its tpl");
+    if ((err = check_mode_7(o, afl, body.at[0])))
+        return err;
+    trace_field(o->in->trace, span_of(body.at, 1), "tpl.cfe", "", "", "key %u", body.at[0] & 15);
+    o->offset++;
+    body = span_of(body.at + 1, body.len - 1);
+    if ((err = check_blocks(o, body, 16 * (size_t)blocks_of(o))))
+        return err;
+    return open_7(o, afl, body);
+}
+
+static const char *mode_text(unsigned mode)
+{
+    static const char *const of[16] = { [3] = "DES with a vector",
+                                        [4] = "AES-128 CBC without vector",
+                                        [6] = "reserved",
+                                        [8] = "AES-128 CTR with CMAC",
+                                        [9] = "AES-128 GCM",
+                                        [10] = "AES-128 CCM",
+                                        [13] = "TLS",
+                                        [15] = "of the maker's" };
+
+    return mode < 16 && of[mode] ? of[mode] : "reserved";
+}
+
+enum err oms_open_records(struct oms_open *o, const struct oms_afl *afl, struct span body)
+{
+    unsigned mode = o->t->config >> 8 & 31;
+
+    if (mode == 0 || (mode == 5 && !blocks_of(o)) || (mode == 2 && !(o->t->config & 0xff)))
+        return ERR_OK;
+    if (mode == 1 || mode >= 16) {
+        o->t->content = OMS_LAYOUT;
+        return ERR_OK;
+    }
+    if (mode != 2 && mode != 5 && mode != 7)
+        return refuse(o->why, ERR_UNSUPPORTED, o->offset - 2, "tpl.cf", "security mode %u (%s)",
+                      mode, mode_text(mode));
+    if (!o->t->has_meter)
+        return refuse(o->why, ERR_UNSUPPORTED, o->offset - 2, "tpl.cf",
+                      "security mode %u without the meter's address (short header, wired)", mode);
+    if (mode == 7)
+        return mode_7(o, afl, body);
+    return mode == 5 ? mode_5(o, body) : mode_2(o, body);
+}
