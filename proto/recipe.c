@@ -1,23 +1,737 @@
-#include "proto/recipe.h"
+/* The interpreter: walks a recipe's steps over a payload.  Every read is bounded by the end of the bytes, or of the tag that is being
+ * read; every walk by its fuel, so that a recipe that goes in circles ends.  A slot whose bytes say "no value" is unknown, and so is
+ * all that is computed from it: values that come out unknown are left out. */
+#include "proto/recipe_priv.h"
+
+#include "proto/base/limits.h"
+#include "proto/trace.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define FUEL_BASE 4096u
+#define FUEL_PER_BYTE 64u /* steps: a loop's body over an array of bytes is shorter */
+#define LOOPS (RECIPE_DEEP * 2)
+
+struct loop {
+    bool runs;
+    int64_t left;
+    const uint8_t *at;  /* where this pass began */
+    const uint8_t *end; /* the end around the tag */
+};
+
+struct machine {
+    const struct recipe *recipe;
+    const struct dialect_input *in;
+    const struct zone *zone;
+    struct gather *gather;
+    struct frame *frame;
+    struct refusal *why;
+    struct span bytes;
+    const uint8_t *at, *end;
+    uint32_t next, fuel;
+    bool done, named;
+    struct slot slots[RECIPE_SLOTS];
+    struct loop loops[LOOPS];
+};
+
+static uint32_t here(const struct machine *m)
+{
+    return (uint32_t)(m->at - m->bytes.at);
+}
+
+static const char *slot_name(const struct machine *m, uint16_t slot)
+{
+    return m->recipe->names[slot].text;
+}
+
+/* ---- telling ---- */
+
+static void tell_field(const struct machine *m, const char *name, const struct slot *slot)
+{
+    char value[TEXT_TIME_SIZE > 68 ? TEXT_TIME_SIZE : 68], *text = value;
+
+    if (!m->in->trace)
+        return;
+    if (!slot->known) {
+        trace_field(m->in->trace, slot->raw, name, "", "no value", "-");
+        return;
+    }
+    if (slot->form == FORM_ASCII)
+        trace_put_span(text, sizeof value, slot->raw);
+    else if (slot->form == FORM_HEX)
+        snprintf(value, sizeof value, "%zu bytes", slot->raw.len);
+    else if (slot->form >= FORM_UNIX && slot->value >= 0 && slot->value <= UINT32_MAX)
+        text_put_time(value, slot->value);
+    else
+        snprintf(value, sizeof value, "%" PRId64, slot->value);
+    trace_field(m->in->trace, slot->raw, name, "", "", "%s", text);
+}
+
+static void tell_passed(const struct machine *m, const char *name, size_t len)
+{
+    if (len)
+        trace_field(m->in->trace, span_of(m->at, len), name, "", "passed over", "%zu bytes", len);
+}
+
+/* ---- operands ---- */
+
+static struct slot slot_at(const struct machine *m, uint16_t slot)
+{
+    struct slot left = { .value = m->end - m->at, .known = true };
+
+    return slot == SLOT_LEFT ? left : m->slots[slot];
+}
+
+static struct slot operand(const struct machine *m, const struct operand *o)
+{
+    struct slot fixed = { .value = o->value, .known = true };
+
+    return o->fixed ? fixed : slot_at(m, o->slot);
+}
+
+/* ---- bytes ---- */
+
+static enum err take(struct machine *m, size_t len, const char *name, struct span *out)
+{
+    size_t left = (size_t)(m->end - m->at);
+
+    if (left < len)
+        return refuse(m->why, ERR_TRUNCATED, here(m), name, "expected %zu bytes, %zu are left", len,
+                      left);
+    *out = span_of(m->at, len);
+    m->at += len;
+    return ERR_OK;
+}
+
+static enum err step_read(struct machine *m, const struct step *s)
+{
+    struct slot *slot = &m->slots[s->slot];
+    struct span raw;
+    enum err err = take(m, s->width, slot_name(m, s->slot), &raw);
+
+    if (err)
+        return err;
+    recipe_form_read(m->recipe, s, m->zone, raw, slot);
+    tell_field(m, slot_name(m, s->slot), slot);
+    return ERR_OK;
+}
+
+static enum err step_one_of(struct machine *m, const struct step *s, enum err otherwise)
+{
+    const struct slot *slot = &m->slots[s->slot];
+
+    for (unsigned i = 0; i < s->pool_count; i++)
+        if (slot->known && slot->value == m->recipe->pool[s->pool + i])
+            return ERR_OK;
+    return refuse(m->why, otherwise, slot->raw.at ? (uint32_t)(slot->raw.at - m->bytes.at) : 0,
+                  slot_name(m, s->slot), "expected %" PRId64 "%s, found %" PRId64,
+                  m->recipe->pool[s->pool],
+                  s->pool_count > 1 ? " or another that the recipe names" : "", slot->value);
+}
+
+static enum err step_skip(struct machine *m, const struct step *s)
+{
+    struct slot count = operand(m, &s->a);
+    struct span passed;
+
+    if (!count.known || count.value < 0 || count.value > m->end - m->at)
+        return refuse(m->why, ERR_TRUNCATED, here(m), "skip",
+                      "expected %" PRId64 " bytes, %td are left", count.value, m->end - m->at);
+    tell_passed(m, "-", (size_t)count.value);
+    return take(m, (size_t)count.value, "skip", &passed);
+}
+
+/* The byte that a number of the recipe means; false: outside. */
+static bool place_of(const struct machine *m, int64_t n, size_t *out)
+{
+    int64_t at = n < 0 ? (int64_t)m->bytes.len + n : n;
+
+    *out = (size_t)at;
+    return at >= 0 && at <= (int64_t)m->bytes.len;
+}
+
+static enum err step_seek(struct machine *m, const struct step *s)
+{
+    struct slot to = operand(m, &s->a);
+    size_t at;
+
+    if (!to.known || !place_of(m, to.value, &at) || m->bytes.at + at > m->end)
+        return refuse(m->why, ERR_TRUNCATED, here(m), "seek", "there is no byte %" PRId64,
+                      to.value);
+    m->at = m->bytes.at + at;
+    return ERR_OK;
+}
+
+static enum err step_checksum(struct machine *m, const struct step *s)
+{
+    unsigned len = recipe_sum_bytes((enum sum)s->form);
+    size_t first, last, at;
+    uint16_t sum, found;
+
+    if (!place_of(m, s->a.value, &first) || !place_of(m, s->b.value, &last) ||
+        !place_of(m, s->c.value, &at) || first > last || last >= m->bytes.len ||
+        at + len > m->bytes.len)
+        return refuse(m->why, ERR_TRUNCATED, (uint32_t)m->bytes.len, "checksum",
+                      "%zu bytes are fewer than the checksum is over", m->bytes.len);
+    sum = recipe_sum((enum sum)s->form, span_of(m->bytes.at + first, last - first + 1));
+    found = m->bytes.at[at];
+    if (len == 2)
+        found = s->big ? (uint16_t)(found << 8 | m->bytes.at[at + 1])
+                       : (uint16_t)(m->bytes.at[at + 1] << 8 | found);
+    trace_field(m->in->trace, span_of(m->bytes.at + at, len), "checksum", "",
+                sum == found ? "as computed" : "wrong", "%0*x", (int)(2 * len), found);
+    if (sum != found)
+        return refuse(m->why, ERR_MALFORMED, (uint32_t)at, "checksum",
+                      "expected %0*x over bytes %zu to %zu, found %0*x", (int)(2 * len), sum, first,
+                      last, (int)(2 * len), found);
+    return ERR_OK;
+}
+
+static enum err step_ends(struct machine *m)
+{
+    if (m->at != m->end)
+        return refuse(m->why, ERR_MALFORMED, here(m), "", "expected the end, %td bytes follow",
+                      m->end - m->at);
+    return ERR_OK;
+}
+
+/* ---- arithmetic ---- */
+
+static bool shift(int64_t a, int64_t by, bool left, int64_t *out)
+{
+    if (by < 0 || by > 62)
+        return false;
+    if (left)
+        return !__builtin_mul_overflow(a, (int64_t)1 << by, out);
+    *out = a >> by;
+    return true;
+}
+
+static bool divide(int64_t a, int64_t b, bool rest, int64_t *out)
+{
+    if (b == 0 || (a == INT64_MIN && b == -1))
+        return false;
+    *out = rest ? a % b : a / b;
+    return true;
+}
+
+/* False: no number comes of it. */
+static bool compute_two(enum op op, int64_t a, int64_t b, int64_t *out)
+{
+    switch (op) {
+    case OP_ADD:
+        return !__builtin_add_overflow(a, b, out);
+    case OP_SUB:
+        return !__builtin_sub_overflow(a, b, out);
+    case OP_MUL:
+        return !__builtin_mul_overflow(a, b, out);
+    case OP_DIV:
+        return divide(a, b, false, out);
+    case OP_MOD:
+        return divide(a, b, true, out);
+    case OP_AND:
+        *out = a & b;
+        return true;
+    case OP_OR:
+        *out = a | b;
+        return true;
+    case OP_SHL:
+        return shift(a, b, true, out);
+    case OP_SHR:
+        return shift(a, b, false, out);
+    default:
+        *out = a;
+        return true;
+    }
+}
+
+static bool bits_of(int64_t v, int64_t low, int64_t high, int64_t *out)
+{
+    if (low < 0 || high < low || high > 62)
+        return false;
+    *out = v >> low & (((int64_t)1 << (high - low + 1)) - 1);
+    return true;
+}
+
+static bool byte_sized(int64_t v)
+{
+    return v >= 0 && v < 256;
+}
+
+/* Years below 100 are of this century. */
+static bool civil_of(const int64_t v[6], struct civil *out)
+{
+    if (v[0] < 0 || v[0] > 9999)
+        return false;
+    for (unsigned i = 1; i < 6; i++)
+        if (!byte_sized(v[i]))
+            return false;
+    *out = (struct civil){ .year = (int32_t)(v[0] < 100 ? v[0] + 2000 : v[0]),
+                           .month = (uint8_t)v[1],
+                           .day = (uint8_t)v[2],
+                           .hour = (uint8_t)v[3],
+                           .minute = (uint8_t)v[4],
+                           .second = (uint8_t)v[5] };
+    return true;
+}
+
+static bool is_instant(int64_t s)
+{
+    return s > -(INT64_C(1) << 40) && s < INT64_C(1) << 40;
+}
+
+/* The first day of that month and day behind `before`: for meters that send no year. */
+static bool date_after(const struct zone *zone, int64_t before, int64_t month, int64_t day,
+                       int64_t *out)
+{
+    int32_t year;
+
+    if (!is_instant(before) || !byte_sized(month) || !byte_sized(day))
+        return false;
+    year = zone_civil(zone, before).year;
+    for (int32_t y = year; y <= year + 8; y++) /* the 29th of February may be that far */
+        if (recipe_civil(zone,
+                         (struct civil){ .year = y, .month = (uint8_t)month, .day = (uint8_t)day },
+                         out) &&
+            *out > before)
+            return true;
+    return false;
+}
+
+/* The latest beginning of that month (1 is January, 13 is January again) that is not behind `now`. */
+static bool month_start(const struct zone *zone, int64_t month, int64_t now, int64_t *out)
+{
+    struct civil c;
+
+    if (!is_instant(now) || month < 0 || month > 1200)
+        return false;
+    c = zone_civil(zone, now);
+    c = (struct civil){ .year = c.year, .month = (uint8_t)((month + 11) % 12 + 1), .day = 1 };
+    if (!recipe_civil(zone, c, out))
+        return false;
+    if (*out <= now)
+        return true;
+    c.year--;
+    return recipe_civil(zone, c, out);
+}
+
+static bool compute_time(const struct machine *m, enum op op, const int64_t v[6], int64_t *out)
+{
+    struct civil c;
+
+    switch (op) {
+    case OP_DATE:
+    case OP_DATETIME:
+        return civil_of(v, &c) && recipe_civil(m->zone, c, out);
+    case OP_DATE_AFTER:
+        return date_after(m->zone, v[0], v[1], v[2], out);
+    default:
+        return month_start(m->zone, v[0], v[1], out);
+    }
+}
+
+static void step_set(struct machine *m, const struct step *s)
+{
+    struct slot a = operand(m, &s->a), b = operand(m, &s->b), *out = &m->slots[s->slot];
+    enum op op = (enum op)s->op;
+    int64_t v[6] = { a.value, b.value };
+    bool known = a.known;
+
+    if (op == OP_ELSE || op == OP_COPY) {
+        *out = op == OP_ELSE && !a.known ? b : a;
+        return;
+    }
+    *out = (struct slot){ .form = FORM_INT };
+    known = known && b.known;
+    if (op < OP_BITS) {
+        out->known = known && compute_two(op, v[0], v[1], &out->value);
+        return;
+    }
+    v[2] = operand(m, &s->c).value;
+    if (op != OP_MONTH_START)
+        known = known && operand(m, &s->c).known;
+    for (unsigned i = 0; i < 3 && op == OP_DATETIME; i++) {
+        struct slot more = operand(m, &s->more[i]);
+
+        v[3 + i] = more.value;
+        known = known && more.known;
+    }
+    if (op == OP_BITS) {
+        out->known = known && bits_of(v[0], v[1], v[2], &out->value);
+        return;
+    }
+    out->form = FORM_UNIX;
+    out->known = known && compute_time(m, op, v, &out->value);
+}
+
+static bool holds(const struct machine *m, const struct step *s)
+{
+    struct slot a = operand(m, &s->a), b;
+
+    if (s->op == OP_KNOWN || s->op == OP_UNKNOWN)
+        return a.known == (s->op == OP_KNOWN);
+    b = operand(m, &s->b);
+    if (!a.known || !b.known)
+        return false;
+    switch ((enum op)s->op) {
+    case OP_EQ:
+        return a.value == b.value;
+    case OP_NE:
+        return a.value != b.value;
+    case OP_LT:
+        return a.value < b.value;
+    case OP_LE:
+        return a.value <= b.value;
+    case OP_GT:
+        return a.value > b.value;
+    case OP_GE:
+        return a.value >= b.value;
+    default:
+        return (a.value & b.value) != 0;
+    }
+}
+
+/* ---- loops ---- */
+
+static enum err step_repeat(struct machine *m, const struct step *s)
+{
+    struct loop *loop = &m->loops[s->loop];
+    bool to_end = s->a.fixed && s->a.value == INT64_MAX;
+
+    if (!loop->runs) {
+        struct slot count = operand(m, &s->a);
+
+        if (!count.known || count.value < 0)
+            return refuse(m->why, ERR_RANGE, here(m), "repeat",
+                          "the number of values is not known");
+        *loop = (struct loop){ .runs = true, .left = count.value, .at = NULL };
+    }
+    if (to_end && loop->at == m->at)
+        return refuse(m->why, ERR_MALFORMED, here(m), "repeat", "a pass to the end takes no bytes");
+    if (loop->left-- == 0 || (to_end && m->at == m->end)) {
+        loop->runs = false;
+        m->next = s->jump;
+        return ERR_OK;
+    }
+    loop->at = m->at;
+    if (s->slot < RECIPE_SLOTS)
+        m->slots[s->slot] =
+            (struct slot){ .value = to_end ? INT64_MAX - 1 - loop->left
+                                           : operand(m, &s->a).value - 1 - loop->left,
+                           .known = true };
+    return ERR_OK;
+}
+
+static uint64_t big_or_little(struct span raw, bool big)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < raw.len; i++)
+        v = v << 8 | raw.at[big ? i : raw.len - 1 - i];
+    return v;
+}
+
+static enum err step_tags(struct machine *m, const struct step *s)
+{
+    struct loop *loop = &m->loops[s->loop];
+    struct span raw;
+    enum err err;
+
+    if (m->at == m->end) {
+        m->next = s->jump;
+        return ERR_OK;
+    }
+    if ((err = step_read(m, s)))
+        return err;
+    loop->end = m->end;
+    if (!s->width_b)
+        return ERR_OK;
+    if ((err = take(m, s->width_b, "length", &raw)))
+        return err;
+    trace_field(m->in->trace, raw, "length", "", "", "%" PRIu64, big_or_little(raw, s->bcd));
+    if (big_or_little(raw, s->bcd) > (uint64_t)(m->end - m->at))
+        return refuse(m->why, ERR_TRUNCATED, here(m), slot_name(m, s->slot),
+                      "expected %" PRIu64 " bytes of this tag, %td are left",
+                      big_or_little(raw, s->bcd), m->end - m->at);
+    m->end = m->at + big_or_little(raw, s->bcd);
+    return ERR_OK;
+}
+
+/* The tag's bytes end; of a tag without length they ended where its case stopped reading. Of one that no case knows nobody can tell
+ * where the next begins: the rest is passed over. */
+static void step_tag_done(struct machine *m, const struct step *s)
+{
+    const struct step *head = &m->recipe->steps[s->jump];
+
+    if (head->width_b || s->kind == STEP_PASS_TAG) {
+        tell_passed(m, s->kind == STEP_PASS_TAG ? "unknown tag" : "rest of the tag",
+                    (size_t)(m->end - m->at));
+        m->at = m->end;
+    }
+    m->end = m->loops[s->loop].end;
+    m->next = s->jump;
+}
+
+/* ---- what it says ---- */
+
+/* To the nearest, halves away from zero. */
+static bool scale(int64_t v, int64_t num, int64_t den, int64_t *out)
+{
+    __int128 wide = (__int128)v * num * 2;
+
+    wide = (wide + (wide < 0 ? -den : den)) / (2 * (__int128)den);
+    *out = (int64_t)wide;
+    return wide >= INT64_MIN && wide <= INT64_MAX;
+}
+
+static enum err step_reading(struct machine *m, const struct step *s)
+{
+    struct slot v = slot_at(m, s->a.slot), at = slot_at(m, s->b.slot);
+    int64_t value;
+    enum err err;
+
+    if (!v.known || !at.known) {
+        trace_field(m->in->trace, span_of(NULL, 0), slot_name(m, s->a.slot), "", "no reading of it",
+                    "%s", v.known ? "time unknown" : "unknown");
+        return ERR_OK;
+    }
+    if (!scale(v.value, s->num, s->den, &value) || !is_instant(at.value))
+        return refuse(m->why, ERR_RANGE, here(m), slot_name(m, s->a.slot),
+                      "%" PRId64 " is too large", v.value);
+    err = gather_add(m->gather, (enum channel)s->channel, at.value, value);
+    return err ? refuse(m->why, err, here(m), slot_name(m, s->a.slot), "too many values") : ERR_OK;
+}
+
+static char hex_digit(unsigned v)
+{
+    return (char)(v < 10 ? '0' + v : 'a' + v - 10);
+}
+
+/* A name in text: ASCII without padding, digits as they are printed, bytes in hex. */
+static size_t put_name(const struct slot *slot, bool big, char out[SERIAL_MAX])
+{
+    struct span raw = slot->raw;
+    size_t len = 0;
+
+    if (slot->form == FORM_UINT)
+        return (size_t)snprintf(out, SERIAL_MAX, "%" PRId64, slot->value);
+    if (slot->form == FORM_ASCII) {
+        while (raw.len && (raw.at[raw.len - 1] == ' ' || raw.at[raw.len - 1] == 0))
+            raw.len--;
+        while (raw.len && raw.at[0] == ' ')
+            raw = span_of(raw.at + 1, raw.len - 1);
+        if (raw.len <= SERIAL_MAX)
+            memcpy(out, raw.at, raw.len);
+        return raw.len;
+    }
+    for (size_t i = 0; i < raw.len && 2 * i < SERIAL_MAX; i++) {
+        uint8_t byte = raw.at[big ? i : raw.len - 1 - i];
+
+        out[len++] = hex_digit(byte >> 4);
+        out[len++] = hex_digit(byte & 15);
+    }
+    return len;
+}
+
+/* The order in which a name's bytes were read. */
+static bool slot_big(const struct machine *m, uint16_t slot)
+{
+    for (unsigned i = 0; i < m->recipe->step_count; i++)
+        if (m->recipe->steps[i].kind == STEP_READ && m->recipe->steps[i].slot == slot)
+            return m->recipe->steps[i].big || m->recipe->steps[i].form == FORM_HEX;
+    return true;
+}
+
+static enum err step_name(struct machine *m, const struct step *s)
+{
+    const struct slot *slot = &m->slots[s->a.slot];
+    struct frame_names *names = &m->frame->names;
+    char text[SERIAL_MAX], *kept;
+    size_t len;
+
+    if (!slot->known)
+        return ERR_OK;
+    len = put_name(slot, slot_big(m, s->a.slot), text);
+    if (len > SERIAL_MAX || !text_is_serial(span_of(text, len)))
+        return refuse(m->why, ERR_MALFORMED,
+                      slot->raw.at ? (uint32_t)(slot->raw.at - m->bytes.at) : 0,
+                      slot_name(m, s->a.slot), "is no name: 1 to 32 of A-Z a-z 0-9 . _ : -");
+    if (!m->named)
+        names->count = 0;
+    m->named = true;
+    if (names->count == FRAME_NAMES)
+        return ERR_OK;
+    if (!(kept = (char *)arena_alloc(m->gather->arena, len)))
+        return ERR_NO_MEMORY;
+    memcpy(kept, text, len);
+    names->at[names->count++] = span_of(kept, len);
+    return ERR_OK;
+}
+
+static bool fits_32(int64_t v)
+{
+    return v >= 0 && v <= UINT32_MAX;
+}
+
+static bool fits_radio(int64_t v)
+{
+    return v >= INT16_MIN && v <= INT16_MAX;
+}
+
+/* Numbers that do not fit are left out: they say nothing of the index. */
+static void step_vital(struct machine *m, const struct step *s)
+{
+    struct slot v = slot_at(m, s->a.slot);
+    struct frame *f = m->frame;
+    int64_t scaled = 0;
+
+    if (!v.known)
+        return;
+    if (s->kind == STEP_BATTERY && scale(v.value, s->num, s->den, &scaled) && fits_32(scaled))
+        f->battery_mv = (uint32_t)scaled;
+    else if (s->kind == STEP_SENT && is_instant(v.value))
+        f->sent_s = v.value;
+    else if (s->kind == STEP_SEQ && fits_32(v.value))
+        f->seq = (uint32_t)v.value;
+    else if (s->kind == STEP_RSRP && fits_radio(v.value))
+        f->rsrp_dbm = (int32_t)v.value;
+    else if (s->kind == STEP_SNR && fits_radio(v.value))
+        f->snr_db = (int32_t)v.value;
+    else if (s->kind == STEP_CELL && fits_32(v.value))
+        f->cell = (uint32_t)v.value;
+    else if (s->kind == STEP_STATUS_RAW)
+        f->status = (f->status & STATUS_MEANT) | ((uint32_t)v.value & 0xffff) << STATUS_RAW_SHIFT;
+}
+
+static void step_status(struct machine *m, const struct step *s)
+{
+    if (!holds(m, s))
+        return;
+    m->frame->status |= s->bits;
+    trace_field(m->in->trace, span_of(NULL, 0), "status", "", "", "%s",
+                recipe_status_name((unsigned)__builtin_ctz(s->bits)));
+}
+
+/* ---- the walk ---- */
+
+static enum err step_walk(struct machine *m, const struct step *s)
+{
+    switch ((enum step_kind)s->kind) {
+    case STEP_READ:
+        return step_read(m, s);
+    case STEP_IS:
+        return step_one_of(m, s, ERR_NO_RECIPE);
+    case STEP_MUST:
+        return step_one_of(m, s, ERR_MALFORMED);
+    case STEP_SET:
+        step_set(m, s);
+        return ERR_OK;
+    case STEP_UNLESS:
+        m->next = holds(m, s) ? m->next : s->jump;
+        return ERR_OK;
+    case STEP_JUMP:
+        m->next = s->jump;
+        return ERR_OK;
+    case STEP_REPEAT:
+        return step_repeat(m, s);
+    case STEP_TAGS:
+        return step_tags(m, s);
+    case STEP_PASS_TAG:
+    case STEP_TAG_DONE:
+        step_tag_done(m, s);
+        return ERR_OK;
+    case STEP_SKIP:
+        return step_skip(m, s);
+    case STEP_SEEK:
+        return step_seek(m, s);
+    case STEP_CHECKSUM:
+        return step_checksum(m, s);
+    case STEP_ENDS:
+        return step_ends(m);
+    case STEP_READING:
+        return step_reading(m, s);
+    case STEP_STATUS:
+        step_status(m, s);
+        return ERR_OK;
+    case STEP_NAME:
+        return step_name(m, s);
+    case STEP_REFUSE:
+        return refuse(m->why, s->err, here(m), "", "%.*s", (int)s->words.len,
+                      (const char *)s->words.at);
+    case STEP_DONE:
+        m->done = true;
+        return ERR_OK;
+    default:
+        step_vital(m, s);
+        return ERR_OK;
+    }
+}
+
+static enum err walk(struct machine *m)
+{
+    while (!m->done) {
+        const struct step *s = &m->recipe->steps[m->next++];
+        enum err err;
+
+        if (m->fuel-- == 0)
+            return refuse(m->why, ERR_RANGE, here(m), "",
+                          "the recipe takes more steps than these bytes are worth");
+        if ((err = step_walk(m, s)))
+            return err;
+    }
+    tell_passed(m, "-", (size_t)(m->end - m->at));
+    return ERR_OK;
+}
 
 enum err recipe_decode(const struct recipe *recipe, const struct dialect_input *in,
                        struct span bytes, struct gather *g, struct frame *f, struct refusal *why)
 {
-    (void)recipe;
-    (void)in;
-    (void)bytes;
-    (void)g;
-    (void)f;
-    return refuse(why, ERR_UNSUPPORTED, 0, "", "not read yet");
+    static const uint8_t none[1];
+    struct machine m;
+    int64_t heard_s = f->heard_s ? f->heard_s : in->arrival_s;
+
+    if (bytes.len > LIMIT_PAYLOAD_BLOCK)
+        return refuse(why, ERR_TOO_LARGE, 0, "", "%zu bytes are more than a payload has",
+                      bytes.len);
+    if (bytes.len == 0)
+        bytes = span_of(none, 0);
+    m.recipe = recipe;
+    m.in = in;
+    m.zone = recipe->zone_given ? recipe->zone : lore_zone(in);
+    m.gather = g;
+    m.frame = f;
+    m.why = why;
+    m.bytes = bytes;
+    m.at = bytes.at;
+    m.end = bytes.at + bytes.len;
+    m.next = 0;
+    m.fuel = FUEL_BASE + FUEL_PER_BYTE * (uint32_t)bytes.len;
+    m.done = m.named = false;
+    memset(m.slots, 0, recipe->slot_count * sizeof *m.slots);
+    memset(m.loops, 0, recipe->loop_count * sizeof *m.loops);
+    m.slots[SLOT_HEARD] = (struct slot){ .value = heard_s, .known = true, .form = FORM_UNIX };
+    m.slots[SLOT_SENT] =
+        (struct slot){ .value = f->sent_s ? f->sent_s : heard_s, .known = true, .form = FORM_UNIX };
+    m.slots[SLOT_LENGTH] = (struct slot){ .value = (int64_t)bytes.len, .known = true };
+    return walk(&m);
 }
+
+/* ---- the dialect ---- */
 
 static enum err recipe_dialect_decode(const struct dialect_input *in, struct arena *a,
                                       struct frame *out, struct refusal *r)
 {
-    (void)in;
-    (void)a;
-    (void)out;
-    return refuse(r, ERR_UNSUPPORTED, 0, "", "not read yet");
+    const struct recipe *recipe = lore_recipe(in, in->recipe);
+    struct gather g = gather_of(a);
+    enum err err;
+
+    memset(out, 0, sizeof *out);
+    if (!recipe)
+        return refuse(r, ERR_NO_RECIPE, 0, "recipe", "there is no recipe %.*s", (int)in->recipe.len,
+                      in->recipe.len ? (const char *)in->recipe.at : "");
+    err = recipe_decode(recipe, in, in->bytes, &g, out, r);
+    return err ? err : gather_end(&g, out);
 }
 
 const struct dialect dialect_recipe = {
