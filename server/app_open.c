@@ -1,10 +1,12 @@
 #include "server/app_open.h"
 
+#include "server/commands.h"
 #include "server/judge.h"
 #include "server/lore.h"
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/settler.h"
+#include "server/uplink.h"
 #include "server/zonefile.h"
 #include "storage/rowset.h"
 #include "storage/store.h"
@@ -343,9 +345,10 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
                                   .quarantine = app->quarantine };
     enum err err;
 
-    if ((err = ingest_open(&parts, &app->ingest)) ||
+    if ((err = ingest_open(&parts, &app->ingest)) || (err = uplink_open(app, &app->uplink)) ||
+        (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
-        (err = settler_start(app->settler)))
+        (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
         return r->text[0] ? err
                           : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
     return ERR_OK;
@@ -353,10 +356,14 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
 void app_stop(struct app *app)
 {
+    uplink_close(app->uplink);
+    app->uplink = NULL;
     ingest_close(app->ingest);
     app->ingest = NULL;
     settler_close(app->settler);
     app->settler = NULL;
+    commands_close(app->commands);
+    app->commands = NULL;
 }
 
 void app_close_store(struct app *app)

@@ -12,6 +12,7 @@ struct app_options {
     uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
     uint32_t retention_days;
     unsigned settle_every_s;
+    bool history_off; /* readings that are missing are not asked for */
 };
 
 /* Opens everything under `dir` (created when absent) but threads: after it every reading can be read.  What a crash left half done is

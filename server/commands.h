@@ -70,7 +70,6 @@ struct command_ticket {
     uint32_t ended; /* the command that the frame tells the end of; 0: none */
     uint8_t result; /* of that */
     bool was_closed; /* the valve, by the frame that `sent` goes with */
-    bool unspeakable; /* `ended`: the dialect has no words for it */
     uint32_t at_s;
 };
 
@@ -88,9 +87,11 @@ void commands_fold(struct commands *c, uint32_t meter, const struct frame *f, in
 /* Writes what was folded, before the pass becomes visible. Twice is once. What writing the ledger returns. */
 MUST_CHECK enum err commands_fold_end(struct app *app);
 
-/* Readings of the meter are missing between two instants: a history request is made where it helps (bounded, see commands_gaps.c).
- * Takes note only; any thread. */
-void commands_gap(struct commands *c, uint32_t meter, uint32_t from_s, uint32_t to_s);
+/* ---- where readings are judged ---- */
+
+/* Holes between the rows of a meter (oldest first), and between `before_s` (0: nothing was known) and the first of them: a request for
+ * history is made where it helps, see commands_gaps.c.  Takes note only; c may be NULL. */
+void commands_look(struct commands *c, const struct meter_facts *m, uint32_t before_s, const struct rows *rows, int64_t now_s);
 
 /* ---- for acts and queries ---- */
 
@@ -104,7 +105,8 @@ unsigned commands_of(struct commands *c, uint32_t meter);
 /* What is known of a command beyond the ledger, at now_s: `row` as read there becomes what will be written. */
 void commands_overlay(struct commands *c, int64_t now_s, struct command_row *row);
 
-/* Something that happened to a command; pure.  False: it changes nothing (any more). */
+/* ---- what happens to a command: pure (command_row.c) ---- */
+
 enum command_event_kind {
     COMMAND_EVENT_SENT,      /* an answer with it went out */
     COMMAND_EVENT_DELIVERED, /* the network has an acknowledgement */
@@ -118,14 +120,22 @@ struct command_event {
     uint32_t meter, id;
     enum command_event_kind kind;
     uint32_t at_s;
+    uint32_t attempts; /* of SENT: with this one */
     uint8_t result;
     bool was_closed;
-    const char *why; /* static, or the caller's */
+    const char *why; /* lives as long as the event */
 };
+/* False: it changes nothing (any more). The same event twice is once. */
 bool command_apply(struct command_row *row, const struct command_event *e);
+const char *command_event_name(enum command_event_kind k); /* for the audit: "command.sent" */
 static inline bool command_ended(enum command_state s)
 {
     return s == COMMAND_DONE || s == COMMAND_FAILED || s == COMMAND_EXPIRED;
+}
+/* Whether it must be found at a start: it has not ended, or comes again. */
+static inline bool command_lives(const struct command_row *row)
+{
+    return !command_ended((enum command_state)row->state) || row->retry_s;
 }
 const char *command_state_name(enum command_state s);
 const char *command_what_name(enum command_what w); /* "valve" */

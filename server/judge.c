@@ -6,6 +6,7 @@
 
 #include "proto/base/crc.h"
 #include "proto/base/wr.h"
+#include "server/commands.h"
 #include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -334,15 +335,21 @@ static enum err keep_flags(struct slice *s)
 
 static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_s)
 {
-    uint32_t hash = facts_hash(s);
+    uint32_t hash = facts_hash(s), before_s = 0;
+    enum err err;
 
     s->said = false;
+    s->billed.count = 0;
     if (!goes_on(s, state, first_s, hash)) {
         metrics_add(METRIC_JUDGE_RESTARTS, state->begun);
-        return fold_all(s, state, hash);
+        err = fold_all(s, state, hash);
+    } else {
+        before_s = state->last_s;
+        err = fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)before_s + 1, state);
     }
-    return fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)state->last_s + 1,
-                        state);
+    if (!err)
+        commands_look(s->app->commands, &s->meter, before_s, &s->billed, s->now_s);
+    return err;
 }
 
 static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)

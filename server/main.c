@@ -42,7 +42,18 @@ static struct app_options app_options_of(const struct options *o)
         .quarantine_source_frames = (uint64_t)o->quarantine_source_frames.number,
         .retention_days = (uint32_t)o->retention_days.number,
         .settle_every_s = (unsigned)o->settle_every.number,
+        .history_off = strcmp(o->history_requests.text[0], "off") == 0,
     };
+}
+
+static enum err words_check(const struct options *o, struct refusal *r)
+{
+    const char *word = o->history_requests.text[0];
+
+    if (strcmp(word, "on") == 0 || strcmp(word, "off") == 0)
+        return ERR_OK;
+    return refuse(r, ERR_INVALID, 0, "history-requests",
+                  "--history-requests: expected on or off, found %.40s", word);
 }
 
 static enum err clock_start(struct nilod *n, struct refusal *r)
@@ -131,7 +142,7 @@ static enum err serve(struct nilod *n, struct refusal *r)
     struct app_options options = app_options_of(&n->options);
     enum err err;
 
-    if ((err = clock_start(n, r)) || (err = app_open_store(&n->app, &options, r)) ||
+    if ((err = words_check(&n->options, r)) || (err = clock_start(n, r)) || (err = app_open_store(&n->app, &options, r)) ||
         (err = app_start(&n->app, &options, r)) || (err = token_file_make(&n->app, r)) ||
         (err = listen_all(n, r)))
         return err;

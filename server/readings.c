@@ -1,6 +1,7 @@
 #include "server/readings.h"
 
 #include "proto/base/limits.h"
+#include "server/commands.h"
 #include "storage/rowset.h"
 
 #include <pthread.h>
@@ -111,6 +112,8 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
         return err;
     if (vitals)
         vitals_take(vitals, &frame, kept->position, record->arrival_s);
+    if (kept->settling)
+        commands_fold(app->commands, m->id, &frame, record->arrival_s);
     return frame_rows(&frame, record->arrival_s, m, scratch, each, arg);
 }
 

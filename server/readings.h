@@ -21,6 +21,7 @@ typedef enum err readings_each(void *arg, enum channel c, const struct row *rows
 struct kept_record {
     struct record record;
     uint64_t position;
+    bool settling; /* by the settling thread: what it says of commands counts */
 };
 /* What a frame says of the meter itself is taken into `vitals`, unless that is NULL. */
 MUST_CHECK enum err readings_of_record(struct app *app, const struct kept_record *kept, const struct meter_facts *m, struct arena *scratch,

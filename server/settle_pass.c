@@ -4,6 +4,7 @@
  * leaves nothing but the generation to settle again. */
 #include "server/settle_pass.h"
 
+#include "server/commands.h"
 #include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -180,7 +181,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
         return err;
     before = vitals.position;
     for (size_t i = 0; i < count && !err; i++) {
-        struct kept_record kept = { .position = p->positions[i] };
+        struct kept_record kept = { .position = p->positions[i], .settling = true };
 
         if (!(err = journal_get(p->reader, kept.position, &kept.record)))
             err = readings_of_record(p->app, &kept, &facts, p->scratch, pass_collect, p, &vitals);
@@ -237,6 +238,8 @@ enum err settle_pass(struct app *app, struct news *touched, bool *release_due)
     ended = txn_end(&p.ledger);
     if (!err)
         err = ended;
+    if (!err)
+        err = commands_fold_end(app);
     if (err)
         archive_pass_abandon(p.archive);
     else

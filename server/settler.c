@@ -7,6 +7,7 @@
 #include "server/settler.h"
 
 #include "server/acts/quarantine.h"
+#include "server/commands.h"
 #include "server/metrics.h"
 #include "server/settle_pass.h"
 
@@ -205,6 +206,8 @@ static enum err settle_lkd(struct settler *s)
         err = take_touched(s, &touched, &acts);
     if (!err)
         err = judge_touched(s, &touched, acts);
+    if (!err && s->app->commands) /* what became of them, what has expired, what is missing */
+        err = commands_flush(s->app->commands);
     if (err)
         give_back(s, &touched); /* also what was settled before something else failed */
     else

@@ -15,6 +15,9 @@
 #define ENDPOINT_BITS 20 /* buckets; 16 bytes each */
 #define ADDRESS_BITS 18
 #define DIAGNOSTIC_MAX 120 /* a sentence, and little to gain for who forges a sender's address */
+/* Answers with commands that are kept for repeats: 4 MiB, untouched where nobody commands anything.
+ * At 116 reports a second, each answered with one, they reach back as far as exchanges do. */
+#define CARRIED 32768
 /* Refused bytes that are kept for people: a flood of rubbish must not fill the journal. */
 #define REJECTS_PER_S 20
 
@@ -23,7 +26,17 @@ enum exchange_kind {
     EXCHANGE_CHANGED_BLOCK,
     EXCHANGE_CONTINUE,
     EXCHANGE_TIME,
-    EXCHANGE_REFUSED /* value = the code */
+    EXCHANGE_REFUSED, /* value = the code */
+    EXCHANGE_CARRIED  /* value = number of what was carried */
+};
+
+/* An answer that carried commands: a repeat hears the very same. */
+struct carried {
+    uint32_t number; /* from 1 */
+    bool has_block1;
+    uint8_t len;
+    uint32_t block1;
+    uint8_t bytes[COMMAND_BYTES];
 };
 
 struct gate {
@@ -34,10 +47,19 @@ struct gate {
     struct blockwise *uploads;
     struct arena scratch;
     struct gate_now now;
-    uint32_t ended;           /* the last round that is over */
-    uint16_t next_mid;        /* of NON answers */
+    uint32_t ended;    /* the last round that is over */
+    uint16_t next_mid; /* of NON answers */
+    struct commands *commands;
+    struct carried *carried; /* a ring */
+    uint32_t last_carried;
     char text[GATE_TEXT_MAX]; /* of the answer at hand */
 };
+
+static enum err carried_new(struct carried **out)
+{
+    *out = (struct carried *)calloc(CARRIED, sizeof **out);
+    return *out ? ERR_OK : ERR_NO_MEMORY;
+}
 
 enum err gate_new(struct ingest *ingest, const struct gate_options *options, struct gate **out)
 {
@@ -53,7 +75,7 @@ enum err gate_new(struct ingest *ingest, const struct gate_options *options, str
         (err =
              rate_new(options->address_rate, options->address_rate, ADDRESS_BITS, &g->addresses)) ||
         (err = rate_new(REJECTS_PER_S, REJECTS_PER_S, 4, &g->rejects)) ||
-        (err = blockwise_new(NULL, &g->uploads)) ||
+        (err = blockwise_new(NULL, &g->uploads)) || (err = carried_new(&g->carried)) ||
         (err = arena_init(&g->scratch, LIMIT_DECODE_ARENA))) {
         gate_free(g);
         return err;
@@ -73,7 +95,13 @@ void gate_free(struct gate *g)
     rate_free(g->addresses);
     rate_free(g->endpoints);
     dedup_free(g->dedup);
+    free(g->carried);
     free(g);
+}
+
+void gate_carry(struct gate *g, struct commands *commands)
+{
+    g->commands = commands;
 }
 
 static uint32_t monotonic_s(const struct gate *g)
@@ -201,10 +229,23 @@ static void put_time(struct gate *g, struct coap_answer *a, uint32_t now_s)
     a->payload = span_of(g->text, (size_t)len);
 }
 
+/* One whose place was taken since is answered without: the meter hears its command next time. */
+static void put_carried(const struct gate *g, struct coap_answer *a, uint32_t number)
+{
+    const struct carried *c = &g->carried[number % CARRIED];
+
+    if (c->number != number)
+        return;
+    a->has_block1 = c->has_block1;
+    a->block1 = block_of(c->block1);
+    a->payload = span_of(c->bytes, c->len);
+}
+
 /* The same answer as the first time; where that is still awaited, with it. */
 static void repeat(struct gate *g, struct ask *k, const struct exchange *e)
 {
-    static const uint8_t codes[] = { CODE_CHANGED, CODE_CHANGED, CODE_CONTINUE, CODE_CONTENT, 0 };
+    static const uint8_t codes[] = { CODE_CHANGED, CODE_CHANGED, CODE_CONTINUE, CODE_CONTENT, 0,
+                                     CODE_CHANGED };
     struct coap_answer *a = &k->v->answer;
 
     metrics_add(METRIC_COAP_REPEATED, 1);
@@ -214,6 +255,8 @@ static void repeat(struct gate *g, struct ask *k, const struct exchange *e)
         a->block1 = block_of(e->value);
     } else if (e->kind == EXCHANGE_TIME) {
         put_time(g, a, e->value);
+    } else if (e->kind == EXCHANGE_CARRIED) {
+        put_carried(g, a, e->value);
     }
     if (e->round && (int32_t)(e->round - g->ended) > 0) {
         k->v->act = GATE_FOLLOW;
@@ -265,6 +308,32 @@ static void refuse_report(struct gate *g, struct ask *k, struct span bytes, cons
         remember(g, k, EXCHANGE_REFUSED, k->v->answer.code, 0);
 }
 
+/* The meter's commands meet its report. True: the answer carries one, and its repeats will. */
+static bool carry(struct gate *g, struct ask *k, const struct judged *judged)
+{
+    struct coap_answer *a = &k->v->answer;
+    const struct commands_meeting meeting = {
+        .meter = judged->record.meter,
+        .dialect = k->dialect,
+        .frame = &judged->frame,
+        .now_s = g->now.clock_s,
+        .mute = coap_answer_unwanted(k->q.no_response, CODE_CHANGED),
+    };
+    struct carried *c = &g->carried[(g->last_carried + 1) % CARRIED];
+    struct wr w = wr_of(c->bytes, sizeof c->bytes);
+
+    c->number = 0; /* what stood there is gone, whatever comes of this */
+    commands_meet(g->commands, &meeting, &w, &k->v->told);
+    if (!k->v->told.sent)
+        return false;
+    c->number = ++g->last_carried;
+    c->len = (uint8_t)wr_len(&w);
+    c->has_block1 = k->q.has_block1;
+    c->block1 = block_pack(k->q.block1);
+    a->payload = wr_span(&w);
+    return true;
+}
+
 static void take_report(struct gate *g, struct ask *k, struct span bytes)
 {
     struct gate_verdict *v = k->v;
@@ -303,8 +372,11 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
     v->answer.code = CODE_CHANGED;
     v->answer.has_block1 = k->q.has_block1;
     v->answer.block1 = k->q.block1;
-    remember(g, k, k->q.has_block1 ? EXCHANGE_CHANGED_BLOCK : EXCHANGE_CHANGED,
-             block_pack(k->q.block1), g->now.round);
+    if (commands_any(g->commands) && judged.record.meter && carry(g, k, &judged))
+        remember(g, k, EXCHANGE_CARRIED, g->last_carried, g->now.round);
+    else
+        remember(g, k, k->q.has_block1 ? EXCHANGE_CHANGED_BLOCK : EXCHANGE_CHANGED,
+                 block_pack(k->q.block1), g->now.round);
 }
 
 /* ---- uploads in blocks ---- */
@@ -563,6 +635,7 @@ void gate_handle(struct gate *g, const struct datagram *d, const struct gate_hin
     v->act = GATE_SILENCE;
     v->keep_reject = false;
     v->no_response = 0;
+    v->told.meter = 0;
     memset(&v->answer, 0, sizeof v->answer);
     switch (coap_request_read(d->bytes, d->cut, &k.q)) {
     case COAP_SILENCE:

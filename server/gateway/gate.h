@@ -4,6 +4,7 @@
 #ifndef NILO_SERVER_GATEWAY_GATE_H
 #define NILO_SERVER_GATEWAY_GATE_H
 
+#include "server/commands.h"
 #include "server/gateway/coap.h"
 #include "server/gateway/hash.h"
 #include "server/ingest.h"
@@ -18,6 +19,8 @@ struct gate_options {
 MUST_CHECK enum err gate_new(struct ingest *ingest, const struct gate_options *options,
                              struct gate **out);
 void gate_free(struct gate *g); /* NULL is fine */
+/* From now on answers to reports carry what waits for their meters. NULL: nothing does. */
+void gate_carry(struct gate *g, struct commands *commands);
 
 struct gate_now {
     int64_t clock_s; /* data's time */
@@ -65,6 +68,8 @@ struct gate_verdict {
                        */
     struct coap_answer answer; /* borrowed, as `record` is, until the next call */
     struct record record;
+    /* With GATE_STORE: told to commands_told when the answer has gone out, or nothing was kept. Meter 0: nothing to tell. */
+    struct command_ticket told;
 };
 
 /* The caller holds the registry's read lock. */

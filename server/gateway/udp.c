@@ -27,6 +27,8 @@ struct round {
     uint32_t number;           /* set when it begins to be filled */
     uint32_t reports, waiting; /* reports in it, and of those the ones in quarantine */
     enum err end;
+    struct command_ticket told[ROUND_ANSWERS]; /* what answers carry, and reports say of commands */
+    uint32_t told_count;
     struct round *next;
 };
 
@@ -130,6 +132,8 @@ static void send_rounds(struct gateway *g, struct round *in_turn)
 
         in_turn = round->next;
         send_replies(&round->out, round->listener);
+        if (round->told_count)
+            commands_told(g->app->commands, round->told, round->told_count, round->end == ERR_OK);
         pthread_mutex_lock(&g->lock);
         round->next = g->ended;
         g->ended = round;
@@ -196,7 +200,7 @@ static struct round *round_at_hand(struct gateway *g)
     if (++g->next_number == 0)
         g->next_number = 1; /* 0 means "none" to those who wait for one */
     round->number = g->next_number;
-    round->reports = round->waiting = 0;
+    round->reports = round->waiting = round->told_count = 0;
     return g->filling = round;
 }
 
@@ -249,6 +253,8 @@ static void store(struct gateway *g, const struct route *route, struct gate_verd
     (void)err;
     round->reports++;
     round->waiting += v->record.meter == 0;
+    if (v->told.meter) /* no more of them than answers */
+        round->told[round->told_count++] = v->told;
     outbox_add(&round->out, route, &v->answer, v->no_response, true, 0);
 }
 
@@ -396,6 +402,7 @@ static enum err listeners_open(struct gateway *g, const char *const *addresses, 
 
 static enum err threads_start(struct gateway *g)
 {
+    gate_carry(g->gate, g->app->commands);
     if (pthread_create(&g->sender, NULL, sender_run, g))
         return ERR_NO_MEMORY;
     g->started = pthread_create(&g->thread, NULL, reader_run, g) == 0;
