@@ -16,6 +16,7 @@ struct keyring;
 struct settler;
 struct store_key;
 struct store_lock;
+struct uplink;
 
 struct app {
     struct clock clock;
@@ -37,6 +38,8 @@ struct app {
     struct lore lore; /* what decoders may ask; its questions need the registry's read lock */
     struct ingest *ingest;
     struct settler *settler;
+    struct uplink *uplink; /* what network servers and platforms push */
+    char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;

@@ -14,5 +14,6 @@ answer_handler answer_audit;                                                    
 answer_handler answer_clock, answer_stat, answer_metrics, answer_healthz, answer_readyz; /* get_state.c */
 answer_handler answer_openapi;                                                       /* openapi.c */
 answer_handler answer_settle, answer_import;                                         /* post_settle.c, post_import.c */
+answer_handler answer_push_chirpstack, answer_push_tts, answer_push_aep, answer_push_onenet, answer_push_iotda, answer_onenet_echo; /* post_ingest.c */
 
 #endif

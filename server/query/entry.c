@@ -46,17 +46,39 @@ static void refuse_path(struct request *q, const char *method)
     }
 }
 
+/* Where a platform signs its pushes with a secret that we know, the signature is looked at when the body is here. */
+static bool push_is_signed(const struct request *q)
+{
+    return q->app->onenet_token[0] &&
+           (q->route->answer == answer_push_onenet || q->route->answer == answer_onenet_echo);
+}
+
+#define BEARER_MAX 128
+
+static struct span bearer_of(struct span token, char out[BEARER_MAX])
+{
+    int len = token.len && token.len < BEARER_MAX - 8
+                  ? snprintf(out, BEARER_MAX, "Bearer %.*s", (int)token.len, (const char *)token.at)
+                  : 0;
+
+    return span_of(out, (size_t)len);
+}
+
 static void check_caller(struct request *q, struct auth *auth, struct span authorization)
 {
     struct refusal r = { 0 };
+    char text[BEARER_MAX];
 
-    if (q->route->scope == SCOPE_NONE)
+    if (q->route->scope == SCOPE_NONE || push_is_signed(q))
         return;
+    if (!authorization.len && q->route->scope == SCOPE_INGEST)
+        authorization = bearer_of(ask_text(q, "token"), text);
     if (auth_caller(auth, q->app, authorization, &q->caller, &r))
         problem(q, &r);
     else if (!(q->route->scope & 1u << q->caller.role))
         problem_of(q, ERR_FORBIDDEN, "", "the role %s may not do this", role_name(q->caller.role));
-    q->token = auth_token(authorization);
+    if (authorization.at != (const uint8_t *)text)
+        q->token = auth_token(authorization);
 }
 
 static void check_parameters(struct request *q)
@@ -126,15 +148,20 @@ static void check_type(struct request *q, struct span type)
     problem_status(q, 415, &r);
 }
 
+int entry_body_most(const struct request *q)
+{
+    return q->route->body == BODY_PUSH ? LIMIT_PAYLOAD_BLOCK : HTTP_BODY_MAX;
+}
+
 static void check_length(struct request *q, struct span text)
 {
     int64_t length;
 
     if (q->route->body == BODY_FILE || !text.len || text_int(text, &length))
         return; /* MHD refuses what is no number */
-    if (length > HTTP_BODY_MAX)
+    if (length > entry_body_most(q))
         problem_of(q, ERR_TOO_LARGE, "", "the body has %lld bytes, expected at most %d",
-                   (long long)length, HTTP_BODY_MAX);
+                   (long long)length, entry_body_most(q));
 }
 
 static void check_key(struct request *q, struct span key)

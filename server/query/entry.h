@@ -15,6 +15,7 @@ struct entry_headers {
 void entry_target(struct request *q, struct span target); /* the first of a request */
 void entry_pass(struct request *q, struct auth *auth, const struct entry_headers *g);
 enum place entry_place(const struct request *q);          /* where its handler runs */
+int entry_body_most(const struct request *q);             /* bytes; of one that is no file */
 void entry_act(struct request *q);                        /* runs an act on the body */
 
 #endif

@@ -31,6 +31,7 @@
 #define READERS 2
 #define WRITERS                                                                                    \
     8 /* acts wait for each other in the ledger; settling and imports must not take all places */
+#define PUSHERS 8           /* that wait for the journal at once: all of them go with one commit */
 #define DRAIN_MAX (8 << 20) /* of a refused body, so that the client gets to see the refusal */
 #define FAREWELL_MS 3000    /* for answers under way when the server stops */
 #define STREAMS_MAX                                                                                \
@@ -41,7 +42,7 @@ struct http {
     struct app *app;
     struct auth *auth;
     struct once *once;
-    struct workers *readers, *writers;
+    struct workers *readers, *writers, *pushers;
     struct MHD_Daemon *daemons[LISTENERS_MAX];
     size_t daemon_count;
     char listening[LISTENERS_MAX * ADDRESS_TEXT];
@@ -319,6 +320,13 @@ static enum MHD_Result stopping(struct request *q)
     return respond(q);
 }
 
+static struct workers *workers_of(struct http *h, enum place place)
+{
+    if (place == PLACE_PUSH)
+        return h->pushers;
+    return place == PLACE_READER ? h->readers : h->writers;
+}
+
 /* The request is here, wholly. */
 static enum MHD_Result begin_answer(struct request *q)
 {
@@ -334,9 +342,7 @@ static enum MHD_Result begin_answer(struct request *q)
         return respond(q);
     }
     q->phase = PHASE_WORKING;
-    return hand_over(q, place == PLACE_READER ? q->http->readers : q->http->writers, answer_job)
-               ? MHD_YES
-               : stopping(q);
+    return hand_over(q, workers_of(q->http, place), answer_job) ? MHD_YES : stopping(q);
 }
 
 /* ---- what comes in ---- */
@@ -406,8 +412,8 @@ static bool take_json(struct request *q, struct span bytes)
 {
     size_t need = q->body_len + bytes.len;
 
-    if (need > HTTP_BODY_MAX) {
-        problem_of(q, ERR_TOO_LARGE, "", "the body is longer than %d bytes", HTTP_BODY_MAX);
+    if (need > (size_t)entry_body_most(q)) {
+        problem_of(q, ERR_TOO_LARGE, "", "the body is longer than %d bytes", entry_body_most(q));
         return false;
     }
     if (need > q->body_cap) {
@@ -428,6 +434,11 @@ static bool take_json(struct request *q, struct span bytes)
     return true;
 }
 
+static bool in_memory(const struct request *q)
+{
+    return q->route->body == BODY_JSON || q->route->body == BODY_PUSH;
+}
+
 static enum MHD_Result take_body(struct request *q, struct span bytes, size_t *left)
 {
     *left = 0;
@@ -439,9 +450,9 @@ static enum MHD_Result take_body(struct request *q, struct span bytes, size_t *l
         *left = bytes.len - spool_take(q->spool, bytes);
         if (*left && !hand_over(q, q->http->writers, flush_job))
             return MHD_NO;
-    } else if (q->route->body == BODY_JSON && take_json(q, bytes)) {
+    } else if (in_memory(q) && take_json(q, bytes)) {
         return MHD_YES;
-    } else if (q->route->body != BODY_JSON && (q->body_len += bytes.len) > HTTP_BODY_MAX) {
+    } else if (!in_memory(q) && (q->body_len += bytes.len) > HTTP_BODY_MAX) {
         problem_of(q, ERR_TOO_LARGE, "", "the body is longer than %d bytes", HTTP_BODY_MAX);
     }
     return MHD_YES;
@@ -670,7 +681,8 @@ static enum err open_parts(struct http *h, const struct http_options *o, struct 
         return err;
     if ((err = auth_new(&h->auth)) || (err = once_new(&h->once)) ||
         (err = workers_open("http-read", READERS, &h->readers)) ||
-        (err = workers_open("http-write", WRITERS, &h->writers)))
+        (err = workers_open("http-write", WRITERS, &h->writers)) ||
+        (err = workers_open("http-push", PUSHERS, &h->pushers)))
         return refuse(r, err, 0, "http", "http: no memory or threads for the API");
     for (size_t n = 0; n < o->listen_count && !err; n++)
         err = open_listener(h, o, n, connections, r);
@@ -732,6 +744,7 @@ void http_close(struct http *h)
     }
     workers_close(h->readers);
     workers_close(h->writers);
+    workers_close(h->pushers);
     once_free(h->once);
     auth_free(h->auth);
     pthread_cond_destroy(&h->changed);

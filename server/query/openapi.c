@@ -255,7 +255,7 @@ static void put_body(struct out *o, const struct route *r)
         return;
     }
     out_text(o, "\"application/json\":{\"schema\":");
-    put_reference(o, r->body_schema);
+    put_reference(o, r->body == BODY_PUSH ? "Anything" : r->body_schema);
     out_text(o, "}}}");
 }
 

@@ -40,10 +40,21 @@ static const struct route routes[] = {
       .parameters = parameters_,                                                                   \
       .schema = schema_,                                                                           \
       .summary = summary_ },
+#define PUSH(path_, handler, parameters_, summary_)                                                \
+    { .verb = VERB_POST,                                                                           \
+      .path = path_,                                                                               \
+      .scope = SCOPE_INGEST,                                                                       \
+      .place = PLACE_PUSH,                                                                         \
+      .body = BODY_PUSH,                                                                           \
+      .answer = handler,                                                                           \
+      .parameters = parameters_,                                                                   \
+      .schema = "Anything",                                                                        \
+      .summary = summary_ },
 #include "server/query/route.def"
 #undef ROUTE
 #undef ACT
 #undef FILE
+#undef PUSH
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

@@ -13,17 +13,19 @@ enum verb { VERB_GET = 1, VERB_POST = 2, VERB_HEAD = 4 };
 enum place {
     PLACE_HERE,   /* on the listener's thread: microseconds */
     PLACE_READER, /* a worker that reads */
-    PLACE_WRITER  /* a worker that writes, or waits */
+    PLACE_WRITER, /* a worker that writes, or waits */
+    PLACE_PUSH    /* a worker that waits for the journal, and for nothing else */
 };
 
 /* The sets of roles that route.def names. */
 #define SCOPE_NONE 0u /* needs no token */
-#define SCOPE_ALL ((1u << ROLE_COUNT) - 2u)
+#define SCOPE_ALL ((1u << ROLE_COUNT) - 2u - (1u << ROLE_INGEST))
+#define SCOPE_INGEST (ROLES_CHIEF | 1u << ROLE_INGEST)
 #define SCOPE_CHIEF ROLES_CHIEF
 #define SCOPE_STORE ROLES_STORE
 #define SCOPE_READS ROLES_READS
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE };
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE, BODY_PUSH };
 
 struct route {
     enum verb verb;
