@@ -47,6 +47,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_COMMANDS_LIVE] = { "commands-live", TABLE_LATER },
     [LEDGER_SECRETS] = { "meter-keys", TABLE_LATER },
     [LEDGER_FORMATS] = { "formats", TABLE_LATER },
+    [LEDGER_RECIPES] = { "recipes", TABLE_LATER },
 };
 
 static const struct db_layout layout = {

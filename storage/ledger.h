@@ -197,6 +197,18 @@ uint64_t ledger_key_count(struct txn *t);
 void act_put_format(struct act *a, const struct format_id *id, struct span list); /* notes it, too */
 MUST_CHECK enum err ledger_formats(struct txn *t, bool (*each)(void *arg, const struct format_id *id, struct span list), void *arg);
 
+/* ---- recipes: payload layouts as files, by name and version (proto/recipe.h) ---- */
+
+struct ledger_recipe {
+    struct span name, who, text; /* views */
+    uint32_t version;
+    int64_t added_s;
+};
+bool ledger_recipe(struct txn *t, struct span name, uint32_t version, struct ledger_recipe *out_view); /* false: none, or t->err */
+/* All of them in order of name, then version; false from `each` ends the walk. */
+MUST_CHECK enum err ledger_recipes(struct txn *t, bool (*each)(void *arg, const struct ledger_recipe *r), void *arg);
+void act_put_recipe(struct act *a, const struct ledger_recipe *recipe); /* its name, version and text; who and when are the act's */
+
 /* ---- audit ---- */
 
 struct audit_record {

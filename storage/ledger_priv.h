@@ -31,6 +31,7 @@ enum ledger_table {
     LEDGER_FORMATS, /* maker · version · type · signature → the list that a full frame taught (ledger_formats.c) */
     LEDGER_COMMANDS,      /* meter · id → a command (ledger_commands.c) */
     LEDGER_COMMANDS_LIVE, /* id → meter, of those that have not ended */
+    LEDGER_RECIPES,       /* name · version → a recipe as given (ledger_recipes.c) */
     LEDGER_TABLES
 };
 
