@@ -134,23 +134,27 @@ static const char *function_name(uint8_t control)
     }
 }
 
-static enum err control_check(struct cjt188 *c, struct span raw)
+static void control_tell(const struct cjt188 *c, struct span raw)
 {
-    const char *name = function_name(c->control);
+    const char *name = function_name(c->control), *done = "the meter did";
 
-    trace_field(c->trace, raw, "control", "",
-                !(c->control & CONTROL_REPLY) ? "a request"
-                : c->control & CONTROL_FAILED ? "the meter could not"
-                                              : "the meter did",
-                "%02X %s", c->control, name ? name : "?");
+    if (c->control & CONTROL_FAILED)
+        done = "the meter could not";
     if (!(c->control & CONTROL_REPLY))
-        return refuse(c->r, ERR_MALFORMED, cjt188_offset(c, raw.at), "control",
+        done = "a request";
+    trace_field(c->trace, raw, "control", "", done, "%02X %s", c->control, name ? name : "?");
+}
+
+static enum err control_check(struct cjt188 *c, uint32_t offset)
+{
+    if (!(c->control & CONTROL_REPLY))
+        return refuse(c->r, ERR_MALFORMED, offset, "control",
                       "control %02X is a request to a meter, not a meter's reply", c->control);
     if (c->control & CONTROL_MAKERS)
-        return refuse(c->r, ERR_NO_RECIPE, cjt188_offset(c, raw.at), "control",
+        return refuse(c->r, ERR_NO_RECIPE, offset, "control",
                       "control %02X has bit D5, which each maker uses in his own way", c->control);
-    if (!name)
-        return refuse(c->r, ERR_UNSUPPORTED, cjt188_offset(c, raw.at), "control",
+    if (!function_name(c->control))
+        return refuse(c->r, ERR_UNSUPPORTED, offset, "control",
                       "control %02X has a function that the standard reserves", c->control);
     return ERR_OK;
 }
@@ -175,11 +179,12 @@ static enum err link_read(struct cjt188 *c)
     trace_field(c->trace, span_of(frame.at, 1), "start", "", "", "68");
     trace_field(c->trace, span_of(frame.at + 1, 1), "type", "", type_name(c->type), "%02X",
                 c->type);
-    if ((err = link_check(c, frame)) || (err = names_read(c, span_of(frame.at + 2, 7))))
+    if ((err = names_read(c, span_of(frame.at + 2, 7))))
         return err;
+    control_tell(c, span_of(frame.at + 9, 1));
     trace_field(c->trace, span_of(frame.at + 10, 1), "length", "", "bytes of data", "%zu",
                 c->data.len);
-    if ((err = control_check(c, span_of(frame.at + 9, 1))))
+    if ((err = link_check(c, frame)) || (err = control_check(c, cjt188_offset(c, frame.at + 9))))
         return err;
     if (type_is_foreign(c->type))
         return refuse(c->r, ERR_UNSUPPORTED, cjt188_offset(c, frame.at + 1), "type",
@@ -189,18 +194,26 @@ static enum err link_read(struct cjt188 *c)
 
 /* ---- what it is about ----------------------------------------------------------------------- */
 
-/* Makers send DI in either order.  The one under which a table knows it counts; of two, or none, the
- * one that begins as identifiers do. */
+/* Makers send DI in either order.  The one under which a table knows it, with that much behind it, counts; of
+ * two, or none, the one that begins as identifiers do. */
 static bool begins_as_identifier(uint8_t byte)
 {
     return byte == 0x90 || byte == 0x91 || byte == 0x81 || byte == 0xa0 || byte == 0xa1 ||
            (byte >= 0xd1 && byte <= 0xd4);
 }
 
-static bool high_byte_first(const uint8_t *at)
+static bool item_fits(uint16_t di, size_t length)
 {
-    bool high = cjt188_item_of((uint16_t)(at[0] << 8 | at[1])) != NULL;
-    bool low = cjt188_item_of((uint16_t)(at[1] << 8 | at[0])) != NULL;
+    const struct cjt188_item *item = cjt188_item_of(di);
+
+    return item && (item->length < 0 || (size_t)item->length == length);
+}
+
+static bool high_byte_first(struct span data)
+{
+    const uint8_t *at = data.at;
+    bool high = item_fits((uint16_t)(at[0] << 8 | at[1]), data.len - CJT188_DI_SER);
+    bool low = item_fits((uint16_t)(at[1] << 8 | at[0]), data.len - CJT188_DI_SER);
 
     if (high != low)
         return high;
@@ -217,7 +230,7 @@ static enum err identifier_read(struct cjt188 *c)
     if (c->data.len < CJT188_DI_SER)
         return refuse(c->r, ERR_MALFORMED, cjt188_offset(c, at), "data",
                       "expected DI and SER, found %zu bytes of data", c->data.len);
-    high = high_byte_first(at);
+    high = high_byte_first(c->data);
     c->di = (uint16_t)(high ? at[0] << 8 | at[1] : at[1] << 8 | at[0]);
     c->serial = at[2];
     c->data = span_of(at + CJT188_DI_SER, c->data.len - CJT188_DI_SER);

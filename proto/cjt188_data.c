@@ -270,10 +270,12 @@ static enum err read_prices(struct cjt188 *c, const struct cjt188_item *item)
     char text[FIELD_TEXT];
 
     (void)item;
-    for (size_t i = 0; i < 5; i++)
-        trace_field(
-            c->trace, take(c, SMALL_BYTES), fields[i].field, fields[i].unit, "", "%s",
-            put_number(text, span_of(c->data.at - SMALL_BYTES, SMALL_BYTES), fields[i].decimals));
+    for (size_t i = 0; i < 5; i++) {
+        struct span raw = take(c, SMALL_BYTES);
+
+        trace_field(c->trace, raw, fields[i].field, fields[i].unit, "", "%s",
+                    put_number(text, raw, fields[i].decimals));
+    }
     return ERR_OK;
 }
 
