@@ -227,6 +227,20 @@ static const struct ci_kind *ci_find(uint8_t ci)
     return NULL;
 }
 
+bool oms_ci_has_header(uint8_t ci)
+{
+    const struct ci_kind *kind = ci_find(ci);
+
+    return kind && kind->header != NONE;
+}
+
+bool oms_ci_is_long(uint8_t ci)
+{
+    const struct ci_kind *kind = ci_find(ci);
+
+    return kind && kind->header == LONG;
+}
+
 static unsigned mode_of(uint16_t config)
 {
     return config >> 8 & 31;

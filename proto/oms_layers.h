@@ -16,4 +16,7 @@
 MUST_CHECK enum err oms_layers_read(const struct dialect_input *in, struct span layers, struct arena *a, struct oms_telegram *t,
                                     struct frame *out, struct refusal *r);
 
+bool oms_ci_has_header(uint8_t ci); /* ACC STS CF2 follow, maybe behind an address */
+bool oms_ci_is_long(uint8_t ci);    /* with the meter's address before them */
+
 #endif
