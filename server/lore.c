@@ -1,5 +1,6 @@
 #include "server/lore.h"
 
+#include "server/cookbook.h"
 #include "storage/secret.h"
 
 #include <stdio.h>
@@ -25,6 +26,16 @@ static bool answer_format(void *arg, const struct format_id *id, struct span *ou
 static struct span answer_profile(void *arg, uint32_t meter)
 {
     return registry_profile_lkd(((struct app *)arg)->registry, meter);
+}
+
+static const struct recipe *answer_recipe(void *arg, struct span name)
+{
+    return cookbook_find(((struct app *)arg)->cookbook, name);
+}
+
+static const struct recipe *answer_recipe_of(void *arg, const struct layout_id *of)
+{
+    return cookbook_match(((struct app *)arg)->cookbook, of);
 }
 
 bool lore_psk(struct app *app, struct span identity, int64_t now_s, uint8_t out[64], size_t *len,
@@ -127,8 +138,11 @@ enum err lore_open(struct app *app, const char *store_key_file, struct refusal *
                                .meter = answer_meter,
                                .keys = answer_keys,
                                .format = answer_format,
+                               .recipe = answer_recipe,
+                               .recipe_of = answer_recipe_of,
                                .profile = answer_profile };
-    if ((err = keyring_new(&app->keyring)) || (err = formats_new(&app->formats)) ||
+    if ((err = cookbook_open(app->ledger, app->registry, &app->cookbook)) ||
+        (err = keyring_new(&app->keyring)) || (err = formats_new(&app->formats)) ||
         (err = formats_load(app->formats, app->ledger)) ||
         (err = store_key_open(app, store_key_file, r)) || !app->store_key)
         return err;
@@ -137,9 +151,11 @@ enum err lore_open(struct app *app, const char *store_key_file, struct refusal *
 
 void lore_close(struct app *app)
 {
+    cookbook_close(app->cookbook);
     keyring_free(app->keyring);
     formats_free(app->formats);
     store_key_free(app->store_key);
+    app->cookbook = NULL;
     app->keyring = NULL;
     app->formats = NULL;
     app->store_key = NULL;

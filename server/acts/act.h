@@ -75,6 +75,18 @@ MUST_CHECK enum err act_import(struct app *app, const struct caller *caller, str
                                struct import_report *out, struct refusal *r);
 void import_report_done(struct import_report *report);
 
+/* POST /v1/recipes: a recipe's file (proto/recipe.h). INVALID: it does not parse, or a sample does not come out as it states; `r` says
+ * where and what. CONFLICT: its version is known with another text, or a higher one is. */
+struct recipe_added {
+    char name[SERIAL_MAX + 1];
+    uint32_t version;
+    unsigned samples;
+    bool added;        /* false: it was known already */
+    uint64_t released; /* frames that had waited */
+};
+MUST_CHECK enum err act_add_recipe(struct app *app, const struct caller *caller, struct span text, struct recipe_added *out,
+                                   struct refusal *r);
+
 /* After a meter was registered or its radio name changed: frames that waited for it go back into the journal, as of their own
  * arrival. Called by the acts above, and by act_retry_quarantine. */
 MUST_CHECK enum err quarantine_release(struct app *app, struct span name, uint64_t *out_released);
