@@ -342,6 +342,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
                                   .tail = app->tail,
                                   .registry = app->registry,
                                   .lore = &app->lore,
+                                  .formats = app->formats,
                                   .quarantine = app->quarantine };
     enum err err;
 

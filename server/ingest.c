@@ -5,6 +5,7 @@
 #include "server/ingest.h"
 
 #include "server/metrics.h"
+#include "storage/formats.h"
 #include "storage/rowset.h"
 
 #include <assert.h>
@@ -332,12 +333,12 @@ static enum err refuse_names(struct refusal *r, struct span given, struct span p
                   (const char *)given.at);
 }
 
-static uint32_t find_names_lkd(struct ingest *g, const struct frame_names *names)
+static uint32_t find_names_lkd(struct registry *registry, const struct frame_names *names)
 {
     uint32_t meter = 0;
 
     for (uint32_t i = 0; i < names->count && !meter; i++)
-        meter = registry_find_lkd(g->parts.registry, names->at[i]);
+        meter = registry_find_lkd(registry, names->at[i]);
     return meter;
 }
 
@@ -349,28 +350,35 @@ static bool names_hold(const struct frame_names *names, struct span name)
     return false;
 }
 
+/* Who says which meter it is. */
+struct sayings {
+    struct span given, also; /* struct arrival's name and also */
+    bool proven;
+    const struct frame_names *payload;
+};
+
 /* The meter that `given` (by transport) and the payload name; 0 = nobody registered it. A meter may
  * be called by its serial in one place and by its radio name in the other. */
-static enum err resolve_lkd(struct ingest *g, const struct arrival *a,
-                            const struct frame_names *payload, uint32_t *out_meter,
+static enum err resolve_lkd(struct registry *registry, const struct sayings *s, uint32_t *out_meter,
                             struct refusal *r)
 {
-    struct span given = a->name;
+    const struct frame_names *payload = s->payload;
+    struct span given = s->given;
     uint32_t meter;
 
     if (given.len && !text_is_serial(given))
         return refuse(r, ERR_MALFORMED, 0, "m", "a meter's name is 1 to 32 of A-Z a-z 0-9 . _ : -");
     if (!given.len && !payload->count)
         return refuse(r, ERR_NO_METER, 0, "meter", "neither the payload nor ?m= names a meter");
-    meter = given.len ? registry_find_lkd(g->parts.registry, given) : find_names_lkd(g, payload);
+    meter = given.len ? registry_find_lkd(registry, given) : find_names_lkd(registry, payload);
     if (given.len && payload->count && !names_hold(payload, given) &&
-        (meter == 0 || find_names_lkd(g, payload) != meter)) {
-        if (!a->proven)
+        (meter == 0 || find_names_lkd(registry, payload) != meter)) {
+        if (!s->proven)
             return refuse_names(r, given, payload->at[0]);
         return refuse(r, ERR_FORBIDDEN, 0, "meter", "names another meter than the key proves");
     }
-    if (a->also.len && !span_equal(a->also, given) &&
-        (meter == 0 || registry_find_lkd(g->parts.registry, a->also) != meter))
+    if (s->also.len && !span_equal(s->also, given) &&
+        (meter == 0 || registry_find_lkd(registry, s->also) != meter))
         return refuse(r, ERR_FORBIDDEN, 0, "m", "?m= names another meter than the key proves");
     *out_meter = meter;
     return ERR_OK;
@@ -401,14 +409,52 @@ enum err record_frame_lkd(const struct lore *lore, const struct record *record,
     return err ? err : frame_retime(out, record->arrival_s, r);
 }
 
+/* What a meter lacks that nobody registered is the meter: what else is missing is asked when it is there. */
+static enum err judge_lkd(struct registry *registry, const struct lore *lore,
+                          const struct sayings *said, struct arena *scratch, struct judged *out,
+                          struct refusal *r)
+{
+    struct sayings s = *said;
+    uint32_t meter = 0;
+    enum err why = record_frame_lkd(lore, &out->record, scratch, &out->frame, r), err;
+
+    if (why && err_class(why) != ERR_CLASS_WAIT)
+        return why;
+    s.payload = &out->frame.names;
+    if ((err = resolve_lkd(registry, &s, &meter, r)))
+        return err;
+    if (meter == 0)
+        why = ERR_UNKNOWN;
+    out->record.meter = why ? 0 : meter;
+    out->why = why;
+    return ERR_OK;
+}
+
+enum err record_judge_lkd(struct registry *registry, const struct lore *lore,
+                          const struct record *record, struct arena *scratch, struct judged *out,
+                          struct refusal *r)
+{
+    const struct sayings said = { .given = record->name,
+                                  .proven = record->transport == TRANSPORT_COAPS };
+
+    out->record = *record;
+    return judge_lkd(registry, lore, &said, scratch, out, r);
+}
+
+struct span judged_name(const struct judged *j)
+{
+    const struct frame_names *names = &j->frame.names;
+
+    return j->record.name.len || !names->count ? j->record.name : names->at[names->count - 1];
+}
+
 enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch,
                           struct judged *out, struct refusal *r)
 {
-    struct record *record = &out->record;
-    uint32_t meter = 0;
-    enum err err, why;
+    const struct sayings said = { .given = a->name, .also = a->also, .proven = a->proven };
+    enum err err;
 
-    *record = (struct record){
+    out->record = (struct record){
         .kind = RECORD_FRAME,
         .dialect = a->dialect->id,
         .transport = a->transport,
@@ -418,16 +464,13 @@ enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct aren
         .name = a->name,
         .bytes = a->bytes,
     };
-    why = record_frame_lkd(g->parts.lore, record, scratch, &out->frame, r);
-    if (why && err_class(why) != ERR_CLASS_WAIT)
-        return why;
-    if ((err = resolve_lkd(g, a, &out->frame.names, &meter, r)))
+    if ((err = judge_lkd(g->parts.registry, g->parts.lore, &said, scratch, out, r)))
         return err;
-    if (!why && meter == 0)
-        why = ERR_UNKNOWN;
-    if (why && (err = quarantine_admit(g->parts.quarantine, &a->peer, a->bytes.len)))
-        return refuse(r, err, 0, "", "too many frames wait in quarantine already");
-    record->meter = why ? 0 : meter;
-    out->why = why;
+    if (out->why)
+        return quarantine_admit(g->parts.quarantine, &a->peer, a->bytes.len)
+                   ? refuse(r, ERR_LIMIT, 0, "", "too many frames wait in quarantine already")
+                   : ERR_OK;
+    if (out->frame.has_format && g->parts.formats)
+        formats_learn(g->parts.formats, &out->frame.format, out->frame.format_list);
     return ERR_OK;
 }

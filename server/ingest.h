@@ -12,6 +12,7 @@
 #include "storage/registry.h"
 #include "storage/tail.h"
 
+struct formats;
 struct ingest;
 
 struct ingest_parts {
@@ -20,6 +21,7 @@ struct ingest_parts {
     struct registry *registry;
     struct quarantine *quarantine;
     const struct lore *lore;     /* what decoders may ask; NULL: nobody answers */
+    struct formats *formats;     /* what full frames teach; NULL: nobody learns */
     uint64_t unsettled_most; /* records in the tail; above it FULL; 0 = LIMIT_UNSETTLED */
 };
 
@@ -87,6 +89,14 @@ struct judged {
 };
 MUST_CHECK enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a,
                                      struct arena *scratch, struct judged *out, struct refusal *r);
+
+/* The same of a record that was kept, with what is known now; nothing is counted. */
+MUST_CHECK enum err record_judge_lkd(struct registry *registry, const struct lore *lore,
+                                     const struct record *record, struct arena *scratch,
+                                     struct judged *out, struct refusal *r);
+/* The name that a frame waits under: the transport's, else the payload's that tells least, so that
+ * it is found by every longer one. A view of the record or of what its frame is a view of. */
+struct span judged_name(const struct judged *j);
 
 /* The frame of a record that was kept, once more: decoded, re-timed. Errors as above and as of
  * dialect_decode; the caller holds the registry's read lock. */

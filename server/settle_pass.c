@@ -111,7 +111,7 @@ static enum err pass_quarantine(struct pass *p)
 
     for (size_t i = 0; i < count && !err; i++) {
         struct record record;
-        struct frame frame;
+        struct judged judged;
         enum err why;
 
         if ((err = journal_get(p->reader, p->positions[i], &record)))
@@ -123,16 +123,16 @@ static enum err pass_quarantine(struct pass *p)
         }
         arena_clear(p->scratch);
         registry_read_lock(p->app->registry);
-        why = record_frame_lkd(&p->app->lore, &record, p->scratch, &frame, NULL);
+        why = record_judge_lkd(p->app->registry, &p->app->lore, &record, p->scratch, &judged, NULL);
         registry_read_unlock(p->app->registry);
-        if (record.name.len == 0 && frame.names.count)
-            record.name = frame.names.at[frame.names.count - 1];
-        if (!record.name.len || !registry_find(p->app->registry, record.name))
-            why = ERR_UNKNOWN;
-        else if (!why)
-            p->release_due = true;
-        err = quarantine_put(p->app->quarantine, p->positions[i], record.name,
-                             why ? why : ERR_UNKNOWN, &record);
+        if (why == ERR_NO_MEMORY)
+            return why;
+        p->release_due = p->release_due || (!why && !judged.why);
+        err = quarantine_put(p->app->quarantine, p->positions[i], judged_name(&judged),
+                             why          ? why
+                             : judged.why ? judged.why
+                                          : ERR_UNKNOWN,
+                             &record);
     }
     return err;
 }

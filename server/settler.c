@@ -8,6 +8,7 @@
 
 #include "server/acts/quarantine.h"
 #include "server/commands.h"
+#include "server/lore.h"
 #include "server/metrics.h"
 #include "server/settle_pass.h"
 
@@ -38,7 +39,8 @@ struct settler {
     uint64_t asked, done;        /* settlings asked for, and finished */
     enum err last;               /* how the last one ended */
     bool started, stopping;
-    bool release_due;    /* the settling thread's: frames may wait for meters that are registered */
+    bool release_due;    /* the settling thread's: frames may wait for what is there by now */
+    bool formats_due;    /* likewise: for formats */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
@@ -72,16 +74,19 @@ static enum err settle_generations(struct settler *s, struct news *touched)
     return err;
 }
 
-/* What waits for a meter that is registered goes on: a registration releases what it finds, but a
- * kill may come between the two, and a frame that was judged before may be committed after. */
+/* What waits for what is there now goes on: an act releases what it finds, but a kill may come between
+ * the two, and a frame that was judged before may be committed after; and formats are learned in
+ * passing. */
 static enum err settle_late(struct settler *s, struct news *touched)
 {
-    enum err err;
+    bool all = s->release_due, formats = false;
+    enum err err = lore_keep(s->app, &formats);
 
-    if (!s->release_due)
-        return ERR_OK;
-    s->release_due = false;
-    if (!(err = quarantine_release_known(s->app)))
+    s->formats_due = s->formats_due || formats;
+    if (err || (!all && !s->formats_due))
+        return err;
+    s->release_due = s->formats_due = false;
+    if (!(err = quarantine_release_known(s->app, all ? ERR_OK : ERR_NO_FORMAT)))
         err = settle_generations(s, touched);
     if (err)
         s->release_due = true;

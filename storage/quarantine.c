@@ -1,8 +1,8 @@
 /* DIR/journal/quarantine.mdb:
  *
  *   frames    position (u64) → waiting row
- *   names     CRC-32C of the name (u32) · position (u64) → nothing: the rows that wait for a name,
- *             and a few others that happen to share the number (their rows tell)
+ *   names     CRC-32C of the name in lower case (u32) · position (u64) → nothing: the rows that wait
+ *             for a name, and a few others that happen to share the number (their rows tell)
  *   rejects   position (u64) → waiting row
  *
  *   waiting row   counted why, as err_name spells it · counted name · u8 kind · u8 dialect ·
@@ -140,9 +140,35 @@ static struct key name_key(uint32_t crc, uint64_t position)
     return k;
 }
 
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 0x20) : c;
+}
+
 static uint32_t name_crc(struct span name)
 {
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = lower(name.at[i]);
+
+        crc = crc32c(crc, &c, 1);
+    }
+    return crc;
+}
+
+/* As rows of before had it. */
+static uint32_t name_crc_exact(struct span name)
+{
     return name.len ? crc32c(0, name.at, name.len) : 0;
+}
+
+static bool same_name(struct span a, struct span b)
+{
+    for (size_t i = 0; i < a.len && a.len == b.len; i++)
+        if (lower(a.at[i]) != lower(b.at[i]))
+            return false;
+    return a.len == b.len;
 }
 
 /* ---- counts --------------------------------------------------------------------------------- */
@@ -325,9 +351,8 @@ static uint8_t *pending_room(struct quarantine *q, size_t len)
 static enum err put(struct quarantine *q, unsigned table, uint64_t position, struct span name,
                     enum err why, const struct record *record)
 {
-    size_t most =
-        sizeof(struct pending) + ROW_HEAD_MOST + name.len + record->name.len + record->recipe.len + 8 +
-        record->bytes.len;
+    size_t most = sizeof(struct pending) + ROW_HEAD_MOST + name.len + record->name.len +
+                  record->recipe.len + 8 + record->bytes.len;
     struct pending p = { .position = position, .table = table, .name_crc = name_crc(name) };
     uint8_t *room;
     struct wr w;
@@ -476,7 +501,7 @@ static enum err walk_name_some(struct quarantine *q, struct span name, uint64_t 
             err = t.err ? t.err : ERR_MISSING;
         else if (!row_read(key_span(&k), value, &w))
             err = ERR_CORRUPT;
-        else if (span_equal(w.name, name) && !each(arg, &w)) {
+        else if (same_name(w.name, name) && !each(arg, &w)) {
             *more = false;
             break;
         }
@@ -504,6 +529,47 @@ enum err quarantine_each_reject(struct quarantine *q, uint64_t after, each_fn ea
     return walk(q, TABLE_REJECTS, after, each, arg);
 }
 
+/* ---- another reason ------------------------------------------------------------------------- */
+
+static enum err change_one(struct txn *t, uint64_t position, enum err why, uint8_t *room,
+                           size_t cap)
+{
+    struct key k = position_key(position);
+    struct wr w = wr_of(room, cap);
+    struct waiting now;
+    struct span value;
+
+    if (!txn_get(t, TABLE_FRAMES, key_span(&k), &value))
+        return t->err;
+    if (!row_read(key_span(&k), value, &now))
+        return ERR_CORRUPT;
+    row_put(&w, now.name, why, &now.record);
+    if (w.err)
+        return ERR_TOO_LARGE;
+    txn_put(t, TABLE_FRAMES, key_span(&k), wr_span(&w));
+    return t->err;
+}
+
+enum err quarantine_change(struct quarantine *q, const uint64_t *positions, const enum err *whys,
+                           size_t count)
+{
+    size_t cap = LIMIT_PAYLOAD_BLOCK + ROW_HEAD_MOST + 4 * UINT8_MAX;
+    uint8_t *room = malloc(cap);
+    struct txn t;
+    enum err err = ERR_OK, ended;
+
+    if (!room)
+        return ERR_NO_MEMORY;
+    t = txn_begin(q->db, TXN_WRITE);
+    for (size_t i = 0; i < count && !err; i++)
+        err = change_one(&t, positions[i], whys[i], room, cap);
+    if (err)
+        txn_abort(&t);
+    ended = err ? ERR_OK : txn_end(&t);
+    free(room);
+    return err ? err : ended;
+}
+
 /* ---- removing ------------------------------------------------------------------------------- */
 
 /* What a removal frees, given back once it is committed. */
@@ -526,6 +592,8 @@ static bool remove_one(struct txn *t, uint64_t position, struct freed *out)
     }
     *out = (struct freed){ w.record.peer, w.record.bytes.len };
     n = name_key(name_crc(w.name), position);
+    txn_del(t, TABLE_NAMES, key_span(&n));
+    n = name_key(name_crc_exact(w.name), position);
     txn_del(t, TABLE_NAMES, key_span(&n));
     txn_del(t, TABLE_FRAMES, key_span(&k));
     return true;

@@ -30,7 +30,7 @@ void quarantine_refund(struct quarantine *q, const struct peer *peer, size_t byt
 MUST_CHECK enum err quarantine_recount(struct quarantine *q, uint64_t position, const struct peer *peer, size_t bytes);
 
 /* The settling thread:
- * keeps the frame that waits for `name` (serial or radio name) for `why` (of proto/base/err.def), or rejected bytes; `position` is
+ * keeps the frame that waits for `name` (serial or radio name, found in either case) for `why` (of proto/base/err.def), or rejected bytes; `position` is
  * its own in the journal: the same twice changes nothing. Call quarantine_flush before the journal may drop it; after an error
  * what was put since the last flush must be put again. */
 MUST_CHECK enum err quarantine_put(struct quarantine *q, uint64_t position, struct span name, enum err why, const struct record *record);
@@ -46,6 +46,8 @@ struct waiting {
 };
 MUST_CHECK enum err quarantine_each(struct quarantine *q, struct span name, uint64_t after, bool (*each)(void *arg, const struct waiting *w), void *arg);
 MUST_CHECK enum err quarantine_each_reject(struct quarantine *q, uint64_t after, bool (*each)(void *arg, const struct waiting *w), void *arg);
+/* What stands against frames that wait has changed. Those that do not wait any more are passed over. */
+MUST_CHECK enum err quarantine_change(struct quarantine *q, const uint64_t *positions, const enum err *whys, size_t count);
 MUST_CHECK enum err quarantine_remove(struct quarantine *q, const uint64_t *positions, size_t count);
 MUST_CHECK enum err quarantine_expire(struct quarantine *q, uint32_t before_s, uint64_t *out_dropped); /* retention */
 uint64_t quarantine_count(struct quarantine *q); /* frames that wait, flushed or not */

@@ -125,13 +125,20 @@ static void file_close(struct file *f)
 
 /* ---- the act ---- */
 
+static enum err import_text(struct import *i, const struct list *l, struct span text)
+{
+    return l == &list_readings ? import_readings(i, text)
+           : l == &list_keyfile   ? import_keys(i, text)
+                               : import_register(i, l, text);
+}
+
 static enum err import_run(struct import *i, const struct list *l, int fd, struct refusal *r)
 {
     struct file file = { 0 };
     enum err err = file_open(fd, &file);
 
     if (!err)
-        err = l ? import_register(i, l, file.text) : import_readings(i, file.text);
+        err = import_text(i, l, file.text);
     file_close(&file);
     if (err == ERR_INVALID)
         return refuse(r, err, 0, "", "nothing was written: %llu of %llu rows were refused",
@@ -141,11 +148,21 @@ static enum err import_run(struct import *i, const struct list *l, int fd, struc
     return err ? refuse(r, err, 0, "", "nothing was written: the store %s", err_text(err)) : ERR_OK;
 }
 
+static const struct list *list_to_import(struct span name)
+{
+    static const struct list *const others[] = { &list_readings, &list_keyfile };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (span_equal(name, span_text(others[i]->plural)))
+            return others[i];
+    return list_named(name);
+}
+
 enum err act_import(struct app *app, const struct caller *caller, struct span list, int fd,
                     const struct import_options *options, struct import_report *out,
                     struct refusal *r)
 {
-    const struct list *l = list_named(list);
+    const struct list *l = list_to_import(list);
     struct import i = { .app = app,
                         .caller = caller,
                         .options = options,
@@ -158,10 +175,10 @@ enum err act_import(struct app *app, const struct caller *caller, struct span li
     if (!(roles & 1u << caller->role))
         return refuse(r, ERR_FORBIDDEN, 0, "", "the role %s may not import this",
                       role_name(caller->role));
-    if (!l && !span_equal(list, span_text("readings")))
+    if (!l)
         return refuse(r, ERR_NOT_FOUND, 0, "list",
                       "found \"%.*s\", expected meters, points, fittings, readings, zones, "
-                      "boundaries, routes or orgs",
+                      "boundaries, routes, orgs or keys",
                       (int)(list.len < 40 ? list.len : 40), (const char *)list.at);
     return import_run(&i, l, fd, r);
 }

@@ -23,9 +23,10 @@ bool import_stopped(struct import *i);
 /* INVALID where rows were refused that must not be. */
 enum err import_verdict(const struct import *i);
 
-extern const struct list list_readings; /* the columns of a file of readings: no list of the register */
+extern const struct list list_readings, list_keyfile; /* the columns of files that are no lists of the register */
 
 enum err import_register(struct import *i, const struct list *l, struct span text);
 enum err import_readings(struct import *i, struct span text);
+enum err import_keys(struct import *i, struct span text);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "server/acts/act.h"
 #include "server/fleet/columns.h"
+#include "storage/registry.h"
 
 struct registrar {
     struct app *app;
@@ -18,7 +19,8 @@ struct registrar {
     struct {
         uint32_t meter; /* 0: none changed */
         char was[SERIAL_MAX + 1], is[SERIAL_MAX + 1];
-    } radio;                     /* of a known meter */
+        char dialect[RADIO_NAME_MAX + 1]; /* as it is now */
+    } heard;                     /* how a known meter is heard */
     uint32_t *touched;           /* meters that must be judged anew */
     size_t touched_count, touched_cap;
 };

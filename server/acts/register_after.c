@@ -37,15 +37,18 @@ enum err registrar_make_bare(struct registrar *g, uint64_t *out_count)
     return ERR_OK;
 }
 
-static enum err radio_committed(struct registrar *g)
+static enum err hearing_committed(struct registrar *g)
 {
     struct registry *r = g->app->registry;
+    enum err err;
 
-    if (!g->radio.meter)
+    if (!g->heard.meter)
         return ERR_OK;
-    if (g->radio.was[0])
-        registry_drop_radio(r, span_text(g->radio.was), g->radio.meter);
-    return g->radio.is[0] ? registry_add_radio(r, span_text(g->radio.is), g->radio.meter) : ERR_OK;
+    if (g->heard.was[0])
+        registry_drop_radio(r, span_text(g->heard.was), g->heard.meter);
+    if (g->heard.is[0] && (err = registry_add_radio(r, span_text(g->heard.is), g->heard.meter)))
+        return err;
+    return registry_set_profile(r, g->heard.meter, span_text(g->heard.dialect));
 }
 
 enum err registrar_committed(struct registrar *g)
@@ -57,15 +60,12 @@ enum err registrar_committed(struct registrar *g)
         err = registry_load_from(app->registry, app->ledger, LIST_METER, g->first_new_meter,
                                  &meter_cells);
     if (!err)
-        err = radio_committed(g);
+        err = hearing_committed(g);
     for (size_t i = 0; i < g->touched_count; i++)
         settler_touch(app->settler, g->touched[i]);
     if (!err && g->first_new_meter)
         err = quarantine_release_from(app, g->first_new_meter);
-    if (!err && g->radio.meter && g->radio.is[0]) {
-        uint64_t released;
-
-        err = quarantine_release(app, span_text(g->radio.is), &released);
-    }
+    if (!err && g->heard.meter)
+        err = quarantine_release_meters(app, &g->heard.meter, 1);
     return err;
 }

@@ -63,17 +63,21 @@ static void text_keep(char out[SERIAL_MAX + 1], struct span text)
 }
 
 /* The registry learns after the commit, and must then know what to forget. */
-static enum err radio_changes(struct registrar *g, struct span radio, uint32_t id)
+static enum err hearing_changes(struct registrar *g, const struct cells *cells, uint32_t id)
 {
+    struct span radio = cells->at[CELL_METER_radio_id], dialect = cells->at[CELL_METER_dialect];
     struct ledger_row before;
 
     if (!ledger_by_id(&g->act->txn, LIST_METER, id, INT64_MAX, &before))
         return g->act->txn.err ? g->act->txn.err : ERR_MISSING;
-    if (span_equal(before.cells[CELL_METER_radio_id], radio))
+    if (span_equal(before.cells[CELL_METER_radio_id], radio) &&
+        span_equal(before.cells[CELL_METER_dialect], dialect))
         return ERR_OK;
-    g->radio.meter = id;
-    text_keep(g->radio.was, before.cells[CELL_METER_radio_id]);
-    text_keep(g->radio.is, radio);
+    g->heard.meter = id;
+    text_keep(g->heard.was, before.cells[CELL_METER_radio_id]);
+    text_keep(g->heard.is, radio);
+    snprintf(g->heard.dialect, sizeof g->heard.dialect, "%.*s", (int)dialect.len,
+             dialect.len ? (const char *)dialect.at : "");
     return ERR_OK;
 }
 
@@ -96,7 +100,7 @@ enum err meter_check(struct registrar *g, const struct cells *cells, uint32_t id
         if (holder[0])
             return radio_taken(why, CELL_METER_radio_id, radio, holder);
     }
-    return id ? radio_changes(g, radio, id) : ERR_OK;
+    return id ? hearing_changes(g, cells, id) : ERR_OK;
 }
 
 enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t id, bool known)
