@@ -58,6 +58,7 @@ bool recipe_takes_port(const struct recipe *recipe, unsigned fport);
  * offset are UTC+8. */
 MUST_CHECK enum err recipe_test(const struct recipe *recipe, unsigned n, struct arena *a, struct trace *trace, struct refusal *r);
 struct span recipe_sample_title(const struct recipe *recipe, unsigned n);
+struct span recipe_sample_bytes(const struct recipe *recipe, unsigned n);
 
 /* The program's own files, in order of names: shipped_recipe(0), 1, … an empty span at the end. */
 struct span recipe_shipped(size_t n);

@@ -400,6 +400,11 @@ enum err recipe_test(const struct recipe *recipe, unsigned n, struct arena *a, s
     return list_hold(recipe, s, l, &why, r);
 }
 
+struct span recipe_sample_bytes(const struct recipe *recipe, unsigned n)
+{
+    return span_of(recipe->samples[n].bytes, recipe->samples[n].len);
+}
+
 struct span recipe_sample_title(const struct recipe *recipe, unsigned n)
 {
     return recipe->samples[n].title;
