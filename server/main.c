@@ -1,6 +1,8 @@
 /* nilod: options, open, start, wait, stop in reverse order. */
 #include "server/app_open.h"
+#include "server/gateway/mqtt.h"
 #include "server/gateway/udp.h"
+#include "server/lore.h"
 #include "server/options.h"
 #include "server/query/http.h"
 #include "server/settler.h"
@@ -19,8 +21,9 @@
 struct nilod {
     struct options options;
     struct app app;
-    struct gateway *gateway;
+    struct gateway *gateway, *coaps;
     struct http *http;
+    struct mqtt *mqtt;
 };
 
 /* A list of one word `off` or `-` is no listener at all. */
@@ -75,6 +78,46 @@ static enum err clock_start(struct nilod *n, struct refusal *r)
     return ERR_OK;
 }
 
+/* On the thread that reads coaps. */
+static bool key_of(void *arg, struct span identity, uint8_t out[DTLS_PSK_MAX], size_t *out_len)
+{
+    struct app *app = (struct app *)arg;
+    uint32_t meter;
+
+    return lore_psk(app, identity, clock_now_s(&app->clock), out, out_len, &meter);
+}
+
+static enum err listen_coaps(struct nilod *n, const struct gate_options *gate, struct refusal *r)
+{
+    const struct options *o = &n->options;
+    struct dtls_options dtls = { .sessions = (uint32_t)o->coaps_sessions.number,
+                                 .handshake_rate = (uint32_t)o->coaps_handshake_rate.number,
+                                 .psk = key_of,
+                                 .psk_arg = &n->app };
+
+    if (is_off(&o->coaps))
+        return ERR_OK;
+    return gateway_open_secure(&n->app, (const char *const *)o->coaps.text, o->coaps.count, gate,
+                               &dtls, &n->coaps, r);
+}
+
+/* The first line of the file that an option names. */
+static enum err secret_read(const struct option_value *file, char *out, size_t cap,
+                            struct refusal *r)
+{
+    FILE *f = file->count ? fopen(file->text[0], "re") : NULL;
+    bool fine = f && fgets(out, (int)cap, f) && out[strcspn(out, "\r\n")];
+
+    if (f)
+        fclose(f);
+    out[strcspn(out, "\r\n")] = 0;
+    return fine || !file->count
+               ? ERR_OK
+               : refuse(r, ERR_INVALID, 0, "onenet-token",
+                        "%.150s: cannot be read, or is no line of at most %zu characters",
+                        file->text[0], cap - 2);
+}
+
 static enum err listen_all(struct nilod *n, struct refusal *r)
 {
     const struct options *o = &n->options;
@@ -91,22 +134,55 @@ static enum err listen_all(struct nilod *n, struct refusal *r)
     if (!is_off(&o->coap) && (err = gateway_open(&n->app, (const char *const *)o->coap.text,
                                                  o->coap.count, &gate, &n->gateway, r)))
         return err;
+    if ((err = listen_coaps(n, &gate, r)))
+        return err;
+    if ((err = secret_read(&o->onenet_token, n->app.onenet_token, sizeof n->app.onenet_token, r)))
+        return err;
     return is_off(&o->http) ? ERR_OK : http_open(&n->app, &http, &n->http, r);
+}
+
+static const char *text_or_null(const struct option_value *v)
+{
+    return v->count ? v->text[0] : NULL;
+}
+
+static enum err hear_brokers(struct nilod *n, struct refusal *r)
+{
+    const struct options *o = &n->options;
+    struct mqtt_options mqtt = { .urls = (const char *const *)o->mqtt.text,
+                                 .url_count = o->mqtt.count,
+                                 .topics = (const char *const *)o->mqtt_topic.text,
+                                 .topic_count = o->mqtt_topic.count,
+                                 .ca = text_or_null(&o->mqtt_ca),
+                                 .cert = text_or_null(&o->mqtt_cert),
+                                 .key = text_or_null(&o->mqtt_key),
+                                 .password_file = text_or_null(&o->mqtt_password_file),
+                                 .client_id = text_or_null(&o->mqtt_client_id) };
+
+    return mqtt.url_count ? mqtt_open(&n->app, &mqtt, &n->mqtt, r) : ERR_OK;
+}
+
+static void put_listening(const struct gateway *g, unsigned count, char out[ADDRESSES_TEXT])
+{
+    size_t len = 0;
+
+    snprintf(out, ADDRESSES_TEXT, "-");
+    for (unsigned i = 0; g && i < count; i++) {
+        char address[ADDRESS_TEXT];
+
+        gateway_address(g, i, address);
+        len += (size_t)snprintf(out + len, ADDRESSES_TEXT - len, "%s%s", i ? "," : "", address);
+    }
 }
 
 static void ready(const struct nilod *n)
 {
-    char coap[ADDRESSES_TEXT] = "-";
-    size_t len = 0;
+    char coap[ADDRESSES_TEXT], coaps[ADDRESSES_TEXT];
 
-    for (unsigned i = 0; n->gateway && i < n->options.coap.count; i++) {
-        char address[ADDRESS_TEXT];
-
-        gateway_address(n->gateway, i, address);
-        len += (size_t)snprintf(coap + len, sizeof coap - len, "%s%s", i ? "," : "", address);
-    }
-    /* DTLS does not exist yet: --coaps is taken, and said to be off. */
-    printf("ready coap=%s coaps=- http=%s\n", coap, n->http ? http_listening(n->http) : "-");
+    put_listening(n->gateway, n->options.coap.count, coap);
+    put_listening(n->coaps, n->options.coaps.count, coaps);
+    printf("ready coap=%s coaps=%s http=%s\n", coap, coaps,
+           n->http ? http_listening(n->http) : "-");
     fflush(stdout);
     sd_notify(0, "READY=1");
 }
@@ -142,9 +218,10 @@ static enum err serve(struct nilod *n, struct refusal *r)
     struct app_options options = app_options_of(&n->options);
     enum err err;
 
-    if ((err = words_check(&n->options, r)) || (err = clock_start(n, r)) || (err = app_open_store(&n->app, &options, r)) ||
-        (err = app_start(&n->app, &options, r)) || (err = token_file_make(&n->app, r)) ||
-        (err = listen_all(n, r)))
+    if ((err = words_check(&n->options, r)) || (err = clock_start(n, r)) ||
+        (err = app_open_store(&n->app, &options, r)) || (err = app_start(&n->app, &options, r)) ||
+        (err = token_file_make(&n->app, r)) || (err = listen_all(n, r)) ||
+        (err = hear_brokers(n, r)))
         return err;
     ready(n);
     wait_for_end();
@@ -177,7 +254,9 @@ int main(int argc, char **argv)
         }
         n.app.stopping = true;
         gateway_close(n.gateway);
+        gateway_close(n.coaps);
         http_close(n.http);
+        mqtt_close(n.mqtt);
         app_stop(&n.app);
         app_close_store(&n.app);
     }

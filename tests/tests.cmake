@@ -2,7 +2,7 @@
 enable_testing()
 
 floor(nm_test tests/*.c tests/client/*.c)
-uses(nm_test nm_base PkgConfig::CMOCKA PkgConfig::JANSSON Threads::Threads)
+uses(nm_test nm_base PkgConfig::SSL PkgConfig::CMOCKA PkgConfig::JANSSON Threads::Threads)
 
 function(tests_in folder label)
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/test_*.c)

@@ -122,9 +122,20 @@ void gate_round_ended(struct gate *g, uint32_t round, bool kept)
     g->ended = round;
 }
 
+/* Behind one address and port another meter may speak next: what a session proves tells them apart. */
+static struct endpoint endpoint_of_datagram(const struct gate *g, const struct datagram *d)
+{
+    const struct endpoint nobody = { { 0 } };
+    struct endpoint e = endpoint_of(&d->peer);
+
+    if (d->identity.len)
+        e.w[2] ^= hash_of(&g->key, &nobody, d->identity).a << 24;
+    return e;
+}
+
 void gate_prepare(const struct gate *g, const struct datagram *d, struct gate_hint *out)
 {
-    struct endpoint e = endpoint_of(&d->peer);
+    struct endpoint e = endpoint_of_datagram(g, d);
 
     out->key = hash_of(&g->key, &e, d->bytes);
     out->address = hash_quick(&g->key, e.w[0], e.w[1] ^ d->peer.len);
@@ -334,6 +345,15 @@ static bool carry(struct gate *g, struct ask *k, const struct judged *judged)
     return true;
 }
 
+static struct span named_beside(struct span identity, const struct ask *k,
+                                const struct frame_names *names)
+{
+    for (uint32_t i = 0; i < names->count; i++)
+        if (!span_equal(names->at[i], identity))
+            return names->at[i];
+    return k->q.name;
+}
+
 static void take_report(struct gate *g, struct ask *k, struct span bytes)
 {
     struct gate_verdict *v = k->v;
@@ -364,6 +384,8 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
     }
     if (err) {
         r.err = err;
+        if (err == ERR_FORBIDDEN)
+            v->named = named_beside(k->datagram->identity, k, &judged.frame.names);
         refuse_report(g, k, bytes, &r);
         return;
     }
@@ -402,7 +424,7 @@ static struct hash upload_key(const struct gate *g, const struct ask *k)
 {
     uint8_t subject[LIMIT_DATAGRAM * 3];
     struct wr w = wr_of(subject, sizeof subject);
-    struct endpoint e = endpoint_of(&k->datagram->peer);
+    struct endpoint e = endpoint_of_datagram(g, k->datagram);
 
     coap_request_subject(&k->q, &w);
     return hash_of(&g->key, &e, wr_span(&w));
@@ -633,6 +655,7 @@ void gate_handle(struct gate *g, const struct datagram *d, const struct gate_hin
     struct ask k = { .datagram = d, .hint = hint, .v = v };
 
     v->act = GATE_SILENCE;
+    v->named = span_of(NULL, 0);
     v->keep_reject = false;
     v->no_response = 0;
     v->told.meter = 0;

@@ -40,7 +40,7 @@ void gate_round_ended(struct gate *g, uint32_t round, bool kept);
 struct datagram {
     struct peer peer;
     struct span bytes;
-    bool cut; /* it was longer */
+    bool cut;             /* it was longer */
     struct span identity; /* what its DTLS session proves; empty: it came in the clear */
 };
 
@@ -64,8 +64,9 @@ struct gate_verdict {
     enum gate_act act;
     uint32_t round;
     uint8_t no_response; /* what the sender does not want to hear: coap_answer_unwanted */
-    bool keep_reject; /* with GATE_ANSWER: `record` holds refused bytes that people may want to see
+    bool keep_reject;  /* with GATE_ANSWER: `record` holds refused bytes that people may want to see
                        */
+    struct span named; /* the meter that was named where DTLS proves another; borrowed alike */
     struct coap_answer answer; /* borrowed, as `record` is, until the next call */
     struct record record;
     /* With GATE_STORE: told to commands_told when the answer has gone out, or nothing was kept. Meter 0: nothing to tell. */

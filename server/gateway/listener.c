@@ -1,6 +1,7 @@
 #include "server/gateway/listener.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,8 +71,7 @@ void listener_close(struct listener *l)
 
 /* ---- reading ---- */
 
-#define STRIDE 1536 /* bytes between datagrams: LIMIT_DATAGRAM, whole cache lines */
-_Static_assert(STRIDE >= LIMIT_DATAGRAM, "a datagram has room");
+#define LINE 64 /* of the cache: datagrams begin at one */
 
 union control {
     struct cmsghdr align;
@@ -84,17 +84,27 @@ struct inbox {
     union control controls[INBOX_DATAGRAMS];
     struct route routes[INBOX_DATAGRAMS];
     struct datagram datagrams[INBOX_DATAGRAMS];
-    uint8_t bytes[INBOX_DATAGRAMS][STRIDE];
+    uint8_t identities[INBOX_DATAGRAMS][INBOX_IDENTITY];
+    size_t room, stride; /* of one datagram */
+    unsigned filled;     /* by inbox_put */
+    uint8_t *bytes;
 };
 
-enum err inbox_new(struct inbox **out)
+enum err inbox_new(size_t room, struct inbox **out)
 {
     struct inbox *in = (struct inbox *)calloc(1, sizeof *in);
 
     if (!in)
         return ERR_NO_MEMORY;
+    in->room = room;
+    in->stride = (room + LINE - 1) / LINE * LINE;
+    in->bytes = (uint8_t *)aligned_alloc(LINE, INBOX_DATAGRAMS * in->stride);
+    if (!in->bytes) {
+        free(in);
+        return ERR_NO_MEMORY;
+    }
     for (unsigned i = 0; i < INBOX_DATAGRAMS; i++) {
-        in->vectors[i] = (struct iovec){ in->bytes[i], LIMIT_DATAGRAM };
+        in->vectors[i] = (struct iovec){ in->bytes + i * in->stride, room };
         in->headers[i].msg_hdr.msg_iov = &in->vectors[i];
         in->headers[i].msg_hdr.msg_iovlen = 1;
         in->headers[i].msg_hdr.msg_name = &in->routes[i].peer;
@@ -106,10 +116,12 @@ enum err inbox_new(struct inbox **out)
 
 void inbox_free(struct inbox *in)
 {
+    if (in)
+        free(in->bytes);
     free(in);
 }
 
-static void take_peer(const struct route *route, struct peer *out)
+void route_peer(const struct route *route, struct peer *out)
 {
     if (route->peer.any.sa_family == AF_INET) {
         out->len = 4;
@@ -147,8 +159,8 @@ static void take(struct inbox *in, const struct listener *l, unsigned i)
     struct msghdr *h = &in->headers[i].msg_hdr;
     struct datagram *d = &in->datagrams[i];
 
-    take_peer(&in->routes[i], &d->peer);
-    d->bytes = span_of(in->bytes[i], in->headers[i].msg_len);
+    route_peer(&in->routes[i], &d->peer);
+    d->bytes = span_of(in->vectors[i].iov_base, in->headers[i].msg_len);
     d->cut = (h->msg_flags & MSG_TRUNC) != 0;
     if (l->wildcard)
         take_local(h, &in->routes[i]);
@@ -173,6 +185,36 @@ unsigned inbox_read(struct inbox *in, const struct listener *l, unsigned most)
             in->headers[i].msg_hdr.msg_controllen = 0;
     }
     return n > 0 ? (unsigned)n : 0;
+}
+
+void inbox_clear(struct inbox *in)
+{
+    in->filled = 0;
+}
+
+unsigned inbox_filled(const struct inbox *in)
+{
+    return in->filled;
+}
+
+bool inbox_put(struct inbox *in, const struct route *route, const struct datagram *d)
+{
+    unsigned i = in->filled;
+    size_t len = d->bytes.len < in->room ? d->bytes.len : in->room;
+
+    assert(d->identity.len <= INBOX_IDENTITY);
+    if (i == INBOX_DATAGRAMS)
+        return false;
+    in->routes[i] = *route;
+    in->datagrams[i] = *d;
+    in->datagrams[i].cut = d->cut || len < d->bytes.len;
+    memcpy(in->vectors[i].iov_base, d->bytes.at, len);
+    in->datagrams[i].bytes = span_of(in->vectors[i].iov_base, len);
+    if (d->identity.len)
+        memcpy(in->identities[i], d->identity.at, d->identity.len);
+    in->datagrams[i].identity = span_of(in->identities[i], d->identity.len);
+    in->filled++;
+    return true;
 }
 
 const struct datagram *inbox_datagram(const struct inbox *in, unsigned n)

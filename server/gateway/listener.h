@@ -22,7 +22,8 @@ void listener_close(struct listener *l);
 #define INBOX_DATAGRAMS 1024
 
 struct inbox;
-MUST_CHECK enum err inbox_new(struct inbox **out);
+/* Datagrams longer than `room` are cut. */
+MUST_CHECK enum err inbox_new(size_t room, struct inbox **out);
 void inbox_free(struct inbox *in); /* NULL is fine */
 
 /* Reads what is there, at most `most`; does not wait. */
@@ -30,5 +31,14 @@ unsigned inbox_read(struct inbox *in, const struct listener *l, unsigned most);
 /* The n-th of them; valid until the next read. */
 const struct datagram *inbox_datagram(const struct inbox *in, unsigned n);
 const struct route *inbox_route(const struct inbox *in, unsigned n);
+
+void route_peer(const struct route *route, struct peer *out);
+
+/* One that is filled by hand, with what came encrypted. */
+#define INBOX_IDENTITY 32 /* a meter's name */
+void inbox_clear(struct inbox *in);
+unsigned inbox_filled(const struct inbox *in);
+bool inbox_put(struct inbox *in, const struct route *route,
+               const struct datagram *d); /* a copy; false: full */
 
 #endif

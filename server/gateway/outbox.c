@@ -31,8 +31,17 @@ enum err outbox_init(struct outbox *o, uint32_t cap, size_t typical)
     return ERR_NO_MEMORY;
 }
 
+enum err outbox_seal_with(struct outbox *o, outbox_sealer *sealer, void *arg)
+{
+    o->sealer = sealer;
+    o->sealer_arg = arg;
+    o->sealed = (uint8_t *)malloc(o->room + (size_t)o->cap * OUTBOX_SEAL);
+    return o->sealed ? ERR_OK : ERR_NO_MEMORY;
+}
+
 void outbox_done(struct outbox *o)
 {
+    free(o->sealed);
     free(o->replies);
     free(o->bytes);
     free(o->headers);
@@ -61,6 +70,20 @@ void outbox_add(struct outbox *o, const struct route *route, const struct coap_a
     reply->no_response = no_response;
     reply->follows = follows;
     o->used += spare && reply->len < SPARE ? SPARE : reply->len;
+}
+
+bool outbox_add_bytes(struct outbox *o, const struct route *route, struct span bytes)
+{
+    struct reply *reply = &o->replies[o->count];
+
+    if (o->count == o->cap || o->room - o->used < bytes.len)
+        return false;
+    *reply =
+        (struct reply){ .route = *route, .bytes = o->bytes + o->used, .len = (uint16_t)bytes.len };
+    memcpy(reply->bytes, bytes.at, bytes.len);
+    o->used += bytes.len;
+    o->count++;
+    return true;
 }
 
 void outbox_turn_away(struct reply *reply)
@@ -126,8 +149,18 @@ static void put_header(struct outbox *o, uint32_t n, struct reply *reply)
     h->msg_control = h->msg_controllen ? &o->controls[n] : NULL;
 }
 
+/* Encrypted, the bytes stand elsewhere: behind those of the answers before. */
+static void seal(struct outbox *o, struct reply *reply, uint8_t **at)
+{
+    reply->len =
+        (uint16_t)o->sealer(o->sealer_arg, &reply->route, span_of(reply->bytes, reply->len), *at);
+    reply->bytes = *at;
+    *at += reply->len;
+}
+
 static uint32_t prepare(struct outbox *o)
 {
+    uint8_t *sealed = o->sealed;
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < o->count; i++) {
@@ -135,6 +168,8 @@ static uint32_t prepare(struct outbox *o)
 
         if (reply->no_response && coap_answer_unwanted(reply->no_response, reply->bytes[1]))
             leave_out(reply);
+        if (reply->len && o->sealer)
+            seal(o, reply, &sealed);
         if (reply->len)
             put_header(o, n++, reply);
     }

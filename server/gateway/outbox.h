@@ -19,7 +19,8 @@ struct route {
         struct in_pktinfo v4;
         struct in6_pktinfo v6;
     } local;
-    bool has_local; /* on wildcard listeners */
+    bool has_local;   /* on wildcard listeners */
+    uint64_t session; /* of DTLS; 0: in the clear */
 };
 
 struct reply {
@@ -30,6 +31,11 @@ struct reply {
     uint32_t follows; /* the batch whose end it tells; 0 = none, or that of its own */
 };
 
+/* Encrypts an answer for the session that asked; `out` has room for OUTBOX_SEAL more bytes. The
+ * length; 0: that session is gone. */
+typedef size_t outbox_sealer(void *arg, const struct route *route, struct span plain, uint8_t *out);
+#define OUTBOX_SEAL 96
+
 struct outbox {
     uint32_t count, cap;
     struct reply *replies;
@@ -38,12 +44,16 @@ struct outbox {
     struct mmsghdr *headers;
     struct iovec *vectors;
     union outbox_control *controls;
+    outbox_sealer *sealer; /* NULL: in the clear */
+    void *sealer_arg;
+    uint8_t *sealed;
 };
 
 #define ANSWER_MAX 320 /* any answer of ours */
 
 /* For `cap` answers of `typical` bytes on average. */
 MUST_CHECK enum err outbox_init(struct outbox *o, uint32_t cap, size_t typical);
+MUST_CHECK enum err outbox_seal_with(struct outbox *o, outbox_sealer *sealer, void *arg);
 void outbox_done(struct outbox *o); /* a zeroed one is fine */
 void outbox_clear(struct outbox *o);
 
@@ -56,6 +66,8 @@ static inline bool outbox_full(const struct outbox *o)
  */
 void outbox_add(struct outbox *o, const struct route *route, const struct coap_answer *a,
                 uint8_t no_response, bool spare, uint32_t follows);
+/* Bytes that are a datagram already; false: no room, send first. */
+bool outbox_add_bytes(struct outbox *o, const struct route *route, struct span bytes);
 /* The store would not take it: 5.03 in place of the answer. */
 void outbox_turn_away(struct reply *reply);
 

@@ -1,5 +1,6 @@
 #include "server/gateway/udp.h"
 
+#include "server/gateway/forbidden.h"
 #include "server/metrics.h"
 
 #include <assert.h>
@@ -36,6 +37,8 @@ struct gateway {
     struct app *app;
     struct gate *gate;
     struct inbox *inbox;
+    struct dtls *dtls; /* coaps: what the listeners' datagrams come and go through */
+    struct forbidden *forbidden;
     struct outbox now; /* answers that wait for nothing */
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
@@ -147,7 +150,7 @@ static void *sender_run(void *arg)
 {
     struct gateway *g = (struct gateway *)arg;
 
-    pthread_setname_np(pthread_self(), "gateway-send");
+    pthread_setname_np(pthread_self(), g->dtls ? "coaps-send" : "gateway-send");
     pthread_mutex_lock(&g->lock);
     while (g->unsent || !g->reading_ended) {
         struct round *rounds = in_order(g->unsent);
@@ -258,8 +261,11 @@ static void store(struct gateway *g, const struct route *route, struct gate_verd
     outbox_add(&round->out, route, &v->answer, v->no_response, true, 0);
 }
 
-static void act(struct gateway *g, const struct route *route, struct gate_verdict *v)
+static void act(struct gateway *g, const struct route *route, const struct datagram *d,
+                struct gate_verdict *v)
 {
+    if (v->named.len && g->forbidden)
+        forbidden_note(g->forbidden, d->identity, v->named);
     switch (v->act) {
     case GATE_SILENCE:
         break;
@@ -306,10 +312,17 @@ static void handle(struct gateway *g, const struct listener *l, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         make_room(g, l);
         gate_handle(g->gate, inbox_datagram(g->inbox, i), &hints[i], &verdict);
-        act(g, inbox_route(g->inbox, i), &verdict);
+        act(g, inbox_route(g->inbox, i), inbox_datagram(g->inbox, i), &verdict);
     }
     registry_read_unlock(g->app->registry);
     send_replies(&g->now, l);
+}
+
+static unsigned read_some(struct gateway *g, const struct listener *l)
+{
+    if (g->dtls)
+        return dtls_read(g->dtls, (unsigned)(l - g->listeners), l, g->inbox);
+    return inbox_read(g->inbox, l, INBOX_DATAGRAMS);
 }
 
 /* Reads one listener until there is nothing more, or no commit of ours is under way that what is
@@ -319,7 +332,7 @@ static bool serve(struct gateway *g, const struct listener *l)
     unsigned reads = 0;
 
     do {
-        unsigned n = inbox_read(g->inbox, l, INBOX_DATAGRAMS);
+        unsigned n = read_some(g, l);
 
         if (n == 0)
             break;
@@ -341,11 +354,12 @@ static bool serve_all(struct gateway *g)
 static void wait_for_datagrams(struct gateway *g)
 {
     struct pollfd p[LISTENERS_MAX + 1];
+    int wait_ms = g->dtls ? dtls_wait_ms(g->dtls) : IDLE_MS;
 
     for (size_t i = 0; i < g->listener_count; i++)
         p[i] = (struct pollfd){ .fd = g->listeners[i].fd, .events = POLLIN };
     p[g->listener_count] = (struct pollfd){ .fd = g->wake, .events = POLLIN };
-    if (poll(p, g->listener_count + 1, IDLE_MS) == 0)
+    if (poll(p, g->listener_count + 1, wait_ms) == 0 && wait_ms)
         set_gate(g); /* idle uploads are forgotten */
 }
 
@@ -353,7 +367,7 @@ static void *reader_run(void *arg)
 {
     struct gateway *g = (struct gateway *)arg;
 
-    pthread_setname_np(pthread_self(), "gateway");
+    pthread_setname_np(pthread_self(), g->dtls ? "coaps" : "gateway");
     while (!g->stopping)
         if (!serve_all(g))
             wait_for_datagrams(g);
@@ -377,7 +391,8 @@ static enum err rounds_make(struct gateway *g)
 
         round->owner = g;
         if ((err = intake_new(&round->intake)) ||
-            (err = outbox_init(&round->out, ROUND_ANSWERS, 24)))
+            (err = outbox_init(&round->out, ROUND_ANSWERS, 24)) ||
+            (g->dtls && (err = outbox_seal_with(&round->out, dtls_seal_reply, g->dtls))))
             return err;
         round->next = g->free_rounds;
         g->free_rounds = round;
@@ -416,8 +431,33 @@ static enum err threads_start(struct gateway *g)
     return ERR_NO_MEMORY;
 }
 
-enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
-                      const struct gate_options *options, struct gateway **out, struct refusal *r)
+/* Before rounds are made: their answers are sealed by it. */
+static enum err secure(struct gateway *g, const struct dtls_options *options)
+{
+    enum err err;
+
+    if ((err = dtls_new(options, (unsigned)g->listener_count, &g->dtls)) ||
+        (err = forbidden_new(g->app, &g->forbidden)))
+        return err;
+    return outbox_seal_with(&g->now, dtls_seal_reply, g->dtls);
+}
+
+static enum err parts_make(struct gateway *g, const struct gate_options *options,
+                           const struct dtls_options *secured)
+{
+    enum err err;
+
+    if ((err = gate_new(g->app->ingest, options, &g->gate)) ||
+        (err = inbox_new(LIMIT_DATAGRAM, &g->inbox)) ||
+        (err = outbox_init(&g->now, INBOX_DATAGRAMS, 64)) ||
+        (secured && (err = secure(g, secured))) || (err = rounds_make(g)))
+        return err;
+    return threads_start(g);
+}
+
+enum err gateway_open_secure(struct app *app, const char *const *addresses, size_t count,
+                             const struct gate_options *options, const struct dtls_options *secured,
+                             struct gateway **out, struct refusal *r)
 {
     struct gateway *g = (struct gateway *)calloc(1, sizeof *g);
     enum err err;
@@ -431,9 +471,7 @@ enum err gateway_open(struct app *app, const char *const *addresses, size_t coun
     if ((g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         err = refuse(r, ERR_IO, 0, "coap", "no file descriptor left");
     else if (!(err = listeners_open(g, addresses, count, r)) &&
-             ((err = gate_new(app->ingest, options, &g->gate)) || (err = inbox_new(&g->inbox)) ||
-              (err = outbox_init(&g->now, INBOX_DATAGRAMS, 64)) || (err = rounds_make(g)) ||
-              (err = threads_start(g))))
+             (err = parts_make(g, options, secured)))
         err = refuse(r, err, 0, "coap", "no memory for the gateway");
     if (err) {
         gateway_close(g);
@@ -441,6 +479,12 @@ enum err gateway_open(struct app *app, const char *const *addresses, size_t coun
     }
     *out = g;
     return ERR_OK;
+}
+
+enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
+                      const struct gate_options *options, struct gateway **out, struct refusal *r)
+{
+    return gateway_open_secure(app, addresses, count, options, NULL, out, r);
 }
 
 void gateway_close(struct gateway *g)
@@ -464,6 +508,8 @@ void gateway_close(struct gateway *g)
     outbox_done(&g->now);
     inbox_free(g->inbox);
     gate_free(g->gate);
+    forbidden_free(g->forbidden);
+    dtls_free(g->dtls);
     if (g->wake >= 0)
         close(g->wake);
     pthread_cond_destroy(&g->returned);

@@ -9,6 +9,7 @@
 #define NILO_SERVER_GATEWAY_UDP_H
 
 #include "server/app.h"
+#include "server/gateway/dtls.h"
 #include "server/gateway/gate.h"
 #include "server/gateway/listener.h"
 
@@ -19,6 +20,13 @@ struct gateway;
 MUST_CHECK enum err gateway_open(struct app *app, const char *const *addresses, size_t count,
                                  const struct gate_options *options, struct gateway **out,
                                  struct refusal *r);
+
+/* The same in DTLS: what a session's identity proves goes with each of its datagrams. Uses app's
+ * ledger, too. */
+MUST_CHECK enum err gateway_open_secure(struct app *app, const char *const *addresses, size_t count,
+                                        const struct gate_options *options,
+                                        const struct dtls_options *secured, struct gateway **out,
+                                        struct refusal *r);
 
 /* Stops reading (what has arrived already is turned away with 5.03), waits until everything taken
  * is committed and answered. Before ingest_close. NULL is fine. */
