@@ -12,6 +12,7 @@
 /* Sets of roles (rules-fleet R2): 1 << enum role. */
 #define ROLES_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
 #define ROLES_STORE (ROLES_CHIEF | 1u << ROLE_STORE)
+#define ROLES_CREW (ROLES_CHIEF | 1u << ROLE_CREW)
 #define ROLES_READS (ROLES_CHIEF | 1u << ROLE_READER | 1u << ROLE_CREW)
 
 struct caller {
@@ -23,6 +24,7 @@ struct act_request {
     struct app *app;
     const struct caller *caller;
     struct span subject;  /* what the path names: a serial, a flag's id, …; empty where it names nothing */
+    struct span also;     /* what it names besides: a command's id */
     const json_t *body;   /* an object; NULL where there was none */
     struct span key;      /* Idempotency-Key; empty where none came */
     const uint8_t *request; /* with a key: the 32 bytes of hash by which the request is known again */
@@ -47,6 +49,7 @@ act_handler act_change_meter;  /* POST /v1/meters/SERIAL: attributes that may ch
 act_handler act_post_point, act_post_fitting, act_post_zone, act_post_route, act_post_org, act_post_boundary;
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
+act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
 act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */
 act_handler act_set_clock;     /* POST /v1/clock {"now":TIME} */
 act_handler act_retry_quarantine; /* POST /v1/quarantine/retry {"name"?}: frames that are usable now go on their way */

@@ -261,6 +261,7 @@ void entry_act(struct request *q)
     struct act_reply reply = { 0 };
     json_t *body = NULL;
 
+    ask.also = q->subject[1];
     if (q->known_by) {
         ask.key = span_text(q->key);
         ask.request = q->known_by;
