@@ -17,7 +17,6 @@ struct envelope {
     const char *event;      /* "up", "join", "ack", …; static */
     struct span meter;      /* what it calls the meter: names[0] of its frame; empty where it names none */
     /* LoRaWAN, for downlinks and counters. */
-    struct span application, device; /* application id, device id; views */
     struct span queue_item; /* of an event that tells a downlink's fate: what the downlink was sent with */
     bool acknowledged;
     bool has_count;

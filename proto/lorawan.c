@@ -17,7 +17,7 @@ struct event {
     const char *name;
     enum envelope_kind kind;
     struct json eui, time, count, port, payload, radios, sealed;
-    struct json application, device, queue_item, acknowledged;
+    struct json queue_item, acknowledged;
     const char *eui_field, *payload_field, *count_field, *port_field;
 };
 
@@ -116,17 +116,14 @@ static void cs_kind(const struct json m[CS_COUNT_OF], struct event *e)
 
 static enum err cs_pick(struct span bytes, struct json root, struct event *e, struct refusal *r)
 {
-    static const char *const info_names[] = { "devEui", "applicationId" };
-    struct json m[CS_COUNT_OF], info[2];
+    struct json m[CS_COUNT_OF];
 
     json_pick(root, cs_names, CS_COUNT_OF, m);
     if (m[CS_INFO].kind != JSON_IS_OBJECT)
         return refuse(r, ERR_MALFORMED, json_offset(bytes, root), "deviceInfo",
                       "expected an event of ChirpStack with a member deviceInfo");
-    json_pick(m[CS_INFO], info_names, 2, info);
     cs_kind(m, e);
-    e->eui = e->device = info[0];
-    e->application = info[1];
+    e->eui = json_get(m[CS_INFO], "devEui");
     e->time = m[CS_TIME];
     e->count = m[CS_COUNT];
     e->port = m[CS_PORT];
@@ -208,8 +205,6 @@ static enum err tts_pick(struct span bytes, struct json root, struct event *e, s
     e->name = is->name;
     e->kind = is->kind;
     e->eui = json_get(ids, "dev_eui");
-    e->device = json_get(ids, "device_id");
-    e->application = json_get(ids, "application_ids.application_id");
     e->time = json_get(root, "received_at");
     if (is->kind == ENVELOPE_PAYLOAD)
         tts_pick_uplink(body, e);
@@ -305,8 +300,6 @@ enum err lorawan_envelope(const struct dialect *d, struct span bytes, struct are
     if ((err = pick(d, bytes, &e, r)) || (err = read_eui(bytes, &e, a, &out->meter, r)) ||
         (err = read_uint(bytes, e.port, e.port_field, UINT8_MAX, &port, r)) ||
         (err = read_uint(bytes, e.count, e.count_field, UINT32_MAX, &out->count, r)) ||
-        (err = text_of(e.application, a, &out->application)) ||
-        (err = text_of(e.device, a, &out->device)) ||
         (err = text_of(e.queue_item, a, &out->queue_item)))
         return err;
     out->event = e.name;

@@ -258,14 +258,6 @@ static const struct dialect *inner_dialect_lkd(struct uplink *u, const struct pu
     return d ? d : &dialect_recipe;
 }
 
-static void word(char out[UPLINK_WORD], struct span text)
-{
-    size_t len = text.len < UPLINK_WORD ? text.len : 0;
-
-    memcpy(out, text.at, len);
-    out[len] = 0;
-}
-
 static void meet_commands_lkd(struct uplink *u, struct push *p, const struct judged *judged,
                               const struct envelope *e)
 {
@@ -280,10 +272,8 @@ static void meet_commands_lkd(struct uplink *u, struct push *p, const struct jud
     m.dialect = inner_dialect_lkd(u, p, m.meter);
     if (!m.dialect)
         return;
-    word(d->application, e->application);
-    word(d->device, e->device);
     d->port = e->port;
-    m.mute = !p->can_answer || !d->port || !d->application[0] || !d->device[0];
+    m.mute = !p->can_answer || !d->port;
     commands_meet(u->app->commands, &m, &w, &d->ticket);
     d->len = w.err ? 0 : wr_len(&w);
 }

@@ -12,8 +12,6 @@
 struct app;
 struct uplink;
 
-#define UPLINK_WORD 80 /* an application's or device's id, and its zero */
-
 enum uplink_outcome {
     UPLINK_STORED,
     UPLINK_QUARANTINED,
@@ -27,8 +25,7 @@ struct downlink {
     struct command_ticket ticket; /* give it to uplink_sent, whatever became of it; meter 0: there is none */
     uint8_t bytes[COMMAND_BYTES];
     size_t len; /* 0: nothing to send */
-    uint8_t port;
-    char application[UPLINK_WORD], device[UPLINK_WORD];
+    uint8_t port; /* fPort of the uplink */
 };
 
 struct push {
