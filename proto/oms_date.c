@@ -126,7 +126,7 @@ struct oms_date oms_date_months(struct oms_date d, int64_t n)
 void oms_date_put(char out[OMS_DATE_SIZE], const struct oms_date *d)
 {
     const struct civil *c = &d->civil;
-    char day[12], time[10] = "";
+    char day[16], time[16] = "";
 
     snprintf(day, sizeof day, "%04d-%02u-%02u", (int)(c->year % 10000), c->month % 100u,
              c->day % 100u);
@@ -138,5 +138,5 @@ void oms_date_put(char out[OMS_DATE_SIZE], const struct oms_date *d)
     if (d->precision == OMS_TIME_OF_DAY)
         snprintf(out, OMS_DATE_SIZE, "%s", time + 1);
     else
-        snprintf(out, OMS_DATE_SIZE, "%s%s", day, time);
+        snprintf(out, OMS_DATE_SIZE, "%.10s%.9s", day, time);
 }
