@@ -6,7 +6,6 @@
 #include "proto/native.h"
 #include "proto/recipe.h"
 #include "server/app.h"
-#include "server/gateway/rate.h"
 #include "server/metrics.h"
 
 #include <pthread.h>
@@ -39,7 +38,8 @@ struct uplink {
     bool leading;   /* one is on its way to its commit */
     struct waiter *waiters;
     struct arena scratch;
-    struct rate *rejects;
+    int64_t reject_s; /* the second, and how many were kept in it */
+    unsigned rejects;
     struct counter *counters;
 };
 
@@ -57,8 +57,7 @@ enum err uplink_open(struct app *app, struct uplink **out)
     u->counters = (struct counter *)calloc(COUNTERS, sizeof *u->counters);
     err = u->counters ? ERR_OK : ERR_NO_MEMORY;
     if (err || (err = intake_new(&u->filling)) || (err = intake_new(&u->spare)) ||
-        (err = arena_init(&u->scratch, LIMIT_DECODE_ARENA)) ||
-        (err = rate_new(REJECTS_PER_S, REJECTS_PER_S, 4, &u->rejects))) {
+        (err = arena_init(&u->scratch, LIMIT_DECODE_ARENA))) {
         uplink_close(u);
         return err;
     }
@@ -70,7 +69,6 @@ void uplink_close(struct uplink *u)
 {
     if (!u)
         return;
-    rate_free(u->rejects);
     arena_done(&u->scratch);
     intake_free(u->spare);
     intake_free(u->filling);
@@ -149,6 +147,16 @@ static enum err add_lkd(struct taking *t, const struct record *record)
     return err;
 }
 
+static bool may_keep_lkd(struct uplink *u)
+{
+    int64_t now_s = clock_monotonic_ms() / 1000;
+
+    if (now_s != u->reject_s)
+        u->rejects = 0;
+    u->reject_s = now_s;
+    return u->rejects++ < REJECTS_PER_S;
+}
+
 static void refuse_lkd(struct taking *t, struct span bytes, const struct refusal *r)
 {
     struct push *p = t->push;
@@ -164,7 +172,7 @@ static void refuse_lkd(struct taking *t, struct span bytes, const struct refusal
     metrics_refused(r->err);
     p->refusal = *r;
     t->refused++;
-    if (bytes.len == 0 || rate_take(t->u->rejects, 1, (uint64_t)clock_monotonic_us()))
+    if (bytes.len == 0 || !may_keep_lkd(t->u))
         return;
     (void)!add_lkd(t, &record); /* for people: nobody was promised it */
 }
