@@ -2,7 +2,7 @@
  * our hands. */
 #include "server/gateway/blockwise.h"
 #include "server/gateway/dedup.h"
-#include "server/gateway/rate.h"
+#include "server/rate.h"
 #include "tests/check.h"
 
 #include "proto/base/limits.h"

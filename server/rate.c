@@ -1,4 +1,4 @@
-#include "server/gateway/rate.h"
+#include "server/rate.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* How often one endpoint and one address may ask: token buckets as the instant at which each would
  * be full again (the generic cell rate algorithm), in a table of fixed size.  A bucket that is full
  * needs no memory, so the one nearest to it makes room. One thread. */
-#ifndef NILO_SERVER_GATEWAY_RATE_H
-#define NILO_SERVER_GATEWAY_RATE_H
+#ifndef NILO_SERVER_RATE_H
+#define NILO_SERVER_RATE_H
 
 #include "server/gateway/hash.h"
 
