@@ -41,11 +41,14 @@ static void put_member(struct wr *w, const char *name, const char *text)
 static void line_json(struct trace *t, const struct trace_line *l, size_t offset)
 {
     wr_text(t->out, t->rows ? ",\n " : "\n ");
-    wr_format(t->out, "{\"offset\":%zu,\"bytes\":\"", offset);
-    hex_write(t->out, l->raw);
-    wr_text(t->out, "\"");
+    wr_text(t->out, "{\"field\":");
+    trace_put_json_text(t->out, l->field);
+    if (l->raw.at) {
+        wr_format(t->out, ",\"offset\":%zu,\"bytes\":\"", offset);
+        hex_write(t->out, l->raw);
+        wr_text(t->out, "\"");
+    }
     put_member(t->out, "in", t->layer);
-    put_member(t->out, "field", l->field);
     put_member(t->out, "value", l->value);
     put_member(t->out, "unit", l->unit);
     put_member(t->out, "meaning", l->meaning);
@@ -57,7 +60,10 @@ static void line_text(struct trace *t, const struct trace_line *l, size_t offset
 {
     size_t shown = l->raw.len < RAW_SHOWN ? l->raw.len : RAW_SHOWN;
 
-    wr_format(t->out, "%5zu  ", offset);
+    if (l->raw.at)
+        wr_format(t->out, "%5zu  ", offset);
+    else
+        wr_text(t->out, "       ");
     hex_write(t->out, span_of(l->raw.at, shown));
     wr_format(t->out, "%-*s", (int)(2 * (RAW_SHOWN - shown)) + 3, shown < l->raw.len ? ".." : "");
     wr_format(t->out, "%-20s %s%s%s", l->field, l->value, *l->unit ? " " : "", l->unit);
@@ -107,8 +113,10 @@ struct trace trace_layer(struct trace *t, const char *name, struct span bytes)
     before = *t;
     snprintf(t->layer, sizeof t->layer, "%s", name);
     t->bytes = bytes;
-    if (!t->json)
+    if (!t->json && bytes.at)
         wr_format(t->out, "       -- %s, %zu bytes --\n", name, bytes.len);
+    else if (!t->json)
+        wr_format(t->out, "       -- %s --\n", name);
     return before;
 }
 

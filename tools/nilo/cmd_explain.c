@@ -8,30 +8,206 @@
 #include "proto/base/hex.h"
 #include "proto/base/limits.h"
 #include "proto/dialect.h"
+#include "proto/native.h"
+#include "proto/recipe.h"
+#include "server/zonefile.h"
 #include "tools/nilo/commands.h"
 #include "tools/nilo/sheet.h"
 
 #define EXPLAINED_MAX                                                                              \
     (16u << 20) /* 65 536 values, a line of at most 160 bytes each, and the rest */
 #define HEX_MAX (3 * LIMIT_PAYLOAD_BLOCK)
+#define KEY_LEN_MAX 64
+#define RECIPES_MAX 256
 
-static const struct dialect *named(const char *name)
+/* ---- what the decoders may ask: answered from the command line and the program's own recipes ---- */
+
+struct answers {
+    uint8_t key[KEY_LEN_MAX];
+    size_t key_len;
+    const char *profile; /* "" where none was given */
+    struct recipe *recipes[RECIPES_MAX];
+    size_t recipe_count;
+    struct zone zone;
+    struct arena arena;
+};
+
+static uint32_t any_meter(void *arg, struct span name)
 {
-    const struct dialect *d = dialect_by_name(span_text(name)), *known;
+    (void)arg;
+    return name.len > 0;
+}
 
-    if (d)
-        return d;
-    fprintf(stderr, "nilo: there is no dialect '%s'; known:", name);
-    for (size_t i = 0; (known = dialect_at(i)); i++)
-        fprintf(stderr, " %s", known->name);
-    fputc('\n', stderr);
+static unsigned the_key(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
+                        struct span out[LORE_KEYS])
+{
+    struct answers *a = arg;
+
+    (void)meter;
+    (void)kind;
+    (void)at_s;
+    out[0] = span_of(a->key, a->key_len);
+    return a->key_len > 0;
+}
+
+static const struct recipe *recipe_named(void *arg, struct span name)
+{
+    struct answers *a = arg;
+
+    for (size_t i = 0; i < a->recipe_count; i++)
+        if (span_equal(recipe_about(a->recipes[i])->name, name))
+            return a->recipes[i];
     return NULL;
 }
 
-/* The hex digits of the argument or of standard input. */
-static bool read_hex(const char *argument, char text[HEX_MAX + 1], uint8_t *out, size_t *out_len)
+static const struct recipe *recipe_matching(void *arg, const struct layout_id *of)
 {
-    struct span hex = span_text(argument);
+    struct answers *a = arg;
+
+    for (size_t i = 0; i < a->recipe_count; i++)
+        if (recipe_matches(a->recipes[i], of))
+            return a->recipes[i];
+    return NULL;
+}
+
+static struct span the_profile(void *arg, uint32_t meter)
+{
+    (void)meter;
+    return span_text(((struct answers *)arg)->profile);
+}
+
+static struct lore lore_of(struct answers *a)
+{
+    return (struct lore){ .zone = &a->zone,
+                          .arg = a,
+                          .meter = any_meter,
+                          .keys = the_key,
+                          .recipe = recipe_named,
+                          .recipe_of = recipe_matching,
+                          .profile = the_profile };
+}
+
+static bool recipe_take(struct answers *a, struct span text, const char *where)
+{
+    struct refusal r = { 0 };
+
+    if (a->recipe_count < RECIPES_MAX && !recipe_new(text, &a->recipes[a->recipe_count], &r)) {
+        a->recipe_count++;
+        return true;
+    }
+    say("%s, line %u: %s", where, r.offset, r.text);
+    return false;
+}
+
+/* The program's own, and before them the one of --recipe. */
+static bool recipes_read(struct answers *a, const char *file)
+{
+    static char text[RECIPE_TEXT_MAX + 1];
+    struct span shipped;
+    FILE *f = file ? fopen(file, "r") : NULL;
+    size_t len;
+
+    if (file && !f) {
+        say("%s cannot be read: %m", file);
+        return false;
+    }
+    if (f) {
+        len = fread(text, 1, sizeof text, f);
+        fclose(f);
+        if (!recipe_take(a, span_of(text, len), file))
+            return false;
+    }
+    for (size_t n = 0; (shipped = recipe_shipped(n)).len; n++)
+        if (!recipe_take(a, shipped, "a recipe of the program itself"))
+            return false;
+    return true;
+}
+
+static bool answers_read(const struct args *args, struct answers *a)
+{
+    const char *key = args_option(args, "key"), *zone = args_option(args, "times-in");
+    struct refusal r = { 0 };
+
+    a->profile = args_option(args, "profile") ? args_option(args, "profile") : "";
+    if (key && hex_read(span_text(key), a->key, sizeof a->key, &a->key_len)) {
+        say("--key: expected pairs of hexadecimal digits, at most %d", KEY_LEN_MAX);
+        return false;
+    }
+    if (zone_load(zone ? zone : "Asia/Shanghai", &a->zone, &r)) {
+        say("--times-in: %s", r.text);
+        return false;
+    }
+    return recipes_read(a, args_option(args, "recipe")) &&
+           !arena_init(&a->arena, LIMIT_DECODE_ARENA);
+}
+
+static void answers_done(struct answers *a)
+{
+    while (a->recipe_count)
+        recipe_free(a->recipes[--a->recipe_count]);
+    arena_done(&a->arena);
+    explicit_bzero(a->key, sizeof a->key);
+}
+
+/* ---- whose frame it is ---- */
+
+/* A dialect, or a recipe, whose payload it then is. */
+static bool named(struct answers *a, const char *name, const struct dialect **out,
+                  struct dialect_input *in)
+{
+    const struct dialect *known;
+
+    *out = dialect_by_name(span_text(name));
+    if (*out && (*out)->id != DIALECT_RECIPE)
+        return true;
+    if (recipe_named(a, span_text(name))) {
+        *out = &dialect_recipe;
+        in->recipe = span_text(name);
+        return true;
+    }
+    fprintf(stderr, "nilo: there is no dialect or recipe '%s'; dialects:", name);
+    for (size_t i = 0; (known = dialect_at(i)); i++)
+        if (known->id != DIALECT_RECIPE)
+            fprintf(stderr, " %s", known->name);
+    fputs("; nilo recipe list tells the recipes\n", stderr);
+    return false;
+}
+
+static bool says_something(const struct frame *f)
+{
+    return f->names.count || f->series_count || f->outcome_count;
+}
+
+/* Does the dialect take it? Waiting for a key or a recipe is taking, too. */
+static bool takes(const struct dialect *d, const struct dialect_input *in, struct arena *arena)
+{
+    struct frame f = { 0 };
+    struct refusal r = { 0 };
+    enum err err;
+
+    arena_clear(arena);
+    err = d->decode(in, arena, &f, &r);
+    return err == ERR_OK ? says_something(&f) : err_class(err) == ERR_CLASS_WAIT && f.names.count;
+}
+
+/* The first that takes it, in the table's order: native reports first. None does: native, whose
+ * refusal then tells. */
+static const struct dialect *guessed(struct answers *a, const struct dialect_input *in)
+{
+    const struct dialect *d;
+
+    for (size_t i = 0; (d = dialect_at(i)); i++)
+        if (d->id != DIALECT_RECIPE && takes(d, in, &a->arena))
+            return d;
+    return &dialect_native;
+}
+
+/* ---- the frame ---- */
+
+/* Hex digits, or JSON as it stands; of the argument or of standard input. */
+static bool read_frame(const char *argument, char text[HEX_MAX + 1], uint8_t *out, size_t *out_len)
+{
+    struct span given = span_text(argument);
     enum err err;
 
     if (!strcmp(argument, "-")) {
@@ -39,24 +215,31 @@ static bool read_hex(const char *argument, char text[HEX_MAX + 1], uint8_t *out,
 
         while (len && isspace((unsigned char)text[len - 1]))
             len--;
-        hex = span_of(text, len);
+        given = span_of(text, len);
     }
-    err = hex_read(hex, out, LIMIT_PAYLOAD_BLOCK, out_len);
+    if (given.len && given.len <= LIMIT_PAYLOAD_BLOCK && strchr("{[", given.at[0])) {
+        memcpy(out, given.at, given.len);
+        *out_len = given.len;
+        return true;
+    }
+    err = hex_read(given, out, LIMIT_PAYLOAD_BLOCK, out_len);
     if (err == ERR_FULL)
         say("the frame is longer than %d bytes", LIMIT_PAYLOAD_BLOCK);
     else if (err)
-        say("expected pairs of hexadecimal digits, found something else");
+        say("expected pairs of hexadecimal digits, or JSON; found something else");
     return !err;
 }
 
-static int explain(const struct dialect *d, struct span bytes, bool json)
+static int explain(const struct dialect *d, const struct dialect_input *in, struct arena *arena,
+                   bool json)
 {
-    struct dialect_input in = { .bytes = bytes, .arrival_s = (int64_t)time(NULL) };
     char *buffer = malloc(EXPLAINED_MAX);
     struct refusal r = { 0 };
     struct wr w = wr_of(buffer, buffer ? EXPLAINED_MAX : 0);
-    enum err err = buffer ? d->explain(&in, json, &w, &r) : ERR_NO_MEMORY;
+    enum err err;
 
+    arena_clear(arena);
+    err = buffer ? dialect_explain(d, in, json, arena, &w, &r) : ERR_NO_MEMORY;
     fwrite(w.start, 1, wr_len(&w), stdout);
     if (wr_len(&w) && w.at[-1] != '\n')
         putchar('\n');
@@ -67,20 +250,36 @@ static int explain(const struct dialect *d, struct span bytes, bool json)
     return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-int cmd_frame_explain(const struct args *a)
+static int explain_as(const struct args *args, struct answers *a, enum format format)
 {
-    const char *name = args_option(a, "dialect");
-    const struct dialect *d = named(name ? name : "native");
     static char text[HEX_MAX + 1];
     static uint8_t bytes[LIMIT_PAYLOAD_BLOCK];
-    enum format format;
+    const char *name = args_option(args, "dialect");
+    struct lore lore = lore_of(a);
+    struct dialect_input in = { .arrival_s = (int64_t)time(NULL), .lore = &lore };
+    const struct dialect *d = NULL;
     size_t len;
 
-    if (!d || !format_read(a, &format))
+    if (name && !named(a, name, &d, &in))
         return EXIT_USAGE;
-    if (!args_option(a, "format"))
-        format = FORMAT_TABLE; /* made for people: also into a pipe */
-    if (!read_hex(a->positional[0], text, bytes, &len))
+    if (!read_frame(args->positional[0], text, bytes, &len))
         return EXIT_FAILED;
-    return explain(d, span_of(bytes, len), format == FORMAT_JSON || format == FORMAT_NDJSON);
+    in.bytes = span_of(bytes, len);
+    return explain(d ? d : guessed(a, &in), &in, &a->arena,
+                   format == FORMAT_JSON || format == FORMAT_NDJSON);
+}
+
+int cmd_frame_explain(const struct args *args)
+{
+    static struct answers answers;
+    enum format format;
+    int code;
+
+    if (!format_read(args, &format))
+        return EXIT_USAGE;
+    if (!args_option(args, "format"))
+        format = FORMAT_TABLE; /* made for people: also into a pipe */
+    code = answers_read(args, &answers) ? explain_as(args, &answers, format) : EXIT_USAGE;
+    answers_done(&answers);
+    return code;
 }
