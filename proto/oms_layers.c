@@ -37,7 +37,12 @@ static enum err name_meter(struct peel *p, const struct oms_address *of)
 
 static struct oms_open opener(struct peel *p)
 {
-    return (struct oms_open){ p->in, p->arena, &p->out->names, p->t, p->why, offset(p) };
+    return (struct oms_open){ .in = p->in,
+                              .arena = p->arena,
+                              .names = &p->out->names,
+                              .t = p->t,
+                              .why = p->why,
+                              .offset = offset(p) };
 }
 
 /* The `len` bytes just read, for the trace. */
@@ -370,18 +375,16 @@ static enum err tpl_body(struct peel *p)
 {
     struct span body = span_of(p->rd.at, rd_left(&p->rd));
     struct oms_open open = opener(p);
-    enum err err;
+    enum err err = oms_authenticate(&open, &p->afl);
 
     p->t->records = body;
     p->t->records_at = offset(p);
-    if (p->t->content == OMS_NOTHING || p->t->content == OMS_LAYOUT)
-        return ERR_OK;
+    if (err || p->t->content == OMS_NOTHING || p->t->content == OMS_LAYOUT)
+        return err;
     if (p->t->has_header && (err = oms_open_records(&open, &p->afl, body)))
         return err;
     if (p->t->content == OMS_COMPACT || p->t->content == OMS_FORMAT)
         err = read_signature(p);
-    else
-        err = ERR_OK;
     return err || p->t->content != OMS_FORMAT ? err : check_list(p);
 }
 

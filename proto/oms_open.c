@@ -284,48 +284,62 @@ static enum err try_key(const struct oms_open *o, const struct oms_afl *afl, con
     return err;
 }
 
+static bool is_cmac(const struct oms_afl *afl)
+{
+    return afl->has_mac && afl->mac.len && (afl->mcl & 15) != 8;
+}
+
+enum err oms_authenticate(struct oms_open *o, const struct oms_afl *afl)
+{
+    struct ring ring;
+    bool good = false;
+
+    if (!is_cmac(afl) || !afl->has_counter || !o->t->has_meter)
+        return ERR_OK;
+    ring = keys_of(o, "authenticated", OMS_KEY);
+    for (unsigned i = 0; i < ring.count && !good; i++)
+        if (try_key(o, afl, ring.at[i], &o->keys, &good))
+            return no_room(o);
+    o->t->mac_good = good;
+    if (good)
+        trace_field(o->in->trace, afl->mac, "afl.mac", "", "the MAC fits", "authentic");
+    return good || !ring.count ? ERR_OK : stays_shut(o, &ring, "the MAC");
+}
+
 static enum err check_mode_7(const struct oms_open *o, const struct oms_afl *afl, uint8_t cfe)
 {
     if (!afl->has_counter || !afl->has_mac)
         return refuse(o->why, ERR_MALFORMED, o->offset - 2, "tpl.cf",
                       "mode 7 wants an AFL before it, with counter and MAC");
-    if ((afl->mcl & 15) == 8 || !afl->mac.len)
-        return refuse(o->why, ERR_UNSUPPORTED, 0, "afl.mcl", "a MAC of kind %u is no CMAC",
-                      afl->mcl & 15);
+    if (!is_cmac(afl))
+        return refuse(o->why, ERR_UNSUPPORTED, o->offset - 2, "afl.mcl",
+                      "a MAC of kind %u is no CMAC", afl->mcl & 15);
     if ((cfe >> 4 & 3) != 1)
         return refuse(o->why, ERR_UNSUPPORTED, o->offset, "tpl.cfe",
                       "keys derived by function %u (1 is what OMS uses)", cfe >> 4 & 3);
     return ERR_OK;
 }
 
-static enum err open_7(struct oms_open *o, const struct oms_afl *afl, struct span body)
+static enum err open_7(struct oms_open *o, struct span body)
 {
     static const uint8_t zeros[OMS_BLOCK];
     struct ring ring = keys_of(o, "mode 7", OMS_KEY);
     size_t len = 16 * blocks_of(o);
     uint8_t *copy = arena_alloc(o->arena, body.len);
-    struct oms_message_keys keys;
-    bool proved = false, good = false;
+    bool proved = false;
 
     if (!copy)
         return no_room(o);
-    for (unsigned i = 0; i < ring.count && !good; i++)
-        if (try_key(o, afl, ring.at[i], &keys, &good))
-            return no_room(o);
-    if (good && !len) { /* all of it in the clear, and yet authentic */
-        o->t->mac_good = true;
+    if (!o->t->mac_good)
+        return is_clear(o, body) ? take(o, body, false) : stays_shut(o, &ring, "the MAC");
+    if (!len) { /* authentic all the same */
         o->t->records = body;
         o->t->records_at = o->offset;
         return ERR_OK;
     }
-    if (good && oms_cbc_open(keys.enc, zeros, span_of(body.at, len), copy, &proved))
+    if (oms_cbc_open(o->keys.enc, zeros, span_of(body.at, len), copy, &proved))
         return no_room(o);
-    o->t->mac_good = good && proved;
-    if (o->t->mac_good)
-        return take(o, with_tail(copy, len, body), true);
-    /* With a key at hand nothing is taken whose MAC says otherwise. */
-    return !ring.known && is_clear(o, body) ? take(o, body, false)
-                                            : stays_shut(o, &ring, "the MAC");
+    return proved ? take(o, with_tail(copy, len, body), true) : stays_shut(o, &ring, "2F 2F");
 }
 
 static enum err mode_7(struct oms_open *o, const struct oms_afl *afl, struct span body)
@@ -341,7 +355,7 @@ static enum err mode_7(struct oms_open *o, const struct oms_afl *afl, struct spa
     body = span_of(body.at + 1, body.len - 1);
     if ((err = check_blocks(o, body, 16 * (size_t)blocks_of(o))))
         return err;
-    return open_7(o, afl, body);
+    return open_7(o, body);
 }
 
 static const char *mode_text(unsigned mode)

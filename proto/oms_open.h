@@ -9,6 +9,7 @@
 #ifndef NILO_PROTO_OMS_OPEN_H
 #define NILO_PROTO_OMS_OPEN_H
 
+#include "proto/oms_crypt.h"
 #include "proto/oms_link.h"
 
 /* What an AFL told. */
@@ -28,12 +29,17 @@ struct oms_open {
     struct oms_telegram *t;
     struct refusal *why;
     uint32_t offset; /* of the bytes at hand in the telegram */
+    struct oms_message_keys keys; /* where t->mac_good */
 };
+
+/* Holds the MAC of an AFL against the meter's keys, whatever the security mode: WRONG_KEY where none of those known makes it. Where one
+ * does, t->mac_good and o->keys. Nothing happens without MAC, counter or known keys. */
+MUST_CHECK enum err oms_authenticate(struct oms_open *o, const struct oms_afl *afl);
 
 /* `sealed` begins at the payload CRC; `out_clear` behind it. */
 MUST_CHECK enum err oms_open_session(struct oms_open *o, uint8_t cc, struct span sealed, struct span *out_clear);
 
-/* `body` is all behind the TPL's header; sets t->records and t->records_at. UNSUPPORTED for modes that we do not know. */
+/* After oms_authenticate. `body` is all behind the TPL's header; sets t->records and t->records_at. UNSUPPORTED for modes that we do not know. */
 MUST_CHECK enum err oms_open_records(struct oms_open *o, const struct oms_afl *afl, struct span body);
 
 #endif

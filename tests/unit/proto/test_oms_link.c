@@ -393,6 +393,9 @@ static void every_ci_field_has_a_name(void **state)
         size_t len = with_layers(layers, sizeof layers);
         enum err err = peel(span_of(room, len), &t, &f, &r);
 
+        assert_true(f.names.count > 0);
+        if (ci >= 0x8c && ci <= 0x90)
+            continue; /* another follows */
         if (err == ERR_UNSUPPORTED) {
             char begins[16];
 
@@ -401,10 +404,9 @@ static void every_ci_field_has_a_name(void **state)
             assert_int_equal(r.offset, 10);
         } else if (!err) {
             assert_int_equal(t.ci, ci);
-        } else { /* an ELL or AFL of zeros, a format frame whose list is no list */
-            assert_true((ci >= 0x8c && ci <= 0x90) || (ci >= 0x69 && ci <= 0x6b));
+        } else { /* a format frame whose list is none */
+            assert_true(ci >= 0x69 && ci <= 0x6b);
         }
-        assert_true(f.names.count > 0);
     }
 }
 
