@@ -50,7 +50,10 @@ MUST_CHECK enum err rows_tidy(struct rows *rows);
 struct vitals {
     uint64_t position;         /* of the newest frame; 0: never vitals */
     uint32_t arrival_s;        /* of that frame */
-    uint32_t seq, status;      /* of that frame */
+    uint32_t status;           /* of that frame */
+    uint32_t seq;              /* likewise, but where frames count by a rule that of the newest such */
+    uint32_t digest;           /* of the frame that `seq` is from, 24 bits; 0: it counts by no rule */
+    bool rises;                /* that frame's rule is SEQ_RISES */
     uint32_t battery_mv, cell; /* of the newest frame that had them; 0: none had */
     int16_t rsrp_dbm, snr_db;  /* likewise */
     uint8_t offset_count;
@@ -58,7 +61,19 @@ struct vitals {
         [VITALS_OFFSETS]; /* meter's clock − arrival, newest first; frames without a clock have none */
 };
 
-/* Takes a frame that arrived at arrival_s and lies at `position`. One that is older than what is known, or known already, changes
+/* Whether a frame is a report, by those of the meter before it: `h` has taken them in the order of the journal. */
+enum fold {
+    FOLD_COUNTS,
+    FOLD_REPEAT, /* one transmission, heard twice */
+    FOLD_REPLAY  /* its counter does not rise: played back */
+};
+#define FOLD_REPEAT_WITHIN_S 900
+
+/* `at_s`: when the network heard it, else its arrival. A frame that `h` has taken already counts: what it was before is not known
+ * any more. */
+enum fold vitals_fold(const struct vitals *h, const struct frame *f, uint64_t position, uint32_t at_s);
+
+/* Takes a frame that was heard at arrival_s and lies at `position`. One that is older than what is known, or known already, changes
  * nothing, so that settling may begin again. */
 void vitals_take(struct vitals *h, const struct frame *f, uint64_t position, uint32_t arrival_s);
 

@@ -15,13 +15,42 @@ static void offset_take(struct vitals *h, int64_t offset_s)
         h->offset_count++;
 }
 
+enum fold vitals_fold(const struct vitals *h, const struct frame *f, uint64_t position,
+                      uint32_t at_s)
+{
+    bool same = h->digest && f->digest && f->seq == h->seq && f->digest == h->digest;
+    uint32_t apart_s = at_s > h->arrival_s ? at_s - h->arrival_s : h->arrival_s - at_s;
+
+    if (position <= h->position)
+        return FOLD_COUNTS;
+    if (f->seq_rule == SEQ_REPEATS)
+        return same && !h->rises && apart_s <= FOLD_REPEAT_WITHIN_S ? FOLD_REPEAT : FOLD_COUNTS;
+    if (f->seq_rule != SEQ_RISES || !h->rises || f->seq > h->seq)
+        return FOLD_COUNTS;
+    if (same)
+        return FOLD_REPEAT;
+    /* One that waited in quarantine comes behind those that arrived after it. */
+    return at_s < h->arrival_s ? FOLD_COUNTS : FOLD_REPLAY;
+}
+
+static void counter_take(struct vitals *h, const struct frame *f)
+{
+    if (f->seq_rule != SEQ_INFORMS && f->digest) {
+        h->seq = f->seq;
+        h->digest = f->digest & 0xffffff;
+        h->rises = f->seq_rule == SEQ_RISES;
+    } else if (!h->digest) {
+        h->seq = f->seq;
+    }
+}
+
 void vitals_take(struct vitals *h, const struct frame *f, uint64_t position, uint32_t arrival_s)
 {
     if (position <= h->position || arrival_s < h->arrival_s)
         return;
     h->position = position;
     h->arrival_s = arrival_s;
-    h->seq = f->seq;
+    counter_take(h, f);
     h->status = f->status;
     if (f->battery_mv)
         h->battery_mv = f->battery_mv;

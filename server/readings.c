@@ -1,10 +1,14 @@
 #include "server/readings.h"
 
+#include "proto/base/crc.h"
 #include "proto/base/limits.h"
 #include "server/commands.h"
+#include "server/lore.h"
+#include "server/metrics.h"
 #include "storage/rowset.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 /* ---- memory for decoding, one arena a thread, kept: a query must not map and unmap megabytes ----
@@ -92,12 +96,36 @@ static enum err rowset_rows(struct span bytes, const struct meter_facts *m, read
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* When the network heard it; one whose clock runs ahead of ours is not believed. */
+static uint32_t heard_s(const struct frame *f, const struct record *record)
+{
+    return f->heard_s > 0 && f->heard_s <= (int64_t)record->arrival_s + FUTURE_AFTER_S
+               ? (uint32_t)f->heard_s
+               : record->arrival_s;
+}
+
+static enum fold frame_fold(struct frame *f, const struct kept_record *kept, struct vitals *vitals)
+{
+    uint32_t at_s = heard_s(f, &kept->record);
+    enum fold fold;
+
+    if (f->seq_rule == SEQ_RISES && !f->digest)
+        f->digest = (crc32c(0, kept->record.bytes.at, kept->record.bytes.len) & 0xffffff) | 1;
+    fold = vitals_fold(vitals, f, kept->position, at_s);
+    if (fold == FOLD_COUNTS)
+        vitals_take(vitals, f, kept->position, at_s);
+    else if (kept->settling)
+        metrics_add(fold == FOLD_REPEAT ? METRIC_FRAMES_REPEATED : METRIC_FRAMES_REPLAYED, 1);
+    return fold;
+}
+
 enum err readings_of_record(struct app *app, const struct kept_record *kept,
                             const struct meter_facts *m, struct arena *scratch, readings_each *each,
                             void *arg, struct vitals *vitals)
 {
     const struct record *record = &kept->record;
     struct frame frame;
+    enum fold fold;
     enum err err;
 
     if (record->kind == RECORD_ROWS)
@@ -110,11 +138,12 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
     registry_read_unlock(app->registry);
     if (err)
         return err;
-    if (vitals)
-        vitals_take(vitals, &frame, kept->position, record->arrival_s);
+    lore_learn(app, &frame);
+    if (vitals && (fold = frame_fold(&frame, kept, vitals)) != FOLD_COUNTS)
+        return fold == FOLD_REPEAT ? ERR_OK : ERR_REPLAYED;
     if (kept->settling)
         commands_fold(app->commands, m->id, &frame, record->arrival_s);
-    return frame_rows(&frame, record->arrival_s, m, scratch, each, arg);
+    return frame_rows(&frame, heard_s(&frame, record), m, scratch, each, arg);
 }
 
 /* ---- settled and unsettled as one ---- */
@@ -159,49 +188,100 @@ static enum err pick_below_zero(void *arg, enum channel c, const struct row *row
 struct taker {
     readings_each *each;
     void *arg;
-    struct vitals *vitals; /* or NULL */
+    struct vitals *vitals; /* or NULL: what they say of the meter, in the end */
 };
 
-static enum err tail_rows(struct app *app, const struct meter_facts *m, const uint64_t *positions,
-                          size_t count, const struct taker *taker)
+/* A meter's unsettled end. */
+struct stretch {
+    uint64_t settled;     /* below it all is the archive's */
+    struct vitals vitals; /* as settled */
+    bool wants_vitals;    /* also of an empty stretch */
+    uint64_t *positions, few[64];
+    size_t count, cap;
+};
+
+/* What is settled is the archive's to tell, and was folded when it was settled. */
+static enum err tail_rows(struct app *app, const struct meter_facts *m, const struct stretch *s,
+                          const struct taker *taker)
 {
     struct journal_reader *reader = NULL;
     struct arena *scratch = readings_scratch();
+    struct vitals vitals = s->vitals;
     enum err err = scratch ? journal_reader_open(app->journal, &reader) : ERR_NO_MEMORY;
 
-    for (size_t i = 0; i < count && !err; i++) {
-        struct kept_record kept = { .position = positions[i] };
+    for (size_t i = 0; i < s->count && !err; i++) {
+        struct kept_record kept = { .position = s->positions[i] };
 
+        if (kept.position < s->settled)
+            continue;
         err = journal_get(reader, kept.position, &kept.record);
         if (err == ERR_NOT_FOUND)
             err = ERR_OK; /* settled and dropped since we asked the tail: the archive has it */
         else if (!err)
-            err =
-                readings_of_record(app, &kept, m, scratch, taker->each, taker->arg, taker->vitals);
+            err = readings_of_record(app, &kept, m, scratch, taker->each, taker->arg, &vitals);
         if (err_of_frame(err))
             err = ERR_OK; /* taken once, and not readable any more: settling puts it aside */
     }
     journal_reader_close(reader);
+    if (!err && taker->vitals)
+        *taker->vitals = vitals;
+    return err;
+}
+
+static enum err stretch_positions(struct app *app, uint32_t meter, struct stretch *s)
+{
+    while ((s->count = tail_of(app->tail, meter, s->positions, s->cap)) > s->cap) {
+        size_t cap = s->count + 64;
+
+        if (s->positions != s->few)
+            free(s->positions);
+        s->positions = (uint64_t *)malloc(cap * sizeof *s->positions);
+        s->cap = s->positions ? cap : 0;
+        if (!s->positions)
+            return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
+/* The tail, and what settling made of all before it: a pass that becomes visible between the looks
+ * sends us back to the first. Vitals are written in the commit that makes a pass visible, so ones
+ * from beyond what is settled tell that it is just being seen. */
+#define LOOKS 8
+
+static enum err stretch_look(struct app *app, uint32_t meter, struct stretch *s)
+{
+    enum err err = ERR_OK;
+
+    for (int look = 0; look < LOOKS && !err; look++) {
+        s->settled = archive_settled(app->archive);
+        if ((err = stretch_positions(app, meter, s)))
+            break;
+        if (s->count == 0 && !s->wants_vitals)
+            break;
+        err = archive_vitals(app->archive, meter, &s->vitals);
+        if ((s->vitals.position < s->settled || !s->vitals.position) &&
+            archive_settled(app->archive) == s->settled)
+            break;
+        sched_yield();
+    }
     return err;
 }
 
 /* What the tail holds of the meter, oldest first. */
 static enum err tail_take(struct app *app, const struct meter_facts *m, const struct taker *taker)
 {
-    uint64_t few[64], *positions = few;
-    size_t cap = sizeof few / sizeof few[0], count;
+    struct stretch s = { .wants_vitals = taker->vitals != NULL };
     enum err err;
 
-    while ((count = tail_of(app->tail, m->id, positions, cap)) > cap) {
-        cap = count + 64;
-        if (positions != few)
-            free(positions);
-        if (!(positions = (uint64_t *)malloc(cap * sizeof *positions)))
-            return ERR_NO_MEMORY;
-    }
-    err = count ? tail_rows(app, m, positions, count, taker) : ERR_OK;
-    if (positions != few)
-        free(positions);
+    s.positions = s.few;
+    s.cap = sizeof s.few / sizeof s.few[0];
+    err = stretch_look(app, m->id, &s);
+    if (!err && s.count)
+        err = tail_rows(app, m, &s, taker);
+    else if (!err && taker->vitals)
+        *taker->vitals = s.vitals;
+    if (s.positions != s.few)
+        free(s.positions);
     return err;
 }
 
@@ -269,14 +349,11 @@ static enum err pass_by(void *arg, enum channel c, const struct row *rows, size_
 
 enum err readings_vitals(struct app *app, const struct meter_facts *m, struct vitals *out)
 {
-    struct vitals vitals, later;
+    struct vitals vitals;
     const struct taker taker = { .each = pass_by, .vitals = &vitals };
-    enum err err;
+    enum err err = tail_take(app, m, &taker);
 
-    /* The archive once more: what was settled between the first two looks is in neither. */
-    if ((err = archive_vitals(app->archive, m->id, &vitals)) || (err = tail_take(app, m, &taker)) ||
-        (err = archive_vitals(app->archive, m->id, &later)))
-        return err;
-    *out = later.position > vitals.position ? later : vitals;
-    return ERR_OK;
+    if (!err)
+        *out = vitals;
+    return err;
 }

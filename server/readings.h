@@ -23,7 +23,8 @@ struct kept_record {
     uint64_t position;
     bool settling; /* by the settling thread: what it says of commands counts */
 };
-/* What a frame says of the meter itself is taken into `vitals`, unless that is NULL. */
+/* `vitals`: what the frames before said of the meter itself, in the order of the journal; this one is held against it and taken into it.
+ * A repeat has no rows; REPLAYED (class WAIT): played back, it counts for nothing. NULL: every frame counts. */
 MUST_CHECK enum err readings_of_record(struct app *app, const struct kept_record *kept, const struct meter_facts *m, struct arena *scratch,
                                        readings_each *each, void *arg, struct vitals *vitals);
 

@@ -5,13 +5,17 @@
 #include "server/settle_pass.h"
 
 #include "server/commands.h"
+#include "server/lore.h"
 #include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
 #include <stdlib.h>
 
-#define VITALS_AT_ONCE 8192 /* meters whose last words are written in one transaction */
+/* Meters whose last words wait in memory (80 bytes each) for the commit that makes their rows visible.
+ * Those of a larger pass are written before: if it is then cut off, its frames are held against
+ * themselves when they are settled again, and one heard twice since the pass before may count twice. */
+#define VITALS_AT_ONCE (1u << 20)
 
 /* ---- news ---- */
 
@@ -66,7 +70,7 @@ struct pass {
     unsigned since_renew; /* meters since the readers let go */
     struct news *touched;
     struct vitals_entry *vitals; /* not written yet */
-    size_t vitals_count;
+    size_t vitals_count, vitals_cap;
     bool release_due;  /* a frame came to wait for a meter that was registered meanwhile */
     uint64_t readings; /* settled */
 };
@@ -145,9 +149,25 @@ static enum err flush_vitals(struct pass *p)
     return err;
 }
 
+static enum err vitals_room(struct pass *p)
+{
+    size_t cap = p->vitals_cap ? p->vitals_cap * 2 : 1024;
+    struct vitals_entry *more;
+
+    if (p->vitals_count < p->vitals_cap)
+        return ERR_OK;
+    if (p->vitals_cap == VITALS_AT_ONCE)
+        return flush_vitals(p);
+    if (!(more = (struct vitals_entry *)realloc(p->vitals, cap * sizeof *more)))
+        return ERR_NO_MEMORY;
+    p->vitals = more;
+    p->vitals_cap = cap;
+    return ERR_OK;
+}
+
 static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals *vitals)
 {
-    enum err err = p->vitals_count == VITALS_AT_ONCE ? flush_vitals(p) : ERR_OK;
+    enum err err = vitals_room(p);
 
     if (!err)
         p->vitals[p->vitals_count++] = (struct vitals_entry){ .meter = meter, .vitals = *vitals };
@@ -222,24 +242,26 @@ static enum err pass_run(struct pass *p)
     return err ? err : quarantine_flush(p->app->quarantine);
 }
 
-enum err settle_pass(struct app *app, struct news *touched, bool *release_due)
+enum err settle_pass(struct app *app, struct news *touched, struct release_due *due)
 {
     struct pass p = { .app = app, .touched = touched };
+    bool formats = false;
     enum err err, ended;
 
     p.ledger = ledger_read(app->ledger);
-    p.vitals = (struct vitals_entry *)malloc(VITALS_AT_ONCE * sizeof *p.vitals);
-    if (!p.vitals || !(p.scratch = readings_scratch()))
+    if (!(p.scratch = readings_scratch()))
         err = ERR_NO_MEMORY;
     else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
              !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
-        err = flush_vitals(&p);
+        archive_pass_vitals(p.archive, p.vitals, p.vitals_count);
     journal_reader_close(p.reader);
     ended = txn_end(&p.ledger);
     if (!err)
         err = ended;
     if (!err)
         err = commands_fold_end(app);
+    if (!err)
+        err = lore_keep(app, &formats); /* before the frame that taught them may be dropped */
     if (err)
         archive_pass_abandon(p.archive);
     else
@@ -252,6 +274,7 @@ enum err settle_pass(struct app *app, struct news *touched, bool *release_due)
         rows_done(&p.rows[c]);
     free(p.positions);
     free(p.vitals);
-    *release_due = *release_due || p.release_due;
+    due->all = due->all || p.release_due;
+    due->formats = due->formats || formats;
     return err;
 }

@@ -12,8 +12,14 @@ struct news {
 MUST_CHECK enum err news_push(struct news *n, uint32_t meter, uint32_t first_s); /* NO_MEMORY */
 void news_sort(struct news *n); /* by meter, each once, with the earliest of its times */
 
-/* Settles the generation; the caller drops it.  Appends its meters to `touched`; *release_due becomes true where a frame came to
- * wait for a meter that was registered meanwhile.  Whatever fails leaves the generation to be settled again. */
-MUST_CHECK enum err settle_pass(struct app *app, struct news *touched, bool *release_due);
+/* What may go on that waits in quarantine. */
+struct release_due {
+    bool all;     /* a frame came to wait for what was there meanwhile */
+    bool formats; /* formats were learned */
+};
+
+/* Settles the generation; the caller drops it.  Appends its meters to `touched`, and sets what came to be due.  Whatever fails leaves
+ * the generation to be settled again. */
+MUST_CHECK enum err settle_pass(struct app *app, struct news *touched, struct release_due *due);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "server/acts/quarantine.h"
 #include "server/commands.h"
-#include "server/lore.h"
 #include "server/metrics.h"
 #include "server/settle_pass.h"
 
@@ -39,8 +38,7 @@ struct settler {
     uint64_t asked, done;        /* settlings asked for, and finished */
     enum err last;               /* how the last one ended */
     bool started, stopping;
-    bool release_due;    /* the settling thread's: frames may wait for what is there by now */
-    bool formats_due;    /* likewise: for formats */
+    struct release_due due; /* the settling thread's: frames may wait for what is there by now */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
@@ -51,7 +49,7 @@ struct settler {
 static enum err settle_one(struct settler *s, struct news *touched)
 {
     size_t before = touched->count;
-    enum err err = settle_pass(s->app, touched, &s->release_due);
+    enum err err = settle_pass(s->app, touched, &s->due);
 
     if (!err)
         tail_drop(s->app->tail);
@@ -79,17 +77,16 @@ static enum err settle_generations(struct settler *s, struct news *touched)
  * passing. */
 static enum err settle_late(struct settler *s, struct news *touched)
 {
-    bool all = s->release_due, formats = false;
-    enum err err = lore_keep(s->app, &formats);
+    struct release_due due = s->due;
+    enum err err;
 
-    s->formats_due = s->formats_due || formats;
-    if (err || (!all && !s->formats_due))
-        return err;
-    s->release_due = s->formats_due = false;
-    if (!(err = quarantine_release_known(s->app, all ? ERR_OK : ERR_NO_FORMAT)))
+    if (!due.all && !due.formats)
+        return ERR_OK;
+    s->due = (struct release_due){ false, false };
+    if (!(err = quarantine_release_known(s->app, due.all ? ERR_OK : ERR_NO_FORMAT)))
         err = settle_generations(s, touched);
     if (err)
-        s->release_due = true;
+        s->due.all = true;
     return err;
 }
 
@@ -332,7 +329,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
         free(s);
         return err;
     }
-    s->release_due = true; /* as the process before may have left it */
+    s->due.all = true; /* as the process before may have left it */
     pthread_mutex_init(&s->place, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);

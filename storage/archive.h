@@ -29,6 +29,16 @@ MUST_CHECK enum err archive_pass_begin(struct archive *a, uint32_t tag, struct a
 MUST_CHECK enum err archive_pass_put(struct archive_pass *p, uint32_t meter, enum channel c,
                                      int64_t unit_ml, const struct row *rows, size_t count);
 
+/* What meters last said, dense by id: truth of its own, for frames are not kept for ever. */
+struct vitals_entry {
+    uint32_t meter;
+    struct vitals vitals;
+};
+
+/* What meters said last, ascending: written in the commit that makes the pass visible. Borrowed until
+ * the pass ends. */
+void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count);
+
 /* Makes the pass visible and sets the settled position, in one commit; frees `p`, also on error
  * (then nothing is visible). */
 MUST_CHECK enum err archive_pass_end(struct archive_pass *p, uint64_t settled);
@@ -79,12 +89,6 @@ struct amendment {
 MUST_CHECK enum err archive_amend(struct archive *a, unsigned month,
                                   const struct amendment *list, size_t count);
 unsigned archive_month(int64_t time_s);
-
-/* What meters last said, dense by id: truth of its own, for frames are not kept for ever. */
-struct vitals_entry {
-    uint32_t meter;
-    struct vitals vitals;
-};
 
 /* Puts them, meters ascending, in one transaction. The settling thread, not within another transaction of the archive. */
 MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count);

@@ -36,6 +36,8 @@ struct archive_pass {
     size_t held_len, held_cap;
     uint8_t *block;
     size_t block_cap;
+    const struct vitals_entry *vitals; /* to become visible with the rows */
+    size_t vitals_count;
 };
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
@@ -364,6 +366,7 @@ static enum err commit_end(struct archive_pass *p, const struct pass_end *end)
     }
     put_held(p, &t);
     close_runs(p, &t, end, &head);
+    vitals_put(&t, p->vitals, p->vitals_count);
     if (end->settled)
         head.settled = *end->settled;
     head.generation++;
@@ -395,6 +398,12 @@ static bool pass_empty(const struct archive_pass *p)
         if (p->months[month])
             return false;
     return !p->err;
+}
+
+void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count)
+{
+    p->vitals = entries;
+    p->vitals_count = count;
 }
 
 enum err archive_pass_end(struct archive_pass *p, uint64_t settled)

@@ -151,7 +151,8 @@ struct pass_end {
     const struct run *replaced; /* become garbage; the new run takes the order of the last */
     size_t replaced_count;
 };
-MUST_CHECK enum err pass_close(struct archive_pass *p, const struct pass_end *end); /* frees `p` */
+void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count); /* meters ascending */
+enum err pass_close(struct archive_pass *p, const struct pass_end *end); /* frees `p` */
 
 /* ---- tidying (archive_tidy.c) ---------------------------------------------------------------- */
 

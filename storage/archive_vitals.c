@@ -7,7 +7,8 @@
  *   20  u32  battery, mV
  *   24  u32  radio cell
  *   28  i16  RSRP, dBm        30  i16  SNR, dB
- *   32  u8   how many offsets follow, then 3 zeros
+ *   32  u8   how many offsets follow; bit 7: seq counts by a rule that it must rise
+ *   33  u24  digest of the frame that seq is from; 0: it counts by no rule
  *   36  i32 × 7  meter's clock − arrival, seconds, newest first */
 #include "storage/archive_priv.h"
 
@@ -18,6 +19,7 @@
 
 #define VITALS_SIZE 64
 #define VITALS_METERS 32
+#define COUNTER_RISES 0x80u
 
 struct shelf {
     uint32_t number; /* meter / VITALS_METERS */
@@ -37,7 +39,7 @@ static void vitals_write(const struct vitals *h, uint8_t out[VITALS_SIZE])
     wr_le32(&w, h->cell);
     wr_le16(&w, (uint16_t)h->rsrp_dbm);
     wr_le16(&w, (uint16_t)h->snr_db);
-    wr_le32(&w, h->offset_count);
+    wr_le32(&w, h->offset_count | (h->rises ? COUNTER_RISES : 0) | h->digest << 8);
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)
         wr_le32(&w, (uint32_t)h->offset_s[i]);
     assert(!w.err && wr_len(&w) == VITALS_SIZE);
@@ -46,6 +48,7 @@ static void vitals_write(const struct vitals *h, uint8_t out[VITALS_SIZE])
 static enum err vitals_read(struct span bytes, struct vitals *out)
 {
     struct rd r = rd_of(bytes);
+    uint32_t counter;
 
     out->position = rd_le64(&r);
     out->arrival_s = rd_le32(&r);
@@ -55,7 +58,10 @@ static enum err vitals_read(struct span bytes, struct vitals *out)
     out->cell = rd_le32(&r);
     out->rsrp_dbm = (int16_t)rd_le16(&r);
     out->snr_db = (int16_t)rd_le16(&r);
-    out->offset_count = (uint8_t)rd_le32(&r);
+    counter = rd_le32(&r);
+    out->offset_count = counter & 0x7f;
+    out->rises = counter & COUNTER_RISES;
+    out->digest = counter >> 8;
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)
         out->offset_s[i] = (int32_t)rd_le32(&r);
     return r.err || out->offset_count > VITALS_OFFSETS ? ERR_CORRUPT : ERR_OK;
@@ -93,27 +99,33 @@ static void shelf_get(struct shelf *s, struct txn *t, uint32_t number)
         t->err = ERR_CORRUPT;
 }
 
-enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count)
+void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count)
 {
-    struct txn t;
     struct shelf s = { .number = UINT32_MAX };
 
-    if (count == 0)
-        return ERR_OK;
-    t = txn_begin(a->db, TXN_WRITE);
-    for (size_t i = 0; i < count && !t.err; i++) {
+    for (size_t i = 0; i < count && !t->err; i++) {
         uint32_t number = entries[i].meter / VITALS_METERS;
 
         assert(i == 0 || entries[i].meter > entries[i - 1].meter);
         if (number != s.number) {
-            shelf_put(&s, &t);
-            shelf_get(&s, &t, number);
+            shelf_put(&s, t);
+            shelf_get(&s, t, number);
         }
         vitals_write(&entries[i].vitals,
                      s.bytes + VITALS_SIZE * (entries[i].meter % VITALS_METERS));
         s.changed = true;
     }
-    shelf_put(&s, &t);
+    shelf_put(&s, t);
+}
+
+enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count)
+{
+    struct txn t;
+
+    if (count == 0)
+        return ERR_OK;
+    t = txn_begin(a->db, TXN_WRITE);
+    vitals_put(&t, entries, count);
     return txn_end(&t);
 }
 
