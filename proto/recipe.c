@@ -163,6 +163,19 @@ static enum err step_seek(struct machine *m, const struct step *s)
     return ERR_OK;
 }
 
+static enum err step_limit(struct machine *m, const struct step *s)
+{
+    struct slot to = operand(m, &s->a);
+    size_t at;
+
+    if (!to.known || !place_of(m, to.value, &at) || m->bytes.at + at > m->end ||
+        m->bytes.at + at < m->at)
+        return refuse(m->why, ERR_TRUNCATED, here(m), "limit",
+                      "the fields cannot end at byte %" PRId64, to.value);
+    m->end = m->bytes.at + at;
+    return ERR_OK;
+}
+
 static enum err step_checksum(struct machine *m, const struct step *s)
 {
     unsigned len = recipe_sum_bytes((enum sum)s->form);
@@ -645,6 +658,8 @@ static enum err step_walk(struct machine *m, const struct step *s)
         return step_skip(m, s);
     case STEP_SEEK:
         return step_seek(m, s);
+    case STEP_LIMIT:
+        return step_limit(m, s);
     case STEP_CHECKSUM:
         return step_checksum(m, s);
     case STEP_ENDS:

@@ -626,6 +626,19 @@ static enum err statement_seek(struct reader *r, struct span at)
     return s ? read_operand(r, &s->a) : err;
 }
 
+/* limit PLACE: what stands behind it is no part of the fields. */
+static enum err statement_limit(struct reader *r, struct span at)
+{
+    enum err err = ERR_OK;
+    struct step *s = step_add(r, STEP_LIMIT, &err);
+
+    if (!s)
+        return err;
+    if (r->deep)
+        return reader_refuse(r, at, "'limit' stands outside of blocks");
+    return read_operand(r, &s->a);
+}
+
 static enum err statement_ends(struct reader *r, struct span at)
 {
     enum err err = ERR_OK;
@@ -856,6 +869,7 @@ static const struct statement {
     { "tag", statement_tag },
     { "skip", statement_skip },
     { "seek", statement_seek },
+    { "limit", statement_limit },
     { "ends", statement_ends },
     { "checksum", statement_checksum },
     { "reading", statement_reading },

@@ -34,6 +34,7 @@ enum step_kind {
     STEP_TAG_DONE, /* back to the tags */
     STEP_SKIP,     /* a bytes */
     STEP_SEEK,     /* to byte a; below 0 from the end */
+    STEP_LIMIT,    /* the bytes end at byte a from here on */
     STEP_CHECKSUM,
     STEP_ENDS,     /* nothing is left, else MALFORMED */
     STEP_READING,

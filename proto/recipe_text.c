@@ -578,7 +578,7 @@ bool recipe_matches(const struct recipe *recipe, const struct layout_id *of)
     for (unsigned i = 0; i < recipe->about.match_count; i++) {
         const struct recipe_match *m = &recipe->about.match[i];
 
-        if (m->maker == of->maker && m->ci == of->ci &&
+        if (m->maker == (of->maker & 0x7fff) && m->ci == of->ci &&
             (m->version < 0 || m->version == of->version) && (m->type < 0 || m->type == of->type))
             return true;
     }
