@@ -1,7 +1,7 @@
 #include "proto/oms_open.h"
 
 #include "proto/base/rd.h"
-#include "proto/oms_crypt.h"
+#include "proto/oms_record.h"
 #include "proto/trace.h"
 
 #include <openssl/crypto.h>
@@ -136,29 +136,34 @@ enum err oms_open_session(struct oms_open *o, uint8_t cc, struct span sealed,
 
 /* ---- records in the clear already ---- */
 
-/* Steps over whole records to the very end; what a maker's tail holds is not asked. */
+/* Whole records to the very end; what a maker's tail holds is not asked. */
 static bool is_records(struct span bytes)
 {
-    static const uint8_t width[16] = { 0, 1, 2, 3, 4, 4, 6, 8, 0, 1, 2, 3, 4, 0, 6, 0 };
     struct rd rd = rd_of(bytes);
+    struct oms_value v;
 
-    while (rd_left(&rd) && !rd.err) {
-        uint8_t dif = rd_u8(&rd), more = dif, vif;
+    while (rd_left(&rd))
+        if (oms_record_read(&rd, &v, NULL) || v.kind == OMS_IS_LOST)
+            return false;
+    return true;
+}
 
-        if (dif == 0x2f)
-            continue;
-        if ((dif & 15) == 15)
-            return dif == 0x0f || dif == 0x1f;
-        while (more & 0x80 && !rd.err)
-            more = rd_u8(&rd);
-        vif = more = rd_u8(&rd);
-        while (more & 0x80 && !rd.err)
-            more = rd_u8(&rd);
-        if ((vif & 0x7f) == 0x7c)
-            rd_bytes(&rd, rd_u8(&rd));
-        rd_bytes(&rd, (dif & 15) == 13 ? rd_u8(&rd) : width[dif & 15]);
+bool oms_is_plain(struct span bytes)
+{
+    const uint8_t *at = bytes.at;
+    struct rd rd = rd_of(bytes);
+    struct oms_value v;
+
+    if (bytes.len < 2 || (at[0] != 0x04 && at[0] != 0x0c) || at[1] < 0x13 || at[1] > 0x16)
+        return false; /* the register first, in litres to cubic metres */
+    while (rd_left(&rd)) {
+        if (oms_record_read(&rd, &v, NULL))
+            return false;
+        if (v.kind != OMS_IS_FILLER &&
+            (v.kind > OMS_IS_INVALID || v.barred || v.vif->quantity == OMS_OTHER))
+            return false;
     }
-    return !rd.err;
+    return true;
 }
 
 /* A gateway that holds the keys may decipher, and leave the header as it was. Of enciphered telegrams one in 65 536 begins likewise, so
