@@ -86,15 +86,15 @@ static void put_is(char *out, size_t cap, const struct oms_reading *reading)
     snprintf(out, cap, "%s %s at %s, %s", value, unit, time, channel_name(reading->channel));
 }
 
-/* Which of those that bear the same name. */
+/* Which of those with the same DIF to VIFE. */
 static unsigned ordinal_of(const struct oms_records *r, const struct oms_value *v)
 {
     unsigned n = 1;
 
+    if (v->kind == OMS_IS_FILLER)
+        return n;
     for (const struct oms_value *o = r->values; o < v; o++)
-        n += o->storage == v->storage && o->tariff == v->tariff && o->subunit == v->subunit &&
-             o->direction == v->direction && o->vif->name &&
-             strcmp(o->vif->name, v->vif->name) == 0;
+        n += span_equal(span_of(o->raw.at, o->head), span_of(v->raw.at, v->head));
     return n;
 }
 
