@@ -70,6 +70,8 @@ static enum err take_values(struct platform *p, const struct frame *f)
             enum err err =
                 gather_add(&p->values, f->series[s].channel, sample->at_s, sample->value);
 
+            if (err == ERR_TOO_LARGE)
+                return refuse(p->refusal, err, 0, "", "expected at most %d values", GATHER_MOST);
             if (err)
                 return err;
         }
