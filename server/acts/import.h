@@ -23,6 +23,8 @@ bool import_stopped(struct import *i);
 /* INVALID where rows were refused that must not be. */
 enum err import_verdict(const struct import *i);
 
+const char *key_kind_name(uint8_t kind); /* "oms" */
+
 extern const struct list list_readings, list_keyfile; /* the columns of files that are no lists of the register */
 
 enum err import_register(struct import *i, const struct list *l, struct span text);

@@ -98,30 +98,40 @@ static enum err refuse_cell(struct import_refusal *why, enum err err, unsigned c
                       found.len ? shown(found) : span_text("nothing"), "%s", expected);
 }
 
-/* A fault in the row's form: what was found may be the key itself, unless it stands in another column. */
+/* The column's name is written in the file as well. */
+static struct import_refusal fault_told(const struct import_refusal *f, const char *found)
+{
+    struct span column = shown(span_text(f->column));
+    struct import_refusal told;
+
+    import_refusal_fill(&told, f->line, column.at == (const uint8_t *)f->column ? f->column : "",
+                        span_text(found), f->expected);
+    return told;
+}
+
+/* A fault in the row's form: what was found may be the key itself, unless it stands in another
+ * column or counts cells. */
 static bool keys_fault(void *arg, const struct import_refusal *fault)
 {
     struct keys *k = (struct keys *)arg;
-    struct import_refusal told = *fault;
-    bool other = false;
+    bool other = strstr(fault->found, " cells") != NULL;
+    struct import_refusal told;
 
     for (unsigned i = 0; i < list_keyfile.columns; i++)
         other = other || (i != KEYS_HEX && !strcmp(fault->column, list_keyfile.column[i].name));
-    if (!other && *fault->found && !strstr(fault->found, " cells"))
-        import_refusal_fill(&told, fault->line, fault->column,
-                            span_text("something that is not shown"), fault->expected);
+    told = fault_told(fault, other ? (const char *)shown(span_text(fault->found)).at
+                                   : "something that is not shown");
     k->import->report->rows++;
     return import_refuse(k->import, &told);
 }
 
 /* A file without a header has a row of keys there. */
-static void refuse_header(struct keys *k, struct import_refusal *header)
+static void refuse_header(struct keys *k, const struct import_refusal *header)
 {
-    struct span found = shown(span_text(header->found));
+    struct import_refusal told =
+        fault_told(header, (const char *)shown(span_text(header->found)).at);
 
-    if (found.at != (const uint8_t *)header->found)
-        import_refusal_fill(header, header->line, "", found, header->expected);
-    import_refuse(k->import, header);
+    import_refuse(k->import, &told);
 }
 
 /* ---- cells ---- */

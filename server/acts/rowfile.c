@@ -368,6 +368,7 @@ enum err rowfile_read(struct span text, const struct list *list, const struct ro
         csv_end(f);
     csv_free(&f->csv);
     err = f->err;
+    explicit_bzero(f, sizeof *f); /* a file of keys goes this way, too */
     free(f);
     return err;
 }

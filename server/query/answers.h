@@ -9,7 +9,8 @@ typedef void answer_handler(struct request *q);
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_flags, answer_flag, answer_replacements;                       /* get_flags.c, get_replacements.c */
-answer_handler answer_quarantine, answer_rejects;                                    /* get_quarantine.c */
+answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
+answer_handler answer_keys;                                                          /* get_keys.c */
 answer_handler answer_commands;                                                      /* get_commands.c */
 answer_handler answer_audit;                                                         /* get_audit.c */
 answer_handler answer_clock, answer_stat, answer_metrics, answer_healthz, answer_readyz; /* get_state.c */

@@ -189,7 +189,8 @@ static void check_body(struct request *q, const struct entry_headers *g)
         check_length(q, g->content_length);
     if (!q->refused)
         check_key(q, g->key);
-    if (!q->refused && q->route->body == BODY_FILE && spool_open(q->app->store, &q->spool, &r))
+    if (!q->refused && q->route->body == BODY_FILE &&
+        spool_open(q->app->store, span_equal(q->subject[0], span_text("keys")), &q->spool, &r))
         problem(q, &r);
 }
 

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 struct spool {
     int fd;
     EVP_MD_CTX *sum;
+    bool secret;
+    uint64_t total; /* that was flushed */
     size_t len;
     uint8_t bytes[SPOOL_MEMORY];
 };
@@ -34,7 +37,7 @@ static int open_unnamed(const char *store)
     return fd;
 }
 
-enum err spool_open(const char *store, struct spool **out, struct refusal *r)
+enum err spool_open(const char *store, bool secret, struct spool **out, struct refusal *r)
 {
     struct spool *s = (struct spool *)malloc(sizeof *s);
 
@@ -42,7 +45,9 @@ enum err spool_open(const char *store, struct spool **out, struct refusal *r)
         return refuse(r, ERR_NO_MEMORY, 0, "", "no memory for the import");
     s->len = 0;
     s->sum = EVP_MD_CTX_new();
-    s->fd = open_unnamed(store);
+    s->secret = secret;
+    s->total = 0;
+    s->fd = secret ? memfd_create("import", MFD_CLOEXEC) : open_unnamed(store);
     if (s->fd < 0 || !s->sum || !EVP_DigestInit_ex(s->sum, EVP_sha256(), NULL)) {
         enum err err = s->fd < 0 ? (errno == ENOSPC ? ERR_FULL : ERR_IO) : ERR_NO_MEMORY;
 
@@ -60,6 +65,8 @@ void spool_close(struct spool *s)
     if (s->fd >= 0)
         close(s->fd);
     EVP_MD_CTX_free(s->sum);
+    if (s->secret)
+        explicit_bzero(s->bytes, sizeof s->bytes);
     free(s);
 }
 
@@ -77,6 +84,9 @@ enum err spool_flush(struct spool *s)
 {
     size_t done = 0;
 
+    s->total += s->len;
+    if (s->secret && s->total > SPOOL_SECRET_MOST)
+        return ERR_TOO_LARGE;
     if (!EVP_DigestUpdate(s->sum, s->bytes, s->len))
         return ERR_NO_MEMORY;
     while (done < s->len) {

@@ -16,6 +16,7 @@ static const char *const lists[] = {
 #undef LIST
 #undef COLUMN
     "readings",
+    "keys",
 };
 
 static bool list_known(const char *name)

@@ -1,4 +1,4 @@
-/* nilo meter, point, zone, route, fitting: the register's lists and single entries. */
+/* nilo meter, key, point, zone, route, fitting: the register's lists and single entries. */
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
 
@@ -27,6 +27,15 @@ int cmd_meter_list(const struct args *a)
 int cmd_meter_show(const struct args *a)
 {
     return show(a, "/v1/meters");
+}
+
+int cmd_key_list(const struct args *a)
+{
+    struct path path = path_of("/v1/meters");
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, "keys");
+    return list_run(a, &path, "kind valid_from state fingerprint");
 }
 
 int cmd_point_list(const struct args *a)

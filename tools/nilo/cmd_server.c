@@ -11,6 +11,13 @@ int cmd_quarantine_list(const struct args *a)
     return list_run(a, &path, "id arrived_at name why dialect peer len");
 }
 
+int cmd_quarantine_summary(const struct args *a)
+{
+    struct path path = path_of("/v1/quarantine/summary");
+
+    return list_run(a, &path, "why dialect count oldest newest name");
+}
+
 int cmd_reject_list(const struct args *a)
 {
     struct path path = path_of("/v1/rejects");

@@ -21,13 +21,25 @@ static const struct file_column file_columns[] = {
 #undef LIST
 #undef COLUMN
     /* Readings are no list of the register: server/acts/import_readings.c has their columns. */
-    { "readings", NULL, false }, { NULL, "serial", true },   { NULL, "time", true },
-    { NULL, "index_l", true },   { NULL, "channel", false }, { NULL, "source", false },
+    { "readings", NULL, false },
+    { NULL, "serial", true },
+    { NULL, "time", true },
+    { NULL, "index_l", true },
+    { NULL, "channel", false },
+    { NULL, "source", false },
+    /* Nor are keys: server/acts/import_keys.c. */
+    { "keys", NULL, false },
+    { NULL, "serial", true },
+    { NULL, "kind", true },
+    { NULL, "key_hex", true },
+    { NULL, "valid_from", false },
 };
 
 #define FILE_COLUMNS_TOLD                                                                          \
     "A file is CSV with a header, or NDJSON with the same names. Columns stand in any order; "     \
     "those with * must be there. Times are like 2026-03-01T00:00:00+08:00; without an offset "     \
-    "they are those of --times-in, else of the server's --tz."
+    "they are those of --times-in, else of the server's --tz. A file of keys may also be a "       \
+    "maker's XML (MetersInOrder); its serial may be the radio name, its kind is psk, oms or "      \
+    "oscore, and a key without valid_from holds since ever, or from now on where one is there."
 
 #endif
