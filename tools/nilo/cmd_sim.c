@@ -14,12 +14,13 @@
 
 static json_t *summary_json(const struct replay_summary *s)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "rows", (json_int_t)s->rows,
-        "by_hand", (json_int_t)s->by_hand, "meters", (json_int_t)s->meters, "days",
-        (json_int_t)s->days, "reports", (json_int_t)s->reports, "acked", (json_int_t)s->acked,
-        "resent", (json_int_t)s->resent, "refused", (json_int_t)s->refused, "unanswered",
-        (json_int_t)s->unanswered, "seconds", (double)(int64_t)(s->seconds * 1000) / 1000);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "rows",
+                     (json_int_t)s->rows, "by_hand", (json_int_t)s->by_hand, "meters",
+                     (json_int_t)s->meters, "days", (json_int_t)s->days, "reports",
+                     (json_int_t)s->reports, "acked", (json_int_t)s->acked, "resent",
+                     (json_int_t)s->resent, "refused", (json_int_t)s->refused, "unanswered",
+                     (json_int_t)s->unanswered, "published", (json_int_t)s->published, "seconds",
+                     (double)(int64_t)(s->seconds * 1000) / 1000);
 }
 
 static void print_summary(const struct replay_summary *s, enum format format)
@@ -87,18 +88,32 @@ static bool read_file(const struct args *a, const struct zone *zone, struct hist
     return ok;
 }
 
+static bool read_cast(const struct args *a, struct cast **out)
+{
+    const char *meters = args_option(a, "meters"), *keys = args_option(a, "keys");
+
+    if (meters)
+        return (*out = cast_read(meters, keys)) != NULL;
+    if (keys || args_option(a, "mqtt"))
+        say("--keys and --mqtt say nothing without --meters");
+    return !keys && !args_option(a, "mqtt");
+}
+
 static int replay_file(const struct args *a, struct replay_options *o, enum format format)
 {
     static struct zone zone;
     struct api *c = api_open(a);
     struct history h;
+    struct cast *cast = NULL;
     int code = EXIT_FAILED;
 
     o->zone = &zone;
-    if (c && read_zone(a, c, &zone) && read_file(a, &zone, &h)) {
+    if (c && read_zone(a, c, &zone) && read_cast(a, &cast) && read_file(a, &zone, &h)) {
+        o->cast = cast;
         code = replay(c, &h, o, format);
         history_done(&h);
     }
+    cast_free(cast);
     api_close(c);
     return code;
 }
@@ -112,6 +127,7 @@ int cmd_sim_replay(const struct args *a)
 {
     struct replay_options o = { .coap = args_option(a, "coap"),
                                 .enroll = args_option(a, "register") != NULL,
+                                .mqtt = args_option(a, "mqtt"),
                                 .dn = or_else(args_option(a, "dn"), "15"),
                                 .q3 = or_else(args_option(a, "q3"), "2.5") };
     int64_t settle_every, window;

@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/clock.h"
 #include "tools/nilo/progress.h"
+#include "tools/sim/publisher.h"
 #include "tools/sim/sender.h"
 
 struct replay {
@@ -12,11 +14,14 @@ struct replay {
     const struct replay_options *options;
     struct api *client;
     struct sender *sender;
+    struct publisher *publisher; /* NULL until there is something to publish */
+    uint64_t taken_before;       /* events that the server had from brokers when we began */
     uint64_t by_hand;
     uint32_t *seq; /* of each meter */
     bool has_virtual_clock;
     int64_t clock_s;
-    uint32_t meter, turn; /* whose report is made, on which day */
+    uint32_t meter, turn;          /* whose report is made, on which day */
+    const struct speaker *speaker; /* or NULL: a native one */
 };
 
 /* ---- the server's clock ---- */
@@ -125,9 +130,69 @@ static bool enroll(struct replay *r)
 static bool send_report(void *arg, struct span payload, size_t readings)
 {
     struct replay *r = arg;
+    enum voice voice = r->speaker ? r->speaker->voice : VOICE_NATIVE;
 
     (void)readings;
-    return sender_put(r->sender, r->meter, r->turn, payload);
+    if (voice == VOICE_LORAWAN)
+        return publisher_put(r->publisher, r->speaker->radio_id, payload);
+    return sender_put(r->sender, r->meter, r->turn,
+                      voice == VOICE_NATIVE ? NULL : voice_dialect(voice), payload);
+}
+
+/* ---- events that go by way of a broker ---- */
+
+/* How many the server has taken from brokers, well or ill. */
+static bool events_taken(struct replay *r, uint64_t *out)
+{
+    static const char family[] = "nilo_pushes_total{transport=\"mqtt\"";
+    struct path path = path_of("/metrics");
+    struct api_answer a;
+    uint64_t sum = 0;
+
+    if (!api_ask(r->client, "GET", &path, NULL, &a))
+        return false;
+    for (const char *at = a.text; (at = strstr(at, family)); at += sizeof family) {
+        const char *value = strstr(at, "} "), *turned_away = strstr(at, "no-room");
+
+        if (value && (!turned_away || turned_away > value))
+            sum += strtoull(value + 2, NULL, 10);
+    }
+    api_answer_done(&a);
+    *out = sum;
+    return true;
+}
+
+#define EVENTS_PATIENCE_MS 60000
+#define EVENTS_LOOK_MS 20
+
+/* The broker has them; the server must have them too before the day is over. */
+static bool wait_for_events(struct replay *r)
+{
+    const struct timespec pause = { .tv_nsec = EVENTS_LOOK_MS * 1000000l };
+    int64_t until_ms = clock_monotonic_ms() + EVENTS_PATIENCE_MS;
+    uint64_t taken = 0;
+
+    if (!r->publisher)
+        return true;
+    if (!publisher_drain(r->publisher))
+        return false;
+    while (events_taken(r, &taken) && clock_monotonic_ms() < until_ms) {
+        if (taken - r->taken_before >= publisher_count(r->publisher))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    say("the server took %llu of %llu events from the broker; is its --mqtt the same broker?",
+        (unsigned long long)(taken - r->taken_before),
+        (unsigned long long)publisher_count(r->publisher));
+    return false;
+}
+
+static bool open_publisher(struct replay *r)
+{
+    if (!r->options->mqtt)
+        return true;
+    r->publisher = publisher_open(r->options->mqtt);
+    return r->publisher && events_taken(r, &r->taken_before);
 }
 
 /* What people read that day comes in as a file. */
@@ -162,6 +227,20 @@ static bool import_by_hand(struct replay *r, size_t first, size_t end)
     return ok;
 }
 
+/* What the meter at hand sends of its day. A LoRaWAN meter without a broker is silent. */
+static bool speak(struct replay *r, const struct past *rows, size_t count, int64_t sent_s)
+{
+    const char *serial = r->history->meters[r->meter].serial;
+    uint32_t *seq = &r->seq[r->meter];
+
+    r->speaker = r->options->cast ? cast_of(r->options->cast, serial) : NULL;
+    if (!r->speaker || r->speaker->voice == VOICE_NATIVE)
+        return history_reports(serial, rows, count, sent_s, seq, send_report, r);
+    if (r->speaker->voice == VOICE_LORAWAN && !r->publisher)
+        return true;
+    return voice_reports(r->speaker, rows, count, r->options->zone, seq, send_report, r);
+}
+
 /* Every meter's reports of the rows [first, end), sent as the day ends. A server whose clock is
  * elsewhere would take the meters' clocks for wrong, so there they have none. */
 static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end_s)
@@ -173,12 +252,11 @@ static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end
         size_t next = history_meter(h, first, end);
 
         r->meter = h->at[first].meter;
-        if (!history_reports(h->meters[r->meter].serial, h->at + first, next - first,
-                             in_time ? day_end_s : 0, &r->seq[r->meter], send_report, r))
+        if (!speak(r, h->at + first, next - first, in_time ? day_end_s : 0))
             return false;
         first = next;
     }
-    return sender_drain(r->sender);
+    return sender_drain(r->sender) && wait_for_events(r);
 }
 
 static bool live(struct replay *r, uint64_t *out_days)
@@ -213,8 +291,10 @@ bool replay_run(const struct history *h, const struct replay_options *o, struct 
     *out = (struct replay_summary){ .rows = h->count, .meters = h->meter_count };
     r.seq = calloc(h->meter_count + 1, sizeof *r.seq);
     r.sender = sender_open(o->coap, o->window);
-    ok = r.seq && r.sender && read_clock(&r) && live(&r, &out->days);
+    ok = r.seq && r.sender && open_publisher(&r) && read_clock(&r) && live(&r, &out->days);
     out->by_hand = r.by_hand;
+    out->published = r.publisher ? publisher_count(r.publisher) : 0;
+    publisher_close(r.publisher);
     if (r.sender) {
         const struct sender_counts *n = sender_counts(r.sender);
 

@@ -1,6 +1,7 @@
 #include "tools/sim/sender.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "proto/base/limits.h"
+#include "proto/base/wr.h"
 #include "server/clock.h"
 #include "tools/nilo/args.h"
 
@@ -19,7 +21,8 @@
 #define MAX_RETRANSMIT 4
 #define PATIENCE_MS 120000 /* with a server that asks to wait */
 #define TOKEN_BYTES 8
-#define HEAD_BYTES (4 + TOKEN_BYTES + 2 + 1) /* head, token, Uri-Path "r", payload marker */
+#define DIALECT_MOST 12
+#define HEAD_MOST (4 + TOKEN_BYTES + 2 + 1 + DIALECT_MOST + 1) /* head, token, Uri-Path, marker */
 #define SOCKET_BUFFER (4 << 20)
 #define LOOPBACK_NET 0x7f000000u
 #define FIRST_METER_HOST 0x100000u /* 127.16.0.0: clear of what other programs use */
@@ -33,7 +36,7 @@ struct slot {
     uint32_t meter, number; /* of the report: with the slot it makes the token */
     int64_t due_ms, timeout_ms, begun_ms;
     size_t len;
-    uint8_t datagram[HEAD_BYTES + LIMIT_PAYLOAD_PLAIN];
+    uint8_t datagram[HEAD_MOST + LIMIT_PAYLOAD_PLAIN];
 };
 
 struct sender {
@@ -328,9 +331,27 @@ static bool turn_once(struct sender *s)
     return true;
 }
 
-bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, struct span payload)
+/* Uri-Path "r" and the dialect, and the payload. */
+static size_t put_request(uint8_t *out, const char *dialect, struct span payload)
 {
-    static const uint8_t path_and_marker[] = { 0xb1, 'r', 0xff };
+    struct wr w = wr_of(out, HEAD_MOST + LIMIT_PAYLOAD_PLAIN - 4 - TOKEN_BYTES);
+    size_t len = dialect ? strlen(dialect) : 0;
+
+    assert(len <= DIALECT_MOST && payload.len <= LIMIT_PAYLOAD_PLAIN);
+    wr_text(&w, "\xb1r");
+    if (dialect) {
+        wr_u8(&w, (uint8_t)len); /* the same option once more */
+        wr_text(&w, dialect);
+    }
+    wr_u8(&w, 0xff);
+    wr_bytes(&w, payload);
+    assert(!w.err);
+    return wr_len(&w);
+}
+
+bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, const char *dialect,
+                struct span payload)
+{
     uint32_t place;
     struct slot *slot;
 
@@ -348,9 +369,7 @@ bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, struct span pay
     slot->datagram[1] = 2; /* POST */
     memcpy(slot->datagram + 4, &place, 4);
     memcpy(slot->datagram + 8, &slot->number, 4);
-    memcpy(slot->datagram + 4 + TOKEN_BYTES, path_and_marker, sizeof path_and_marker);
-    memcpy(slot->datagram + HEAD_BYTES, payload.at, payload.len);
-    slot->len = HEAD_BYTES + payload.len;
+    slot->len = 4 + TOKEN_BYTES + put_request(slot->datagram + 4 + TOKEN_BYTES, dialect, payload);
     s->counts.sent++;
     start(s, slot);
     return true;

@@ -1,4 +1,4 @@
-/* Meters on a radio network, as a server sees them: confirmable CoAP POSTs to /r, each meter from
+/* Meters on a radio network, as a server sees them: confirmable CoAP POSTs to /r or /r/DIALECT, each meter from
  * an address of its own where the server listens on 127.0.0.0/8, retransmitted as RFC 7252 §4.2
  * says, many under way at once.  One thread. */
 #ifndef NILO_TOOLS_SIM_SENDER_H
@@ -28,8 +28,9 @@ struct sender_counts {
 struct sender *sender_open(const char *address, unsigned window);
 void sender_close(struct sender *s); /* NULL is fine */
 
-/* Sends a report of meter number `meter`; waits while the window is full. False: said why. */
-bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, struct span payload);
+/* Sends a report of meter number `meter` to /r, or to /r/DIALECT where `dialect` (at most 12 bytes) is not NULL; waits while the
+ * window is full. False: said why. */
+bool sender_put(struct sender *s, uint32_t meter, uint32_t turn, const char *dialect, struct span payload);
 /* Waits until every report is answered or given up. False: said why. */
 bool sender_drain(struct sender *s);
 const struct sender_counts *sender_counts(const struct sender *s);
