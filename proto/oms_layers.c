@@ -195,6 +195,7 @@ static enum err afl(struct peel *p)
         return refuse(p->why, ERR_MALFORMED, at + 2, "afl.fcl",
                       "a MAC without the field MCL that tells its length");
     p->afl.has = true;
+    p->afl.at = at + 2;
     trace_field(p->in->trace, fields, "afl", "", "authentication and fragmentation", "FCL %04X",
                 fcl);
     afl_fields(&rd, fcl, &p->afl, p->in->trace);
@@ -421,7 +422,8 @@ static enum err layers(struct peel *p)
         uint8_t ci = rd_u8(&p->rd);
 
         if (p->rd.err)
-            return cut_short(p, "CI");
+            return refuse(p->why, ERR_TRUNCATED, offset(p), "CI",
+                          "ends where a CI field should stand");
         if (ci >= 0x8c && ci <= 0x8f)
             err = ell(p, ci);
         else if (ci == 0x90)

@@ -317,7 +317,7 @@ static enum err check_mode_7(const struct oms_open *o, const struct oms_afl *afl
         return refuse(o->why, ERR_MALFORMED, o->offset - 2, "tpl.cf",
                       "mode 7 wants an AFL before it, with counter and MAC");
     if (!is_cmac(afl))
-        return refuse(o->why, ERR_UNSUPPORTED, o->offset - 2, "afl.mcl",
+        return refuse(o->why, ERR_UNSUPPORTED, afl->at + 2, "afl.mcl",
                       "a MAC of kind %u is no CMAC", afl->mcl & 15);
     if ((cfe >> 4 & 3) != 1)
         return refuse(o->why, ERR_UNSUPPORTED, o->offset, "tpl.cfe",

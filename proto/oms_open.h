@@ -15,6 +15,7 @@
 /* What an AFL told. */
 struct oms_afl {
     bool has, has_mcl, has_counter, has_mac, has_length;
+    uint32_t at; /* offset of FCL */
     uint8_t mcl;
     uint32_t counter;
     uint16_t length;
