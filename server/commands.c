@@ -283,7 +283,8 @@ static bool is_proven(const struct pending *p, const struct frame *f, int64_t he
 static void hear_lkd(struct commands_memory *m, const struct commands_meeting *in,
                      struct command_ticket *t)
 {
-    if (told_by_outcome_lkd(m, in, t))
+    /* Whether an authenticated frame is a replay, settling finds out; then it tells of the valve. */
+    if (told_by_outcome_lkd(m, in, t) || in->frame->seq_rule == SEQ_RISES)
         return;
     for (struct pending *p = pending_first_lkd(m, in->meter); p; p = pending_next(p)) {
         if (is_proven(p, in->frame, in->now_s)) {

@@ -106,12 +106,10 @@ static void take_queue_lkd(struct commands_memory *m)
     q->count = 0;
 }
 
-static enum err turn(struct commands_memory *m)
+static enum err write_lkd(struct commands_memory *m, int64_t now_s)
 {
-    int64_t now_s = clock_now_s(&m->app->clock);
     enum err err;
 
-    pthread_mutex_lock(&m->turn);
     pthread_mutex_lock(&m->lock);
     due_lkd(m, now_s);
     take_queue_lkd(m);
@@ -120,15 +118,26 @@ static enum err turn(struct commands_memory *m)
         pthread_mutex_lock(&m->lock);
         m->writing.count = 0;
         pthread_mutex_unlock(&m->lock);
-        err = gaps_turn(m, now_s);
     }
+    return err;
+}
+
+static enum err turn(struct commands_memory *m, bool ask)
+{
+    int64_t now_s = clock_now_s(&m->app->clock);
+    enum err err;
+
+    pthread_mutex_lock(&m->turn);
+    err = write_lkd(m, now_s);
+    if (!err && ask)
+        err = gaps_turn(m, now_s);
     pthread_mutex_unlock(&m->turn);
     return err;
 }
 
 enum err commands_flush(struct commands *c)
 {
-    return turn(c->memory);
+    return turn(c->memory, true);
 }
 
 /* ---- the thread ---- */
@@ -170,7 +179,7 @@ static void *courier_run(void *arg)
 
     pthread_setname_np(pthread_self(), "courier");
     while (wait_for_work(m)) {
-        enum err err = turn(m);
+        enum err err = turn(m, true);
 
         if (err && err != last) /* once, not each second */
             fprintf(stderr, "nilod: writing what became of commands failed: the store %s\n",
@@ -202,7 +211,7 @@ void commands_close(struct commands *c)
         pthread_cond_signal(&m->wake);
         pthread_mutex_unlock(&m->lock);
         pthread_join(m->courier, NULL);
-        if ((err = turn(m)))
+        if ((err = turn(m, false)))
             fprintf(stderr, "nilod: what became of commands was not written: the store %s\n",
                     err_text(err));
     }
@@ -330,7 +339,7 @@ enum err commands_fold_end(struct app *app)
 
     if (!m || m->folds.count == 0)
         return ERR_OK;
-    if (!(err = turn(m))) {
+    if (!(err = turn(m, false))) {
         act = act_begin(app->ledger, COURIER, clock_now_s(&app->clock), journal_end(app->journal));
         for (size_t i = 0; i < m->folds.count && !act.txn.err; i++)
             write_folded(m, &act, &m->folds.at[i]);
