@@ -163,7 +163,7 @@ static void put_address(char out[64], const char *host, int port)
 
 void nilod_start_in(struct nilod *n, const char *build)
 {
-    char program[600], coap[64], http[64], line[1024] = "";
+    char program[600], coap[64], coaps[64], http[64], line[1024] = "";
     const char *argv[ARGUMENTS_MAX];
     size_t count = 0;
 
@@ -173,6 +173,7 @@ void nilod_start_in(struct nilod *n, const char *build)
     }
     snprintf(program, sizeof program, "%s/nilod", build);
     put_address(coap, n->coap_host, n->coap_port);
+    put_address(coaps, n->coaps_host, n->coaps_port);
     put_address(http, n->http_host, n->http_port);
     argv[count++] = program;
     argv[count++] = "--store";
@@ -180,7 +181,7 @@ void nilod_start_in(struct nilod *n, const char *build)
     argv[count++] = "--coap";
     argv[count++] = coap;
     argv[count++] = "--coaps";
-    argv[count++] = "off";
+    argv[count++] = n->coaps ? coaps : "off";
     argv[count++] = "--http";
     argv[count++] = http;
     argv[count++] = "--tz";
@@ -193,7 +194,7 @@ void nilod_start_in(struct nilod *n, const char *build)
         argv[count++] = n->extra[i];
     argv[count] = NULL;
     /* A restart wants its ports again, which a test beside this one may be holding just now. */
-    for (int tries = n->http_port || n->coap_port ? PORT_TRIES : 1; tries > 0; tries--) {
+    for (int tries = n->http_port || n->coap_port || n->coaps_port ? PORT_TRIES : 1; tries > 0; tries--) {
         n->pid = spawn((char *const *)(uintptr_t)argv, n->log, &n->said);
         if (read_line(n->said, line, sizeof line) || tries == 1 || !port_is_taken(n->log))
             break;
@@ -202,7 +203,8 @@ void nilod_start_in(struct nilod *n, const char *build)
     }
     if (strncmp(line, "ready ", 6) != 0 ||
         !address_of(line, "http=", n->http_host, &n->http_port) ||
-        !address_of(line, "coap=", n->coap_host, &n->coap_port)) {
+        !address_of(line, "coap=", n->coap_host, &n->coap_port) ||
+        !address_of(line, "coaps=", n->coaps_host, &n->coaps_port)) {
         tell_log(n->log);
         nilod_kill(n);
         fail_msg("nilod did not get ready, its first line was: %s", line);

@@ -6,6 +6,7 @@
 #ifndef NILO_TESTS_NILOD_H
 #define NILO_TESTS_NILOD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct nilod {
@@ -13,12 +14,13 @@ struct nilod {
     const char *clock;      /* --virtual-clock; NULL: the real one */
     const char *tz;         /* --tz; NULL: Asia/Shanghai */
     const char *extra[8];   /* further arguments, NULL-ended */
+    bool coaps;             /* listens for it, too */
     char store[512];        /* "": a new folder */
     /* Known after a start; a later start asks for the same ports. */
     pid_t pid;
     int said; /* its standard output */
-    char http_host[48], coap_host[48];
-    int http_port, coap_port;
+    char http_host[48], coap_host[48], coaps_host[48];
+    int http_port, coap_port, coaps_port;
     char token[64];
     char log[600]; /* file of its standard error */
 };

@@ -167,7 +167,7 @@ static bool next_option(const struct heard *h, struct option_at *o)
     return true;
 }
 
-static void take_apart(struct heard *h)
+void heard_read(struct heard *h)
 {
     struct option_at o = { 0 };
 
@@ -200,7 +200,7 @@ bool probe_hear(struct probe *p, int wait_ms, struct heard *out)
     n = recv(p->fd, out->bytes, sizeof out->bytes, 0);
     assert_true(n >= 0);
     out->len = (size_t)n;
-    take_apart(out);
+    heard_read(out);
     return true;
 }
 

@@ -77,6 +77,8 @@ struct heard {
 /* The next datagram; false after `wait_ms` without one. Fails the test where it is no CoAP message.
  */
 bool probe_hear(struct probe *p, int wait_ms, struct heard *out);
+/* Takes apart what stands in `bytes`; fails the test where it is no CoAP message. */
+void heard_read(struct heard *h);
 bool heard_option(const struct heard *h, unsigned number,
                   struct span *out); /* the first with that number */
 uint32_t heard_uint(const struct heard *h,
