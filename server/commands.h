@@ -11,7 +11,7 @@
  *
  *     if (commands_any(c))
  *         commands_meet(c, &meeting, &w, &ticket);     judged, and going to be stored; any thread
- *     … the frame becomes durable, the answer (or downlink) with the bytes in `w`, if any, goes out …
+ *     … the frame becomes durable; where the bytes in `w` go as an answer, this is told right before, for downlinks after they went …
  *     commands_told(c, &ticket, 1, kept);              `kept` false: nothing was stored, or nothing could be sent
  *     commands_delivered(c, meter, id);                LoRaWAN: the network has the meter's acknowledgement
  *     commands_lost(c, meter, id);                     LoRaWAN: it said that there was none

@@ -4,7 +4,7 @@
 #include "proto/recipe.h"
 #include "server/gateway/blockwise.h"
 #include "server/gateway/dedup.h"
-#include "server/gateway/rate.h"
+#include "server/rate.h"
 #include "server/metrics.h"
 
 #include <stdio.h>

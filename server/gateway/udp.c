@@ -134,9 +134,9 @@ static void send_rounds(struct gateway *g, struct round *in_turn)
         struct round *round = in_turn;
 
         in_turn = round->next;
-        send_replies(&round->out, round->listener);
-        if (round->told_count)
+        if (round->told_count) /* before anybody hears of it, and may ask what became of it */
             commands_told(g->app->commands, round->told, round->told_count, round->end == ERR_OK);
+        send_replies(&round->out, round->listener);
         pthread_mutex_lock(&g->lock);
         round->next = g->ended;
         g->ended = round;
