@@ -160,10 +160,12 @@ static void afl_fields(struct rd *rd, uint16_t fcl, struct oms_afl *out, struct 
     if (fcl & FCL_KI)
         rd_bytes(rd, 2);
     if (fcl & FCL_COUNTER) {
-        out->counter = rd_le32(rd);
+        struct span raw = rd_bytes(rd, 4);
+        struct rd counter = rd_of(raw);
+
+        out->counter = rd_le32(&counter);
         out->has_counter = true;
-        trace_field(trace, span_of(rd->at - (rd->err ? 0 : 4), 4), "afl.counter", "",
-                    "message counter", "%u", out->counter);
+        trace_field(trace, raw, "afl.counter", "", "message counter", "%u", out->counter);
     }
     if (fcl & FCL_MAC) {
         out->mac = rd_bytes(rd, mac_len(out->mcl));
