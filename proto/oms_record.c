@@ -377,6 +377,8 @@ static bool says_date(const struct oms_value *v)
 {
     if (v->vif->low == OMS_LOW_DATE)
         return true;
+    if (v->vif->low == OMS_LOW_OWN || v->vif->low == OMS_LOW_FAR)
+        return false;
     for (size_t i = 0; i < v->vifes.len; i++) {
         uint8_t effect = combinable[v->vifes.at[i] & 0x7f].effect;
 
