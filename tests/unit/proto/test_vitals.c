@@ -72,6 +72,89 @@ static void wild_numbers_are_held_to_what_is_kept(void **state)
     assert_int_equal(offset_s, INT32_MAX);
 }
 
+/* ---- repeats and replays ---- */
+
+/* What a walk over a meter's frames makes of the next one. */
+static enum fold walk(struct vitals *v, enum seq_rule rule, uint32_t seq, uint32_t digest,
+                      uint32_t at_s)
+{
+    static uint64_t position;
+    struct frame f = { .seq = seq, .seq_rule = rule, .digest = digest };
+    enum fold fold = vitals_fold(v, &f, ++position, at_s);
+
+    if (fold == FOLD_COUNTS)
+        vitals_take(v, &f, position, at_s);
+    return fold;
+}
+
+#define TEN 36000u /* ten o'clock */
+
+/* field.md LW3. */
+static void a_counter_that_begins_anew_is_no_repeat(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 104, 5000, TEN));
+    assert_int_equal(FOLD_REPEAT, walk(&v, SEQ_REPEATS, 104, 5000, TEN + 48));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 0, 5020, TEN + 3600));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 1, 5031, TEN + 7200));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 0, 5040, TEN + 10800));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 104, 5055, TEN + 14400));
+}
+
+static void a_repeat_is_the_same_number_and_content_within_a_quarter_of_an_hour(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 7, 1, TEN));
+    assert_int_equal(FOLD_REPEAT,
+                     walk(&v, SEQ_REPEATS, 7, 1, TEN - 900)); /* heard elsewhere, told late */
+    assert_int_equal(FOLD_REPEAT, walk(&v, SEQ_REPEATS, 7, 1, TEN + 900));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 7, 2, TEN + 1));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 7, 1, TEN + 2));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 7, 1, TEN + 903));
+}
+
+static void a_counter_that_must_rise_bars_what_was_played_back(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 5, 50, TEN));
+    assert_int_equal(FOLD_REPEAT, walk(&v, SEQ_RISES, 5, 50, TEN + 86400)); /* however late */
+    assert_int_equal(FOLD_REPLAY, walk(&v, SEQ_RISES, 5, 51, TEN + 86401));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 9, 90, TEN + 86402));
+    assert_int_equal(FOLD_REPLAY, walk(&v, SEQ_RISES, 8, 80, TEN + 86403));
+    /* A frame that counts by no rule leaves the counter as it is. */
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_INFORMS, 1, 0, TEN + 86404));
+    assert_int_equal(FOLD_REPLAY, walk(&v, SEQ_RISES, 8, 80, TEN + 86405));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 10, 100, TEN + 86406));
+}
+
+static void what_waited_in_quarantine_is_no_replay_of_what_came_after_it(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 7, 70, TEN + 7200));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 5, 50, TEN));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 6, 60, TEN + 3600));
+    assert_int_equal(v.seq, 7);
+}
+
+static void a_frame_that_was_taken_counts_when_settling_begins_again(void **state)
+{
+    struct frame f = { .seq = 104, .seq_rule = SEQ_REPEATS, .digest = 1 };
+    struct vitals v = { 0 };
+
+    (void)state;
+    vitals_take(&v, &f, 7, TEN);
+    assert_int_equal(FOLD_COUNTS, vitals_fold(&v, &f, 7, TEN));
+    assert_int_equal(FOLD_REPEAT, vitals_fold(&v, &f, 8, TEN));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +162,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_frame_does_not_say_stays_as_it_was),
         cmocka_unit_test(the_clock_is_the_median_of_the_last_seven),
         cmocka_unit_test(wild_numbers_are_held_to_what_is_kept),
+        cmocka_unit_test(a_counter_that_begins_anew_is_no_repeat),
+        cmocka_unit_test(a_repeat_is_the_same_number_and_content_within_a_quarter_of_an_hour),
+        cmocka_unit_test(a_counter_that_must_rise_bars_what_was_played_back),
+        cmocka_unit_test(what_waited_in_quarantine_is_no_replay_of_what_came_after_it),
+        cmocka_unit_test(a_frame_that_was_taken_counts_when_settling_begins_again),
     };
 
     return check_run(tests, argc, argv);
