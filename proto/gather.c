@@ -33,6 +33,15 @@ static int gathered_order(const void *a, const void *b)
     return x->order > y->order ? -1 : 1; /* read backwards, the first received comes first again */
 }
 
+/* Meters send their values in order, most of the time. */
+static bool in_order(const struct gather *g)
+{
+    for (uint32_t i = 1; i < g->count; i++)
+        if (gathered_order(&g->at[i - 1], &g->at[i]) > 0)
+            return false;
+    return true;
+}
+
 enum err gather_end(const struct gather *g, struct frame *f)
 {
     struct series *series;
@@ -43,7 +52,8 @@ enum err gather_end(const struct gather *g, struct frame *f)
     f->series = NULL;
     if (g->count == 0)
         return ERR_OK;
-    qsort(g->at, g->count, sizeof *g->at, gathered_order);
+    if (!in_order(g))
+        qsort(g->at, g->count, sizeof *g->at, gathered_order);
     for (uint32_t i = 0; i < g->count; i++)
         count += i == 0 || g->at[i].channel != g->at[i - 1].channel;
     series = (struct series *)arena_alloc(g->arena, count * sizeof *series);

@@ -228,7 +228,7 @@ static enum err series_all(const Report *report, const struct dialect_input *in,
 static enum err native_decode(const struct dialect_input *in, struct arena *a, struct frame *out,
                               struct refusal *r)
 {
-    struct outline outline;
+    struct outline outline = { 0 };
     struct frame f;
     Report *report;
     enum err err;
