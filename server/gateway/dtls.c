@@ -2,9 +2,10 @@
 
 #include "server/clock.h"
 #include "server/gateway/dtls_lost.h"
+#include "server/gateway/dtls_shield.h"
 #include "server/gateway/dtls_table.h"
-#include "server/gateway/rate.h"
 #include "server/metrics.h"
+#include "server/rate.h"
 
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -67,6 +68,8 @@ struct queued {
 struct port {
     struct inbox *inbox;
     struct outbox said;
+    struct dtls_shield shield;
+    uint32_t hellos; /* without a cookie that holds, of this read */
     struct queued *queue;
     uint32_t first, count; /* of the queue */
 };
@@ -353,8 +356,7 @@ static bool shake_admits(struct shake *k, struct span datagram)
 }
 
 /* A datagram of the queue has its turn. */
-static void shake_step(struct dtls *d, unsigned number, const struct queued *w,
-                       struct inbox *plain)
+static void shake_step(struct dtls *d, unsigned number, const struct queued *w, struct inbox *plain)
 {
     struct datagram from = { .peer = w->peer, .bytes = span_of(w->bytes, w->len) };
     struct dtls_place place = { endpoint_of(&w->peer), number };
@@ -447,6 +449,7 @@ static void take_hello(struct dtls *d, unsigned number, const struct route *rout
             enqueue(d, number, route, from);
         return;
     }
+    d->ports[number].hellos++;
     if (rate_take(d->cookies, address, d->now_us)) {
         metrics_add(METRIC_COAPS_DROPPED_RATE, 1);
         return;
@@ -583,10 +586,12 @@ unsigned dtls_read(struct dtls *d, unsigned number, const struct listener *l, st
     unsigned n = inbox_read(p->inbox, l, READ_DATAGRAMS);
 
     inbox_clear(plain);
+    p->hellos = 0;
     for (unsigned i = 0; i < n; i++)
         dtls_take(d, number, inbox_route(p->inbox, i), inbox_datagram(p->inbox, i), now_us, plain);
     dtls_work(d, number, now_us, plain);
     flush(p, l);
+    dtls_shield_read(&p->shield, l->fd, p->hellos, n == READ_DATAGRAMS, now_us);
     return inbox_filled(plain);
 }
 
@@ -615,6 +620,7 @@ static enum err ports_open(struct dtls *d, unsigned count)
         struct port *p = &d->ports[d->port_count];
         enum err err;
 
+        dtls_shield_init(&p->shield);
         p->queue = (struct queued *)malloc(QUEUE_DATAGRAMS * sizeof *p->queue);
         if (!p->queue)
             return ERR_NO_MEMORY;

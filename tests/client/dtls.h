@@ -34,6 +34,7 @@ bool secure_shake(struct secure *s, int wait_ms);
 size_t secure_turn(struct secure *s, uint8_t *out, size_t cap);
 void secure_say(struct secure *s, struct span datagram);
 bool secure_take(struct secure *s, int wait_ms); /* one datagram, to be read by the next turn */
+void secure_feed(struct secure *s, struct span datagram); /* the same, of bytes at hand */
 bool secure_is_shaken(const struct secure *s);
 
 void secure_send(struct secure *s, struct span plain);

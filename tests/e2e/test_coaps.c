@@ -391,7 +391,7 @@ static void an_unknown_identity_looks_like_a_wrong_key(void **state)
 
 static struct secure fleet[CLIENTS];
 
-static void fleet_report(unsigned i, int64_t at_s, unsigned hours)
+static void fleet_report(unsigned i, int64_t at_s, int64_t index_l, unsigned hours)
 {
     static struct message m;
     uint8_t room[512];
@@ -399,7 +399,7 @@ static void fleet_report(unsigned i, int64_t at_s, unsigned hours)
 
     message_begin(&m, PROBE_CON, PROBE_POST, fleet[i].probe.next_mid++, span_of("\x77", 1));
     message_path(&m, "r");
-    message_payload(&m, report_bytes(room, sizeof room, fleet[i].identity, at_s, 9000, hours));
+    message_payload(&m, report_bytes(room, sizeof room, fleet[i].identity, at_s, index_l, hours));
     secure_ask(&fleet[i], &m, &h);
     expect_code(&h, CHANGED);
 }
@@ -437,7 +437,7 @@ static void restart_with(void (*stop)(struct nilod *), unsigned day)
     long before;
 
     for (unsigned i = 0; i < CLIENTS; i++)
-        fleet_report(i, NOW_S - (2 * (int64_t)day + 2) * DAY, 1);
+        fleet_report(i, NOW_S - (2 * (int64_t)day + 2) * DAY, 8997, 1);
     client_close(&c);
     stop(&n);
     start();
@@ -445,7 +445,7 @@ static void restart_with(void (*stop)(struct nilod *), unsigned day)
     assert_int_equal(before, 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
         wake_after_restart(i);
-        fleet_report(i, NOW_S - (2 * (int64_t)day + 1) * DAY, 25); /* and what was missed */
+        fleet_report(i, NOW_S - (2 * (int64_t)day + 1) * DAY, 9000, 25); /* and what was missed */
     }
     assert_int_equal(metric("nilo_coaps_unknown_session_records_total"), CLIENTS);
     assert_int_equal(metric("nilo_coaps_handshakes_total{outcome=\"complete\"}"), CLIENTS);
@@ -718,8 +718,10 @@ static bool leave_half_open(struct probe *p, uint32_t seed)
     struct pollfd wait = { .fd = p->fd, .events = POLLIN };
 
     probe_send_bytes(p, span_of(hello, put_hello(hello, seed, NULL)));
-    if (poll(&wait, 1, 2000) <= 0 || recv(p->fd, heard, sizeof heard, 0) != 44)
-        return false;
+    do /* what an earlier holder of this port is told is passed over */
+        if (poll(&wait, 1, 2000) <= 0)
+            return false;
+    while (recv(p->fd, heard, sizeof heard, 0) != 44);
     probe_send_bytes(p, span_of(hello, put_hello(hello, seed, heard + 28)));
     return true;
 }
