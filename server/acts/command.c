@@ -164,6 +164,7 @@ static bool value_taken(struct wish *w)
 
 static bool expiry_taken(struct wish *w)
 {
+    char now[TEXT_TIME_SIZE];
     int64_t expires_s;
 
     if (!answer_time(w->q, w->out, "expires", w->now_s + COMMAND_EXPIRES_S, &expires_s))
@@ -173,8 +174,9 @@ static bool expiry_taken(struct wish *w)
         w->row.expires_s = (uint32_t)expires_s;
         return true;
     }
+    text_put_time(now, w->now_s);
     answer_refuse(w->out, ERR_INVALID, "expires",
-                  "expires: expected a time after the server's clock, at most %d days",
+                  "expires: expected a time after the server's clock, %s, by at most %d days", now,
                   COMMAND_EXPIRES_MOST_S / 86400);
     return false;
 }

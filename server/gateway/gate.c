@@ -4,8 +4,8 @@
 #include "proto/recipe.h"
 #include "server/gateway/blockwise.h"
 #include "server/gateway/dedup.h"
-#include "server/rate.h"
 #include "server/metrics.h"
+#include "server/rate.h"
 
 #include <stdio.h>
 #include <stdlib.h>

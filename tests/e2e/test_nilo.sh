@@ -242,6 +242,20 @@ a_frame_is_explained_without_a_server() {
     exits 1 nilo frame explain 0a02 && exits 1 nilo frame explain xyz && exits 2 nilo frame explain 0a --dialect klingon
 }
 
+a_command_waits_for_its_meter_and_for_a_second_person() {
+    local id
+    exits 0 nilo command send 10000017 report_every 3600 && is queued "$(json "$said" state)" && id=$(json "$said" id) || return 1
+    exits 0 nilo command list 10000017 && has "$said" '"what":"report_every"' '"state":"queued"' || return 1
+    exits 0 nilo command cancel 10000017 "$id" && is failed "$(json "$said" state)" || return 1
+    exits 1 nilo command cancel 10000017 "$id" && has "$said" ended || return 1
+    exits 0 nilo command send 10000017 history --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z || return 1
+    exits 0 nilo command send 10000017 valve close && id=$(json "$said" id) && exits 1 nilo command approve 10000017 "$id" && has "$said" "second person" || return 1
+    exits 0 nilo command list 10000017 --state queued && has "$said" '"open":false' || return 1
+    exits 2 nilo command send 10000017 valve && exits 2 nilo command send 10000017 step soon && exits 1 nilo command send 10000017 step 1 && has "$said" step_s || return 1
+    exits 1 nilo command send 10000017 time --expires 2020-01-01T00:00:00Z && has "$said" expires || return 1
+    exits 1 nilo command send nobody time && has "$said" nobody
+}
+
 completions_and_help_name_every_command() {
     exits 0 nilo completion bash && has "$said" "complete -o filenames -F _nilo nilo" "replacement" && bash -n <<< "$said" || return 1
     exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo flag co); COMP_CWORD=2; _nilo; echo "${COMPREPLY[@]}"' && is confirm "$said" || return 1
