@@ -6,6 +6,7 @@
 #include "proto/base/hex.h"
 #include "proto/base/limits.h"
 #include "proto/dialect.h"
+#include "proto/recipe.h"
 #include "tests/check.h"
 
 #include <jansson.h>
@@ -48,7 +49,44 @@ static struct span its_profile(void *arg, uint32_t meter)
     return span_text(profile);
 }
 
-static const struct lore lore = { .meter = known_meter, .keys = one_key, .profile = its_profile };
+/* The program's own recipes. */
+static struct recipe *recipes[65]; /* ended by NULL */
+
+static void recipes_read(void)
+{
+    struct refusal r;
+    struct span text;
+
+    for (size_t n = 0; (text = recipe_shipped(n)).len; n++) {
+        assert_true(n + 1 < sizeof recipes / sizeof recipes[0]);
+        if (!recipes[n])
+            assert_ok(recipe_new(text, &recipes[n], &r));
+    }
+}
+
+static const struct recipe *recipe_named(void *arg, struct span name)
+{
+    (void)arg;
+    for (size_t n = 0; recipes[n]; n++)
+        if (span_equal(recipe_about(recipes[n])->name, name))
+            return recipes[n];
+    return NULL;
+}
+
+static const struct recipe *recipe_for(void *arg, const struct layout_id *of)
+{
+    (void)arg;
+    for (size_t n = 0; recipes[n]; n++)
+        if (recipe_matches(recipes[n], of))
+            return recipes[n];
+    return NULL;
+}
+
+static const struct lore lore = { .meter = known_meter,
+                                  .keys = one_key,
+                                  .profile = its_profile,
+                                  .recipe = recipe_named,
+                                  .recipe_of = recipe_for };
 
 /* A file beside the frame's, without the line end; empty where there is none. */
 static struct span beside(const char *stem, const char *suffix, char room[4096])
@@ -220,6 +258,7 @@ static void cut(const char *path, const char *stem)
 static void in_each_dialect(const char *kind, void (*each)(const char *path, const char *stem))
 {
     assert_ok(arena_init(&arena, LIMIT_DECODE_ARENA));
+    recipes_read();
     for (size_t n = 0; (dialect = dialect_at(n)); n++) {
         char folder[4096];
         size_t count;
