@@ -139,19 +139,23 @@ static void on_doctype(void *arg, const XML_Char *name, const XML_Char *system,
 
 static void parse(struct reading *r, struct span text)
 {
-    for (size_t at = 0; at < text.len && !r->stopped; at += SLICE) {
-        size_t left = text.len - at, len = left < SLICE ? left : SLICE;
+    size_t at = 0, len;
 
-        if (XML_Parse(r->parser, (const char *)text.at + at, (int)len, len == left) ==
-                XML_STATUS_ERROR &&
-            !r->stopped) {
-            if (XML_GetErrorCode(r->parser) == XML_ERROR_NO_MEMORY) {
-                r->err = ERR_NO_MEMORY;
-                return;
-            }
-            stop(r, XML_ErrorString(XML_GetErrorCode(r->parser)), "XML that is well-formed");
+    do {
+        size_t left = text.len - at;
+        enum XML_Status status;
+
+        len = left < SLICE ? left : SLICE;
+        status = XML_Parse(r->parser, (const char *)text.at + at, (int)len, len == left);
+        at += len;
+        if (status != XML_STATUS_ERROR || r->stopped)
+            continue;
+        if (XML_GetErrorCode(r->parser) == XML_ERROR_NO_MEMORY) {
+            r->err = ERR_NO_MEMORY;
+            return;
         }
-    }
+        stop(r, XML_ErrorString(XML_GetErrorCode(r->parser)), "XML that is well-formed");
+    } while (at < text.len && !r->stopped);
 }
 
 enum err keyfile_xml_read(struct span text, bool (*each)(void *arg, const struct keyfile_meter *m),
