@@ -32,7 +32,7 @@ enum err oms_format_list(const struct oms_value *values, uint32_t count, struct 
 static enum err damaged(const struct oms_telegram *t, struct refusal *r, const char *what)
 {
     return refuse(r, ERR_DAMAGED, t->records_at, "compact",
-                  "%s the format with signature %04x: damaged, or the meter speaks another one",
+                  "%s the format with signature %04X: damaged, or the meter speaks another one",
                   what, t->signature);
 }
 

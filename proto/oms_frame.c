@@ -199,14 +199,16 @@ static enum err take_tail(struct taking *k, const struct oms_value *v)
 static enum err refuse_tail(struct taking *k, uint32_t base, struct refusal *r)
 {
     const struct oms_address *of = &k->t->meter;
+    char maker[4];
     const uint8_t *first = k->records.values[0].raw.at;
     uint32_t offset = base + (uint32_t)(k->tail_record->data.at - first);
 
+    oms_maker_text(of->maker, maker);
     if (k->tail_why.err == ERR_OK)
         return refuse(r, k->tail, offset, "maker_data",
-                      "no recipe tells what maker %04x, version %02x, type %02x sends behind DIF "
-                      "%02X, and nothing else bears a value",
-                      of->maker, of->version, of->type, k->tail_record->dif);
+                      "no recipe tells what %s version %02X type %02X sends behind DIF %02X, "
+                      "and nothing else bears a value",
+                      maker, of->version, of->type, k->tail_record->dif);
     if (r) {
         *r = k->tail_why;
         r->offset += offset;
@@ -300,13 +302,16 @@ static enum err take_compact(struct taking *k, struct refusal *r)
     const struct format_id id = { t->meter.maker, t->signature, t->meter.version, t->meter.type };
     struct span list, full;
     struct trace before;
+    char maker[4];
     enum err err;
 
+    oms_maker_text(id.maker, maker);
     if (!lore_format(k->in, &id, &list))
-        return refuse(r, ERR_NO_FORMAT, t->records_at, "compact",
-                      "format %04x of maker %04x, version %02x, type %02x was not learned yet: the "
-                      "meter's next full frame teaches it",
-                      id.signature, id.maker, id.version, id.type);
+        return refuse(
+            r, ERR_NO_FORMAT, t->records_at, "compact",
+            "format %04X of %s version %02X type %02X was not learned yet: the meter's next "
+            "full frame teaches it",
+            id.signature, maker, id.version, id.type);
     if ((err = oms_expand(t, list, k->arena, &full, r)))
         return err;
     before = trace_layer(k->in->trace, "full records, by the learned format", full);
@@ -328,7 +333,7 @@ enum err oms_records(const struct dialect_input *in, const struct oms_telegram *
     case OMS_COMPACT:
         return take_compact(&k, r);
     case OMS_FORMAT:
-        trace_field(in->trace, t->records, "format", "", "the list of DIF and VIF", "%04x",
+        trace_field(in->trace, t->records, "format", "", "the list of DIF and VIF", "%04X",
                     t->signature);
         return learn(&k, t->records, t->signature);
     default:

@@ -199,7 +199,7 @@ void oms_tell_entry(struct trace *t, const struct oms_value *v, const struct oms
     trace_line(t, &(struct trace_line){ .raw = e->raw,
                                         .field = path.at,
                                         .value = value,
-                                        .unit = unit_of(v, &words),
+                                        .unit = *value ? unit_of(v, &words) : "",
                                         .meaning = meaning.at,
                                         .is = fate->is });
 }

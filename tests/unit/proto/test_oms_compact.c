@@ -117,7 +117,7 @@ static void a_compact_frame_waits_for_a_full_one_and_is_read_after_it(void **sta
     (void)state;
     use_key("B91EAF561BEF664ADD91875125763485");
     assert_err(ERR_NO_FORMAT, take_hex(first));
-    assert_non_null(strstr(why.text, "a8ed"));
+    assert_non_null(strstr(why.text, "A8ED"));
     assert_true(span_equal(frame_name(&frame), span_text("KAM-74685644-1B-16")));
     assert_ok(take_hex(full));
     assert_int_equal(total_ml(), 163712000);
