@@ -61,6 +61,8 @@ static void tell_field(const struct machine *m, const char *name, const struct s
         trace_put_span(text, sizeof value, slot->raw);
     else if (slot->form == FORM_HEX)
         snprintf(value, sizeof value, "%zu bytes", slot->raw.len);
+    else if (slot->form == FORM_BCD)
+        snprintf(value, sizeof value, "%0*" PRId64, (int)(2 * slot->raw.len), slot->value);
     else if (slot->form >= FORM_UNIX && slot->value >= 0 && slot->value <= UINT32_MAX)
         text_put_time(value, slot->value);
     else

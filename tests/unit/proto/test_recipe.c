@@ -44,6 +44,29 @@ static void every_shipped_recipe_says_what_its_samples_state(void **state)
     arena_done(&a);
 }
 
+/* The page that explains the format has a whole file in it. */
+static void the_example_that_explains_recipes_says_what_it_states(void **state)
+{
+    struct span page = check_read(NILO_SOURCE_DIR "/proto/RECIPES.md");
+    const char *begin = strstr((const char *)page.at, "\nrecipe   "), *end;
+    struct recipe *recipe;
+    struct refusal r;
+    struct arena a;
+
+    (void)state;
+    assert_non_null(begin);
+    end = strstr(begin, "\n```");
+    assert_non_null(end);
+    assert_ok(arena_init(&a, 1 << 20));
+    if (recipe_new(span_of(begin, (size_t)(end - begin) + 1), &recipe, &r))
+        fail_msg("%s", r.text);
+    if (recipe_test(recipe, 0, &a, NULL, &r))
+        fail_msg("%s", r.text);
+    recipe_free(recipe);
+    arena_done(&a);
+    free((void *)page.at);
+}
+
 /* ---- the reader's refusals ---- */
 
 static void refused(const char *text, const char *expected)
@@ -634,6 +657,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_shipped_recipe_says_what_its_samples_state),
+        cmocka_unit_test(the_example_that_explains_recipes_says_what_it_states),
         cmocka_unit_test(a_heading_that_is_wrong_is_refused_with_its_place),
         cmocka_unit_test(a_layout_that_is_wrong_is_refused_with_its_place),
         cmocka_unit_test(a_sample_that_is_wrong_is_refused_with_its_place),
