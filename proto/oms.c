@@ -3,13 +3,13 @@
 #include "proto/gather.h"
 #include "proto/oms_frame.h"
 #include "proto/oms_layers.h"
-#include "proto/oms_open.h"
+#include "proto/oms_maker.h"
 #include "proto/recipe.h"
 #include "proto/trace.h"
 
 /* What is laid out as its maker likes: the recipe that the register names for the meter, else the one for such instruments. */
-static enum err by_recipe(const struct dialect_input *in, struct oms_telegram *t, struct arena *a,
-                          struct frame *out, struct refusal *r)
+static enum err by_recipe(const struct dialect_input *in, const struct oms_telegram *t,
+                          struct arena *a, struct frame *out, struct refusal *r)
 {
     const struct layout_id of = { t->link.maker, t->link.version, t->link.type, t->ci };
     struct span profile = lore_profile(in, lore_meter(in, &out->names));
@@ -18,13 +18,9 @@ static enum err by_recipe(const struct dialect_input *in, struct oms_telegram *t
     char maker[4];
     enum err err;
 
-    oms_maker_text(of.maker, maker);
     if (!recipe)
         recipe = lore_recipe_of(in, &of);
-    if (!recipe && t->has_header && oms_is_plain(t->records)) {
-        t->content = OMS_RECORDS; /* a gateway deciphered it */
-        return oms_records(in, t, a, out, r);
-    }
+    oms_maker_text(of.maker, maker);
     if (!recipe)
         return refuse(r, ERR_NO_RECIPE, t->records_at, "CI",
                       "CI %02X of %s version %02X type %02X: no recipe tells this layout", of.ci,
@@ -46,6 +42,8 @@ static enum err decode_as(const struct dialect_input *in, enum oms_form form, st
     if (!err)
         err = oms_layers_read(in, layers, a, &t, out, r);
     if (err)
+        return err;
+    if (t.content == OMS_LAYOUT && (err = oms_maker_open(in, &out->names, &t, a, r)))
         return err;
     if (t.content == OMS_LAYOUT)
         return by_recipe(in, &t, a, out, r);

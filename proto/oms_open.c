@@ -2,59 +2,21 @@
 
 #include "proto/base/rd.h"
 #include "proto/oms_record.h"
+#include "proto/oms_ring.h"
 #include "proto/trace.h"
 
 #include <openssl/crypto.h>
 
 /* ---- keys ---- */
 
-struct ring {
-    const char *mode; /* for sentences */
-    size_t len;       /* bytes of a key of this mode */
-    uint32_t meter;
-    unsigned known, count; /* keys of the meter; those of the right length */
-    const uint8_t *at[LORE_KEYS];
-};
-
-static struct ring keys_of(const struct oms_open *o, const char *mode, size_t len)
+static struct oms_ring keys_of(const struct oms_open *o, const char *mode, size_t len)
 {
-    struct ring ring = { .mode = mode, .len = len, .meter = lore_meter(o->in, o->names) };
-    struct span keys[LORE_KEYS];
-
-    ring.known = lore_keys(o->in, ring.meter, KEY_OMS, keys);
-    for (unsigned i = 0; i < ring.known && i < LORE_KEYS; i++)
-        if (keys[i].len == len)
-            ring.at[ring.count++] = keys[i].at;
-    return ring;
+    return oms_ring_of(o->in, o->names, mode, len);
 }
 
-static struct span its_name(const struct oms_open *o)
+static enum err stays_shut(const struct oms_open *o, const struct oms_ring *ring, const char *proof)
 {
-    if (o->names->count)
-        return o->names->at[0];
-    return o->in->given.len ? o->in->given : span_text("the meter");
-}
-
-/* Why nothing opens it: nobody knows the meter, its key, or no key that is known fits. */
-static enum err stays_shut(const struct oms_open *o, const struct ring *ring, const char *proof)
-{
-    struct span name = its_name(o);
-
-    if (!ring->meter && o->in->lore && o->in->lore->meter)
-        return refuse(o->why, ERR_UNKNOWN, o->offset, "meter",
-                      "nobody registered %.*s, and it is enciphered (%s)", (int)name.len,
-                      (const char *)name.at, ring->mode);
-    if (!ring->known)
-        return refuse(o->why, ERR_NO_KEY, o->offset, "key",
-                      "enciphered (%s), no key of %.*s is known", ring->mode, (int)name.len,
-                      (const char *)name.at);
-    if (!ring->count)
-        return refuse(o->why, ERR_NO_KEY, o->offset, "key",
-                      "enciphered (%s), which takes a key of %zu bytes; those of %.*s have others",
-                      ring->mode, ring->len, (int)name.len, (const char *)name.at);
-    return refuse(o->why, ERR_WRONG_KEY, o->offset, "key",
-                  "%s, %s fits none of %u keys of %.*s: a wrong key, or damaged on its way",
-                  ring->mode, proof, ring->count, (int)name.len, (const char *)name.at);
+    return oms_ring_refuse(ring, o->in, o->names, proof, o->offset, o->why);
 }
 
 static enum err no_room(const struct oms_open *o)
@@ -89,7 +51,7 @@ static void counter_block(const struct oms_open *o, uint8_t cc, uint8_t out[OMS_
 /* Tries each key. The CRC in the clear fits where a gateway deciphered the telegram already. */
 static enum err session_ctr(struct oms_open *o, uint8_t cc, struct span sealed, struct span *out)
 {
-    struct ring ring = keys_of(o, "extended link layer", OMS_KEY);
+    struct oms_ring ring = keys_of(o, "extended link layer", OMS_KEY);
     uint8_t block[OMS_BLOCK], *copy = arena_alloc(o->arena, sealed.len);
 
     if (!copy)
@@ -214,7 +176,7 @@ static struct span with_tail(uint8_t *copy, size_t len, struct span body)
 
 static enum err mode_5(struct oms_open *o, struct span body)
 {
-    struct ring ring = keys_of(o, "mode 5", OMS_KEY);
+    struct oms_ring ring = keys_of(o, "mode 5", OMS_KEY);
     const bool factory = oms_of_diehl(o->t->meter.maker);
     size_t len = 16 * blocks_of(o);
     uint8_t iv[OMS_BLOCK], *copy = arena_alloc(o->arena, body.len);
@@ -238,7 +200,7 @@ static enum err mode_5(struct oms_open *o, struct span body)
 
 static enum err mode_2(struct oms_open *o, struct span body)
 {
-    struct ring ring = keys_of(o, "mode 2, DES", OMS_DES_KEY);
+    struct oms_ring ring = keys_of(o, "mode 2, DES", OMS_DES_KEY);
     size_t len = o->t->config & 0xff;
     uint8_t *copy = arena_alloc(o->arena, body.len);
     bool proved = false;
@@ -296,7 +258,7 @@ static bool is_cmac(const struct oms_afl *afl)
 
 enum err oms_authenticate(struct oms_open *o, const struct oms_afl *afl)
 {
-    struct ring ring;
+    struct oms_ring ring;
     bool good = false;
 
     if (!is_cmac(afl) || !afl->has_counter || !o->t->has_meter)
@@ -328,7 +290,7 @@ static enum err check_mode_7(const struct oms_open *o, const struct oms_afl *afl
 static enum err open_7(struct oms_open *o, struct span body)
 {
     static const uint8_t zeros[OMS_BLOCK];
-    struct ring ring = keys_of(o, "mode 7", OMS_KEY);
+    struct oms_ring ring = keys_of(o, "mode 7", OMS_KEY);
     size_t len = 16 * blocks_of(o);
     uint8_t *copy = arena_alloc(o->arena, body.len);
     bool proved = false;
