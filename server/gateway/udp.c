@@ -33,6 +33,12 @@ struct round {
     struct round *next;
 };
 
+/* How a round ended, before anybody hears its answers. */
+struct ending {
+    uint32_t number;
+    bool kept;
+};
+
 struct gateway {
     struct app *app;
     struct gate *gate;
@@ -54,6 +60,8 @@ struct gateway {
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t returned;
+    struct ending endings[ROUNDS]; /* that the gate does not know yet: one of a round at most */
+    unsigned ending_count;
     struct round *free_rounds; /* over, and known to the gate */
     struct round *ended;       /* answered, newest first */
     struct round *unsent;      /* over but not answered, newest first */
@@ -120,6 +128,7 @@ static void round_done(void *arg, struct intake *k, enum err err)
     }
     g->committing--;
     pthread_mutex_lock(&g->lock);
+    g->endings[g->ending_count++] = (struct ending){ round->number, !err };
     round->next = g->unsent;
     g->unsent = round;
     pthread_cond_signal(&g->to_send);
@@ -170,16 +179,31 @@ static void *sender_run(void *arg)
 
 /* ---- the reading thread ---- */
 
-/* Tells the gate how rounds ended, and makes them free. */
+static void tell_gate_lkd(struct gateway *g)
+{
+    for (unsigned i = 0; i < g->ending_count; i++)
+        gate_round_ended(g->gate, g->endings[i].number, g->endings[i].kept);
+    g->ending_count = 0;
+}
+
+/* Whoever heard how his report ended, and repeats it, is judged by that end. */
+static void tell_gate(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    tell_gate_lkd(g);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* Makes rounds free that are over; the gate knows how they ended. */
 static void collect_ended_lkd(struct gateway *g)
 {
     struct round *round = in_order(g->ended);
 
+    tell_gate_lkd(g);
     g->ended = NULL;
     while (round) {
         struct round *next = round->next;
 
-        gate_round_ended(g->gate, round->number, round->end == ERR_OK);
         intake_clear(round->intake);
         round->next = g->free_rounds;
         g->free_rounds = round;
@@ -306,6 +330,7 @@ static void handle(struct gateway *g, const struct listener *l, unsigned n)
     metrics_add(METRIC_COAP_DATAGRAMS, n);
     for (unsigned i = 0; i < n; i++)
         gate_prepare(g->gate, inbox_datagram(g->inbox, i), &hints[i]);
+    tell_gate(g);
     set_gate(g);
     g->filling->listener = l;
     registry_read_lock(g->app->registry);
