@@ -242,6 +242,23 @@ a_frame_is_explained_without_a_server() {
     exits 1 nilo frame explain 0a02 && exits 1 nilo frame explain xyz && exits 2 nilo frame explain 0a --dialect klingon
 }
 
+a_brand_is_added_by_its_file() {
+    local file=$source/proto/recipes/rd-w10.recipe
+    exits 0 env NILO_SERVER=http://127.0.0.1:9 nilo recipe test "$file" && has "$said" "ok  12.345678 cubic metres" "total" || return 1
+    sed 's/^recipe .*/recipe mine/; s/12345.678 L/12345 L/' "$file" > mine.recipe
+    exits 1 nilo recipe test mine.recipe && has "$said" "'gives 12345 L at 2026-02-28T18:30:00Z' did not come out" || return 1
+    exits 1 nilo recipe add mine.recipe && has "$said" "did not come out" || return 1
+    sed -i 's/12345 L/12345.678 L/' mine.recipe
+    exits 0 nilo recipe add mine.recipe && is 1 "$(json "$said" version)" && is true "$(json "$said" added)" || return 1
+    exits 0 nilo recipe add - < mine.recipe && is false "$(json "$said" added)" || return 1
+    exits 0 nilo recipe list && has "$said" '"name":"mine"' '"name":"kingda-bc95"' || return 1
+    exits 0 nilo recipe show mine && is "$(cat mine.recipe)" "$said" || return 1
+    exits 1 nilo recipe show nothing && has "$said" nothing || return 1
+    echo volume u9 > broken.recipe
+    exits 1 nilo recipe test broken.recipe && has "$said" "broken.recipe: line 1, column 8: expected a form" || return 1
+    exits 1 nilo recipe test absent.recipe && exits 2 nilo recipe test
+}
+
 a_command_waits_for_its_meter_and_for_a_second_person() {
     local id
     exits 0 nilo command send 10000017 report_every 3600 && is queued "$(json "$said" state)" && id=$(json "$said" id) || return 1
