@@ -19,6 +19,7 @@
 #include "storage/store_priv.h"
 
 #include "storage/journal_priv.h"
+#include "storage/store_key.h"
 #include "storage/txn.h"
 
 #include <dirent.h>
@@ -323,6 +324,7 @@ enum err store_backup(const char *dir, const char *to, struct refusal *r)
 {
     struct backup b = { .dir = dir, .to = to, .r = r };
     struct store_counts counts;
+    bool key_copied;
     size_t found;
     enum err err;
 
@@ -333,6 +335,8 @@ enum err store_backup(const char *dir, const char *to, struct refusal *r)
         !(err = segments_join(&b)))
         err = parts_copy(&b);
     parts_close(&b);
+    if (!err)
+        err = store_key_copy(dir, to, &key_copied, r);
     if (!err && !store_version_write(to))
         err = refuse(r, errno == ENOSPC ? ERR_FULL : ERR_IO, 0, "",
                      "%s/store: cannot be written: %s", to, strerror(errno));

@@ -1,8 +1,10 @@
 /* Reads the whole store and says the first thing that is not as it was written. */
 #include "storage/archive.h"
 #include "storage/journal.h"
+#include "storage/keyring.h"
 #include "storage/ledger.h"
 #include "storage/quarantine.h"
+#include "storage/store_key.h"
 #include "storage/store_priv.h"
 #include "storage/views.h"
 
@@ -132,8 +134,8 @@ static enum err check_once(struct check *c)
     c->counts = (struct store_counts){ 0 };
     if ((err = store_version(c->dir, c->r)) == ERR_NOT_FOUND && c->r && access(c->dir, F_OK) == 0)
         return refuse(c->r, err, 0, "", "%s/store: is missing", c->dir);
-    if (err || (err = check_archive(c)) ||
-        (err = check_journal(c)) || (err = check_quarantine(c)) || (err = check_ledger(c)))
+    if (err || (err = check_archive(c)) || (err = check_journal(c)) ||
+        (err = check_quarantine(c)) || (err = check_ledger(c)))
         return err;
     return check_views(c);
 }
@@ -146,5 +148,28 @@ enum err store_check(const char *dir, struct store_counts *out, struct refusal *
     for (int i = 1; i < TRIES && (err == ERR_NOT_FOUND || err == ERR_MISSING); i++)
         err = check_once(&c);
     *out = c.counts;
+    return err;
+}
+
+enum err store_keys_check(const char *dir, const char *file, struct store_keys *out,
+                          struct refusal *r)
+{
+    struct store_key *key = NULL;
+    struct ledger *l = NULL;
+    struct txn t;
+    enum err err = ledger_open(dir, DB_READ_ONLY, &l, r);
+
+    *out = (struct store_keys){ .count = 0 };
+    if (err)
+        return err;
+    t = ledger_read(l);
+    out->count = ledger_key_count(&t);
+    err = txn_end(&t);
+    if (!err && (err = store_key_find(dir, file, &key, r)) == ERR_NOT_FOUND)
+        err = ERR_OK;
+    else if (!err && !(err = keyring_check(l, key, &out->count, r)))
+        out->at_hand = true;
+    store_key_free(key);
+    ledger_close(l);
     return err;
 }

@@ -8,6 +8,8 @@
 
 #include "storage/db.h"
 
+#include <stdbool.h>
+
 struct store_lock;
 
 /* Makes DIR (mode 0700) where absent, and takes its lock. BUSY: `r` names the holder's pid. NEWER: a newer version wrote it. */
@@ -34,10 +36,18 @@ struct store_counts {
  * against its checksum, every batch against its predecessor, the parts against each other. The first damage is in `r`. */
 MUST_CHECK enum err store_check(const char *dir, struct store_counts *out, struct refusal *r);
 
+/* The keys of meters in the store, and whether the store key is at hand to open them: then all of them were tried. `file` as of
+ * --store-key-file, NULL: the credential or DIR/store.key. FORBIDDEN: they are sealed under another; `r` says what to do. */
+struct store_keys {
+    uint64_t count;
+    bool at_hand;
+};
+MUST_CHECK enum err store_keys_check(const char *dir, const char *file, struct store_keys *out, struct refusal *r);
+
 /* ---- copies --------------------------------------------------------------------------------- */
 
 /* A copy of all parts as they were at one instant, beside a running nilod if one runs (in another process), into `to`, which is
- * absent or empty; then checked. EXISTS, FULL, IO, and what store_check finds. */
+ * absent or empty; then checked. DIR/store.key, where there is one, goes with it. EXISTS, FULL, IO, and what store_check finds. */
 MUST_CHECK enum err store_backup(const char *dir, const char *to, struct refusal *r);
 
 /* Checks the copy `from` and puts it into `dir`, which is absent or empty. */

@@ -52,15 +52,19 @@ int cmd_store_check(const struct args *a)
     const char *dir = args_option(a, "store");
     struct store_counts n = { 0 };
     struct refusal r = { 0 };
+    struct store_keys keys = { 0 };
     enum err err = store_check(dir, &n, &r);
 
-    if (err)
+    if (err || (err = store_keys_check(dir, args_option(a, "store-key-file"), &keys, &r)))
         return failed(dir, err, &r);
-    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1, "batches",
-                              INT(n.batches), "records", INT(n.records), "settled_readings",
-                              INT(n.readings), "ledger_rows", INT(n.ledger_rows), "view_rows",
-                              INT(n.view_rows), "quarantined", INT(n.quarantined), "bytes",
-                              INT(n.bytes)));
+    if (keys.count && !keys.at_hand)
+        say("the keys of meters were not opened: the store key is not at hand; give it with "
+            "--store-key-file");
+    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1, "keys",
+                              INT(keys.count), "batches", INT(n.batches), "records", INT(n.records),
+                              "settled_readings", INT(n.readings), "ledger_rows",
+                              INT(n.ledger_rows), "view_rows", INT(n.view_rows), "quarantined",
+                              INT(n.quarantined), "bytes", INT(n.bytes)));
 }
 
 /* ---- stat ---- */
@@ -287,7 +291,8 @@ int cmd_store_rebuild(const struct args *a)
     const char *tz = args_option(a, "tz");
     struct app_options o = { .dir = args_option(a, "store"),
                              .tz = tz ? tz : "Asia/Shanghai",
-                             .holidays = args_option(a, "holidays") };
+                             .holidays = args_option(a, "holidays"),
+                             .store_key_file = args_option(a, "store-key-file") };
     struct rebuilt rebuilt = { 0 };
     struct refusal r = { 0 };
     int64_t begun_ms = clock_monotonic_ms();
@@ -307,13 +312,35 @@ int cmd_store_rebuild(const struct args *a)
 
 /* ---- copies ---- */
 
+/* Whoever has copy and key has the keys of all meters; who has the copy alone has none. */
+static int say_of_key(const char *copy)
+{
+    struct store_keys keys;
+    struct refusal r = { 0 };
+    char path[4200];
+    bool own;
+
+    snprintf(path, sizeof path, "%s/store.key", copy);
+    own = access(path, F_OK) == 0;
+    if (store_keys_check(copy, own ? path : NULL, &keys, &r))
+        return failed(copy, r.err, &r);
+    if (own)
+        say("%s holds the store key, too (store.key): whoever has both has the keys of meters",
+            copy);
+    else if (keys.count)
+        say("the store key lies elsewhere and is not in %s: without it %" PRIu64
+            " keys of meters are lost; keep a copy of it apart",
+            copy, keys.count);
+    return EXIT_DONE;
+}
+
 int cmd_store_backup(const struct args *a)
 {
     const char *dir = args_option(a, "store");
     struct refusal r = { 0 };
     enum err err = store_backup(dir, args_option(a, "to"), &r);
 
-    return err ? failed(dir, err, &r) : EXIT_DONE;
+    return err ? failed(dir, err, &r) : say_of_key(args_option(a, "to"));
 }
 
 int cmd_store_restore(const struct args *a)
@@ -322,5 +349,5 @@ int cmd_store_restore(const struct args *a)
     struct refusal r = { 0 };
     enum err err = store_restore(args_option(a, "from"), dir, &r);
 
-    return err ? failed(dir, err, &r) : EXIT_DONE;
+    return err ? failed(dir, err, &r) : say_of_key(dir);
 }
