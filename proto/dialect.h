@@ -14,6 +14,7 @@ struct dialect_input {
     int64_t arrival_s;       /* for what has no clock: used where the meter sends none */
     struct span given;       /* the meter's name by the transport (?m=, what DTLS proves); may be empty */
     struct span recipe;      /* of the dialect "recipe": which */
+    uint8_t port;            /* the uplink's, of LoRaWAN; 0: it came otherwise */
     const struct lore *lore; /* may be NULL */
     struct trace *trace;     /* NULL: nobody wants to know */
 };

@@ -362,9 +362,11 @@ static enum err read_head(const struct dialect_input *in, const struct event *e,
 static enum err read_payload(const struct dialect_input *in, const struct event *e, uint8_t port,
                              struct arena *a, struct frame *out, struct refusal *r)
 {
+    struct dialect_input inner = *in;
     struct span payload;
     enum err err;
 
+    inner.port = port;
     if (there(e->sealed))
         return refuse(r, ERR_NO_KEY, json_offset(in->bytes, e->sealed), e->payload_field,
                       "the network server was told not to decrypt it, and nobody else has its key");
@@ -372,7 +374,7 @@ static enum err read_payload(const struct dialect_input *in, const struct event 
         return err;
     out->digest = envelope_digest(port, payload);
     trace_field(in->trace, e->payload.raw, e->payload_field, "bytes", "", "%zu", payload.len);
-    return dialect_inner(in, payload, NULL, a, out, r);
+    return dialect_inner(&inner, payload, NULL, a, out, r);
 }
 
 static enum err lorawan_decode(const struct dialect *d, const struct dialect_input *in,

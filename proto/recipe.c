@@ -747,6 +747,10 @@ static enum err recipe_dialect_decode(const struct dialect_input *in, struct are
     if (!recipe)
         return refuse(r, ERR_NO_RECIPE, 0, "recipe", "there is no recipe %.*s", (int)in->recipe.len,
                       in->recipe.len ? (const char *)in->recipe.at : "");
+    if (in->port && !recipe_takes_port(recipe, in->port))
+        return refuse(r, ERR_NO_RECIPE, 0, "port",
+                      "the recipe %.*s does not tell payloads of port %u", (int)in->recipe.len,
+                      (const char *)in->recipe.at, in->port);
     err = recipe_decode(recipe, in, in->bytes, &g, out, r);
     return err ? err : gather_end(&g, out);
 }

@@ -620,6 +620,16 @@ static void a_payload_is_read_by_the_recipe_that_is_asked_for(void **state)
     assert_ok(dialect_recipe.decode(&in, &a, &f, &r));
     assert_int_equal(f.series[0].channel, CHANNEL_BILLED);
     assert_int_equal(f.series[0].samples[0].value, 5000);
+    in.port = 3; /* no port is named: all are the recipe's */
+    assert_ok(dialect_recipe.decode(&in, &a, &f, &r));
+    recipe_free(only);
+    assert_ok(recipe_new(
+        span_text("recipe t\nversion 1\ntitle T\nsource S\ncarrier lorawan fport 2\na u8\n"
+                  "reading a 1 L\n" SAMPLE),
+        &only, &r));
+    assert_err(ERR_NO_RECIPE, dialect_recipe.decode(&in, &a, &f, &r));
+    in.port = 2;
+    assert_ok(dialect_recipe.decode(&in, &a, &f, &r));
     in.recipe = span_text("other");
     assert_err(ERR_NO_RECIPE, dialect_recipe.decode(&in, &a, &f, &r));
     recipe_free(only);
