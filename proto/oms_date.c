@@ -87,16 +87,26 @@ static int32_t clock_offset(const struct zone *z, int32_t year, bool summer)
     return least_s + (summer ? (apart_s ? apart_s : 3600) : 0);
 }
 
+static struct civil day_after(struct civil c)
+{
+    if (++c.day > day_month_length(c.year, c.month)) {
+        c.day = 1;
+        c.year += c.month == 12;
+        c.month = c.month == 12 ? 1 : c.month + 1;
+    }
+    return c;
+}
+
 /* When the next civil day begins; where its midnight is skipped, the first instant after. */
 static int64_t day_end(const struct zone *z, struct civil c)
 {
-    int64_t midnight_s = (day_number(c.year, c.month, c.day) + 1) * DAY_S;
+    struct civil next = day_after(c);
     int64_t utc_s;
 
-    if (zone_utc(z, day_civil(midnight_s), &utc_s) == ERR_OK)
+    if (zone_utc(z, next, &utc_s) == ERR_OK)
         return utc_s;
-    midnight_s += DAY_S / 2;
-    return zone_day_start(z, midnight_s - zone_offset(z, midnight_s));
+    utc_s = day_utc(next) + DAY_S / 2;
+    return zone_day_start(z, utc_s - zone_offset(z, utc_s));
 }
 
 enum err oms_date_utc(const struct oms_date *d, const struct zone *z, int64_t *out_utc_s)

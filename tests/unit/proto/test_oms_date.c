@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static struct zone china, europe;
+static struct zone china, europe, brazil;
 
 static int zones(void **state)
 {
@@ -18,6 +18,14 @@ static int zones(void **state)
                   .summer_s = 7200,
                   .begin = { .month = 3, .week = 5, .weekday = 0, .at_s = 7200 },
                   .end = { .month = 10, .week = 5, .weekday = 0, .at_s = 10800 } },
+    };
+    brazil = (struct zone){
+        .name = "Brazil, where midnight itself was skipped",
+        .first_offset_s = -3 * 3600,
+        .rule = { .standard_s = -3 * 3600,
+                  .summer_s = -2 * 3600,
+                  .begin = { .month = 10, .week = 3, .weekday = 0, .at_s = 0 },
+                  .end = { .month = 2, .week = 3, .weekday = 0, .at_s = 0 } },
     };
     return 0;
 }
@@ -114,6 +122,8 @@ static void a_day_stands_for_its_end(void **state)
     assert_utc("da23", &europe, "2022-03-26T23:00:00Z");
     assert_utc("db23", &europe, "2022-03-27T22:00:00Z");
     assert_utc("de2a", &europe, "2022-10-30T23:00:00Z");
+    assert_utc("cf2a", &brazil, "2022-10-16T03:00:00Z"); /* 00:00 does not exist: 01:00 does */
+    assert_utc("d02a", &brazil, "2022-10-17T02:00:00Z");
 }
 
 static void clocks_run_on_standard_time_but_where_they_say_summer(void **state)
