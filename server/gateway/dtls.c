@@ -661,7 +661,7 @@ enum err dtls_new(const struct dtls_options *options, unsigned listeners, struct
     return ERR_OK;
 }
 
-static void drop_all(struct dtls *d)
+void dtls_forget(struct dtls *d)
 {
     while (d->shakes.oldest)
         shake_drop(d, (struct shake *)d->shakes.oldest, CAUSE_EVICTED);
@@ -675,7 +675,7 @@ void dtls_free(struct dtls *d)
 {
     if (!d)
         return;
-    drop_all(d);
+    dtls_forget(d);
     for (unsigned i = 0; i < DTLS_LISTENERS_MAX; i++) {
         free(d->ports[i].queue);
         inbox_free(d->ports[i].inbox);

@@ -49,5 +49,6 @@ void dtls_take(struct dtls *d, unsigned number, const struct route *route,
                const struct datagram *datagram, uint64_t now_us, struct inbox *plain);
 void dtls_work(struct dtls *d, unsigned number, uint64_t now_us, struct inbox *plain);
 struct outbox *dtls_said(struct dtls *d, unsigned number);
+void dtls_forget(struct dtls *d); /* all sessions and handshakes */
 
 #endif
