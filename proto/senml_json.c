@@ -53,18 +53,13 @@ static enum err field_read(struct senml *s, struct json v, enum senml_field f,
     }
 }
 
-static enum err record_read(struct senml *s, struct json object, struct senml_record *rec)
+static enum err record_read(struct senml *s, struct json_walk *w, struct senml_record *rec)
 {
-    struct json_walk w = json_walk(object);
     struct json name, v;
     uint8_t room[32];
 
     rec->given = 0;
-    rec->raw = object.raw;
-    if (object.kind != JSON_IS_OBJECT)
-        return refuse(s->r, ERR_MALFORMED, json_offset(s->in->bytes, object), "record",
-                      "expected an object as record %u, found something else", s->count);
-    while (json_next(&w, &name, &v)) {
+    while (json_next(w, &name, &v)) {
         struct span text = letters(name, room);
         enum senml_field f = senml_field_named(text);
         enum err err =
@@ -76,11 +71,31 @@ static enum err record_read(struct senml *s, struct json object, struct senml_re
     return ERR_OK;
 }
 
-static enum err pack_read(struct senml *s)
+static enum err records_read(struct senml *s, struct json_walk *w)
 {
     struct senml_record rec;
+    struct json_walk inside;
+    const uint8_t *from;
+    struct json other;
+    enum err err;
+
+    for (; json_enter(w, &inside, &from); s->count++) {
+        if ((err = record_read(s, &inside, &rec)))
+            return err;
+        rec.raw = json_leave(w, &inside, from).raw;
+        if ((err = senml_record(s, &rec)))
+            return err;
+    }
+    if (!json_next(w, NULL, &other))
+        return ERR_OK;
+    return refuse(s->r, ERR_MALFORMED, json_offset(s->in->bytes, other), "record",
+                  "expected an object as record %u, found something else", s->count);
+}
+
+static enum err pack_read(struct senml *s)
+{
     struct json_walk w;
-    struct json root, v;
+    struct json root;
     enum err err;
 
     if (s->in->bytes.len > LIMIT_PAYLOAD_BLOCK)
@@ -91,10 +106,8 @@ static enum err pack_read(struct senml *s)
     if (root.kind != JSON_IS_ARRAY)
         return refuse(s->r, ERR_MALFORMED, json_offset(s->in->bytes, root), "pack",
                       "expected an array of records");
-    for (w = json_walk(root); !err && json_next(&w, NULL, &v); s->count++)
-        if (!(err = record_read(s, v, &rec)))
-            err = senml_record(s, &rec);
-    return err;
+    w = json_walk(root);
+    return records_read(s, &w);
 }
 
 static enum err senml_json_decode(const struct dialect_input *in, struct arena *a,

@@ -1,15 +1,15 @@
 /* What records are about: names taken apart, measures, units. */
 #include "proto/senml_priv.h"
 
-#include <strings.h>
-
 /* ---- names ---------------------------------------------------------------------------------- */
 
+/* `with` in small letters; letters of either case count. */
 static bool begins(struct span text, const char *with)
 {
-    size_t len = strlen(with);
-
-    return text.len >= len && strncasecmp((const char *)text.at, with, len) == 0;
+    for (size_t i = 0; with[i]; i++)
+        if (i == text.len || (text.at[i] != (uint8_t)with[i] && (text.at[i] | 0x20) != with[i]))
+            return false;
+    return true;
 }
 
 static struct span from(struct span text, size_t at)
@@ -17,11 +17,16 @@ static struct span from(struct span text, size_t at)
     return span_of(text.at + at, text.len - at);
 }
 
-static size_t find_any(struct span text, size_t at, const char *of)
+static size_t find_colon(struct span text, size_t at)
 {
-    while (at < text.len && !(text.at[at] && strchr(of, text.at[at])))
+    while (at < text.len && text.at[at] != ':')
         at++;
     return at;
+}
+
+static bool separates(uint8_t c)
+{
+    return c == ':' || c == '/';
 }
 
 /* Where the meter's own name ends: behind the number of an URN (RFC 9039: then : or _; LwM2M: /).
@@ -32,10 +37,12 @@ static size_t urn_length(struct span name)
 
     if (!begins(name, "urn:"))
         return 0;
-    at = find_any(name, 4, ":") + 1;
+    at = find_colon(name, 4) + 1;
     if (begins(name, "urn:dev:"))
-        at = find_any(name, at, ":") + 1;
-    return at < name.len ? find_any(name, at, ":/_") : name.len;
+        at = find_colon(name, at) + 1;
+    while (at < name.len && !separates(name.at[at]) && name.at[at] != '_')
+        at++;
+    return at < name.len ? at : name.len;
 }
 
 /* The number that ends `text`, from behind the last '/'; −1: it does not end so.  `*out_begin` is where
@@ -62,6 +69,8 @@ static bool path_read(struct span rest, struct senml_name *out, size_t *out_begi
     size_t begins_at[4], left = rest.len;
     unsigned count = 0, object;
 
+    if (!rest.len || rest.at[rest.len - 1] < '0' || rest.at[rest.len - 1] > '9')
+        return false;
     while (count < 4 && left > 0) {
         numbers[count] = last_number(span_of(rest.at, left), &begins_at[count]);
         if (numbers[count] < 0)
@@ -86,14 +95,14 @@ static size_t measure_begin(struct span name)
 {
     size_t at = name.len;
 
-    while (at > 0 && name.at[at - 1] != ':' && name.at[at - 1] != '/')
+    while (at > 0 && !separates(name.at[at - 1]))
         at--;
     return at;
 }
 
 static size_t without_separators(struct span name, size_t len)
 {
-    while (len && (name.at[len - 1] == ':' || name.at[len - 1] == '/'))
+    while (len && separates(name.at[len - 1]))
         len--;
     return len;
 }
@@ -146,7 +155,7 @@ const struct senml_unit *senml_unit_of(struct span name)
     };
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (span_equal(name, span_text(units[i].name)))
+        if (senml_says(name, units[i].name))
             return &units[i];
     return NULL;
 }

@@ -6,6 +6,14 @@
 #include "proto/senml.h"
 #include "proto/trace.h"
 
+static inline bool senml_says(struct span text, const char *what)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!what[i] || text.at[i] != (uint8_t)what[i])
+            return false;
+    return what[text.len] == 0;
+}
+
 /* Their order is that of struct senml_label's table. */
 enum senml_field {
     SENML_BVER,

@@ -33,7 +33,7 @@ const struct senml_label senml_labels[SENML_FIELDS] = {
 enum senml_field senml_field_named(struct span name)
 {
     for (unsigned f = 0; name.len && name.len <= 4 && f < SENML_FIELDS; f++)
-        if (span_equal(name, span_text(senml_labels[f].name)))
+        if (senml_says(name, senml_labels[f].name))
             return (enum senml_field)f;
     return SENML_OTHER;
 }

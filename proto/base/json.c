@@ -41,28 +41,38 @@ static const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-struct json scan_value(const uint8_t *at, const uint8_t *end)
+const uint8_t *scan_value(const uint8_t *at, const uint8_t *end, struct json *out)
 {
-    struct json v = { .kind = JSON_IS_NUMBER };
     const uint8_t *behind;
+    bool escaped = false;
 
     switch (*at) {
     case '"':
-        v.kind = JSON_IS_TEXT;
-        behind = text_end(at, end, &v.escaped);
+        out->kind = JSON_IS_TEXT;
+        behind = text_end(at, end, &escaped);
         break;
     case '{':
     case '[':
-        v.kind = *at == '{' ? JSON_IS_OBJECT : JSON_IS_ARRAY;
+        out->kind = *at == '{' ? JSON_IS_OBJECT : JSON_IS_ARRAY;
         behind = container_end(at, end);
         break;
+    case 'n':
+        out->kind = JSON_IS_ABSENT;
+        behind = plain_end(at, end);
+        break;
+    case 't':
+    case 'f':
+        out->kind = *at == 't' ? JSON_IS_TRUE : JSON_IS_FALSE;
+        behind = plain_end(at, end);
+        break;
     default:
-        if (*at == 'n' || *at == 't' || *at == 'f')
-            v.kind = *at == 'n' ? JSON_IS_ABSENT : *at == 't' ? JSON_IS_TRUE : JSON_IS_FALSE;
+        out->kind = JSON_IS_NUMBER;
         behind = plain_end(at, end);
     }
-    v.raw = span_of(at, (size_t)(behind - at));
-    return v;
+    out->escaped = escaped;
+    out->raw.at = at;
+    out->raw.len = (size_t)(behind - at);
+    return behind;
 }
 
 struct json_walk json_walk(struct json of)
@@ -77,24 +87,49 @@ struct json_walk json_walk(struct json of)
 bool json_next(struct json_walk *w, struct json *out_name, struct json *out)
 {
     const uint8_t *at = scan_blanks(w->at, w->end);
-    struct json name = { 0 };
+    struct json unasked;
+
+    if (!out_name)
+        out_name = &unasked;
+    if (at < w->end && *at == ',')
+        at = scan_blanks(at + 1, w->end);
+    w->at = at;
+    if (at == w->end || (w->open && *at == '}'))
+        return false;
+    if (w->named) {
+        at = scan_value(at, w->end, out_name);
+        at = scan_blanks(at, w->end);
+        at = scan_blanks(at + (at < w->end), w->end); /* the colon */
+        if (at == w->end)
+            return false;
+    } else {
+        *out_name = (struct json){ 0 };
+    }
+    w->at = scan_value(at, w->end, out);
+    return true;
+}
+
+bool json_enter(struct json_walk *w, struct json_walk *inside, const uint8_t **out_from)
+{
+    const uint8_t *at = scan_blanks(w->at, w->end);
 
     if (at < w->end && *at == ',')
         at = scan_blanks(at + 1, w->end);
-    if (at < w->end && w->named) {
-        name = scan_value(at, w->end);
-        at = scan_blanks(at + name.raw.len, w->end);
-        if (at < w->end)
-            at = scan_blanks(at + 1, w->end); /* the colon */
-    }
-    w->at = at;
-    if (at == w->end)
+    if (at == w->end || *at != '{')
         return false;
-    if (out_name)
-        *out_name = name;
-    *out = scan_value(at, w->end);
-    w->at += out->raw.len;
+    *out_from = at;
+    *inside = (struct json_walk){ .at = at + 1, .end = w->end, .named = true, .open = true };
     return true;
+}
+
+struct json json_leave(struct json_walk *w, struct json_walk *inside, const uint8_t *from)
+{
+    struct json v;
+
+    while (json_next(inside, NULL, &v))
+        ;
+    w->at = inside->at + (inside->at < w->end);
+    return (struct json){ .kind = JSON_IS_OBJECT, .raw = span_of(from, (size_t)(w->at - from)) };
 }
 
 static bool name_is(struct json name, struct span text)

@@ -44,10 +44,16 @@ MUST_CHECK enum err json_check(struct span bytes, struct json *out, struct refus
  * a text, absent in arrays. */
 struct json_walk {
     const uint8_t *at, *end;
-    bool named;
+    bool named, open; /* open: it ends at its brace, somewhere before `end` */
 };
 struct json_walk json_walk(struct json of);
 bool json_next(struct json_walk *w, struct json *out_name, struct json *out);
+
+/* Quicker where every element is walked, for its end need not be found beforehand: json_enter goes inside the next element of an
+ * array where it is an object, json_leave behind it; what was not walked is passed over. `*out_from` is its opening brace. False at
+ * the end of the array, and at an element that is no object: then json_next gives it. */
+bool json_enter(struct json_walk *w, struct json_walk *inside, const uint8_t **out_from);
+struct json json_leave(struct json_walk *w, struct json_walk *inside, const uint8_t *from); /* the object */
 
 /* The members by these names: out[i] is the one called names[i], absent if there is none or `of` is no object. */
 void json_pick(struct json of, const char *const *names, size_t count, struct json *out);

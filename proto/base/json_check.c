@@ -259,7 +259,11 @@ enum err json_check(struct span bytes, struct json *out, struct refusal *r)
     c.at = first = scan_blanks(c.at, c.end);
     if (!check_all(&c))
         return c.err;
-    *out = scan_value(first, c.at);
+    if (*first == '{' || *first == '[') /* whose end is known already */
+        *out = (struct json){ .kind = *first == '{' ? JSON_IS_OBJECT : JSON_IS_ARRAY,
+                              .raw = span_of(first, (size_t)(c.at - first)) };
+    else
+        scan_value(first, c.at, out);
     c.at = scan_blanks(c.at, c.end);
     if (c.at != c.end) {
         fail(&c, c.at, "nothing more");

@@ -63,8 +63,9 @@ static inline const uint8_t *scan_digits(const uint8_t *at, const uint8_t *end)
 /* The end of the number that begins at `at`. `*out_fault`: NULL where it is one, else where it ceases to be. */
 const uint8_t *scan_number(const uint8_t *at, const uint8_t *end, const uint8_t **out_fault);
 
-/* The value that begins at `at`, in JSON that was checked. */
-struct json scan_value(const uint8_t *at, const uint8_t *end);
+/* The value that begins at `at`, in JSON that was checked; returns its end. Field by field into `out`: a struct on its way through
+ * registers made each step wait for the one before. */
+const uint8_t *scan_value(const uint8_t *at, const uint8_t *end, struct json *out);
 
 /* Whether an escaped text says just this. */
 bool scan_says(struct json v, struct span text);

@@ -55,6 +55,20 @@ static void check_walk(struct json root)
     }
 }
 
+/* Entered or not, an object ends at the same place. */
+static void check_entered(struct json root)
+{
+    struct json_walk w = json_walk(root), plain = w, inside;
+    const uint8_t *from;
+    struct json v, other;
+
+    while (root.kind == JSON_IS_ARRAY && json_enter(&w, &inside, &from)) {
+        must(json_next(&plain, NULL, &other));
+        v = json_leave(&w, &inside, from);
+        must(span_equal(v.raw, other.raw) && v.raw.at == other.raw.at);
+    }
+}
+
 static void check_base64(struct span text)
 {
     static char back[1 << 17];
@@ -81,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err)
         return 0;
     check_walk(root);
+    check_entered(root);
     json_pick(root, names, 2, picked);
     must(span_equal(picked[0].raw, json_get(root, "a").raw));
     return 0;

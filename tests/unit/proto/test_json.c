@@ -105,6 +105,34 @@ static void a_path_goes_inside(void **state)
     assert_int_equal(json_get(root, "ab.c").kind, JSON_IS_ABSENT);
 }
 
+static void elements_can_be_entered_without_looking_for_their_end(void **state)
+{
+    struct json root =
+        checked(" [ {\"a\":[{\"b\":1}],\"c\":2} ,{}, {\"d\":{\"e\":{}}} , 7 , {\"f\":3}]");
+    struct json_walk w = json_walk(root), inside;
+    const uint8_t *from;
+    struct json name, v;
+    unsigned count = 0;
+
+    (void)state;
+    assert_true(json_enter(&w, &inside, &from));
+    assert_true(json_next(&inside, &name, &v) && json_is(name, "a") && v.kind == JSON_IS_ARRAY);
+    assert_true(json_next(&inside, &name, &v) && json_is(name, "c"));
+    assert_false(json_next(&inside, &name, &v));
+    assert_false(json_next(&inside, &name, &v));
+    v = json_leave(&w, &inside, from);
+    assert_true(span_equal(v.raw, span_text("{\"a\":[{\"b\":1}],\"c\":2}")));
+    for (; json_enter(&w, &inside, &from); count++) /* nothing is walked */
+        v = json_leave(&w, &inside, from);
+    assert_int_equal(count, 2);
+    assert_true(span_equal(v.raw, span_text("{\"d\":{\"e\":{}}}")));
+    assert_true(json_next(&w, NULL, &v) && v.kind == JSON_IS_NUMBER);
+    assert_true(json_enter(&w, &inside, &from));
+    (void)json_leave(&w, &inside, from);
+    assert_false(json_enter(&w, &inside, &from));
+    assert_false(json_next(&w, NULL, &v));
+}
+
 static void escapes_say_what_they_stand_for(void **state)
 {
     static const struct {
@@ -455,6 +483,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_no_container_has_nothing_inside),
         cmocka_unit_test(of_doubled_members_the_last_counts_and_null_is_absent),
         cmocka_unit_test(a_path_goes_inside),
+        cmocka_unit_test(elements_can_be_entered_without_looking_for_their_end),
         cmocka_unit_test(escapes_say_what_they_stand_for),
         cmocka_unit_test(a_text_without_escapes_is_a_view),
         cmocka_unit_test(texts_that_are_no_utf8_are_refused_when_used),
