@@ -109,6 +109,9 @@ static enum err store_key_open(struct app *app, const char *file, struct refusal
     struct txn t;
     uint64_t keys;
 
+    if (!err && store_key_is_open(app->store_key))
+        fprintf(stderr, "nilod: %s: anybody on this machine may read the store key; chmod 600\n",
+                store_key_path(app->store_key));
     if (err != ERR_NOT_FOUND)
         return err;
     t = ledger_read(app->ledger);

@@ -25,7 +25,7 @@ _Static_assert(SEALED_MORE == NONCE_BYTES + TAG_BYTES, "");
 /* All of it in one page of its own. */
 struct store_key {
     uint8_t seal[KEY_BYTES], print[KEY_BYTES]; /* one key for one purpose */
-    bool own;
+    bool own, open;
     char path[STORE_PATH_SIZE];
 };
 
@@ -65,6 +65,11 @@ const char *store_key_path(const struct store_key *k)
     return k->path;
 }
 
+bool store_key_is_open(const struct store_key *k)
+{
+    return k->open;
+}
+
 bool store_key_is_own(const struct store_key *k)
 {
     return k->own;
@@ -98,6 +103,7 @@ static enum err file_read(const char *path, bool own, struct store_key **out, st
 {
     uint8_t bytes[FILE_MOST], key[KEY_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st = { .st_mode = 0 };
     ssize_t len;
     enum err err;
 
@@ -105,7 +111,7 @@ static enum err file_read(const char *path, bool own, struct store_key **out, st
         return errno == ENOENT
                    ? ERR_NOT_FOUND
                    : refuse(r, ERR_IO, 0, "", "%.150s: cannot be read: %s", path, strerror(errno));
-    len = read(fd, bytes, sizeof bytes);
+    len = fstat(fd, &st) ? -1 : read(fd, bytes, sizeof bytes);
     close(fd);
     if (len < 0)
         err = refuse(r, ERR_IO, 0, "", "%.150s: cannot be read: %s", path, strerror(errno));
@@ -114,6 +120,8 @@ static enum err file_read(const char *path, bool own, struct store_key **out, st
                      "%.150s: is no store key: expected 32 bytes or 64 hexadecimal digits", path);
     else if ((err = key_new(key, path, own, out)))
         refuse(r, err, 0, "", "%.150s: no memory for the key", path);
+    else
+        (*out)->open = st.st_mode & S_IROTH;
     secret_wipe(bytes, sizeof bytes);
     return err;
 }

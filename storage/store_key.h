@@ -22,6 +22,7 @@ MUST_CHECK enum err store_key_make(const char *dir, struct store_key **out, stru
 void store_key_free(struct store_key *k); /* NULL is fine */
 const char *store_key_path(const struct store_key *k);
 bool store_key_is_own(const struct store_key *k); /* it lies in DIR, beside what it seals */
+bool store_key_is_open(const struct store_key *k); /* others may read its file */
 
 /* DIR/store.key, where there is one, into the copy `to` (mode 0600). *out_copied: there was. */
 MUST_CHECK enum err store_key_copy(const char *dir, const char *to, bool *out_copied, struct refusal *r);

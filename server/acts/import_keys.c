@@ -69,6 +69,7 @@ struct keys {
     struct act act;
     struct new_key *fresh; /* in memory for secrets */
     size_t count, cap;
+    json_t *digits; /* of makers' files; NULL until one is asked */
 };
 
 /* ---- refusals ---- */
@@ -361,21 +362,63 @@ static bool keys_row(void *arg, const struct rowfile_row *cells)
 
 /* ---- files ---- */
 
-/* The names in turn: the first that is registered. */
+/* Such files name meters by the eight digits alone, where the register may have what the radio calls
+ * them in full: digits → meter, 0 where two have them. Made for the first name that is not found. */
+static bool digits_note(void *arg, const struct ledger_row *row)
+{
+    json_t *digits = (json_t *)arg;
+    struct span names[] = { radio_digits(row->cells[CELL_METER_serial]),
+                            radio_digits(row->cells[CELL_METER_radio_id]) };
+
+    for (int i = 0; i < 2; i++) {
+        const json_t *other;
+
+        if (!names[i].len)
+            continue;
+        other = json_object_getn(digits, (const char *)names[i].at, names[i].len);
+        json_object_setn_new(
+            digits, (const char *)names[i].at, names[i].len,
+            json_integer(other && json_integer_value(other) != row->id ? 0 : row->id));
+    }
+    return true;
+}
+
+static uint32_t meter_of_digits(struct keys *k, struct span name)
+{
+    uint8_t room[RADIO_NAME_MAX];
+    struct span form = registry_radio_form(name, room);
+
+    if (!k->digits && (k->digits = json_object()) &&
+        ledger_each_by_id(&k->act.txn, LIST_METER, 1, digits_note, k->digits))
+        return 0; /* the transaction knows */
+    return (uint32_t)json_integer_value(
+        json_object_getn(k->digits, (const char *)form.at, form.len));
+}
+
+/* The names in turn: the first that is registered, else the first that is a meter's digits. */
 static bool xml_meter(void *arg, const struct keyfile_meter *m)
 {
     struct keys *k = (struct keys *)arg;
     struct rowfile_row row = { .line = m->line };
+    struct ledger_row meter;
+    char serial[SERIAL_MAX + 1];
+    uint32_t id = 0;
 
     row.cells[KEYS_SERIAL] = m->names[0].len ? m->names[0] : m->names[1];
-    for (int i = 0; i < 2; i++) {
-        if (text_is_serial(m->names[i]) && registry_find(k->import->app->registry, m->names[i])) {
-            row.cells[KEYS_SERIAL] = m->names[i];
-            break;
-        }
-    }
     row.cells[KEYS_KIND] = span_text(kinds[KEY_OMS].name);
     row.cells[KEYS_HEX] = m->key_hex;
+    for (int i = 0; i < 2 && !id; i++)
+        if (text_is_serial(m->names[i]))
+            id = registry_find(k->import->app->registry, m->names[i]);
+    for (int i = 0; i < 2 && !id; i++)
+        if (text_is_serial(m->names[i]))
+            id = meter_of_digits(k, m->names[i]);
+    if (id && ledger_by_id(&k->act.txn, LIST_METER, id, INT64_MAX, &meter)) {
+        struct span known = meter.cells[CELL_METER_serial];
+
+        snprintf(serial, sizeof serial, "%.*s", (int)known.len, (const char *)known.at);
+        row.cells[KEYS_SERIAL] = span_text(serial);
+    }
     return keys_row(arg, &row);
 }
 
@@ -478,6 +521,7 @@ enum err import_keys(struct import *i, struct span text)
         err = commit(&k);
     if (err)
         i->report->written = 0;
+    json_decref(k.digits);
     secret_free(k.fresh, k.cap * sizeof *k.fresh);
     return err;
 }

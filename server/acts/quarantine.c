@@ -158,9 +158,7 @@ static bool are_hex(struct span text)
     return true;
 }
 
-/* Contract §4, radio_id: `MAN-12345678` and `MAN-12345678-VV-TT`; such telegrams wait under their
- * digits alone. Empty: the name is none of these. */
-static struct span digits_of(struct span name)
+struct span radio_digits(struct span name)
 {
     struct span digits;
 
@@ -171,10 +169,10 @@ static struct span digits_of(struct span name)
     return are_hex(digits) ? digits : span_of(NULL, 0);
 }
 
-/* A name as it came, and what its telegrams may bear instead. */
+/* A name as it came, and what its telegrams may bear instead: they wait under their digits alone. */
 static enum err release_name(struct app *app, struct span name, uint64_t *out_released)
 {
-    struct span digits = digits_of(name);
+    struct span digits = radio_digits(name);
     enum err err = name.len ? release(app, name, ERR_OK, out_released) : ERR_OK;
 
     return !err && digits.len ? release(app, digits, ERR_OK, out_released) : err;

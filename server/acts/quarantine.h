@@ -6,6 +6,9 @@
 
 #include "server/acts/act.h"
 
+/* The digits of `MAN-12345678` and `MAN-12345678-VV-TT` (contract §4, radio_id), a view; empty: the name is none of these. */
+struct span radio_digits(struct span name);
+
 /* For these meters, by serial, by radio name, and by what shorter names their telegrams may bear. */
 MUST_CHECK enum err quarantine_release_meters(struct app *app, const uint32_t *meters, size_t count);
 

@@ -300,6 +300,24 @@ static void a_makers_xml_gives_keys_by_either_of_its_names(void **state)
     assert_key("M1", KEY_OMS, NOW, KEY_B);
 }
 
+static void a_makers_xml_may_know_the_digits_alone(void **state)
+{
+    (void)state;
+    meters();
+    assert_ok(import("meters", "serial,dn,q3,radio_id\nKAM-11111111,15,2.5,\nK2,15,2.5,"
+                               "KAM-22222222\nK3,15,2.5,ELV-22222222\n"));
+    assert_ok(import("keys",
+                     XML_HEAD "<Meter><SerialNo>20260001</SerialNo><DEK>" KEY_A
+                              "</DEK></Meter><Meter><SerialNo>11111111</SerialNo><DEK>" KEY_B
+                              "</DEK></Meter></MetersInOrder>"));
+    assert_key("M1", KEY_OMS, NOW, KEY_A);
+    assert_key("KAM-11111111", KEY_OMS, NOW, KEY_B);
+    assert_err(ERR_INVALID,
+               import("keys", XML_HEAD "<Meter><SerialNo>22222222</SerialNo><DEK>" KEY_A
+                                       "</DEK></Meter></MetersInOrder>"));
+    assert_string_equal(report.refusals[0].found, "22222222");
+}
+
 static void an_xml_that_is_no_such_file_is_refused_where_it_goes_wrong(void **state)
 {
     static const struct {
@@ -577,6 +595,7 @@ int main(int argc, char **argv)
         KEYS_TEST(a_dry_run_writes_nothing),
         KEYS_TEST(the_audit_tells_of_a_key_and_the_file_holds_it_sealed),
         KEYS_TEST(a_makers_xml_gives_keys_by_either_of_its_names),
+        KEYS_TEST(a_makers_xml_may_know_the_digits_alone),
         KEYS_TEST(an_xml_that_is_no_such_file_is_refused_where_it_goes_wrong),
         cmocka_unit_test(an_xml_cut_off_anywhere_is_refused),
         KEYS_TEST(a_handshake_gets_the_key_that_holds),
