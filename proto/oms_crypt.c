@@ -141,7 +141,7 @@ enum err oms_cbc_seal(const uint8_t *key, const uint8_t iv[OMS_BLOCK], struct sp
 
 static void three_times(const uint8_t *key, uint8_t out[3 * OMS_DES_KEY])
 {
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++)
         memcpy(out + i * OMS_DES_KEY, key, OMS_DES_KEY);
 }
 

@@ -150,9 +150,10 @@ static enum err take(struct oms_open *o, struct span whole, bool deciphered)
 
 /* ---- the transport layer's modes ---- */
 
-static unsigned blocks_of(const struct oms_open *o)
+/* Enciphered bytes of modes 5 and 7. */
+static size_t sealed_len(const struct oms_open *o)
 {
-    return o->t->config >> 4 & 15;
+    return (size_t)(o->t->config >> 4 & 15) * OMS_BLOCK;
 }
 
 static enum err check_blocks(const struct oms_open *o, struct span body, size_t len)
@@ -178,7 +179,7 @@ static enum err mode_5(struct oms_open *o, struct span body)
 {
     struct oms_ring ring = keys_of(o, "mode 5", OMS_KEY);
     const bool factory = oms_of_diehl(o->t->meter.maker);
-    size_t len = 16 * blocks_of(o);
+    size_t len = sealed_len(o);
     uint8_t iv[OMS_BLOCK], *copy = arena_alloc(o->arena, body.len);
     bool proved = false;
     enum err err;
@@ -291,7 +292,7 @@ static enum err open_7(struct oms_open *o, struct span body)
 {
     static const uint8_t zeros[OMS_BLOCK];
     struct oms_ring ring = keys_of(o, "mode 7", OMS_KEY);
-    size_t len = 16 * blocks_of(o);
+    size_t len = sealed_len(o);
     uint8_t *copy = arena_alloc(o->arena, body.len);
     bool proved = false;
 
@@ -320,7 +321,7 @@ static enum err mode_7(struct oms_open *o, const struct oms_afl *afl, struct spa
     trace_field(o->in->trace, span_of(body.at, 1), "tpl.cfe", "", "", "key %u", body.at[0] & 15);
     o->offset++;
     body = span_of(body.at + 1, body.len - 1);
-    if ((err = check_blocks(o, body, 16 * (size_t)blocks_of(o))))
+    if ((err = check_blocks(o, body, sealed_len(o))))
         return err;
     return open_7(o, body);
 }
@@ -343,7 +344,7 @@ enum err oms_open_records(struct oms_open *o, const struct oms_afl *afl, struct 
 {
     unsigned mode = o->t->config >> 8 & 31;
 
-    if (mode == 0 || (mode == 5 && !blocks_of(o)) || (mode == 2 && !(o->t->config & 0xff)))
+    if (mode == 0 || (mode == 5 && !sealed_len(o)) || (mode == 2 && !(o->t->config & 0xff)))
         return ERR_OK;
     if (mode == 1 || mode >= 16) {
         o->t->content = OMS_LAYOUT;

@@ -258,7 +258,7 @@ static void openssl_reads_what_we_write_in_mode_2(void **state)
     static const uint8_t zeros[8];
 
     (void)state;
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++)
         memcpy(key + 8 * i, right, 8);
     assert_int_equal(openssl_opens("des-ede3-cbc", key, 24, zeros, 8, span_of(bytes.at + 15, 16),
                                    clear, sizeof clear),
