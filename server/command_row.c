@@ -20,13 +20,12 @@ static uint32_t comes_again(const struct command_row *row)
     return row->ended_s + days[row->tries - 1] * 86400;
 }
 
-static bool end(struct command_row *row, enum command_state state, uint32_t at_s, const char *why)
+static void end(struct command_row *row, enum command_state state, uint32_t at_s, const char *why)
 {
     row->state = (uint8_t)state;
     row->ended_s = at_s;
     snprintf(row->why, sizeof row->why, "%s", why ? why : "");
     row->retry_s = comes_again(row);
-    return true;
 }
 
 static bool sent(struct command_row *row, const struct command_event *e)
@@ -74,8 +73,19 @@ static bool outcome(struct command_row *row, const struct command_event *e)
         row->sent_s = e->at_s;
     if (!row->delivered_s)
         row->delivered_s = e->at_s;
-    return end(row, known ? states[e->result] : COMMAND_FAILED, e->at_s,
-               known ? whys[e->result] : "the meter gave a result that is not known");
+    end(row, known ? states[e->result] : COMMAND_FAILED, e->at_s,
+        known ? whys[e->result] : "the meter gave a result that is not known");
+    if (e->result == 2) /* nor would it a second time */
+        row->retry_s = 0;
+    return true;
+}
+
+/* What the server itself decides. */
+static bool judged(struct command_row *row, enum command_state state, const struct command_event *e,
+                   const char *why)
+{
+    end(row, state, e->at_s, why);
+    return true;
 }
 
 bool command_apply(struct command_row *row, const struct command_event *e)
@@ -90,13 +100,13 @@ bool command_apply(struct command_row *row, const struct command_event *e)
     case COMMAND_EVENT_DELIVERED:
         return delivered(row, e);
     case COMMAND_EVENT_EXPIRED:
-        return end(row, COMMAND_EXPIRED, e->at_s, "its time was over");
+        return judged(row, COMMAND_EXPIRED, e, "its time was over");
     case COMMAND_EVENT_UNSPEAKABLE:
-        return end(row, COMMAND_FAILED, e->at_s, "the meter's dialect has no words for it");
+        return judged(row, COMMAND_FAILED, e, "the meter's dialect has no words for it");
     case COMMAND_EVENT_UNHEARD:
-        return end(row, COMMAND_FAILED, e->at_s, "it was sent many times, and nothing came of it");
+        return judged(row, COMMAND_FAILED, e, "it was sent many times, and nothing came of it");
     case COMMAND_EVENT_CANCELLED:
-        return end(row, COMMAND_FAILED, e->at_s, e->why);
+        return judged(row, COMMAND_FAILED, e, e->why);
     default:
         return false;
     }

@@ -194,7 +194,7 @@ void event_push_lkd(struct commands_memory *m, const struct command_event *e)
 }
 
 /* The command changes in memory as its row will in the ledger. */
-static void happen_lkd(struct commands_memory *m, struct pending *p, const struct command_event *e)
+void event_happen_lkd(struct commands_memory *m, struct pending *p, const struct command_event *e)
 {
     /* What command_apply looks at. */
     struct command_row row = { .meter = p->meter,
@@ -224,7 +224,7 @@ static bool under_way(const struct pending *p)
 
 static bool can_go(const struct pending *p, int64_t now_s)
 {
-    return is_live(p) && !p->ending && p->may_go && now_s < p->expires_s;
+    return is_live(p) && !p->ending && !p->review && p->may_go && now_s < p->expires_s;
 }
 
 static bool is_meant(const struct pending *p, const struct outcome *o)
@@ -265,16 +265,34 @@ static bool clock_is_right(const struct frame *f, int64_t heard_s)
            off_s <= COMMAND_CLOCK_OFF_S;
 }
 
+/* Dialects whose meters answer a read with what was read, and nothing besides. */
+static bool brings_history(const struct commands_meeting *in, const struct pending *p)
+{
+    const struct frame *f = in->frame;
+
+    if (!in->dialect || !in->dialect->command || in->dialect->command == native_command)
+        return false;
+    for (uint32_t s = 0; s < f->series_count; s++)
+        for (uint32_t i = 0; i < f->series[s].count; i++)
+            if (f->series[s].samples[i].at_s >= p->value &&
+                f->series[s].samples[i].at_s <= p->until)
+                return true;
+    return false;
+}
+
 /* What the frame's state shows to have been done. An open valve proves an opening only where it was
  * closed before: meters without a valve never say that it is. */
-static bool is_proven(const struct pending *p, const struct frame *f, int64_t heard_s)
+static bool is_proven(const struct commands_meeting *in, const struct pending *p)
 {
+    const struct frame *f = in->frame;
     bool closed = f->status & STATUS_VALVE_CLOSED, fault = f->status & STATUS_VALVE_FAULT;
 
     if (!under_way(p) || p->ending)
         return false;
     if (p->what == COMMAND_TIME)
-        return clock_is_right(f, f->heard_s ? f->heard_s : heard_s);
+        return clock_is_right(f, f->heard_s ? f->heard_s : in->now_s);
+    if (p->what == COMMAND_HISTORY)
+        return brings_history(in, p);
     if (p->what != COMMAND_VALVE || fault)
         return false;
     return p->value ? !closed && p->flags & COMMAND_WAS_CLOSED : closed;
@@ -287,7 +305,7 @@ static void hear_lkd(struct commands_memory *m, const struct commands_meeting *i
     if (told_by_outcome_lkd(m, in, t) || in->frame->seq_rule == SEQ_RISES)
         return;
     for (struct pending *p = pending_first_lkd(m, in->meter); p; p = pending_next(p)) {
-        if (is_proven(p, in->frame, in->now_s)) {
+        if (is_proven(in, p)) {
             p->ending = true;
             t->ended = p->id;
             t->result = 0;
@@ -312,7 +330,8 @@ static struct pending *due_lkd(struct commands_memory *m, uint32_t meter, int64_
     return due;
 }
 
-static enum err encode(const struct commands_meeting *in, const struct pending *p, struct wr *out)
+static enum err encode(const struct commands_memory *m, const struct commands_meeting *in,
+                       const struct pending *p, struct wr *out)
 {
     const struct meter_command command = { .id = p->id,
                                            .expires_s = p->expires_s,
@@ -320,7 +339,8 @@ static enum err encode(const struct commands_meeting *in, const struct pending *
                                            .value = p->what == COMMAND_TIME ? in->now_s : p->value,
                                            .until = p->until,
                                            .meter = frame_name(in->frame),
-                                           .now_s = in->now_s };
+                                           .now_s = in->now_s,
+                                           .zone = &m->app->zone };
     uint8_t bytes[COMMAND_BYTES];
     struct wr w = wr_of(bytes, sizeof bytes);
     enum err err = in->dialect && in->dialect->command ? in->dialect->command(&command, &w)
@@ -338,7 +358,7 @@ static void fail_lkd(struct commands_memory *m, struct pending *p, enum command_
         .meter = p->meter, .id = p->id, .kind = why, .at_s = (uint32_t)now_s
     };
 
-    happen_lkd(m, p, &e);
+    event_happen_lkd(m, p, &e);
 }
 
 static void send_lkd(struct commands_memory *m, const struct commands_meeting *in, struct wr *out,
@@ -353,7 +373,7 @@ static void send_lkd(struct commands_memory *m, const struct commands_meeting *i
             fail_lkd(m, p, COMMAND_EVENT_UNHEARD, in->now_s);
             continue;
         }
-        if (encode(in, p, out)) {
+        if (encode(m, in, p, out)) {
             fail_lkd(m, p, COMMAND_EVENT_UNSPEAKABLE, in->now_s);
             continue;
         }
@@ -394,7 +414,7 @@ static void ended_lkd(struct commands_memory *m, const struct command_ticket *t,
     if (p)
         p->ending = false;
     if (kept && p)
-        happen_lkd(m, p, &e);
+        event_happen_lkd(m, p, &e);
     else if (kept) /* it expired meanwhile: the meter's word counts */
         event_push_lkd(m, &e);
 }
@@ -412,7 +432,7 @@ static void sent_lkd(struct commands_memory *m, const struct command_ticket *t)
         return;
     e.attempts = p->attempts + 1;
     p->lost = false;
-    happen_lkd(m, p, &e);
+    event_happen_lkd(m, p, &e);
 }
 
 void commands_told(struct commands *c, const struct command_ticket *tickets, size_t count,
@@ -442,7 +462,7 @@ void commands_delivered(struct commands *c, uint32_t meter, uint32_t id, int64_t
 
     pthread_mutex_lock(&m->lock);
     if ((p = pending_find_lkd(m, meter, id)) && p->may_go)
-        happen_lkd(m, p, &e);
+        event_happen_lkd(m, p, &e);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -479,7 +499,12 @@ static bool take_row(void *arg, const struct command_row *row)
 {
     struct commands_memory *m = (struct commands_memory *)arg;
 
+    struct pending *p;
+
     pending_put_lkd(m, row); /* nobody else is there yet */
+    p = pending_find_lkd(m, row->meter, row->id);
+    if (p && p->what == COMMAND_VALVE && !p->value) /* a look that the end may have come before */
+        p->review = m->review = m->awake = true;
     return true;
 }
 

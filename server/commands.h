@@ -34,7 +34,7 @@ struct commands {
     struct commands_memory *memory;
 };
 
-#define COMMAND_BYTES 96         /* the most that an answer says: a native message, or a frame of CJ/T 188 */
+#define COMMAND_BYTES 192        /* the most that an answer says: a native message, or twelve frames of CJ/T 188 (days of a history) */
 #define COMMAND_ATTEMPTS 32      /* a month of daily reports */
 #define COMMANDS_PER_METER 16    /* that have not ended */
 #define COMMAND_EXPIRES_S (7 * 86400)       /* where nobody says until when */
@@ -104,6 +104,16 @@ void commands_put(struct commands *c, const struct command_row *row);
 unsigned commands_of(struct commands *c, uint32_t meter);
 /* What is known of a command beyond the ledger, at now_s: `row` as read there becomes what will be written. */
 void commands_overlay(struct commands *c, int64_t now_s, struct command_row *row);
+
+/* What a meter supplies now. */
+struct supplied {
+    bool fitted;
+    const char *never_cut; /* the use class of its point, where that is never cut off; else NULL */
+    char point[64];
+};
+MUST_CHECK enum err command_supplies(struct txn *t, uint32_t meter, int64_t now_s, struct supplied *out);
+/* The register of the meter has changed: a closing that was not carried out is looked at again, and goes nowhere until then. Any thread. */
+void commands_review(struct commands *c, uint32_t meter);
 
 /* ---- what happens to a command: pure (command_row.c) ---- */
 

@@ -108,8 +108,10 @@ static void take_queue_lkd(struct commands_memory *m)
 
 static enum err write_lkd(struct commands_memory *m, int64_t now_s)
 {
-    enum err err;
+    enum err err = review_turn(m, now_s);
 
+    if (err)
+        return err;
     pthread_mutex_lock(&m->lock);
     due_lkd(m, now_s);
     take_queue_lkd(m);

@@ -133,6 +133,7 @@ static bool look_at(void *arg, const struct command_row *row)
     a->own += command_lives(row);
     if (!a->except || command_lives(row)) /* what comes again was asked for before */
         a->already = a->already || (row->value <= a->gap->from_s && row->until >= a->gap->to_s);
+    a->already = a->already || (row->flags & COMMAND_BY_METER && row->result == 2); /* refused */
     return true;
 }
 

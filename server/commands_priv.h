@@ -17,6 +17,7 @@ struct pending {
     bool may_go;
     bool ending; /* a frame tells its end, and is not durable yet */
     bool lost;   /* the network could not deliver it */
+    bool review; /* the register changed behind it */
 };
 
 struct event_list {
@@ -52,7 +53,8 @@ struct commands_memory {
     struct event_list queue, writing; /* happened and not written; being written */
     struct gap *gaps;
     size_t gap_count, gap_cap;
-    bool again; /* some come again now */
+    bool again;  /* some come again now */
+    bool review; /* some are to be looked at */
     bool awake, stopping, started;
     pthread_t courier;
     struct fold_list folds; /* the settling thread's */
@@ -67,6 +69,12 @@ void event_push_lkd(struct commands_memory *m, const struct command_event *e); /
 void pending_put_lkd(struct commands_memory *m, const struct command_row *row); /* as commands_put */
 
 void commands_free(struct commands *c); /* memory alone: the courier has ended */
+
+/* It happens, in memory and to be written; `p` may be gone afterwards. */
+void event_happen_lkd(struct commands_memory *m, struct pending *p, const struct command_event *e);
+
+/* Looks at closings behind which the register has changed; before the queue is written. */
+MUST_CHECK enum err review_turn(struct commands_memory *m, int64_t now_s);
 
 /* Makes requests of the gaps noted, and again of those that come again; within a turn. */
 MUST_CHECK enum err gaps_turn(struct commands_memory *m, int64_t now_s);

@@ -194,16 +194,16 @@ static bool can_be_said(struct wish *w, const struct ledger_row *meter)
                                            .what = (enum command_what)w->row.what,
                                            .value = w->row.value,
                                            .until = w->row.until,
-                                           .meter = meter->cells[CELL_METER_radio_id].len
-                                                        ? meter->cells[CELL_METER_radio_id]
-                                                        : meter->cells[CELL_METER_serial],
-                                           .now_s = w->now_s };
+                                           .meter = span_text("00000000000000"), /* some */
+                                           .now_s = w->now_s,
+                                           .zone = &w->q->app->zone };
     uint8_t bytes[COMMAND_BYTES];
     struct wr out = wr_of(bytes, sizeof bytes);
 
     if (!d || !d->command || d->command(&command, &out) != ERR_UNSUPPORTED)
         return true;
-    answer_refuse(w->out, ERR_INVALID, "what", "what: meters of the dialect %s know no %s", d->name,
+    answer_refuse(w->out, ERR_INVALID, "what",
+                  "what: a meter of the dialect %s cannot be told this (%s)", d->name,
                   w->kind->word);
     return false;
 }
@@ -293,56 +293,22 @@ bool command_meter(const struct act_request *q, struct act_reply *out, struct tx
     return false;
 }
 
-/* The point where the meter is now; 0: none. */
-static enum err point_now(struct txn *t, uint32_t meter, int64_t now_s, uint32_t *out_point)
-{
-    struct fittings all;
-    enum err err = fittings_load(t, false, meter, &all);
-
-    *out_point = 0;
-    for (size_t i = 0; i < all.count && !err; i++)
-        if (all.at[i].from_s <= now_s && now_s < all.at[i].to_s)
-            *out_point = all.at[i].point;
-    fittings_done(&all);
-    return err;
-}
-
-static const char *protected_word(enum use_class use)
-{
-    switch (use) {
-    case USE_PUBLIC:
-        return "public";
-    case USE_HYDRANT:
-        return "hydrant";
-    case USE_ZONE_INLET:
-        return "zone-inlet";
-    case USE_ZONE_OUTLET:
-        return "zone-outlet";
-    default:
-        return NULL;
-    }
-}
-
 bool command_may_close(const struct act_request *q, struct act_reply *out, struct txn *t,
                        uint32_t meter, struct warnings *w)
 {
-    struct point_facts point = { 0 };
-    const char *word;
-    uint32_t id;
-    enum err err = point_now(t, meter, clock_now_s(&q->app->clock), &id);
+    struct supplied s;
+    enum err err = command_supplies(t, meter, clock_now_s(&q->app->clock), &s);
 
-    if (!err && id)
-        err = point_facts_by_id(t, id, &point);
     if (err) {
         answer_failed(out, err);
         return false;
     }
-    if (!id)
+    if (!s.fitted)
         warn(w, "not-fitted", "the meter is fitted nowhere: closing it cuts off nobody known");
-    if (!(word = protected_word(point.use)))
+    if (!s.never_cut)
         return true;
     answer_refuse(out, ERR_INVALID, "open",
-                  "open: %s is of the use class %s, which is never cut off", point.point, word);
+                  "open: %s is of the use class %s, which is never cut off", s.point, s.never_cut);
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* The end of an act on the register: bare rows before its commit, and who must hear of it after. */
 #include "server/acts/quarantine.h"
 #include "server/acts/register_priv.h"
+#include "server/commands.h"
 #include "server/registers.h"
 #include "server/settler.h"
 
@@ -61,8 +62,10 @@ enum err registrar_committed(struct registrar *g)
                                  &meter_cells);
     if (!err)
         err = hearing_committed(g);
-    for (size_t i = 0; i < g->touched_count; i++)
+    for (size_t i = 0; i < g->touched_count; i++) {
         settler_touch(app->settler, g->touched[i]);
+        commands_review(app->commands, g->touched[i]);
+    }
     if (!err && g->first_new_meter)
         err = quarantine_release_from(app, g->first_new_meter);
     if (!err && g->heard.meter)

@@ -1,5 +1,6 @@
 /* What the server is and holds: its clock, counts, metrics, and whether it is well. */
 #include "proto/base/limits.h"
+#include "server/commands.h"
 #include "server/metrics.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -92,6 +93,7 @@ static void measure(struct app *app)
     struct archive_stat archive = { 0 };
 
     metrics_set(METRIC_METERS, ledger_last_id(&t, LIST_METER));
+    metrics_set(METRIC_COMMANDS, app->commands ? app->commands->live : 0);
     metrics_set(METRIC_POINTS, ledger_last_id(&t, LIST_POINT));
     metrics_set(METRIC_LEDGER_ACTS, ledger_end(&t));
     health_damage(txn_end(&t));

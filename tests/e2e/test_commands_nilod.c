@@ -772,6 +772,28 @@ static void approval_looks_again_at_what_stands_behind_the_meter(void **state)
     expect_nothing(meter);
 }
 
+static void a_meter_that_comes_before_a_hydrant_is_closed_no_more(void **state)
+{
+    char meter[16], csv[160];
+    uint32_t id;
+
+    (void)state;
+    new_meter(meter, "commercial");
+    id = post(meter, "{\"what\":\"valve\",\"open\":false}");
+    decide(&second, meter, id, "approve", 200);
+    assert_int_equal(plain_report(meter).id, id);
+    snprintf(csv, sizeof csv, "point,use_class\nP%s,industrial\n", meter);
+    import("points", csv);
+    settle();
+    assert_int_equal(plain_report(meter).id, id);
+    snprintf(csv, sizeof csv, "point,use_class\nP%s,hydrant\n", meter);
+    import("points", csv);
+    expect_nothing(meter); /* at once */
+    settle();
+    expect_state(meter, id, "failed");
+    expect_nothing(meter);
+}
+
 static void a_valve_that_shows_itself_closed_or_open_proves_it(void **state)
 {
     char meter[16];
@@ -790,6 +812,59 @@ static void a_valve_that_shows_itself_closed_or_open_proves_it(void **state)
     expect_state(meter, open, "sent");
     expect_nothing(meter);
     expect_state_kept(meter, open, "done");
+}
+
+/* ---- another dialect ---- */
+
+/* A frame of CJ/T 188 of the meter 78330011223344: control, data; its answer into `h`. */
+static void send_cjt188(uint8_t control, struct span data, struct heard *h)
+{
+    static struct message m;
+    uint8_t frame[64] = { 0x68, 0x10, 0x44, 0x33, 0x22, 0x11, 0x00, 0x33, 0x78, control };
+    size_t len = 10;
+    uint8_t sum = 0;
+
+    frame[len++] = (uint8_t)data.len;
+    memcpy(frame + len, data.at, data.len);
+    len += data.len;
+    for (size_t i = 0; i < len; i++)
+        sum = (uint8_t)(sum + frame[i]);
+    frame[len++] = sum;
+    frame[len++] = 0x16;
+    message_begin(&m, PROBE_CON, PROBE_POST, next_mid++, span_of("\x46", 1));
+    message_path(&m, "r/cjt188");
+    message_payload(&m, span_of(frame, len));
+    probe_ask(&probe, &m, h);
+    assert_int_equal(h->code, PROBE_CODE(2, 4));
+}
+
+static void a_meter_of_another_dialect_is_told_in_its_own_words(void **state)
+{
+    static const char meter[] = "78330011223344";
+    static const uint8_t reading[] = { 0x1f, 0x90, 0x00, 0x00, 0x77, 0x66, 0x55, 0x2c,
+                                       0x00, 0x77, 0x66, 0x55, 0x2c, 0x31, 0x01, 0x22,
+                                       0x11, 0x05, 0x15, 0x20, 0x21, 0x84 };
+    uint8_t expected[17] = { 0x68, 0x10, 0x44, 0x33, 0x22, 0x11, 0x00, 0x33,
+                             0x78, 0x04, 0x04, 0xa0, 0x17, 0,    0x55 };
+    uint8_t reply[] = { 0xa0, 0x17, 0, 0x00, 0x00 };
+    struct heard h;
+    uint32_t id;
+
+    (void)state;
+    import("meters", "serial,dn,q3,dialect\n78330011223344,15,2.5,cjt188\n");
+    expect_refusal(&admin, meter, "{\"what\":\"step\",\"step_s\":900}", 422, "cjt188");
+    id = post(meter, "{\"what\":\"valve\",\"open\":true}");
+    send_cjt188(0x81, span_of(reading, sizeof reading), &h);
+    expected[13] = reply[2] = (uint8_t)id;
+    for (size_t i = 0; i < 15; i++)
+        expected[15] = (uint8_t)(expected[15] + expected[i]);
+    expected[16] = 0x16;
+    assert_int_equal(h.payload.len, sizeof expected);
+    assert_memory_equal(h.payload.at, expected, sizeof expected);
+    expect_state(meter, id, "sent");
+    send_cjt188(0x84, span_of(reply, sizeof reply), &h);
+    assert_int_equal(h.payload.len, 0);
+    expect_state_kept(meter, id, "done");
 }
 
 /* ---- who, and what not ---- */
@@ -1115,7 +1190,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(nobody_does_what_nobody_was_told),
         cmocka_unit_test(valves_of_hydrants_the_public_and_zones_stay_open),
         cmocka_unit_test(approval_looks_again_at_what_stands_behind_the_meter),
+        cmocka_unit_test(a_meter_that_comes_before_a_hydrant_is_closed_no_more),
         cmocka_unit_test(a_valve_that_shows_itself_closed_or_open_proves_it),
+        cmocka_unit_test(a_meter_of_another_dialect_is_told_in_its_own_words),
         cmocka_unit_test(values_outside_their_bounds_are_refused),
         cmocka_unit_test(a_crew_commands_what_it_needs_at_a_meter),
         cmocka_unit_test(sixteen_may_wait_and_no_more),
