@@ -35,7 +35,7 @@ static const struct {
     size_t least, most; /* bytes */
 } kinds[] = {
     [KEY_PSK] = { "psk", "2 to 128 hexadecimal digits", 1, KEYRING_KEY_MAX },
-    [KEY_OMS] = { "oms", "32 hexadecimal digits", 16, 16 },
+    [KEY_OMS] = { "oms", "32 hexadecimal digits, or 16 (DES, PRIOS)", 8, 16 },
     [KEY_OSCORE] = { "oscore", "32 to 64 hexadecimal digits", 16, 32 },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -163,7 +163,8 @@ static enum err take_key(struct span cell, struct key_row *out, struct import_re
     char found[48];
     enum err err = hex_read(cell, out->key, sizeof out->key, &out->len);
 
-    if (!err && out->len >= kinds[out->kind].least && out->len <= kinds[out->kind].most)
+    if (!err && out->len >= kinds[out->kind].least && out->len <= kinds[out->kind].most &&
+        (out->kind != KEY_OMS || out->len % 8 == 0))
         return ERR_OK;
     snprintf(found, sizeof found, "%zu characters", cell.len);
     return refuse_cell(why, ERR_INVALID, KEYS_HEX, cell.len ? span_text(found) : cell,
