@@ -213,171 +213,30 @@ static enum err step_ends(struct machine *m)
 
 /* ---- arithmetic ---- */
 
-static bool shift(int64_t a, int64_t by, bool left, int64_t *out)
-{
-    if (by < 0 || by > 62)
-        return false;
-    if (left)
-        return !__builtin_mul_overflow(a, (int64_t)1 << by, out);
-    *out = a >> by;
-    return true;
-}
-
-static bool divide(int64_t a, int64_t b, bool rest, int64_t *out)
-{
-    if (b == 0 || (a == INT64_MIN && b == -1))
-        return false;
-    *out = rest ? a % b : a / b;
-    return true;
-}
-
-/* False: no number comes of it. */
-static bool compute_two(enum op op, int64_t a, int64_t b, int64_t *out)
-{
-    switch (op) {
-    case OP_ADD:
-        return !__builtin_add_overflow(a, b, out);
-    case OP_SUB:
-        return !__builtin_sub_overflow(a, b, out);
-    case OP_MUL:
-        return !__builtin_mul_overflow(a, b, out);
-    case OP_DIV:
-        return divide(a, b, false, out);
-    case OP_MOD:
-        return divide(a, b, true, out);
-    case OP_AND:
-        *out = a & b;
-        return true;
-    case OP_OR:
-        *out = a | b;
-        return true;
-    case OP_SHL:
-        return shift(a, b, true, out);
-    case OP_SHR:
-        return shift(a, b, false, out);
-    default:
-        *out = a;
-        return true;
-    }
-}
-
-static bool bits_of(int64_t v, int64_t low, int64_t high, int64_t *out)
-{
-    if (low < 0 || high < low || high > 62)
-        return false;
-    *out = v >> low & (((int64_t)1 << (high - low + 1)) - 1);
-    return true;
-}
-
-static bool byte_sized(int64_t v)
-{
-    return v >= 0 && v < 256;
-}
-
-/* Years below 100 are of this century. */
-static bool civil_of(const int64_t v[6], struct civil *out)
-{
-    if (v[0] < 0 || v[0] > 9999)
-        return false;
-    for (unsigned i = 1; i < 6; i++)
-        if (!byte_sized(v[i]))
-            return false;
-    *out = (struct civil){ .year = (int32_t)(v[0] < 100 ? v[0] + 2000 : v[0]),
-                           .month = (uint8_t)v[1],
-                           .day = (uint8_t)v[2],
-                           .hour = (uint8_t)v[3],
-                           .minute = (uint8_t)v[4],
-                           .second = (uint8_t)v[5] };
-    return true;
-}
-
-static bool is_instant(int64_t s)
-{
-    return s > -(INT64_C(1) << 40) && s < INT64_C(1) << 40;
-}
-
-/* The first day of that month and day behind `before`: for meters that send no year. */
-static bool date_after(const struct zone *zone, int64_t before, int64_t month, int64_t day,
-                       int64_t *out)
-{
-    int32_t year;
-
-    if (!is_instant(before) || !byte_sized(month) || !byte_sized(day))
-        return false;
-    year = zone_civil(zone, before).year;
-    for (int32_t y = year; y <= year + 8; y++) /* the 29th of February may be that far */
-        if (recipe_civil(zone,
-                         (struct civil){ .year = y, .month = (uint8_t)month, .day = (uint8_t)day },
-                         out) &&
-            *out > before)
-            return true;
-    return false;
-}
-
-/* The latest beginning of that month (1 is January, 13 is January again) that is not behind `now`. */
-static bool month_start(const struct zone *zone, int64_t month, int64_t now, int64_t *out)
-{
-    struct civil c;
-
-    if (!is_instant(now) || month < 0 || month > 1200)
-        return false;
-    c = zone_civil(zone, now);
-    c = (struct civil){ .year = c.year, .month = (uint8_t)((month + 11) % 12 + 1), .day = 1 };
-    if (!recipe_civil(zone, c, out))
-        return false;
-    if (*out <= now)
-        return true;
-    c.year--;
-    return recipe_civil(zone, c, out);
-}
-
-static bool compute_time(const struct machine *m, enum op op, const int64_t v[6], int64_t *out)
-{
-    struct civil c;
-
-    switch (op) {
-    case OP_DATE:
-    case OP_DATETIME:
-        return civil_of(v, &c) && recipe_civil(m->zone, c, out);
-    case OP_DATE_AFTER:
-        return date_after(m->zone, v[0], v[1], v[2], out);
-    default:
-        return month_start(m->zone, v[0], v[1], out);
-    }
-}
-
+/* Operands that an operation has none of are `heard`, which is known. */
 static void step_set(struct machine *m, const struct step *s)
 {
-    struct slot a = operand(m, &s->a), b = operand(m, &s->b), *out = &m->slots[s->slot];
+    const struct operand *operands[6] = {
+        &s->a, &s->b, &s->c, &s->more[0], &s->more[1], &s->more[2]
+    };
+    struct slot *out = &m->slots[s->slot];
     enum op op = (enum op)s->op;
-    int64_t v[6] = { a.value, b.value };
-    bool known = a.known;
+    struct slot first = operand(m, &s->a);
+    int64_t v[6] = { 0 };
+    bool known = true;
 
     if (op == OP_ELSE || op == OP_COPY) {
-        *out = op == OP_ELSE && !a.known ? b : a;
+        *out = op == OP_ELSE && !first.known ? operand(m, &s->b) : first;
         return;
     }
-    *out = (struct slot){ .form = FORM_INT };
-    known = known && b.known;
-    if (op < OP_BITS) {
-        out->known = known && compute_two(op, v[0], v[1], &out->value);
-        return;
-    }
-    v[2] = operand(m, &s->c).value;
-    if (op != OP_MONTH_START)
-        known = known && operand(m, &s->c).known;
-    for (unsigned i = 0; i < 3 && op == OP_DATETIME; i++) {
-        struct slot more = operand(m, &s->more[i]);
+    for (unsigned i = 0; i < (op < OP_BITS ? 2 : 6); i++) {
+        struct slot slot = operand(m, operands[i]);
 
-        v[3 + i] = more.value;
-        known = known && more.known;
+        v[i] = slot.value;
+        known = known && slot.known;
     }
-    if (op == OP_BITS) {
-        out->known = known && bits_of(v[0], v[1], v[2], &out->value);
-        return;
-    }
-    out->form = FORM_UNIX;
-    out->known = known && compute_time(m, op, v, &out->value);
+    *out = (struct slot){ .form = op > OP_BITS ? FORM_UNIX : FORM_INT };
+    out->known = known && recipe_compute(op, m->zone, v, &out->value);
 }
 
 static bool holds(const struct machine *m, const struct step *s)
@@ -490,16 +349,6 @@ static void step_tag_done(struct machine *m, const struct step *s)
 
 /* ---- what it says ---- */
 
-/* To the nearest, halves away from zero. */
-static bool scale(int64_t v, int64_t num, int64_t den, int64_t *out)
-{
-    __int128 wide = (__int128)v * num * 2;
-
-    wide = (wide + (wide < 0 ? -den : den)) / (2 * (__int128)den);
-    *out = (int64_t)wide;
-    return wide >= INT64_MIN && wide <= INT64_MAX;
-}
-
 static enum err step_reading(struct machine *m, const struct step *s)
 {
     struct slot v = slot_at(m, s->a.slot), at = slot_at(m, s->b.slot);
@@ -511,7 +360,7 @@ static enum err step_reading(struct machine *m, const struct step *s)
                     "%s", v.known ? "time unknown" : "unknown");
         return ERR_OK;
     }
-    if (!scale(v.value, s->num, s->den, &value) || !is_instant(at.value))
+    if (!recipe_scale(v.value, s->num, s->den, &value) || !recipe_is_instant(at.value))
         return refuse(m->why, ERR_RANGE, here(m), slot_name(m, s->a.slot),
                       "%" PRId64 " is too large", v.value);
     err = gather_add(m->gather, (enum channel)s->channel, at.value, value);
@@ -603,9 +452,10 @@ static void step_vital(struct machine *m, const struct step *s)
 
     if (!v.known)
         return;
-    if (s->kind == STEP_BATTERY && scale(v.value, s->num, s->den, &scaled) && fits_32(scaled))
+    if (s->kind == STEP_BATTERY && recipe_scale(v.value, s->num, s->den, &scaled) &&
+        fits_32(scaled))
         f->battery_mv = (uint32_t)scaled;
-    else if (s->kind == STEP_SENT && is_instant(v.value))
+    else if (s->kind == STEP_SENT && recipe_is_instant(v.value))
         f->sent_s = v.value;
     else if (s->kind == STEP_SEQ && fits_32(v.value))
         f->seq = (uint32_t)v.value;

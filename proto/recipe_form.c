@@ -19,7 +19,7 @@ static bool read_bcd(struct span raw, bool big, int64_t *out)
 
         if (byte >> 4 > 9 || (byte & 15) > 9)
             return false; /* an unreadable wheel, or "no value" */
-        v = v * 100 + (byte >> 4) * 10 + (byte & 15);
+        v = v * 100 + (int64_t)(byte >> 4) * 10 + (byte & 15);
     }
     *out = v;
     return true;
@@ -150,7 +150,7 @@ static bool number_read(const struct recipe *recipe, const struct step *s, struc
 
     if (s->pool_count && is_invalid(recipe, s, v))
         return false;
-    if (s->form == FORM_INT && raw.len < 8)
+    if (s->form == FORM_INT && raw.len && raw.len < 8)
         v = (v ^ 1ULL << (8 * raw.len - 1)) - (1ULL << (8 * raw.len - 1));
     *out = (int64_t)v;
     return s->form == FORM_INT || v <= INT64_MAX;

@@ -12,6 +12,7 @@
 #define RECIPE_GIVES 128 /* of one sample */
 #define RECIPE_WORD 32   /* a field's name */
 #define RECIPE_CLOCK 10  /* elements of a date in bytes */
+#define RECIPE_NOWHERE UINT32_MAX /* a jump whose target is not known yet */
 
 /* Slots that are there from the start. */
 enum { SLOT_HEARD, SLOT_SENT, SLOT_LENGTH, SLOT_LEFT, SLOTS_GIVEN };
@@ -158,6 +159,7 @@ enum err reader_expected(struct reader *r, struct span word, const char *what);
 enum err reader_refuse(struct reader *r, struct span at, const char *format, ...) PRINTF_LIKE(3, 4);
 bool reader_line(struct reader *r); /* the next line that says something */
 MUST_CHECK enum err reader_end_of_line(struct reader *r);
+int word_digit(uint8_t c); /* of hex; 16: none */
 bool word_number(struct span word, int64_t *out); /* decimal, -decimal, 0x… */
 MUST_CHECK enum err reader_number(struct reader *r, const char *what, int64_t low, int64_t high, int64_t *out);
 /* A unit and its scale: `1 L`, `0.1 m3`, `1/450 L`, `0.1 C`: thousandths of a count as a fraction, and the channel that the unit means
@@ -166,6 +168,18 @@ MUST_CHECK enum err reader_scale(struct reader *r, int64_t *out_num, int64_t *ou
 bool word_channel(struct span word, enum channel *out);
 bool word_status(struct span word, uint32_t *out_bit);
 const char *recipe_status_name(unsigned bit); /* by its number; NULL behind the last */
+
+/* ---- fields ---- */
+
+struct step *reader_step(struct reader *r, enum step_kind kind, enum err *out_err); /* the next one; NULL: *out_err says why */
+MUST_CHECK enum err reader_slot(struct reader *r, struct span word, uint16_t *out); /* a name's own slot, new or filled anew */
+MUST_CHECK enum err reader_operand(struct reader *r, struct operand *out);          /* a number, or a field that stands above */
+MUST_CHECK enum err reader_field(struct reader *r, struct operand *out);
+bool word_form(struct span word, struct step *s);                           /* u16be: form, width and order into the step */
+MUST_CHECK enum err reader_new_field(struct reader *r, uint16_t slot);      /* NAME FORM …, from behind the name */
+MUST_CHECK enum err reader_assignment(struct reader *r, struct span name);  /* NAME = …, likewise */
+
+/* ---- statements ---- */
 
 MUST_CHECK enum err reader_statement(struct reader *r, struct span first); /* a line of the layout */
 MUST_CHECK enum err reader_layout_end(struct reader *r);
@@ -183,5 +197,13 @@ struct slot {
 /* Reads `raw` by the step's form; unknown where the bytes say "no value". RANGE: a number above 63 bits. */
 void recipe_form_read(const struct recipe *recipe, const struct step *s, const struct zone *zone, struct span raw, struct slot *out);
 bool recipe_civil(const struct zone *zone, struct civil c, int64_t *out_s);
+struct zone *recipe_sample_zone(void); /* UTC+8 */
+
+/* ---- computing ---- */
+
+/* All but OP_COPY and OP_ELSE, which need to know what is known. False: nothing comes of it. */
+bool recipe_compute(enum op op, const struct zone *zone, const int64_t v[6], int64_t *out);
+bool recipe_scale(int64_t v, int64_t num, int64_t den, int64_t *out); /* to the nearest, halves away from zero; false: too large */
+bool recipe_is_instant(int64_t s);                                    /* near enough to have a civil time */
 
 #endif

@@ -519,6 +519,7 @@ static void arithmetic_has_ends(void **state)
     says("zone utc\na u8\nb = date_after heard 2 29\nreading a 1 mL at b", "01", "1@-63072000");
     says("zone utc\na u8\nb = month_start 3 heard\nreading a 1 mL at b", "01", "1@0");
     says("zone utc\na u8\nb = month_start 4 heard\nreading a 1 mL at b", "01", "1@28857600");
+    says("zone utc\na u8\nb = date 26 3 1\nreading a 1 mL at b", "01", "1@0");
     says("zone utc\na u8\nb = datetime 26 2 28 23 59 58\nreading a 1 mL at b", "01", "1@2");
     fails("a i64\nreading a 1 m3", "ffffffffffffff7f", ERR_RANGE, "is too large");
     fails("a u32\nrepeat a\nend\nreading a 1 L", "ffffffff", ERR_RANGE,
