@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct set) == 64, "one cache line");
 
 struct rate {
     struct set *sets;
+    void *memory; /* that they stand in: pages are taken as buckets are used */
     uint64_t mask;
     uint64_t step_us, depth_us; /* one request; a burst */
 };
@@ -28,12 +29,13 @@ enum err rate_new(uint32_t per_s, uint32_t burst, unsigned bits, struct rate **o
     if (!r)
         return ERR_NO_MEMORY;
     if (per_s) {
-        r->sets = (struct set *)aligned_alloc(64, sets * sizeof *r->sets);
-        if (!r->sets) {
+        r->memory = calloc(sets + 1, sizeof *r->sets);
+        if (!r->memory) {
             free(r);
             return ERR_NO_MEMORY;
         }
-        memset(r->sets, 0, sets * sizeof *r->sets);
+        r->sets = (struct set *)(((uintptr_t)r->memory + sizeof *r->sets - 1) &
+                                 ~(uintptr_t)(sizeof *r->sets - 1));
         r->step_us = per_s < 1000000 ? 1000000 / per_s : 1;
         r->depth_us = r->step_us * (burst ? burst : 1);
     }
@@ -46,7 +48,7 @@ void rate_free(struct rate *r)
 {
     if (!r)
         return;
-    free(r->sets);
+    free(r->memory);
     free(r);
 }
 

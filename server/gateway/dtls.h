@@ -21,7 +21,7 @@
 #define DTLS_LISTENERS_MAX 16
 
 struct dtls_options {
-    uint32_t sessions;       /* at most; 280 bytes each, taken as they are used */
+    uint32_t sessions;       /* at most; 250 bytes each, taken as they are used */
     uint32_t handshake_rate; /* begun a second by one address; 0 = no limit */
     dtls_psk *psk;           /* on the reading thread */
     void *psk_arg;
