@@ -151,17 +151,24 @@ static size_t mac_len(uint8_t mcl)
     return of[mcl & 15];
 }
 
+/* Each field that FCL says stands there; what we have no use for is told and passed over. */
 static void afl_fields(struct rd *rd, uint16_t fcl, struct oms_afl *out, struct trace *trace)
 {
+    struct span raw;
+
     if (fcl & FCL_MCL) {
-        out->mcl = rd_u8(rd);
+        struct rd mcl = rd_of(raw = rd_bytes(rd, 1));
+
+        out->mcl = rd_u8(&mcl);
         out->has_mcl = true;
+        trace_field(trace, raw, "afl.mcl", "", "", "%02X", out->mcl);
     }
-    if (fcl & FCL_KI)
-        rd_bytes(rd, 2);
+    if (fcl & FCL_KI) {
+        raw = rd_bytes(rd, 2);
+        trace_field(trace, raw, "afl.ki", "", "which key", "%zu bytes", raw.len);
+    }
     if (fcl & FCL_COUNTER) {
-        struct span raw = rd_bytes(rd, 4);
-        struct rd counter = rd_of(raw);
+        struct rd counter = rd_of(raw = rd_bytes(rd, 4));
 
         out->counter = rd_le32(&counter);
         out->has_counter = true;
@@ -173,8 +180,11 @@ static void afl_fields(struct rd *rd, uint16_t fcl, struct oms_afl *out, struct 
         trace_field(trace, out->mac, "afl.mac", "", "", "%zu bytes", out->mac.len);
     }
     if (fcl & FCL_LENGTH) {
-        out->length = rd_le16(rd);
+        struct rd length = rd_of(raw = rd_bytes(rd, 2));
+
+        out->length = rd_le16(&length);
         out->has_length = true;
+        trace_field(trace, raw, "afl.ml", "bytes", "of the message", "%u", out->length);
     }
 }
 
@@ -198,8 +208,9 @@ static enum err afl(struct peel *p)
                       "a MAC without the field MCL that tells its length");
     p->afl.has = true;
     p->afl.at = at + 2;
-    trace_field(p->in->trace, fields, "afl", "", "authentication and fragmentation", "FCL %04X",
-                fcl);
+    trace_field(p->in->trace, span_of(fields.at - 1, 1), "afl.len", "bytes", "", "%zu", fields.len);
+    trace_field(p->in->trace, span_of(fields.at, fields.len < 2 ? fields.len : 2), "afl.fcl", "",
+                "", "%04X", fcl);
     afl_fields(&rd, fcl, &p->afl, p->in->trace);
     if (rd.err || rd_left(&rd))
         return refuse(p->why, ERR_MALFORMED, at + 1, "afl.len",
@@ -426,12 +437,12 @@ static enum err layers(struct peel *p)
         if (p->rd.err)
             return refuse(p->why, ERR_TRUNCATED, offset(p), "CI",
                           "ends where a CI field should stand");
-        if (ci >= 0x8c && ci <= 0x8f)
-            err = ell(p, ci);
-        else if (ci == 0x90)
-            err = afl(p);
-        else
+        if ((ci < 0x8c || ci > 0x8f) && ci != 0x90)
             return tpl(p, ci);
+        trace_field(p->in->trace, just(p, 1), "CI", "",
+                    ci == 0x90 ? "authentication and fragmentation" : "extended link layer", "%02X",
+                    ci);
+        err = ci == 0x90 ? afl(p) : ell(p, ci);
     }
     return err;
 }
