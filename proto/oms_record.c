@@ -3,13 +3,13 @@
 /* ---- tables, by index ---- */
 
 const char *const oms_unit_names[OMS_UNIT_COUNT] = {
-#define UNIT(name, text) [OMS_UNIT_##name] = text,
+#define UNIT(name, text) [OMS_UNIT_##name] = (text),
 #include "proto/oms_vif.def"
 };
 
 /* clang-format off */
 #define VIF_ROW(from, to, quantity_, name_, unit_, power_, low_)                                   \
-    [from ... to] = { .name = (name_), .quantity = OMS_##quantity_, .unit = OMS_UNIT_##unit_,      \
+    [(from) ... (to)] = { .name = (name_), .quantity = OMS_##quantity_, .unit = OMS_UNIT_##unit_,      \
                       .low = OMS_LOW_##low_, .first = (from), .power = (power_) },
 
 static const struct oms_vif primary[128] = {
@@ -29,7 +29,7 @@ static const struct oms_vif extension_fd[128] = {
 
 static const struct oms_vife combinable[128] = {
 #define VIFE(from, to, effect_, text_)                                                             \
-    [from ... to] = { .text = (text_), .effect = OMS_VIFE_##effect_, .first = (from) },
+    [(from) ... (to)] = { .text = (text_), .effect = OMS_VIFE_##effect_, .first = (from) },
 #include "proto/oms_vif.def"
 };
 /* clang-format on */
@@ -88,7 +88,7 @@ static void vif_take(struct oms_value *v, const struct oms_vif *vif, uint8_t cod
     v->unit = vif->unit;
     v->power = vif->power;
     if (vif->low == OMS_LOW_TEN)
-        v->power = (int8_t)(v->power + n);
+        v->power = (int16_t)(v->power + n);
     else if (vif->low == OMS_LOW_SPAN || vif->low == OMS_LOW_AGE)
         v->unit = (uint8_t)(v->unit + n);
 }
@@ -146,10 +146,10 @@ static void vife_take(struct oms_value *v, uint8_t code)
         v->profile = e->effect;
         break;
     case OMS_VIFE_SCALE:
-        v->power = (int8_t)(v->power + (int)n - 6);
+        v->power = (int16_t)(v->power + (int)n - 6);
         break;
     case OMS_VIFE_THOUSAND:
-        v->power = (int8_t)(v->power + 3);
+        v->power = (int16_t)(v->power + 3);
         break;
     case OMS_VIFE_SPAN:
         v->unit = (uint8_t)(OMS_UNIT_S + (n & 3));
@@ -254,7 +254,7 @@ static uint64_t le_read(const uint8_t *p, size_t len)
 
 static void integer_read(struct oms_value *v, struct span data, bool is_unsigned)
 {
-    unsigned spare = 64 - 8 * (unsigned)data.len;
+    unsigned spare = 64u - 8u * (unsigned)data.len;
     uint64_t n = le_read(data.at, data.len);
 
     v->kind = OMS_IS_NUMBER;
@@ -285,7 +285,7 @@ static void bcd_read(struct oms_value *v, struct span data)
         unsigned high = minus && i == data.len - 1 ? 0 : data.at[i] >> 4, low = data.at[i] & 15;
 
         bad |= high > 9 || low > 9;
-        n = n * 100 + high * 10 + low;
+        n = n * 100 + (int64_t)(high * 10 + low);
     }
     v->kind = OMS_IS_NUMBER;
     v->number = minus ? -n : n;
@@ -329,7 +329,7 @@ static void float_read(struct oms_value *v, struct span data)
     }
     v->kind = OMS_IS_NUMBER;
     v->number = bits >> 31 ? -(int64_t)m : (int64_t)m;
-    v->power = (int8_t)(v->power + power);
+    v->power = (int16_t)(v->power + power);
 }
 
 void oms_number_read(struct oms_value *v, uint8_t type, struct span data, bool is_unsigned)
@@ -369,7 +369,7 @@ static void pluses_add(struct oms_value *v)
             return;
         }
         v->number = n;
-        v->power = (int8_t)power;
+        v->power = (int16_t)power;
     }
 }
 
@@ -426,26 +426,20 @@ static void fixed_take(struct oms_value *v, uint8_t type)
         pluses_add(v);
 }
 
-/* What LVAR says: how many bytes follow, and what they are. */
+/* What LVAR says: how many bytes follow. Below C0 it is text, C and D are decimal, E and F binary, F8 a long float. */
 static bool variable_len(uint8_t lvar, bool profile, size_t *len)
 {
+    static const uint8_t long_ones[16] = { 16, 20, 24, 28, 32, 48, 64, [8] = 8 };
+    unsigned low = lvar & 15;
+
+    *len = low;
     if (lvar < 0xc0)
         *len = lvar;
-    else if (profile)
+    else if (lvar >= 0xf0)
+        *len = long_ones[low];
+    else if (lvar < 0xe0 && low > 9)
         return false;
-    else if (lvar <= 0xc9 || (lvar >= 0xd0 && lvar <= 0xd9))
-        *len = lvar & 15;
-    else if (lvar >= 0xe0 && lvar <= 0xef)
-        *len = lvar & 15;
-    else if (lvar >= 0xf0 && lvar <= 0xf4)
-        *len = 4u * (lvar - 0xecu);
-    else if (lvar == 0xf5 || lvar == 0xf6)
-        *len = lvar == 0xf5 ? 48 : 64;
-    else if (lvar == 0xf8)
-        *len = 8;
-    else
-        return false;
-    return true;
+    return lvar < 0xc0 || (!profile && (lvar < 0xf0 || *len));
 }
 
 static void variable_take(struct oms_value *v, uint8_t lvar)

@@ -38,7 +38,7 @@ enum oms_low {
 struct oms_vif {
     const char *name; /* a word of a path: "volume" */
     uint8_t quantity, unit, low, first;
-    int8_t power;
+    int16_t power;
 };
 
 enum oms_effect {
@@ -82,7 +82,7 @@ struct oms_value {
     uint8_t dif, type, function, kind, unit;
     uint8_t direction;       /* OMS_VIFE_FORWARD, OMS_VIFE_BACKWARD, or 0 */
     uint8_t profile;         /* OMS_VIFE_PROFILE, OMS_VIFE_INVERSE, OMS_VIFE_REGISTERS, or 0 */
-    int8_t power;
+    int16_t power;
     bool barred;             /* a VIFE makes it something else than the quantity itself */
     bool cut;                /* `number` has fewer digits than the value sent (float) */
     struct oms_date date;

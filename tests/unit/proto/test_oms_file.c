@@ -119,13 +119,14 @@ static const struct reason {
 } reasons[] = {
     { "waterstarm", "history_#_date",
       "counted back from the meter's clock by the reader; nothing in the telegram dates these" },
+    { "rfmtx1", "total_m3",
+      "enciphered in the maker's way, which is not known; its months are read" },
     { "*", "status", "words for bits; explain shows them raw, as STS and error flags" },
     { "*", "current_status", "words for bits; explain shows them raw, as STS and error flags" },
     { "*", "error_flags", "words for bits; explain shows them raw" },
     { "*", "error_code", "words for bits; explain shows them raw" },
     { "kamwater", "time_*", "words for the maker's own status bits" },
     { "itron", "unknown*", "words for the maker's own records, which explain shows raw" },
-    { "hydrodigit", "*", "in the maker's tail: by its recipe, whose samples prove it" },
 };
 
 /* Dates that their reader shows although the meter says it has none: by the bit "invalid", by day and month 0. */
@@ -229,6 +230,11 @@ static const char *member(const json_t *row, const char *name)
     const char *text = json_string_value(json_object_get(row, name));
 
     return text ? text : "";
+}
+
+static bool is_of(const char *device)
+{
+    return strcmp(device, "*") == 0 || strcmp(device, now.device) == 0;
 }
 
 /* A pattern with '#' for a number, or '*' at its end. */
@@ -365,8 +371,7 @@ static bool wished(const char *name, const json_t *expected)
         const json_t *row;
         int number = 0;
 
-        if ((strcmp(w->device, "*") && strcmp(w->device, now.device)) ||
-            !matches(w->name, name, &number) || !(row = row_of(w, number)))
+        if (!is_of(w->device) || !matches(w->name, name, &number) || !(row = row_of(w, number)))
             continue;
         if (holds(w, row, expected)) {
             agreed++;
@@ -385,8 +390,7 @@ static const char *reason_of(const char *name)
     int number;
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if ((!strcmp(reasons[i].device, "*") || !strcmp(reasons[i].device, now.device)) &&
-            matches(reasons[i].name, name, &number))
+        if (is_of(reasons[i].device) && matches(reasons[i].name, name, &number))
             return reasons[i].why;
     return NULL;
 }
@@ -405,7 +409,7 @@ static void say(const char *name, const char *why)
     size_t i;
 
     snprintf(text, sizeof text, "%s %s: %s", now.device, name, why);
-    for (i = 0; i < said_count && strcmp(said[i].text, text); i++)
+    for (i = 0; i < said_count && strcmp(said[i].text, text) != 0; i++)
         ;
     if (i == said_count && said_count < sizeof said / sizeof said[0])
         memcpy(said[said_count++].text, text, sizeof text);
@@ -429,20 +433,57 @@ static bool names_id(const char *id)
     return false;
 }
 
-/* Of a maker's own layout the volumes must be among the values; the rest is proven by the recipe's samples. */
+static void put_local(char out[TEXT_TIME_SIZE], int64_t utc_s)
+{
+    text_put_time(out, utc_s + 8 * 3600);
+    out[10] = ' ';
+}
+
+/* Whether a value stands at that minute, or at the beginning or end of that day. */
+static bool stands_at(const char *local)
+{
+    size_t len = strlen(local);
+
+    for (uint32_t s = 0; s < now.frame.series_count; s++)
+        for (uint32_t i = 0; i < now.frame.series[s].count; i++) {
+            char begins[TEXT_TIME_SIZE], ends[TEXT_TIME_SIZE];
+
+            put_local(begins, now.frame.series[s].samples[i].at_s);
+            put_local(ends, now.frame.series[s].samples[i].at_s - 1);
+            if (strncmp(begins, local, len) == 0 || (len == 10 && strncmp(ends, local, len) == 0))
+                return true;
+        }
+    return false;
+}
+
+static bool recipe_says(const char *name, const json_t *expected)
+{
+    const char *text = json_string_value(expected);
+    char sent[TEXT_TIME_SIZE];
+    size_t len = strlen(name);
+
+    if (json_is_number(expected) && len > 3 && strcmp(name + len - 3, "_m3") == 0)
+        return in_frame(json_number_value(expected) * 1e6);
+    if (strcmp(name, "voltage_v") == 0)
+        return near(now.frame.battery_mv, json_number_value(expected) * 1e3);
+    if (strcmp(name, "meter_datetime") == 0 && text) {
+        put_local(sent, now.frame.sent_s);
+        return strncmp(sent, text, strlen(text)) == 0;
+    }
+    return text && strstr(name, "date") && stands_at(text);
+}
+
+/* Of a maker's own layout: the register must be among the values; what else the recipe says is counted. */
 static void by_recipe(const char *name, const json_t *expected)
 {
-    size_t len = strlen(name);
-    bool volume = len > 3 && strcmp(name + len - 3, "_m3") == 0 && json_is_number(expected);
-
-    if (volume && in_frame(json_number_value(expected) * 1e6)) {
+    if (recipe_says(name, expected)) {
         agreed++;
     } else if (strcmp(name, "total_m3") == 0) {
         differ++;
         print_message("%s total_m3: %s is not among the recipe's values\n", now.device,
                       json_dumps(expected, JSON_ENCODE_ANY));
     } else {
-        say(name, "by recipe: its own samples prove it");
+        say(name, "by recipe: not among its values");
     }
 }
 
@@ -461,14 +502,12 @@ static void field(const char *name, const json_t *expected)
     }
     if (wished(name, expected))
         return;
-    if (now.by_recipe) {
-        by_recipe(name, expected);
-        return;
-    }
-    if ((why = reason_of(name))) {
+    if ((why = reason_of(name)))
         say(name, why);
+    else if (now.by_recipe)
+        by_recipe(name, expected);
+    if (why || now.by_recipe)
         return;
-    }
     differ++;
     print_message("%s %s: nothing says it, and no reason is known\n", now.device, name);
 }
@@ -558,8 +597,9 @@ static void real_telegrams_say_what_their_owners_know(void **state)
                   count, read, agreed, undated, passed_over, differ);
     assert_int_equal(differ, 0);
     assert_int_equal(count, 90);
-    assert_in_range(read, 65, 90);
-    assert_in_range(agreed, 400, 1000);
+    assert_int_equal(read,
+                     89); /* a compact one was edited by hand: 35 L/h under the CRC of 0 L/h */
+    assert_in_range(agreed, 600, 1000);
     arena_done(&arena);
 }
 

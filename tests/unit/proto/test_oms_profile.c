@@ -139,7 +139,7 @@ static void assert_time(uint8_t unit, uint8_t spacing, const char *base_hex, int
     assert_ok(oms_profile_open(&v, NULL, &p, &why));
     assert_ok(oms_spacing_time(&p.spacing, &base.date, &china, n, &utc_s));
     text_put_time(text, utc_s);
-    if (strcmp(text, expected))
+    if (strcmp(text, expected) != 0)
         fail_msg("unit %u spacing %u, %d steps: expected %s, found %s", unit, spacing, n, expected,
                  text);
 }

@@ -52,7 +52,7 @@ static void assert_told(const char *hex, const char *expected)
     if (oms_record_read(&rd, &v, &r))
         fail_msg("%s: %s", hex, r.text);
     found = told(&v);
-    if (strcmp(found, expected) || rd_left(&rd))
+    if (strcmp(found, expected) != 0 || rd_left(&rd))
         fail_msg("%s: expected\n%s\nfound\n%s\n%zu bytes left", hex, expected, found, rd_left(&rd));
     check_unguard(bytes.at, bytes.len);
 }
