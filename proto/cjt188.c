@@ -251,6 +251,8 @@ static enum err outcome_add(struct cjt188 *c, uint8_t serial, uint32_t result)
     *o = (struct outcome){ .command = serial, .result = result, .bits = 8 };
     c->f.outcomes = o;
     c->f.outcome_count = 1;
+    trace_field(c->trace, span_of(NULL, 0), "outcome", "", result ? "failed" : "done",
+                "of the command whose number ends in %02X", serial);
     return ERR_OK;
 }
 

@@ -87,11 +87,44 @@ static void put_value(char *out, size_t cap, const struct senml_record *rec)
         trace_put_span(out, cap, rec->text[SENML_VD]);
 }
 
-/* A line for the record: its name, value, unit, and what became of it. */
-static void tell(const struct senml *s, const struct senml_record *rec, struct span name,
-                 struct span unit, const char *meaning)
+/* When, as far as the record at hand tells. */
+static void put_when(const struct senml *s, int64_t at_s, char out[TEXT_TIME_SIZE])
 {
-    char field[SENML_NAME_MOST + 16], value[80], shown[SENML_NAME_MOST], units[24];
+    if (at_s != UNTIMED && at_s < RELATIVE / 2)
+        at_s += s->in->arrival_s - RELATIVE;
+    if (at_s >= 0 && at_s <= UINT32_MAX)
+        text_put_time(out, at_s);
+    else
+        snprintf(out, TEXT_TIME_SIZE, "%s", at_s == UNTIMED ? "" : "no such time");
+}
+
+static const char *meaning_of(const struct senml_measure *m)
+{
+    static const char *const bits[] = {
+        "valve closed", "valve faulty", "battery low", "magnet",       "tampering", "leak",
+        "burst",        "back flow",    "dry",         "sensor fault", "freezing",  "clock lost"
+    };
+
+    switch (m->what) {
+    case WHAT_CHANNEL:
+        return m->arg == CHANNEL_BILLED ? "volume, no direction named" : channel_name(m->arg);
+    case WHAT_STATUS:
+        return bits[m->arg];
+    case WHAT_QUALITY:
+        return "1: rejected by the meter itself";
+    case WHAT_BATTERY:
+        return "battery";
+    default:
+        return "";
+    }
+}
+
+/* A line for the record: its name, value, unit, time, and what it was taken for or why not. */
+static void tell(const struct senml *s, const struct senml_record *rec, struct span name,
+                 struct span unit, int64_t at_s, const char *meaning)
+{
+    char field[SENML_NAME_MOST + 24], value[80], shown[SENML_NAME_MOST], units[24];
+    char when[TEXT_TIME_SIZE];
 
     if (!s->trace)
         return;
@@ -99,12 +132,13 @@ static void tell(const struct senml *s, const struct senml_record *rec, struct s
     trace_put_span(units, sizeof units, unit);
     snprintf(field, sizeof field, "record[%" PRIu32 "] %s", s->count, shown);
     put_value(value, sizeof value, rec);
+    put_when(s, at_s, when);
     trace_line(s->trace, &(struct trace_line){ .raw = rec->raw,
                                                .field = field,
                                                .value = value,
                                                .unit = units,
                                                .meaning = meaning,
-                                               .is = "" });
+                                               .is = when });
 }
 
 /* ---- base fields ---------------------------------------------------------------------------- */
@@ -343,7 +377,7 @@ static enum err value_take(struct senml *s, const struct senml_record *rec,
 {
     bool truth;
 
-    *out_meaning = "";
+    *out_meaning = meaning_of(m);
     switch (m->what) {
     case WHAT_UNKNOWN:
         *out_meaning = "no measure that we keep: passed over";
@@ -368,7 +402,7 @@ static enum err value_take(struct senml *s, const struct senml_record *rec,
         return ERR_OK;
     }
     if (!unit || unit->quantity != m->quantity) {
-        *out_meaning = "unit not known: passed over";
+        *out_meaning = "unit not known here: passed over";
         if (m->quantity == QUANTITY_VOLUME)
             unit_missed(s, rec, unit_text);
         return ERR_OK;
@@ -390,7 +424,7 @@ enum err senml_record(struct senml *s, const struct senml_record *rec)
     struct senml_measure measure;
     struct senml_name name;
     struct span whole, unit_text;
-    const char *meaning = "";
+    const char *meaning;
     int64_t at_s;
     enum err err;
 
@@ -410,7 +444,7 @@ enum err senml_record(struct senml *s, const struct senml_record *rec)
         meaning = "of another water meter behind the same device: passed over";
     else
         err = value_take(s, rec, &measure, unit, unit_text, at_s, &meaning);
-    tell(s, rec, whole, unit_text, meaning);
+    tell(s, rec, whole, unit_text, at_s, meaning);
     return err;
 }
 
