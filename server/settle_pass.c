@@ -55,6 +55,21 @@ void news_sort(struct news *n)
     n->count = kept;
 }
 
+/* ---- what may go on ---- */
+
+void release_due_add(struct release_due *due, struct span name)
+{
+    for (unsigned i = 0; i < due->names; i++)
+        if (span_equal(span_text(due->name[i]), name))
+            return;
+    if (due->names == RELEASE_NAMES_MOST || !name.len || name.len > RADIO_NAME_MAX) {
+        due->all = true;
+        return;
+    }
+    memcpy(due->name[due->names], name.at, name.len);
+    due->name[due->names++][name.len] = 0;
+}
+
 /* ---- one pass ---- */
 
 struct pass {
@@ -71,7 +86,7 @@ struct pass {
     struct news *touched;
     struct vitals_entry *vitals; /* not written yet */
     size_t vitals_count, vitals_cap;
-    bool release_due;  /* a frame came to wait for a meter that was registered meanwhile */
+    struct release_due *due;
     uint64_t readings; /* settled */
 };
 
@@ -131,7 +146,8 @@ static enum err pass_quarantine(struct pass *p)
         registry_read_unlock(p->app->registry);
         if (why == ERR_NO_MEMORY)
             return why;
-        p->release_due = p->release_due || (!why && !judged.why);
+        if (!why && !judged.why)
+            release_due_add(p->due, judged_name(&judged));
         err = quarantine_put(p->app->quarantine, p->positions[i], judged_name(&judged),
                              why          ? why
                              : judged.why ? judged.why
@@ -244,7 +260,7 @@ static enum err pass_run(struct pass *p)
 
 enum err settle_pass(struct app *app, struct news *touched, struct release_due *due)
 {
-    struct pass p = { .app = app, .touched = touched };
+    struct pass p = { .app = app, .touched = touched, .due = due };
     bool formats = false;
     enum err err, ended;
 
@@ -274,7 +290,6 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
         rows_done(&p.rows[c]);
     free(p.positions);
     free(p.vitals);
-    due->all = due->all || p.release_due;
     due->formats = due->formats || formats;
     return err;
 }

@@ -13,10 +13,14 @@ MUST_CHECK enum err news_push(struct news *n, uint32_t meter, uint32_t first_s);
 void news_sort(struct news *n); /* by meter, each once, with the earliest of its times */
 
 /* What may go on that waits in quarantine. */
+#define RELEASE_NAMES_MOST 64 /* above it one look at all that waits is cheaper */
 struct release_due {
-    bool all;     /* a frame came to wait for what was there meanwhile */
-    bool formats; /* formats were learned */
+    bool all;
+    bool formats;   /* formats were learned */
+    unsigned names; /* a frame came to wait for what was there meanwhile, under this name */
+    char name[RELEASE_NAMES_MOST][RADIO_NAME_MAX + 1];
 };
+void release_due_add(struct release_due *due, struct span name);
 
 /* Settles the generation; the caller drops it.  Appends its meters to `touched`, and sets what came to be due.  Whatever fails leaves
  * the generation to be settled again. */

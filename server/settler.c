@@ -78,12 +78,16 @@ static enum err settle_generations(struct settler *s, struct news *touched)
 static enum err settle_late(struct settler *s, struct news *touched)
 {
     struct release_due due = s->due;
-    enum err err;
+    enum err err = ERR_OK;
 
-    if (!due.all && !due.formats)
+    if (!due.all && !due.formats && !due.names)
         return ERR_OK;
-    s->due = (struct release_due){ false, false };
-    if (!(err = quarantine_release_known(s->app, due.all ? ERR_OK : ERR_NO_FORMAT)))
+    s->due = (struct release_due){ .all = false };
+    for (unsigned i = 0; i < due.names && !due.all && !err; i++)
+        err = quarantine_release_name(s->app, span_text(due.name[i]));
+    if (!err && (due.all || due.formats))
+        err = quarantine_release_known(s->app, due.all ? ERR_OK : ERR_NO_FORMAT);
+    if (!err)
         err = settle_generations(s, touched);
     if (err)
         s->due.all = true;

@@ -260,6 +260,13 @@ enum err quarantine_release_from(struct app *app, uint32_t first_meter)
     return err ? err : ended;
 }
 
+enum err quarantine_release_name(struct app *app, struct span name)
+{
+    uint64_t released = 0;
+
+    return quarantine_count(app->quarantine) ? release_name(app, name, &released) : ERR_OK;
+}
+
 enum err quarantine_release_known(struct app *app, enum err why)
 {
     uint64_t released = 0;

@@ -15,8 +15,9 @@ MUST_CHECK enum err quarantine_release_meters(struct app *app, const uint32_t *m
 /* For every meter from `first_meter` on. */
 MUST_CHECK enum err quarantine_release_from(struct app *app, uint32_t first_meter);
 
-/* For everyone, what was settled into the quarantine; `why` ERR_OK: all that waits, else what waits for that.  For the settling thread:
+/* For the settling thread, what was settled into the quarantine: under one name, or all that waits (`why` ERR_OK) or waits for `why`:
  * what a crash left between an act and its release, and frames that were on their way meanwhile. */
+MUST_CHECK enum err quarantine_release_name(struct app *app, struct span name);
 MUST_CHECK enum err quarantine_release_known(struct app *app, enum err why);
 
 #endif
