@@ -13,7 +13,7 @@
 
 static struct pending **bucket_of(struct commands_memory *m, uint32_t meter)
 {
-    return &m->buckets[(meter * 2654435761u) & (m->bucket_count - 1)];
+    return &m->buckets[((size_t)(uint32_t)(meter * 2654435761u)) & (m->bucket_count - 1)];
 }
 
 struct pending *pending_first_lkd(struct commands_memory *m, uint32_t meter)

@@ -5,24 +5,24 @@
 
 #include <stdio.h>
 
-#define HISTORY_MOST_S (92 * 86400) /* a meter's memory, and some */
-#define ROLES_COMMAND (ROLES_CHIEF | 1u << ROLE_CREW)
+#define HISTORY_MOST_DAYS 92 /* a meter's memory, and some */
+#define DAY_S ((int64_t)86400)
 
 /* One line a command: its word, the field of the contract's `Command` (a word for it too), and its
  * bounds where it is a number of seconds. */
 static const struct kind {
     const char *word, *field;
-    enum command_what what;
     int64_t least, most;
+    enum command_what what;
     bool by_crew;
 } kinds[] = {
-    { "valve", "valve_open", COMMAND_VALVE, 0, 1, true }, /* to open */
-    { "report_every", "report_every_s", COMMAND_REPORT_EVERY, 60, 31 * 86400, false },
-    { "report_offset", "report_offset_s", COMMAND_REPORT_OFFSET, 0, 86399, false },
-    { "step", "step_s", COMMAND_STEP, 60, 86400, false },
-    { "base_index", "base_index_l", COMMAND_BASE_INDEX, 0, 0, false },
-    { "history", "history", COMMAND_HISTORY, 0, 0, true },
-    { "time", "time", COMMAND_TIME, 0, 0, true },
+    { "valve", "valve_open", 0, 1, COMMAND_VALVE, true }, /* to open */
+    { "report_every", "report_every_s", 60, 31 * DAY_S, COMMAND_REPORT_EVERY, false },
+    { "report_offset", "report_offset_s", 0, 86399, COMMAND_REPORT_OFFSET, false },
+    { "step", "step_s", 60, 86400, COMMAND_STEP, false },
+    { "base_index", "base_index_l", 0, 0, COMMAND_BASE_INDEX, false },
+    { "history", "history", 0, 0, COMMAND_HISTORY, true },
+    { "time", "time", 0, 0, COMMAND_TIME, true },
 };
 
 struct wish {
@@ -80,9 +80,14 @@ static bool refuse_value(struct wish *w, const char *field, const json_t *v, con
     return false;
 }
 
+static const json_t *open_member(const struct wish *w)
+{
+    return member(w, "open") ? member(w, "open") : member(w, "valve_open");
+}
+
 static bool open_taken(struct wish *w)
 {
-    const json_t *v = member(w, "open") ? member(w, "open") : member(w, "valve_open");
+    const json_t *v = open_member(w);
 
     if (!v || !json_is_boolean(v))
         return refuse_value(w, "open", v, "true or false");
@@ -126,7 +131,7 @@ static bool time_taken(struct wish *w, const char *name, int64_t *out_s)
     const json_t *inner = json_object_get(w->q->body, "history");
     const json_t *v = json_is_object(inner) ? json_object_get(inner, name) : member(w, name);
 
-    if (v && json_is_string(v) &&
+    if (json_is_string(v) &&
         text_time(span_of(json_string_value(v), json_string_length(v)), &w->q->app->zone, out_s) ==
             ERR_OK &&
         *out_s >= 0 && *out_s <= UINT32_MAX)
@@ -138,11 +143,11 @@ static bool span_taken(struct wish *w)
 {
     if (!time_taken(w, "from", &w->row.value) || !time_taken(w, "to", &w->row.until))
         return false;
-    if (w->row.value < w->row.until && w->row.until - w->row.value <= HISTORY_MOST_S)
+    if (w->row.value < w->row.until && w->row.until - w->row.value <= HISTORY_MOST_DAYS * DAY_S)
         return true;
     answer_refuse(w->out, ERR_INVALID, "from",
                   "from: expected a time before `to`, and at most %d days before it",
-                  HISTORY_MOST_S / 86400);
+                  HISTORY_MOST_DAYS);
     return false;
 }
 
@@ -177,7 +182,7 @@ static bool expiry_taken(struct wish *w)
     text_put_time(now, w->now_s);
     answer_refuse(w->out, ERR_INVALID, "expires",
                   "expires: expected a time after the server's clock, %s, by at most %d days", now,
-                  COMMAND_EXPIRES_MOST_S / 86400);
+                  (int)(COMMAND_EXPIRES_MOST_S / DAY_S));
     return false;
 }
 
@@ -210,8 +215,7 @@ static bool can_be_said(struct wish *w, const struct ledger_row *meter)
 
 static bool crew_may(struct wish *w)
 {
-    bool closes =
-        w->kind->what == COMMAND_VALVE && json_is_false(json_object_get(w->q->body, "open"));
+    bool closes = w->kind->what == COMMAND_VALVE && !json_is_true(open_member(w));
 
     if (w->q->caller->role != ROLE_CREW || (w->kind->by_crew && !closes))
         return true;
@@ -261,7 +265,7 @@ void act_post_command(const struct act_request *q, struct act_reply *out)
     struct txn t;
     bool possible;
 
-    if (!answer_role(q, out, ROLES_COMMAND))
+    if (!answer_role(q, out, ROLES_CREW))
         return;
     t = ledger_read(app->ledger);
     possible = is_possible(&w, &t);

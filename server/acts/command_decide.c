@@ -163,6 +163,6 @@ void act_approve_command(const struct act_request *q, struct act_reply *out)
 
 void act_cancel_command(const struct act_request *q, struct act_reply *out)
 {
-    if (answer_role(q, out, ROLES_CHIEF | 1u << ROLE_CREW))
+    if (answer_role(q, out, ROLES_CREW))
         run(q, out, "command.cancelled", can_be_cancelled, cancel);
 }

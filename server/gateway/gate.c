@@ -372,11 +372,13 @@ static void take_report(struct gate *g, struct ask *k, struct span bytes)
     struct judged judged;
     enum err err;
 
+    if (k->q.names_differ) {
+        (void)refuse(&r, ERR_NAMES_DIFFER, 0, "m", "?m= names two different meters");
+        refuse_report(g, k, bytes, &r);
+        return;
+    }
     arena_clear(&g->scratch);
-    if (k->q.names_differ)
-        err = refuse(&r, ERR_NAMES_DIFFER, 0, "m", "?m= names two different meters");
-    else
-        err = ingest_judge_lkd(g->ingest, &a, &g->scratch, &judged, &r);
+    err = ingest_judge_lkd(g->ingest, &a, &g->scratch, &judged, &r);
     if (err_class(err) == ERR_CLASS_HOST) {
         metrics_add(METRIC_COAP_NO_ROOM, 1);
         answer_later(k, CODE_UNAVAILABLE, GATE_RETRY_S);

@@ -709,6 +709,7 @@ static void closing_a_valve_needs_two_persons(void **state)
     (void)state;
     new_meter(meter, "residential");
     expect_refusal(&crew, meter, close, 403, "crew");
+    expect_refusal(&crew, meter, "{\"what\":\"valve_open\",\"valve_open\":false}", 403, "crew");
     expect_refusal(&viewer, meter, close, 403, "viewer");
     id = post(meter, close);
     expect_nothing(meter);
