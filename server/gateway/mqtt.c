@@ -56,9 +56,11 @@ struct broker {
     struct mosquitto *client;
     pthread_t thread;
     bool running;
-    bool connected; /* the broker accepted us */
-    bool lost;      /* the connection is of no more use */
-    bool silent;    /* its trouble was told already */
+    bool connected;  /* the broker accepted us */
+    bool hearing;    /* and what we asked to hear */
+    size_t answered; /* of our subscriptions */
+    bool lost;       /* the connection is of no more use */
+    bool silent;     /* its trouble was told already */
     unsigned pause_s;
     struct round round;
 };
@@ -106,9 +108,7 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
     b->connected = true;
     b->silent = false;
     b->pause_s = 1;
-    metrics_add(METRIC_MQTT_CONNECTS, 1);
-    metrics_add(METRIC_MQTT_CONNECTED, 1);
-    say(b, "connected", "");
+    b->answered = 0;
     for (size_t i = 0; i < b->owner->topic_count; i++)
         if (mosquitto_subscribe(client, NULL, b->owner->topics[i], 1))
             b->lost = true;
@@ -117,14 +117,22 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
 static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count,
                          const int *granted)
 {
+    struct broker *b = (struct broker *)arg;
+
     (void)client;
     (void)mid;
     for (int i = 0; i < count; i++)
         if (granted[i] != 1)
-            say((struct broker *)arg,
+            say(b,
                 granted[i] == 0 ? "a subscription has QoS 0: what is under way in a crash is lost"
                                 : "a subscription was refused; see the broker's access rules",
                 "");
+    if (++b->answered < b->owner->topic_count)
+        return;
+    b->hearing = true;
+    metrics_add(METRIC_MQTT_CONNECTS, 1);
+    metrics_add(METRIC_MQTT_CONNECTED, 1);
+    say(b, "connected", "");
 }
 
 static bool round_room(struct round *round, size_t more)
@@ -392,11 +400,11 @@ static void drop_connection(struct broker *b)
 
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
-    if (b->connected) {
+    if (b->hearing) {
         metrics_sub(METRIC_MQTT_CONNECTED, 1);
         metrics_add(METRIC_MQTT_LOST, 1);
     }
-    b->connected = false;
+    b->connected = b->hearing = false;
 }
 
 static void pause_before_next(struct broker *b)
