@@ -156,6 +156,15 @@ static bool number_read(const struct recipe *recipe, const struct step *s, struc
     return s->form == FORM_INT || v <= INT64_MAX;
 }
 
+/* What nobody ever wrote: zeros, blanks, or erased memory. */
+static bool is_blank(struct span raw)
+{
+    for (size_t i = 0; i < raw.len; i++)
+        if (raw.at[i] != 0 && raw.at[i] != ' ' && raw.at[i] != 0xff)
+            return false;
+    return true;
+}
+
 void recipe_form_read(const struct recipe *recipe, const struct step *s, const struct zone *zone,
                       struct span raw, struct slot *out)
 {
@@ -174,7 +183,7 @@ void recipe_form_read(const struct recipe *recipe, const struct step *s, const s
     case FORM_ASCII:
     case FORM_HEX:
         out->value = (int64_t)raw.len;
-        out->known = true;
+        out->known = !is_blank(raw);
         return;
     case FORM_UNIX:
         out->known = time_unix(raw, s->big, &out->value);
