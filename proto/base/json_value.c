@@ -143,7 +143,7 @@ static int32_t read_exponent(const uint8_t *at, const uint8_t *end)
 
 enum err json_number(struct json v, struct json_number *out)
 {
-    const uint8_t *at = v.raw.at, *end = v.raw.at + v.raw.len;
+    const uint8_t *at = v.raw.at, *end = v.raw.len ? v.raw.at + v.raw.len : v.raw.at;
     struct digits d = { 0 };
     int64_t power = 0;
     bool fraction = false;
