@@ -256,6 +256,48 @@ static void a_meter_registered_under_the_digits_alone_has_its_telegrams(void **s
     end();
 }
 
+/* ---- what the register says ---- */
+
+static void change_meter(const char *body)
+{
+    post("/v1/meters/M1", "application/json", body);
+    settle();
+}
+
+static void telegrams_go_on_when_the_radio_name_is_put_right(void **state)
+{
+    (void)state;
+    begin();
+    meter_comes("KAM-11112222");
+    key_comes(RIGHT_KEY);
+    three_telegrams();
+    settle();
+    assert_int_equal(waiting("unknown"), 3);
+    change_meter("{\"radio_id\":\"KAM-74685644-1B-16\"}");
+    assert_int_equal(waiting(NULL), 0);
+    assert_three_readings();
+    end();
+}
+
+/* A native report of 5 000 L, by way of a network server. */
+static void payloads_go_on_when_the_dialect_is_put_right(void **state)
+{
+    (void)state;
+    begin();
+    post("/v1/import/meters", "text/csv",
+         "serial,dn,q3,radio_id,dialect\nM1,15,2.5,0000000161832b12,nobody-knows-it\n");
+    post("/v1/ingest/chirpstack?event=up", "application/json",
+         "{\"deduplicationId\":\"11111118-6ec9-4a68-8e26-5c608a408eff\",\"time\":"
+         "\"2026-03-09T23:00:00Z\",\"deviceInfo\":{\"devEui\":\"0000000161832B12\"},\"fPort\":2,"
+         "\"data\":\"IgMYkE4=\"}");
+    settle();
+    assert_int_equal(waiting("no_recipe"), 1);
+    change_meter("{\"dialect\":\"native\"}");
+    assert_int_equal(waiting(NULL), 0);
+    assert_true(has_reading("2026-03-09T23:00:00Z", 5000));
+    end();
+}
+
 /* ---- over a kill ---- */
 
 static void say(const char *path, const char *body)
@@ -306,6 +348,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(telegrams_under_a_wrong_key_are_read_when_the_right_one_comes),
         cmocka_unit_test(what_is_missing_is_told_step_by_step),
         cmocka_unit_test(a_meter_registered_under_the_digits_alone_has_its_telegrams),
+        cmocka_unit_test(telegrams_go_on_when_the_radio_name_is_put_right),
+        cmocka_unit_test(payloads_go_on_when_the_dialect_is_put_right),
         cmocka_unit_test(a_kill_between_a_key_and_its_frames_loses_neither),
     };
 

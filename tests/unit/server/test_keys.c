@@ -10,12 +10,14 @@
 #include "server/registers.h"
 #include "server/settler.h"
 #include "storage/secret.h"
+#include "storage/store.h"
 #include "storage/store_key.h"
 #include "tests/check.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOW 1795608000 /* 2026-11-25T12:00:00Z */
@@ -380,13 +382,13 @@ static void a_handshake_gets_the_key_that_holds(void **state)
     meters();
     assert_ok(import("keys", "serial,kind,key_hex,valid_from\nM1,psk,41,\nM1,psk,4242,"
                              "2026-11-26T00:00Z\nM2,oms," KEY_A ",\n"));
-    assert_true(lore_psk(&app, span_text("nil-20260001-1b-07"), NOW, key, &len, &meter));
+    assert_true(lore_psk(&app, span_text("nil-20260001-1b-07"), 0, NOW, key, &len, &meter));
     assert_int_equal(meter, registry_find(app.registry, span_text("M1")));
     assert_true(span_equal(span_of(key, len), span_text("A")));
-    assert_true(lore_psk(&app, span_text("M1"), NOW + 86400, key, &len, &meter));
+    assert_true(lore_psk(&app, span_text("M1"), 0, NOW + 86400, key, &len, &meter));
     assert_true(span_equal(span_of(key, len), span_text("BB")));
-    assert_false(lore_psk(&app, span_text("M2"), NOW, key, &len, &meter));
-    assert_false(lore_psk(&app, span_text("M9"), NOW, key, &len, &meter));
+    assert_false(lore_psk(&app, span_text("M2"), 0, NOW, key, &len, &meter));
+    assert_false(lore_psk(&app, span_text("M9"), 0, NOW, key, &len, &meter));
 }
 
 static void another_store_key_stops_the_start_with_a_sentence(void **state)
@@ -409,6 +411,38 @@ static void another_store_key_stops_the_start_with_a_sentence(void **state)
     unlink(path);
     start();
     assert_key("M1", KEY_OMS, NOW, KEY_A);
+}
+
+static void a_copy_has_the_store_key_where_it_lay_in_the_store(void **state)
+{
+    char copy[512], elsewhere[512], path[600];
+    struct store_keys keys;
+    struct refusal r = { 0 };
+    struct stat st;
+
+    (void)state;
+    meters();
+    assert_ok(import("keys", "serial,kind,key_hex\nM1,oms," KEY_A "\nM2,psk,41\n"));
+    stop();
+    snprintf(copy, sizeof copy, "%s", check_folder());
+    if (store_backup(folder, copy, &r))
+        fail_msg("%s", r.text);
+    snprintf(path, sizeof path, "%s/store.key", copy);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_ok(store_keys_check(copy, NULL, &keys, &r));
+    assert_true(keys.at_hand);
+    assert_int_equal(keys.count, 2);
+    snprintf(elsewhere, sizeof elsewhere, "%s/key", check_folder());
+    assert_int_equal(rename(path, elsewhere), 0);
+    assert_ok(store_keys_check(copy, NULL, &keys, &r));
+    assert_false(keys.at_hand);
+    assert_int_equal(keys.count, 2);
+    assert_ok(store_keys_check(copy, elsewhere, &keys, &r));
+    assert_true(keys.at_hand);
+    check_write(path, span_text("0123456789abcdef0123456789abcdef"));
+    assert_err(ERR_FORBIDDEN, store_keys_check(copy, NULL, &keys, &r));
+    start();
 }
 
 /* ---- frames that wait ---- */
@@ -600,6 +634,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_xml_cut_off_anywhere_is_refused),
         KEYS_TEST(a_handshake_gets_the_key_that_holds),
         KEYS_TEST(another_store_key_stops_the_start_with_a_sentence),
+        KEYS_TEST(a_copy_has_the_store_key_where_it_lay_in_the_store),
         KEYS_TEST(what_is_missing_first_is_the_meter_then_its_key),
         KEYS_TEST(a_start_releases_what_waits_for_a_key_that_is_there),
         KEYS_TEST(a_frame_played_back_is_put_aside_and_stays_there),
