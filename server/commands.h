@@ -37,6 +37,7 @@ struct commands {
 #define COMMAND_BYTES 192        /* the most that an answer says: a native message, or twelve frames of CJ/T 188 (days of a history) */
 #define COMMAND_ATTEMPTS 32      /* a month of daily reports */
 #define COMMANDS_PER_METER 16    /* that have not ended */
+#define COMMANDS_MOST 12000000u  /* likewise, of all meters: 64 bytes each, and one for each of ten million meters */
 #define COMMAND_EXPIRES_S ((int64_t)7 * 86400)       /* where nobody says until when */
 #define COMMAND_EXPIRES_MOST_S ((int64_t)30 * 86400)
 #define COMMAND_CLOCK_OFF_S 120  /* handbook §4.3: a clock that is off by no more is right */

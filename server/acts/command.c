@@ -225,6 +225,11 @@ static bool crew_may(struct wish *w)
 
 static bool has_room(struct wish *w)
 {
+    if (w->q->app->commands->live >= COMMANDS_MOST) {
+        answer_refuse(w->out, ERR_LIMIT, "",
+                      "%u commands wait already, which is all there is room for", COMMANDS_MOST);
+        return false;
+    }
     if (commands_of(w->q->app->commands, w->row.meter) < COMMANDS_PER_METER)
         return true;
     answer_refuse(w->out, ERR_CONFLICT, "",
