@@ -216,7 +216,7 @@ static void recipes_open(void)
 
 static struct telegram {
     const char *device;
-    json_t *rows; /* of explain */
+    json_t *told, *rows; /* what explain says, and its rows */
     struct frame frame;
     enum err err;
     bool by_recipe; /* at least in part */
@@ -517,16 +517,15 @@ static void explain(const struct dialect_input *in)
     static uint8_t text[1 << 20];
     struct wr w = wr_of(text, sizeof text - 1);
     struct refusal r;
-    json_t *whole;
     json_t *row;
     size_t i;
 
     arena_clear(&arena);
     (void)!dialect_explain(dialect_by_name(span_text("oms")), in, true, &arena, &w, &r);
     text[wr_len(&w)] = 0;
-    whole = json_loads((const char *)text, 0, NULL);
-    assert_non_null(whole);
-    now.rows = json_object_get(whole, "fields");
+    now.told = json_loads((const char *)text, 0, NULL);
+    assert_non_null(now.told);
+    now.rows = json_object_get(now.told, "fields");
     now.by_recipe = false;
     json_array_foreach(now.rows, i, row) now.by_recipe |=
         strstr(member(row, "in"), "by recipe") != NULL;
@@ -560,6 +559,7 @@ static void one(const json_t *line)
         learn(&now.frame);
         json_object_foreach((json_t *)expected, name, value) field(name, value);
     }
+    json_decref(now.told);
     check_unguard(in.bytes.at, in.bytes.len);
 }
 
@@ -585,6 +585,7 @@ static void real_telegrams_say_what_their_owners_know(void **state)
 
         assert_non_null(whole);
         one(whole);
+        json_decref(whole);
         count++;
         read += now.err == ERR_OK;
     }
@@ -601,6 +602,8 @@ static void real_telegrams_say_what_their_owners_know(void **state)
                      89); /* a compact one was edited by hand: 35 L/h under the CRC of 0 L/h */
     assert_in_range(agreed, 600, 1000);
     arena_done(&arena);
+    for (size_t i = 0; i < recipe_count; i++)
+        recipe_free(recipes[i]);
 }
 
 int main(int argc, char **argv)
