@@ -38,15 +38,20 @@ static const struct recipe *answer_recipe_of(void *arg, const struct layout_id *
     return cookbook_match(((struct app *)arg)->cookbook, of);
 }
 
-bool lore_psk(struct app *app, struct span identity, int64_t now_s, uint8_t out[64], size_t *len,
-              uint32_t *meter)
+bool lore_psk(struct app *app, struct span identity, unsigned attempt, int64_t now_s,
+              uint8_t out[64], size_t *len, uint32_t *meter)
 {
-    struct span key;
+    struct span keys[LORE_KEYS], key = { 0 };
+    unsigned count = 0;
     bool found;
 
     registry_read_lock(app->registry);
     *meter = registry_find_lkd(app->registry, identity);
-    found = *meter && keyring_current(app->keyring, *meter, KEY_PSK, now_s, &key) && key.len <= 64;
+    if (*meter)
+        count = keyring_find(app->keyring, *meter, KEY_PSK, now_s, keys);
+    if (count)
+        key = keys[attempt % count];
+    found = key.len && key.len <= 64;
     if (found) {
         memcpy(out, key.at, key.len);
         *len = key.len;

@@ -15,9 +15,10 @@ struct txn;
 MUST_CHECK enum err lore_open(struct app *app, const char *store_key_file, struct refusal *r);
 void lore_close(struct app *app);
 
-/* For the DTLS handshake: the key that holds for the meter which registered or radio name `identity` names, and its id. False: no such
- * meter, or it has no key of that kind. Takes the registry's read lock itself; any thread. The caller wipes `out`. */
-bool lore_psk(struct app *app, struct span identity, int64_t now_s, uint8_t out[64], size_t *len, uint32_t *meter);
+/* For the DTLS handshake: a key of the meter which registered or radio name `identity` names, and its id. `attempt` 0: the likeliest;
+ * 1: the next, where a key was exchanged and the meter has the other one still or already; and so on in a circle. False: no such meter,
+ * or it has no key of that kind. Takes the registry's read lock itself; any thread. The caller wipes `out`. */
+bool lore_psk(struct app *app, struct span identity, unsigned attempt, int64_t now_s, uint8_t out[64], size_t *len, uint32_t *meter);
 
 /* A frame of a registered meter that was read: what it teaches is known from here on. Any thread. */
 void lore_learn(struct app *app, const struct frame *f);

@@ -79,12 +79,13 @@ static enum err clock_start(struct nilod *n, struct refusal *r)
 }
 
 /* On the thread that reads coaps. */
-static bool key_of(void *arg, struct span identity, uint8_t out[DTLS_PSK_MAX], size_t *out_len)
+static bool key_of(void *arg, struct span identity, unsigned attempt, uint8_t out[DTLS_PSK_MAX],
+                   size_t *out_len)
 {
     struct app *app = (struct app *)arg;
     uint32_t meter;
 
-    return lore_psk(app, identity, clock_now_s(&app->clock), out, out_len, &meter);
+    return lore_psk(app, identity, attempt, clock_now_s(&app->clock), out, out_len, &meter);
 }
 
 static enum err listen_coaps(struct nilod *n, const struct gate_options *gate, struct refusal *r)
@@ -97,6 +98,10 @@ static enum err listen_coaps(struct nilod *n, const struct gate_options *gate, s
 
     if (is_off(&o->coaps))
         return ERR_OK;
+    if (o->coaps_sessions.number < 1 || o->coaps_sessions.number > DTLS_SESSIONS_MAX)
+        return refuse(r, ERR_INVALID, 0, "coaps-sessions",
+                      "--coaps-sessions: found %lld, expected 1 to %d",
+                      (long long)o->coaps_sessions.number, DTLS_SESSIONS_MAX);
     return gateway_open_secure(&n->app, (const char *const *)o->coaps.text, o->coaps.count, gate,
                                &dtls, &n->coaps, r);
 }

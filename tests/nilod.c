@@ -209,6 +209,7 @@ void nilod_start_in(struct nilod *n, const char *build)
         nilod_kill(n);
         fail_msg("nilod did not get ready, its first line was: %s", line);
     }
+    memcpy(n->ready, line, sizeof n->ready);
     read_token(n);
 }
 

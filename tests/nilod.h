@@ -22,6 +22,7 @@ struct nilod {
     char http_host[48], coap_host[48], coaps_host[48];
     int http_port, coap_port, coaps_port;
     char token[64];
+    char ready[1024]; /* its first line */
     char log[600]; /* file of its standard error */
 };
 

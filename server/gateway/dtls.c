@@ -33,6 +33,9 @@
 /* Records that OpenSSL would keep, with 17 KB each, until the handshake is over. */
 #define EARLY_MAX 8
 
+/* Which of its keys a meter has is found by trying; what was right last time is tried first. */
+#define ATTEMPTS 65536
+
 #define ADDRESS_BITS 16
 #define COOKIES_PER_S                                                                              \
     20000 /* of one address; contract §2: a carrier's NAT has thousands behind it */
@@ -83,6 +86,7 @@ struct dtls {
     struct port ports[DTLS_LISTENERS_MAX];
     unsigned port_count;
     struct dtls_lost *lost;
+    uint8_t attempts[ATTEMPTS];
     uint64_t now_us, tick_us;
     uint8_t plain_room[DATAGRAM_MAX];
 
@@ -206,6 +210,18 @@ static bool cookie_holds(void *who, struct span cookie)
     return dtls_cookie_holds(&k->dtls->key, &k->node.place.endpoint, now_s(k->dtls), cookie);
 }
 
+static uint8_t *attempt_at(struct dtls *d, struct span identity)
+{
+    const struct endpoint nobody = { { 0 } };
+
+    return &d->attempts[hash_of(&d->key, &nobody, identity).a % ATTEMPTS];
+}
+
+static unsigned attempt_of(void *who, struct span identity)
+{
+    return *attempt_at(((struct shake *)who)->dtls, identity);
+}
+
 enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_EVICTED };
 
 /* A wrong key shows only in that what it encrypts is not understood. */
@@ -216,12 +232,14 @@ static void count_failure(const struct shake *k, enum cause cause)
     struct span identity;
     enum dtls_identity named = dtls_shake_identity(k->shake, &identity);
 
-    if (k->changed && named == DTLS_UNKNOWN)
+    if (k->changed && named == DTLS_UNKNOWN) {
         metrics_add(METRIC_COAPS_UNKNOWN_IDENTITY, 1);
-    else if (k->changed && named == DTLS_KNOWN)
+    } else if (k->changed && named == DTLS_KNOWN) {
         metrics_add(METRIC_COAPS_WRONG_KEY, 1);
-    else
+        ++*attempt_at(k->dtls, identity);
+    } else {
         metrics_add(metrics[cause], 1);
+    }
 }
 
 static void shake_drop(struct dtls *d, struct shake *k, enum cause cause)
@@ -460,6 +478,15 @@ static void take_hello(struct dtls *d, unsigned number, const struct route *rout
         metrics_add(METRIC_COAPS_COOKIES, 1);
 }
 
+/* A hello's later fragments come right behind the first, which may still wait for its turn. */
+static bool follows_queued(const struct port *p, const struct peer *peer)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (memcmp(&p->queue[(p->first + i) % QUEUE_DATAGRAMS].peer, peer, sizeof *peer) == 0)
+            return true;
+    return false;
+}
+
 /* In the clear: of a handshake, or of nothing. */
 static void take_clear(struct dtls *d, unsigned number, const struct route *route,
                        const struct datagram *from, struct shake *k)
@@ -479,7 +506,7 @@ static void take_clear(struct dtls *d, unsigned number, const struct route *rout
     rest = from->bytes;
     if (dtls_record_next(&rest, &r) && dtls_hello_read(&r, &hello))
         take_hello(d, number, route, from, &hello);
-    else if (k)
+    else if (k || (r.type == DTLS_HANDSHAKE && follows_queued(&d->ports[number], &from->peer)))
         enqueue(d, number, route, from);
     else
         refuse_garbage();
@@ -634,16 +661,16 @@ static enum err ports_open(struct dtls *d, unsigned count)
 enum err dtls_new(const struct dtls_options *options, unsigned listeners, struct dtls **out)
 {
     struct dtls *d = (struct dtls *)calloc(1, sizeof *d);
-    const struct dtls_shaker_options shaker = {
-        .psk = options->psk, .psk_arg = options->psk_arg, .say = say, .cookie = cookie_holds
-    };
+    const struct dtls_shaker_options shaker = { .psk = options->psk,
+                                                .psk_arg = options->psk_arg,
+                                                .say = say,
+                                                .cookie = cookie_holds,
+                                                .attempt = attempt_of };
     enum err err;
 
     if (!d)
         return ERR_NO_MEMORY;
     d->options = *options;
-    if (d->options.sessions == 0)
-        d->options.sessions = 1;
     pthread_mutex_init(&d->next, NULL);
     pthread_mutex_init(&d->lock, NULL);
     if ((err = hash_key_make(&d->key)) || (err = dtls_crypt_new(&d->crypt)) ||

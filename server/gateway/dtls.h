@@ -19,9 +19,10 @@
 #include "server/gateway/listener.h"
 
 #define DTLS_LISTENERS_MAX 16
+#define DTLS_SESSIONS_MAX (1 << 26) /* as many as meters have ids */
 
 struct dtls_options {
-    uint32_t sessions;       /* at most; 250 bytes each, taken as they are used */
+    uint32_t sessions; /* at most, 1 to DTLS_SESSIONS_MAX; 250 bytes each, taken as they are used */
     uint32_t handshake_rate; /* begun a second by one address; 0 = no limit */
     dtls_psk *psk;           /* on the reading thread */
     void *psk_arg;

@@ -119,8 +119,9 @@ static unsigned find_key(SSL *ssl, const char *identity, unsigned char *out, uns
     size_t len = 0;
 
     k->named = DTLS_UNKNOWN;
-    if (name.len && name.len <= DTLS_IDENTITY_MAX && o->psk(o->psk_arg, name, key, &len) && len &&
-        len <= sizeof key && len <= cap) {
+    if (name.len && name.len <= DTLS_IDENTITY_MAX &&
+        o->psk(o->psk_arg, name, o->attempt(k->who, name), key, &len) && len && len <= sizeof key &&
+        len <= cap) {
         k->named = DTLS_KNOWN;
         memcpy(k->identity, name.at, name.len);
         k->identity_len = name.len;

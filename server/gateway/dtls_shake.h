@@ -9,8 +9,10 @@
 #define DTLS_IDENTITY_MAX 32 /* a meter's name; no longer one has a key */
 #define DTLS_SAID_MAX 1252   /* a datagram of ours: IPv6's smallest MTU holds it */
 
-/* The key of whoever calls itself `identity`; false: nobody has that name, or no key. */
-typedef bool dtls_psk(void *arg, struct span identity, uint8_t out[DTLS_PSK_MAX], size_t *out_len);
+/* A key of whoever calls itself `identity`; `attempt`: how many handshakes under that name, or one that
+ * shares its hash, came to nothing for want of the right key. False: nobody has that name, or no key. */
+typedef bool dtls_psk(void *arg, struct span identity, unsigned attempt, uint8_t out[DTLS_PSK_MAX],
+                      size_t *out_len);
 
 struct dtls_shaker_options {
     dtls_psk *psk;
@@ -18,6 +20,7 @@ struct dtls_shaker_options {
     /* `who` is the one that its handshake was begun for. */
     void (*say)(void *who, struct span datagram);
     bool (*cookie)(void *who, struct span cookie);
+    unsigned (*attempt)(void *who, struct span identity);
 };
 
 struct dtls_shaker;

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define NOW "2026-03-10T00:00:00Z"
@@ -895,8 +896,11 @@ static void a_server_that_is_told_to_stop_keeps_what_it_acknowledged(void **stat
     for (uint16_t i = 0; i < 190; i++) {
         put_report(&m, i, "", NOW_S - (i + 1) * HOUR, 9000 - i);
         secure_send(&s, message_span(&m));
-        if (i == 100)
+        if (i == 100) {
+            assert_true(secure_hear(&s, SHAKE_MS, &h));
+            acknowledged += h.code == CHANGED;
             kill(n.pid, SIGTERM);
+        }
     }
     client_close(&c);
     nilod_stop(&n);
@@ -905,7 +909,7 @@ static void a_server_that_is_told_to_stop_keeps_what_it_acknowledged(void **stat
         acknowledged += h.code == CHANGED;
     secure_close(&s);
     start();
-    assert_true(count_readings("10000061") >= acknowledged);
+    assert_true(acknowledged > 0 && count_readings("10000061") >= acknowledged);
     print_message("%zu acknowledged\n", acknowledged);
 }
 
@@ -921,6 +925,10 @@ static int begin_small(void **state)
     n.extra[1] = "4";
     n.extra[2] = "--coaps-handshake-rate";
     n.extra[3] = "3";
+    n.extra[4] = "--coaps";
+    n.extra[5] = "[::1]:0";
+    n.extra[6] = "--coaps";
+    n.extra[7] = "*:0";
     start();
     enroll(10000001, 8);
     return 0;
@@ -951,6 +959,41 @@ static void the_session_not_heard_of_for_longest_makes_room(void **state)
     for (unsigned i = 0; i < 5; i++) {
         if (i != 1)
             ask_time(&s[i]);
+        secure_close(&s[i]);
+    }
+}
+
+/* Three addresses, of which one is every address of IPv4: it answers from the one that was asked. */
+static void every_listener_has_sessions_of_its_own(void **state)
+{
+    const char *at = strstr(n.ready, "coaps=") + 6;
+    static const char *const hosts[] = { "127.0.0.1", "::1", "127.4.5.6" };
+    struct secure s[3];
+    struct heard h;
+    static struct message m;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        size_t len = strcspn(at, ", ");
+        char serial[16], port[16];
+        const char *colon = at + len;
+
+        while (*--colon != ':')
+            continue;
+        snprintf(port, sizeof port, "%.*s", (int)(at + len - colon - 1), colon + 1);
+        snprintf(serial, sizeof serial, "%u", 10000001 + i);
+        secure_open(&s[i], hosts[i], port, NULL, serial, SECURE_KEY, NULL);
+        assert_int_equal(
+            connect(s[i].probe.fd, (const struct sockaddr *)&s[i].probe.to, s[i].probe.to_len),
+            0); /* nothing from elsewhere is heard */
+        assert_true(secure_shake(&s[i], SHAKE_MS));
+        at += len + 1;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        ask_time(&s[i]);
+        put_report(&m, 9, "", NOW_S - HOUR, 100 + i);
+        secure_ask(&s[i], &m, &h);
+        expect_code(&h, CHANGED);
         secure_close(&s[i]);
     }
 }
@@ -994,6 +1037,7 @@ static const struct CMUnitTest tests[] = {
 
 static const struct CMUnitTest small[] = {
     cmocka_unit_test(the_session_not_heard_of_for_longest_makes_room),
+    cmocka_unit_test(every_listener_has_sessions_of_its_own),
     cmocka_unit_test(an_address_begins_no_more_handshakes_than_it_may),
 };
 

@@ -71,9 +71,11 @@ static SSL_CTX *context;
 static struct client clients[PEERS];
 static uint64_t now_us = 1000000000;
 
-static bool key_of(void *arg, struct span identity, uint8_t out[DTLS_PSK_MAX], size_t *out_len)
+static bool key_of(void *arg, struct span identity, unsigned attempt, uint8_t out[DTLS_PSK_MAX],
+                   size_t *out_len)
 {
     (void)arg;
+    (void)attempt;
     if (identity.len != 7 || memcmp(identity.at, "meter-", 6) != 0)
         return false;
     memcpy(out, KEY, strlen(KEY));

@@ -296,13 +296,19 @@ static struct secure client;
 static uint64_t now_us;
 static const struct peer here = { .len = 4, .address = { 10, 0, 0, 1 }, .port = 4000 };
 
-static bool key_of(void *arg, struct span identity, uint8_t out[DTLS_PSK_MAX], size_t *out_len)
+/* One meter has a key, another two. */
+static bool key_of(void *arg, struct span identity, unsigned attempt, uint8_t out[DTLS_PSK_MAX],
+                   size_t *out_len)
 {
+    const char *key = SECURE_KEY;
+
     (void)arg;
-    if (!span_equal(identity, span_text("10000001")))
+    if (span_equal(identity, span_text("10000002")))
+        key = attempt % 2 ? "the one before" : "the one that holds";
+    else if (!span_equal(identity, span_text("10000001")))
         return false;
-    memcpy(out, SECURE_KEY, strlen(SECURE_KEY));
-    *out_len = strlen(SECURE_KEY);
+    memcpy(out, key, strlen(key));
+    *out_len = strlen(key);
     return true;
 }
 
@@ -442,6 +448,39 @@ static void early_data_is_heard_after_the_handshake_it_came_with(void **state)
     assert_true(secure_is_shaken(&client));
 }
 
+/* Both before the first has its turn, as they come behind one another. */
+static void a_hello_s_second_fragment_may_come_before_the_first_has_its_turn(void **state)
+{
+    uint8_t said[2048], part[2048];
+    struct route route = route_to(&here);
+    struct outbox *out = dtls_said(machine, 0);
+    size_t len, half;
+
+    (void)state;
+    give(&here, span_of(said, secure_turn(&client, said, sizeof said)));
+    len = secure_turn(&client, said, sizeof said) - 25;
+    half = len / 2;
+    inbox_clear(plain);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t offset = i ? half : 0, part_len = i ? len - half : half;
+        struct datagram d = { .peer = here, .bytes = span_of(part, 25 + part_len) };
+
+        memcpy(part, said, 25);
+        part[10] = (uint8_t)(part[10] + i);
+        part[12] = (uint8_t)(part_len + 12);
+        part[21] = (uint8_t)offset;
+        part[24] = (uint8_t)part_len;
+        memcpy(part + 25, said + 25 + offset, part_len);
+        dtls_take(machine, 0, &route, &d, now_us, plain);
+    }
+    dtls_work(machine, 0, now_us, plain);
+    assert_int_equal(out->count, 1);
+    secure_feed(&client, span_of(out->replies[0].bytes, out->replies[0].len));
+    outbox_clear(out);
+    shake();
+    assert_true(secure_is_shaken(&client));
+}
+
 /* RFC 7366 alone: with the MAC inside, CBC is not spoken. */
 static void cbc_is_spoken_only_where_the_mac_is_outside(void **state)
 {
@@ -469,6 +508,46 @@ static void no_other_suite_or_version_is_spoken(void **state)
     shake();
     assert_false(secure_is_shaken(&client));
     assert_true(metrics_get(METRIC_COAPS_REFUSED) > refused);
+}
+
+static void who_has_no_key_and_who_has_a_wrong_one_are_counted_apart(void **state)
+{
+    uint64_t unknown = metrics_get(METRIC_COAPS_UNKNOWN_IDENTITY),
+             wrong = metrics_get(METRIC_COAPS_WRONG_KEY);
+
+    (void)state;
+    strcpy(client.identity, "nobody");
+    secure_anew(&client, NULL);
+    shake();
+    strcpy(client.identity, "10000001");
+    strcpy(client.key, "wrong");
+    secure_anew(&client, NULL);
+    shake();
+    assert_int_equal(metrics_get(METRIC_COAPS_UNKNOWN_IDENTITY), unknown + 1);
+    strcpy(client.key, SECURE_KEY);
+    secure_anew(&client, NULL);
+    shake();
+    assert_true(secure_is_shaken(&client));
+    assert_int_equal(metrics_get(METRIC_COAPS_WRONG_KEY), wrong + 1);
+}
+
+/* A key was exchanged at the server, and the meter has not heard of it. */
+static void a_meter_s_other_key_is_tried_next_and_then_first(void **state)
+{
+    (void)state;
+    strcpy(client.identity, "10000002");
+    strcpy(client.key, "the one before");
+    for (int i = 0; i < 4; i++) {
+        secure_anew(&client, NULL);
+        shake();
+        assert_int_equal(secure_is_shaken(&client), i >= 1);
+    }
+    strcpy(client.key, "the one that holds");
+    for (int i = 0; i < 4; i++) {
+        secure_anew(&client, NULL);
+        shake();
+        assert_int_equal(secure_is_shaken(&client), i >= 1);
+    }
 }
 
 static void an_unended_handshake_is_given_up(void **state)
@@ -549,8 +628,11 @@ static const struct CMUnitTest tests[] = {
     MACHINE_TEST(a_handshake_makes_a_session_that_proves_an_identity),
     MACHINE_TEST(an_answer_goes_to_the_session_that_asked_and_no_other),
     MACHINE_TEST(early_data_is_heard_after_the_handshake_it_came_with),
+    MACHINE_TEST(a_hello_s_second_fragment_may_come_before_the_first_has_its_turn),
     MACHINE_TEST(cbc_is_spoken_only_where_the_mac_is_outside),
     MACHINE_TEST(no_other_suite_or_version_is_spoken),
+    MACHINE_TEST(who_has_no_key_and_who_has_a_wrong_one_are_counted_apart),
+    MACHINE_TEST(a_meter_s_other_key_is_tried_next_and_then_first),
     MACHINE_TEST(an_unended_handshake_is_given_up),
     MACHINE_TEST(what_comes_before_its_time_costs_little),
     cmocka_unit_test(the_shield_follows_the_flood),
