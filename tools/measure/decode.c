@@ -217,7 +217,7 @@ static void senml_cbor_frame(uint8_t *out, size_t *len, unsigned n)
     wr_text(&w, name);
     wr_bytes(&w, span_of("\x22\x1a", 2));
     wr_be32(&w, NOW_S);
-    wr_bytes(&w, span_of("\x23\x62m3\x00\x63vol\x02\xc4\x82\x22\x1a", 15));
+    wr_bytes(&w, span_of("\x23\x62m3\x00\x63vol\x02\xc4\x82\x22\x1a", 14));
     wr_be32(&w, 812345);
     wr_bytes(&w, span_of("\xa3\x00\x63vol\x06\x39\x0e\x0f\x02\xc4\x82\x22\x1a", 15));
     wr_be32(&w, 812341);
