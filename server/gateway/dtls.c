@@ -481,9 +481,14 @@ static void take_hello(struct dtls *d, unsigned number, const struct route *rout
 /* A hello's later fragments come right behind the first, which may still wait for its turn. */
 static bool follows_queued(const struct port *p, const struct peer *peer)
 {
-    for (uint32_t i = 0; i < p->count; i++)
-        if (memcmp(&p->queue[(p->first + i) % QUEUE_DATAGRAMS].peer, peer, sizeof *peer) == 0)
+    struct endpoint from = endpoint_of(peer);
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct endpoint e = endpoint_of(&p->queue[(p->first + i) % QUEUE_DATAGRAMS].peer);
+
+        if (memcmp(&e, &from, sizeof e) == 0)
             return true;
+    }
     return false;
 }
 

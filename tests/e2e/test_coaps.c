@@ -522,7 +522,7 @@ static void say_in_two(struct secure *s, struct span hello)
         uint8_t out[1024];
 
         memcpy(out, hello.at, 25);
-        out[10] = (uint8_t)(hello.at[10] + part); /* its own number */
+        out[10] = part ? 40 : 1; /* a number that the client will not use again */
         out[11] = (uint8_t)((len + 12) >> 8);
         out[12] = (uint8_t)(len + 12);
         out[20] = (uint8_t)(offset >> 8);

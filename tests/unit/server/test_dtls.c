@@ -466,7 +466,7 @@ static void a_hello_s_second_fragment_may_come_before_the_first_has_its_turn(voi
         struct datagram d = { .peer = here, .bytes = span_of(part, 25 + part_len) };
 
         memcpy(part, said, 25);
-        part[10] = (uint8_t)(part[10] + i);
+        part[10] = i ? 40 : 1; /* a number that the client will not use again */
         part[12] = (uint8_t)(part_len + 12);
         part[21] = (uint8_t)offset;
         part[24] = (uint8_t)part_len;
