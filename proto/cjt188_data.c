@@ -21,7 +21,7 @@ bool cjt188_digits(struct span raw, int64_t *out)
 
         if (high > 9 || low > 9)
             return false;
-        v = v * 100 + high * 10 + low;
+        v = v * 100 + (int64_t)high * 10 + low;
     }
     *out = v;
     return true;
@@ -164,7 +164,7 @@ static enum err reading_add(struct cjt188 *c, enum channel channel, int64_t at_s
  * the same register at an instant that the frame does not tell, so it is no reading. */
 static enum err read_metering(struct cjt188 *c, const struct cjt188_item *item)
 {
-    int64_t now_ml, settled_ml, clock_s = 0;
+    int64_t now_ml = -1, settled_ml = -1, clock_s = 0;
     enum err err;
 
     (void)item;
@@ -240,7 +240,7 @@ static enum err small_read(struct cjt188 *c, const char *field, const char *unit
  * it names no unit of pressure: kPa, of which six digits with two decimals hold what pipes do. */
 static enum err read_freeze(struct cjt188 *c, const struct cjt188_item *item)
 {
-    int64_t at_s = 0, ml;
+    int64_t at_s = 0, ml = -1;
     bool timed = clock_read(c, "frozen_at", &at_s);
     enum err err;
 

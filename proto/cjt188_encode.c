@@ -19,7 +19,7 @@ static bool put_address(struct span address, struct wr *w)
             wr_u8(w, 0xaa);
         return true;
     }
-    if (address.len != 2 * ADDRESS_BYTES || hex_read(address, bytes, sizeof bytes, &len) ||
+    if (address.len != (size_t)2 * ADDRESS_BYTES || hex_read(address, bytes, sizeof bytes, &len) ||
         len != ADDRESS_BYTES)
         return false;
     for (size_t i = 0; i < ADDRESS_BYTES; i++)

@@ -163,25 +163,25 @@ const struct senml_unit *senml_unit_of(struct span name)
 /* ---- measures ------------------------------------------------------------------------------- */
 
 struct path_meaning {
-    uint16_t object, resource;
     const char *unit;
     struct senml_measure measure;
+    uint16_t object, resource;
 };
 
 /* OMA's registry: 3424 water meter, 3427 pressure monitoring, 3411 battery (uCIFI). */
 static const struct path_meaning paths[] = {
-    { 3424, 1, "m3", { WHAT_CHANNEL, CHANNEL_BILLED, QUANTITY_VOLUME } },
-    { 3424, 9, "", { WHAT_STATUS, 5, QUANTITY_NONE } },  /* leak suspected */
-    { 3424, 10, "", { WHAT_STATUS, 5, QUANTITY_NONE } }, /* leak detected */
-    { 3424, 11, "", { WHAT_STATUS, 7, QUANTITY_NONE } }, /* back flow */
-    { 3424, 12, "", { WHAT_STATUS, 9, QUANTITY_NONE } }, /* blocked */
-    { 3424, 13, "", { WHAT_STATUS, 4, QUANTITY_NONE } }, /* fraud */
-    { 3424, 5518, "", { WHAT_STAMP, 0, QUANTITY_NONE } },
-    { 3424, 6042, "", { WHAT_QUALITY, 9, QUANTITY_NONE } },
-    { 3427, 1, "Pa", { WHAT_CHANNEL, CHANNEL_PRESSURE, QUANTITY_PRESSURE } },
-    { 3427, 3, "", { WHAT_STATUS, 5, QUANTITY_NONE } },
-    { 3411, 3, "V", { WHAT_BATTERY, 0, QUANTITY_VOLTAGE } },
-    { 3411, 6, "", { WHAT_STATUS, 2, QUANTITY_NONE } },
+    { "m3", { WHAT_CHANNEL, CHANNEL_BILLED, QUANTITY_VOLUME }, 3424, 1 },
+    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3424, 9 },  /* leak suspected */
+    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3424, 10 }, /* leak detected */
+    { "", { WHAT_STATUS, 7, QUANTITY_NONE }, 3424, 11 }, /* back flow */
+    { "", { WHAT_STATUS, 9, QUANTITY_NONE }, 3424, 12 }, /* blocked */
+    { "", { WHAT_STATUS, 4, QUANTITY_NONE }, 3424, 13 }, /* fraud */
+    { "", { WHAT_STAMP, 0, QUANTITY_NONE }, 3424, 5518 },
+    { "", { WHAT_QUALITY, 9, QUANTITY_NONE }, 3424, 6042 },
+    { "Pa", { WHAT_CHANNEL, CHANNEL_PRESSURE, QUANTITY_PRESSURE }, 3427, 1 },
+    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3427, 3 },
+    { "V", { WHAT_BATTERY, 0, QUANTITY_VOLTAGE }, 3411, 3 },
+    { "", { WHAT_STATUS, 2, QUANTITY_NONE }, 3411, 6 },
 };
 
 static bool object_is_known(int64_t object)
@@ -209,7 +209,7 @@ static const struct {
     uint8_t len;
     struct senml_measure measure;
 } measures[] = {
-#define MEASURE(name, what, arg, quantity) { name, sizeof name - 1, { what, arg, quantity } },
+#define MEASURE(name, what, arg, quantity) { name, sizeof(name) - 1, { what, arg, quantity } },
 #include "proto/senml_measure.def"
 #undef MEASURE
 };

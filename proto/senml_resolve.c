@@ -13,7 +13,7 @@
  * times that count from arrival, or from what a wrong clock shows at arrival. */
 #define UNTIMED INT64_MIN
 #define RELATIVE (INT64_MIN / 2)
-#define OLDER_S (400 * 86400) /* contract §3, "Clocks" */
+#define OLDER_S (400ll * 86400) /* contract §3, "Clocks" */
 #define NEWER_S 600
 
 enum { SLOT_BATTERY = 12, SLOT_RSRP, SLOT_SNR }; /* before them the bits of status */
@@ -185,7 +185,7 @@ static enum err sum_of(struct senml *s, const struct senml_record *rec, enum sen
 /* `*out_s` is UNTIMED where neither t nor bt says anything. */
 static enum err time_of(struct senml *s, const struct senml_record *rec, int64_t *out_s)
 {
-    __int128 fixed;
+    __int128 fixed = 0;
     enum err err;
 
     *out_s = UNTIMED;
@@ -296,7 +296,7 @@ static bool truth_of(const struct senml_record *rec, bool *out)
 
 static bool is_one(const struct senml_record *rec)
 {
-    __int128 fixed;
+    __int128 fixed = 0;
 
     return senml_has(rec, SENML_V) && senml_fixed(&rec->number[SENML_V], 1, &fixed) &&
            fixed == 1000000000;
@@ -329,7 +329,7 @@ static enum err measured(struct senml *s, const struct senml_record *rec,
                          const struct senml_measure *m, const struct senml_unit *unit, int64_t at_s)
 {
     enum senml_field f = m->what == WHAT_FLOW ? SENML_S : SENML_V;
-    __int128 fixed;
+    __int128 fixed = 0;
     int64_t value;
     enum err err;
 
@@ -357,7 +357,7 @@ static void unit_missed(struct senml *s, const struct senml_record *rec, struct 
 
 static enum err stamp_take(struct senml *s, const struct senml_record *rec)
 {
-    __int128 fixed;
+    __int128 fixed = 0;
     enum err err;
 
     if (!senml_has(rec, SENML_V))
@@ -423,7 +423,7 @@ enum err senml_record(struct senml *s, const struct senml_record *rec)
     const struct senml_unit *unit;
     struct senml_measure measure;
     struct senml_name name;
-    struct span whole, unit_text;
+    struct span whole = { 0 }, unit_text;
     const char *meaning;
     int64_t at_s;
     enum err err;

@@ -84,7 +84,7 @@ enum err json_text_into(struct json v, uint8_t *room, size_t cap, struct span *o
             uint8_t one[4];
             size_t more = unescape(&at, end, one);
 
-            if (more > cap - len)
+            if (!room || more > cap - len)
                 return ERR_FULL;
             memcpy(room + len, one, more);
             len += more;

@@ -299,7 +299,7 @@ static void nesting_has_an_end(void **state)
     (void)state;
     memset(text, '[', JSON_DEPTH);
     memset(text + JSON_DEPTH, ']', JSON_DEPTH);
-    assert_ok(json_check(span_of(text, 2 * JSON_DEPTH), &v, &r));
+    assert_ok(json_check(span_of(text, (size_t)2 * JSON_DEPTH), &v, &r));
     for (int i = 0; i < JSON_DEPTH - 1; i++) {
         assert_int_equal(v.kind, JSON_IS_ARRAY);
         v = json_element(v, 0);
