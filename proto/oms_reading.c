@@ -132,6 +132,16 @@ static void clock_take(struct oms_records *r, const struct oms_value *v)
     r->sent_s = sent_s;
 }
 
+/* Some meters send two registers under one DIF and VIF; the first is the one on the dial, whether or not it has a value today. */
+static bool is_repeated(const struct oms_records *r, const struct oms_value *v)
+{
+    for (const struct oms_value *o = r->values; o < v; o++)
+        if (o->vif == v->vif && o->storage == v->storage && o->head == v->head &&
+            memcmp(o->raw.at, v->raw.at, v->head) == 0)
+            return true;
+    return false;
+}
+
 static void current_take(struct oms_records *r, const struct oms_value *v)
 {
     struct oms_reading at = { .note = "" };
@@ -141,7 +151,7 @@ static void current_take(struct oms_records *r, const struct oms_value *v)
     if (v->kind != OMS_IS_NUMBER || v->storage || v->profile || !is_plain(v) || !channel_of(v, &c))
         return;
     place = place_of(c);
-    if (r->has_current[place] || thousandths(v, v->number, &at))
+    if (r->has_current[place] || is_repeated(r, v) || thousandths(v, v->number, &at))
         return;
     r->current[place] = at.sample.value;
     r->has_current[place] = true;
@@ -312,6 +322,8 @@ struct oms_reading oms_judge(const struct oms_records *r, const struct oms_value
         return none(why);
     if (v->kind != OMS_IS_NUMBER)
         return none(v->kind == OMS_IS_UNREADABLE ? "no reading" : "");
+    if (is_repeated(r, v))
+        return none("no reading: another register under the same DIF and VIF");
     if (v->storage && is_disguised(v))
         return none("no reading: the pattern for 'no value' under a decimal type");
     if (time_of(r, v, &reading.sample.at_s))

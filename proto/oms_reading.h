@@ -1,7 +1,7 @@
 /* Which records of a telegram are readings, of which register and at what time.
  *
- * A reading is a volume, flow temperature or pressure that is instantaneous, of no tariff and no subunit, and not turned into something
- * else by a VIFE.  Storage number 0 stands at the telegram's time: its date and time record, else when it was heard, less the age
+ * A reading is a volume, flow temperature or pressure that is instantaneous, of no tariff and no subunit, not turned into something
+ * else by a VIFE, and the first under its DIF and VIF.  Storage number 0 stands at the telegram's time: its date and time record, else when it was heard, less the age
  * that it tells.  Another storage number stands at the date record of the same number; or, behind a block's first number, so many
  * storage intervals before that one's date.  Of a profile each entry stands its steps from the base.  A value that is dated by
  * nothing in the telegram is none, nor is a history that the register of today has not reached. */
@@ -30,6 +30,7 @@ struct oms_reading {
 };
 
 void oms_records_survey(struct oms_records *r);
+/* `v` is one of r->values. */
 struct oms_reading oms_judge(const struct oms_records *r, const struct oms_value *v);
 
 /* The value and the date that a profile counts from; NULL where the telegram has none. */

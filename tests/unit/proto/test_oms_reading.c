@@ -221,8 +221,21 @@ static void a_reading_said_twice_is_kept_once(void **state)
                   "billed 5@2020-12-31T16:00:00Z");
     assert_values("4413 05000000 426c 9f2c 840113 06000000 82016c 9f2c",
                   "billed 6@2020-12-31T16:00:00Z 5@2020-12-31T16:00:00Z"); /* read backwards */
-    assert_ok(take("0413 05000000 0413 06000000"));
-    assert_said("volume#2");
+}
+
+/* As a real meter does (handbook §3.4): 81 m3, and 10 L of something else. */
+static void a_second_register_under_the_same_head_is_named_and_no_reading(void **state)
+{
+    (void)state;
+    assert_values("0412 e05f0c00 0412 60000000", "billed 81097.6@2026-11-26T00:00:00Z");
+    assert_said("volume#2             0.0096 m3  (no reading: another register under the same DIF "
+                "and VIF)");
+    assert_values("0412 00000080 0412 60000000", ""); /* the first has no value today */
+    assert_values("0413 00000080 0413 01000000 4413 04000000 426c 9f2c",
+                  "billed 4@2020-12-31T16:00:00Z");
+    assert_values("0413 05000000 04933c 05000000 4413 04000000 426c 9f2c",
+                  "billed 5@2026-11-26T00:00:00Z 4@2020-12-31T16:00:00Z; "
+                  "reverse 5@2026-11-26T00:00:00Z");
 }
 
 static void history_beyond_the_register_is_none(void **state)
@@ -398,6 +411,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(temperature_and_pressure_have_their_channels),
         cmocka_unit_test(history_stands_at_its_own_date),
         cmocka_unit_test(a_reading_said_twice_is_kept_once),
+        cmocka_unit_test(a_second_register_under_the_same_head_is_named_and_no_reading),
         cmocka_unit_test(history_beyond_the_register_is_none),
         cmocka_unit_test(history_of_the_future_is_none),
         cmocka_unit_test(none_under_a_decimal_type_is_no_reading),
