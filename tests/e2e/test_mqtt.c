@@ -611,6 +611,138 @@ static void what_has_no_room_comes_again(void **state)
     site_close(&s);
 }
 
+/* ---- downlinks --------------------------------------------------------------------------------- */
+
+static void subscribe(struct publisher *p, const char *topic)
+{
+    int64_t until = now_ms() + WAIT_MS;
+
+    p->subscribed = false;
+    assert_int_equal(mosquitto_subscribe(p->client, NULL, topic, 1), 0);
+    while (!p->subscribed) {
+        assert_true(now_ms() < until);
+        poll(NULL, 0, 5);
+    }
+}
+
+static void command(struct site *s, const char *meter)
+{
+    char path[80];
+    struct answer a;
+
+    snprintf(path, sizeof path, "/v1/meters/%s/commands", meter);
+    http_post(&s->api, path, NULL, "{\"what\":\"report_every\",\"report_every_s\":3600}", &a);
+    if (a.status != 201)
+        fail_msg("%d %s", a.status, a.body);
+    answer_done(&a);
+}
+
+static void await_state(struct site *s, const char *meter, const char *state)
+{
+    int64_t until = now_ms() + WAIT_MS;
+    char path[80], found[20] = "";
+
+    snprintf(path, sizeof path, "/v1/meters/%s/commands", meter);
+    while (strcmp(found, state) != 0) {
+        json_t *rows = get_rows(s, path);
+
+        snprintf(found, sizeof found, "%s",
+                 json_string_value(json_object_get(json_array_get(rows, 0), "state")));
+        json_decref(rows);
+        if (now_ms() > until)
+            fail_msg("the command is %s, expected %s", found, state);
+    }
+}
+
+/* The native message of one command: Commands.commands[0].report_every_s is 3600. */
+static void assert_payload(json_t *base64)
+{
+    static const uint8_t every[] = { 0x20, 0x90, 0x1c };
+    uint8_t bytes[200];
+    size_t len;
+
+    assert_ok(base64_read(span_text(json_string_value(base64)), bytes, sizeof bytes, &len));
+    assert_non_null(memmem(bytes, len, every, sizeof every));
+}
+
+static void a_command_goes_down_behind_an_uplink(void **state)
+{
+    struct site s = { .broker = { 0 } };
+    struct publisher p;
+    char body[1024];
+    json_t *sent;
+
+    (void)state;
+    site_open(&s, "mqtt");
+    await_metric(&s, CONNECTED, 1);
+    publisher_open(&p, s.broker.port);
+    subscribe(&p, "application/+/device/+/command/down");
+    subscribe(&p, "v3/+/devices/+/down/push");
+    command(&s, "M01");
+    await_state(&s, "M01", "queued");
+    publish_reading(&p, 0);
+    await(&p.received, 1);
+    assert_string_equal(p.topic, "application/app/device/0000000000000001/command/down");
+    sent = json_loads(p.body, 0, NULL);
+    assert_non_null(sent);
+    assert_string_equal(json_string_value(json_object_get(sent, "devEui")), "0000000000000001");
+    assert_int_equal(json_integer_value(json_object_get(sent, "fPort")), 2);
+    assert_true(json_is_true(json_object_get(sent, "confirmed")));
+    assert_payload(json_object_get(sent, "data"));
+    await_state(&s, "M01", "sent");
+    publish_reading(&p, METERS); /* while it is under way it is not sent again */
+    await_metric(&s, STORED, 2);
+    snprintf(body, sizeof body,
+             "{\"deviceInfo\":{\"devEui\":\"0000000000000001\"},\"queueItemId\":\"%s\","
+             "\"acknowledged\":true}",
+             json_string_value(json_object_get(sent, "id")));
+    json_decref(sent);
+    publish(&p, "application/app/device/0000000000000001/event/ack", body);
+    await_state(&s, "M01", "delivered");
+    assert_int_equal(p.received, 1);
+    publisher_close(&p);
+    site_close(&s);
+}
+
+static void the_things_stack_gets_its_own_form(void **state)
+{
+    static const char form[] = "{\"end_device_ids\":{\"dev_eui\":\"0000000000000002\",\"device_"
+                               "id\":\"m-2\",\"application_ids\":{\"application_id\":\"app\"}},"
+                               "\"received_at\":\"2026-03-09T23:00:00Z\",\"uplink_message\":{\"f_"
+                               "cnt\":%d,\"f_port\":5,\"frm_payload\":\"%s\"}}";
+    struct site s = { .broker = { 0 } };
+    struct publisher p;
+    char body[1024];
+    json_t *sent, *first;
+
+    (void)state;
+    site_open(&s, "mqtt");
+    await_metric(&s, CONNECTED, 1);
+    publisher_open(&p, s.broker.port);
+    subscribe(&p, "v3/+/devices/+/down/push");
+    command(&s, "M02");
+    snprintf(body, sizeof body, form, 1, "IgQYDiUA"); /* refused: its series is cut */
+    publish(&p, "v3/app@tenant/devices/m-2/up", body);
+    await_metric(&s, REFUSED, 1);
+    snprintf(body, sizeof body, form, 2, "IgIYDg==");
+    publish(&p, "v3/app@tenant/devices/m-2/up", body);
+    await(&p.received, 1);
+    assert_string_equal(p.topic, "v3/app@tenant/devices/m-2/down/push");
+    sent = json_loads(p.body, 0, NULL);
+    first = json_array_get(json_object_get(sent, "downlinks"), 0);
+    assert_int_equal(json_integer_value(json_object_get(first, "f_port")), 5);
+    assert_payload(json_object_get(first, "frm_payload"));
+    snprintf(body, sizeof body,
+             "{\"end_device_ids\":{\"dev_eui\":\"0000000000000002\"},\"downlink_ack\":{"
+             "\"correlation_ids\":[\"as:downlink\",\"%s\"]}}",
+             json_string_value(json_array_get(json_object_get(first, "correlation_ids"), 0)));
+    json_decref(sent);
+    publish(&p, "v3/app@tenant/devices/m-2/down/ack", body);
+    await_state(&s, "M02", "delivered");
+    publisher_close(&p);
+    site_close(&s);
+}
+
 /* ---- TLS and passwords ------------------------------------------------------------------------ */
 
 static void run(const char *command)
@@ -771,6 +903,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_broker_that_restarts_loses_and_doubles_nothing),
         cmocka_unit_test(a_kill_amid_messages_loses_and_doubles_nothing),
         cmocka_unit_test(what_has_no_room_comes_again),
+        cmocka_unit_test(a_command_goes_down_behind_an_uplink),
+        cmocka_unit_test(the_things_stack_gets_its_own_form),
         cmocka_unit_test(over_tls_the_broker_must_prove_itself),
         cmocka_unit_test(a_password_comes_from_a_file),
         cmocka_unit_test(a_wrong_address_is_refused_at_the_start),
