@@ -147,6 +147,25 @@ enum err ledger_commands_live(struct txn *t, bool (*each)(void *arg, const struc
     return t->err;
 }
 
+static bool any_row(void *arg, const struct command_row *row)
+{
+    ++*(uint64_t *)arg;
+    return row->id != 0;
+}
+
+enum err ledger_commands_check(struct txn *t, struct refusal *r)
+{
+    uint64_t live = 0;
+
+    if (ledger_commands_live(t, any_row, &live))
+        return refuse(r, t->err, 0, "ledger", "a command that has not ended %s", err_text(t->err));
+    if (live != txn_count(t, LEDGER_COMMANDS_LIVE)) {
+        ledger_fail(t, ERR_MISSING);
+        return refuse(r, t->err, 0, "ledger", "commands-live has a row without a number");
+    }
+    return ERR_OK;
+}
+
 /* ---- changes ---- */
 
 static void row_put(struct act *a, const struct command_row *row, bool live)

@@ -62,6 +62,7 @@ void ledger_row_write(struct wr *w, int64_t since_s, const struct span *cells, u
 bool ledger_newest(struct txn *t, unsigned list, uint32_t id, struct ledger_row *out_view);
 bool ledger_id(struct txn *t, unsigned list, struct span key, uint32_t *out_id);
 MUST_CHECK enum err ledger_fittings_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_commands_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

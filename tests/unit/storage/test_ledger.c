@@ -614,6 +614,104 @@ static void a_process_that_dies_in_an_act_leaves_nothing_of_it(void **state)
     ledger_close(l);
 }
 
+/* ---- commands ---- */
+
+struct commands_seen {
+    struct command_row rows[64];
+    size_t count;
+};
+
+static bool see_command(void *arg, const struct command_row *row)
+{
+    struct commands_seen *s = (struct commands_seen *)arg;
+
+    s->rows[s->count++] = *row;
+    return true;
+}
+
+static void fill_text(struct check_random *r, char *out, size_t cap)
+{
+    size_t len = check_below(r, cap);
+
+    for (size_t i = 0; i < len; i++)
+        out[i] = (char)check_between(r, 'a', 'z');
+    out[len] = 0;
+}
+
+static struct command_row any_command(struct check_random *r, uint32_t meter)
+{
+    struct command_row row = { .meter = meter };
+
+    row.what = (uint8_t)check_below(r, 7);
+    row.state = (uint8_t)check_below(r, COMMAND_STATES);
+    row.flags = (uint8_t)check_below(r, 16);
+    row.result = (uint8_t)check_random(r);
+    row.tries = (uint8_t)check_random(r);
+    row.value = (int64_t)check_random(r);
+    row.until = (int64_t)(check_random(r) >> 1);
+    row.expires_s = (uint32_t)check_random(r);
+    row.queued_s = (uint32_t)check_random(r);
+    row.approved_s = (uint32_t)check_random(r);
+    row.sent_s = (uint32_t)check_random(r);
+    row.delivered_s = (uint32_t)check_random(r);
+    row.ended_s = (uint32_t)check_random(r);
+    row.retry_s = (uint32_t)check_random(r);
+    row.attempts = (uint32_t)check_random(r);
+    fill_text(r, row.asked_by, sizeof row.asked_by);
+    fill_text(r, row.approved_by, sizeof row.approved_by);
+    fill_text(r, row.why, sizeof row.why);
+    return row;
+}
+
+static void commands_come_back_by_meter_in_order_and_the_living_once_more(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct check_random r = check_random_begin();
+    static struct command_row kept[64];
+    static struct commands_seen seen;
+    bool live[64];
+    struct refusal why = { 0 };
+    size_t living = 0, of_one = 0;
+    struct act a;
+    struct txn t;
+
+    (void)state;
+    for (uint32_t i = 0; i < 64; i++) {
+        kept[i] = any_command(&r, 1 + (uint32_t)check_below(&r, 3));
+        a = act_begin(l, "root", 1000, 42);
+        act_command_new(&a, &kept[i]);
+        assert_ok(act_end(&a));
+        assert_int_equal(kept[i].id, i + 1);
+    }
+    for (uint32_t i = 0; i < 64; i++) {
+        struct command_row other = any_command(&r, kept[i].meter);
+
+        other.id = kept[i].id;
+        kept[i] = other;
+        live[i] = check_below(&r, 2);
+        living += live[i];
+        of_one += kept[i].meter == 1;
+        a = act_begin(l, "root", 1000, 42);
+        act_command_put(&a, &kept[i], "command.sent", live[i]);
+        assert_ok(act_end(&a));
+    }
+    t = ledger_read(l);
+    assert_ok(ledger_commands_of(&t, 1, 0, see_command, &seen));
+    assert_int_equal(seen.count, of_one);
+    for (size_t i = 0; i < seen.count; i++) {
+        assert_memory_equal(&seen.rows[i], &kept[seen.rows[i].id - 1], sizeof kept[0]);
+        assert_true(i == 0 || seen.rows[i].id > seen.rows[i - 1].id);
+    }
+    seen.count = 0;
+    assert_ok(ledger_commands_live(&t, see_command, &seen));
+    assert_int_equal(seen.count, living);
+    for (size_t i = 0; i < seen.count; i++)
+        assert_true(live[seen.rows[i].id - 1]);
+    assert_ok(txn_end(&t));
+    assert_ok(ledger_check(l, &why));
+    ledger_close(l);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -631,6 +729,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_answer_comes_back_byte_by_byte_for_its_caller_alone),
         cmocka_unit_test(an_import_counts_once_it_is_complete),
         cmocka_unit_test(a_flags_birth_never_changes_and_its_decision_does),
+        cmocka_unit_test(commands_come_back_by_meter_in_order_and_the_living_once_more),
         cmocka_unit_test(each_act_tells_who_what_before_and_after),
         cmocka_unit_test(a_record_that_was_changed_or_taken_out_breaks_the_chain),
         cmocka_unit_test(an_act_that_was_cut_off_at_the_end_is_missed),
