@@ -378,6 +378,7 @@ static void send_lkd(struct commands_memory *m, const struct commands_meeting *i
             continue;
         }
         t->sent = p->id;
+        t->expires_s = p->expires_s;
         t->was_closed = in->frame->status & STATUS_VALVE_CLOSED;
         return;
     }

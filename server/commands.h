@@ -68,6 +68,7 @@ struct commands_meeting {
 struct command_ticket {
     uint32_t meter; /* 0: nothing */
     uint32_t sent;  /* the command in the answer; 0: none */
+    uint32_t expires_s; /* of that */
     uint32_t ended; /* the command that the frame tells the end of; 0: none */
     uint8_t result; /* of that */
     bool was_closed; /* the valve, by the frame that `sent` goes with */

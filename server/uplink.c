@@ -288,8 +288,12 @@ static void meet_commands_lkd(struct uplink *u, struct push *p, const struct jud
 
 void uplink_sent(struct uplink *u, const struct downlink *d, bool sent)
 {
-    if (d->ticket.meter)
-        commands_told(u->app->commands, &d->ticket, 1, sent);
+    struct command_ticket ticket = d->ticket;
+
+    if (!sent) /* what the meter said holds all the same */
+        ticket.sent = 0;
+    if (ticket.meter)
+        commands_told(u->app->commands, &ticket, 1, true);
 }
 
 /* ---- judging ---- */
@@ -424,8 +428,8 @@ static void end_push(struct uplink *u, struct push *p, enum err err)
         p->err = err;
     if (!refused && p->err)
         p->outcome = UPLINK_NO_ROOM;
-    if (p->outcome == UPLINK_NO_ROOM) {
-        uplink_sent(u, &p->downlink, false);
+    if (p->outcome == UPLINK_NO_ROOM && p->downlink.ticket.meter) {
+        commands_told(u->app->commands, &p->downlink.ticket, 1, false);
         p->downlink.ticket.meter = 0;
         p->downlink.len = 0;
     }

@@ -12,6 +12,7 @@
 
 #include "proto/base/base64.h"
 #include "proto/base/crc.h"
+#include "proto/base/text.h"
 #include "proto/lorawan.h"
 #include "server/gateway/mqtt_url.h"
 #include "server/metrics.h"
@@ -249,38 +250,68 @@ static bool downlink_topic(const struct round *round, const struct message *m,
     return true;
 }
 
-static size_t downlink_body(const struct push *p, char *out, size_t cap)
+/* ChirpStack drops it by itself when it has expired, where its version knows how (4.11 does; others pass over the member). */
+static void put_chirpstack(struct wr *w, const struct push *p)
 {
     const struct downlink *d = &p->downlink;
-    bool tts = p->dialect == &dialect_tts;
-    struct wr w = wr_of(out, cap);
+    char name[DOWNLINK_NAME], expires[TEXT_TIME_SIZE];
+
+    downlink_name(d, true, name);
+    wr_format(w, "{\"id\":\"%s\",\"devEui\":\"%.*s\",\"confirmed\":true,\"fPort\":%u,", name,
+              (int)p->meter.len, (const char *)p->meter.at, d->port);
+    if (d->ticket.expires_s) {
+        text_put_time(expires, d->ticket.expires_s);
+        wr_format(w, "\"expiresAt\":\"%s\",", expires);
+    }
+    wr_text(w, "\"data\":\"");
+    base64_write(w, span_of(d->bytes, d->len));
+    wr_text(w, "\"}");
+}
+
+static void put_tts(struct wr *w, const struct push *p)
+{
+    const struct downlink *d = &p->downlink;
     char name[DOWNLINK_NAME];
 
-    downlink_name(d, !tts, name);
-    if (tts)
-        wr_format(&w,
-                  "{\"downlinks\":[{\"f_port\":%u,\"confirmed\":true,\"priority\":\"NORMAL\","
-                  "\"correlation_ids\":[\"%s\"],\"frm_payload\":\"",
-                  d->port, name);
-    else
-        wr_format(&w,
-                  "{\"id\":\"%s\",\"devEui\":\"%.*s\",\"confirmed\":true,\"fPort\":%u,\"data\":\"",
-                  name, (int)p->meter.len, (const char *)p->meter.at, d->port);
-    base64_write(&w, span_of(d->bytes, d->len));
-    wr_text(&w, tts ? "\"}]}" : "\"}");
-    return w.err ? 0 : wr_len(&w);
+    downlink_name(d, false, name);
+    wr_format(w,
+              "{\"downlinks\":[{\"f_port\":%u,\"confirmed\":true,\"priority\":\"NORMAL\","
+              "\"correlation_ids\":[\"%s\"],\"frm_payload\":\"",
+              d->port, name);
+    base64_write(w, span_of(d->bytes, d->len));
+    wr_text(w, "\"}]}");
 }
 
 /* Queued behind the acknowledgements; libmosquitto sends it again after a broken connection. */
 static void send_downlink(struct broker *b, const struct message *m, const struct push *p)
 {
     char topic[TOPIC_MOST + 32], body[512];
-    size_t len = p->downlink.len ? downlink_body(p, body, sizeof body) : 0;
-    bool sent =
-        len && downlink_topic(&b->round, m, p->dialect, topic) &&
-        mosquitto_publish(b->client, NULL, topic, (int)len, body, 1, false) == MOSQ_ERR_SUCCESS;
+    struct wr w = wr_of(body, sizeof body);
+    bool sent = p->downlink.len && downlink_topic(&b->round, m, p->dialect, topic);
 
-    uplink_sent(b->owner->app->uplink, &p->downlink, sent || !p->downlink.len);
+    if (sent && p->dialect == &dialect_tts)
+        put_tts(&w, p);
+    else if (sent)
+        put_chirpstack(&w, p);
+    sent = sent && !w.err &&
+           mosquitto_publish(b->client, NULL, topic, (int)wr_len(&w), body, 1, false) ==
+               MOSQ_ERR_SUCCESS;
+    uplink_sent(b->owner->app->uplink, &p->downlink, sent);
+}
+
+/* Several uplinks of one meter in a round ask for the same command: it goes with the first. */
+static void send_downlinks(struct broker *b)
+{
+    struct push *pushes = b->round.pushes;
+
+    for (unsigned i = 0; i < b->round.count; i++) {
+        struct downlink *d = &pushes[i].downlink;
+
+        for (unsigned j = 0; j < i && d->len; j++)
+            if (pushes[j].downlink.len && pushes[j].downlink.ticket.meter == d->ticket.meter)
+                d->len = 0;
+        send_downlink(b, &b->round.at[i], &pushes[i]);
+    }
 }
 
 /* ---- a round ---- */
@@ -333,10 +364,10 @@ static bool commit_round(struct broker *b)
         read_topic(round, m, p);
     }
     uplink_take(b->owner->app->uplink, round->pushes, round->count);
+    send_downlinks(b);
     for (unsigned i = 0; i < round->count; i++) {
         const struct push *p = &round->pushes[i];
 
-        send_downlink(b, &round->at[i], p);
         if (p->err && err_class(p->err) != ERR_CLASS_PEER) {
             say_trouble(b, "nothing is taken for now", err_text(p->err));
             kept = false;

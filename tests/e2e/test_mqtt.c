@@ -688,6 +688,8 @@ static void a_command_goes_down_behind_an_uplink(void **state)
     assert_string_equal(json_string_value(json_object_get(sent, "devEui")), "0000000000000001");
     assert_int_equal(json_integer_value(json_object_get(sent, "fPort")), 2);
     assert_true(json_is_true(json_object_get(sent, "confirmed")));
+    assert_string_equal(json_string_value(json_object_get(sent, "expiresAt")),
+                        "2026-03-17T00:00:00Z");
     assert_payload(json_object_get(sent, "data"));
     await_state(&s, "M01", "sent");
     publish_reading(&p, METERS); /* while it is under way it is not sent again */
