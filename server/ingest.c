@@ -71,7 +71,7 @@ static enum err add_entry(struct intake *k, uint32_t meter, uint32_t offset)
 
     if (last && last->meter == meter && last->position == offset)
         return ERR_OK;
-    assert(k->entry_cap);
+    assert(k->entries && k->entry_cap);
     if (k->entry_count == k->entry_cap) {
         uint32_t cap = k->entry_cap * 2;
         struct tail_entry *more =

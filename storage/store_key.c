@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_BYTES 32
+#define KEY_BYTES ((size_t)32)
 #define NONCE_BYTES 12
 #define TAG_BYTES 16
 #define FILE_MOST 128 /* 64 digits and some blanks */

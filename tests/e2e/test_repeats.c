@@ -27,7 +27,7 @@ static void post(const char *path, const char *type, const char *body)
 static void payload(int64_t index_l, char out[32])
 {
     static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     uint8_t index[16], bytes[24] = { 0 };
     struct wr i = wr_of(index, sizeof index), w = wr_of(bytes, sizeof bytes);
 
@@ -41,8 +41,8 @@ static void payload(int64_t index_l, char out[32])
 
         *out++ = letters[group >> 18];
         *out++ = letters[group >> 12 & 63];
-        *out++ = left > 1 ? letters[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? letters[group & 63] : '=';
+        *out++ = letters[left > 1 ? group >> 6 & 63 : 64];
+        *out++ = letters[left > 2 ? group & 63 : 64];
     }
     *out = 0;
 }

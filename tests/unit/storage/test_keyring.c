@@ -119,8 +119,8 @@ static void random_keys_are_found_as_in_a_list(void **state)
 {
     enum { METERS = 50, KEYS = 2000 };
     static struct {
-        uint32_t meter;
         int64_t from_s;
+        uint32_t meter;
         uint8_t seed;
     } list[KEYS];
     struct check_random r = check_random_begin();
