@@ -14,7 +14,7 @@
 
 #define REJECTS_PER_S                                                                              \
     20 /* refused bytes that are kept: a flood of rubbish must not fill the journal */
-#define COUNTERS 65536 /* meters whose frame counter is remembered: 512 KiB */
+#define COUNTERS 65536 /* meters whose frame counter is remembered: 768 KiB */
 #define MISSED_MOST                                                                                \
     16384 /* a wider gap is no loss of frames but another counter (LoRaWAN 1.0.3, MAX_FCNT_GAP) */
 
@@ -26,7 +26,7 @@ struct waiter {
 };
 
 struct counter {
-    uint32_t meter, count;
+    uint32_t meter, count, heard_s;
 };
 
 struct uplink {
@@ -185,18 +185,22 @@ static bool event_agrees(const struct push *p, const struct envelope *e)
     return !p->event.len || up == is_up || e->kind != ENVELOPE_PAYLOAD;
 }
 
-/* How many frames were lost on their way, and counters that began again. */
-static void count_frames_lkd(struct uplink *u, uint32_t meter, const struct envelope *e)
+/* How many frames were lost on their way, and counters that began again. What was heard before the newest is old news, told again. */
+static void count_frames_lkd(struct uplink *u, const struct judged *judged,
+                             const struct envelope *e)
 {
-    struct counter *c = &u->counters[meter % COUNTERS];
+    struct counter *c = &u->counters[judged->record.meter % COUNTERS];
+    uint32_t heard_s =
+        judged->frame.heard_s ? (uint32_t)judged->frame.heard_s : judged->record.arrival_s;
+    bool known = c->meter == judged->record.meter;
 
-    if (!e->has_count)
+    if (!e->has_count || (known && heard_s < c->heard_s))
         return;
-    if (c->meter == meter && e->count < c->count)
+    if (known && e->count < c->count && heard_s > c->heard_s)
         metrics_add(METRIC_LORAWAN_RESTARTS, 1);
-    else if (c->meter == meter && e->count > c->count && e->count - c->count <= MISSED_MOST)
+    else if (known && e->count > c->count && e->count - c->count <= MISSED_MOST)
         metrics_add(METRIC_LORAWAN_MISSED, e->count - c->count - 1);
-    *c = (struct counter){ meter, e->count };
+    *c = (struct counter){ judged->record.meter, e->count, heard_s };
 }
 
 /* ---- commands ---- */
@@ -345,7 +349,7 @@ static enum err keep_lkd(struct taking *t, const struct envelope *e, const struc
         return err;
     }
     if (record->meter) {
-        count_frames_lkd(t->u, record->meter, e);
+        count_frames_lkd(t->u, judged, e);
         meet_commands_lkd(t->u, t->push, judged, e);
     }
     better(t, outcome);
