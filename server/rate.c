@@ -34,8 +34,7 @@ enum err rate_new(uint32_t per_s, uint32_t burst, unsigned bits, struct rate **o
             free(r);
             return ERR_NO_MEMORY;
         }
-        r->sets = (struct set *)(((uintptr_t)r->memory + sizeof *r->sets - 1) &
-                                 ~(uintptr_t)(sizeof *r->sets - 1));
+        r->sets = (struct set *)((uint8_t *)r->memory + (-(uintptr_t)r->memory & 63));
         r->step_us = per_s < 1000000 ? 1000000 / per_s : 1;
         r->depth_us = r->step_us * (burst ? burst : 1);
     }

@@ -72,23 +72,25 @@ static bool expand(struct dtls_crypt *c, const uint8_t *master, const uint8_t *c
                    const uint8_t *server_random, uint8_t *out, size_t len)
 {
     static const char label[] = "key expansion";
-    uint8_t seed[sizeof label - 1 + 2 * (size_t)DTLS_RANDOM_BYTES];
+    char digest[] = "SHA256";
+    uint8_t secret[DTLS_SECRET_BYTES], seed[sizeof label - 1 + 2 * (size_t)DTLS_RANDOM_BYTES];
     struct wr w = wr_of(seed, sizeof seed);
     EVP_KDF_CTX *kdf = EVP_KDF_CTX_new(c->kdf);
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)(uintptr_t)master,
-                                          DTLS_SECRET_BYTES),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, secret, sizeof secret),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed),
         OSSL_PARAM_construct_end(),
     };
     bool done;
 
+    memcpy(secret, master, sizeof secret);
     wr_text(&w, label);
     wr_bytes(&w, span_of(server_random, DTLS_RANDOM_BYTES));
     wr_bytes(&w, span_of(client_random, DTLS_RANDOM_BYTES));
     done = kdf && EVP_KDF_derive(kdf, out, len, params) > 0;
     EVP_KDF_CTX_free(kdf);
+    OPENSSL_cleanse(secret, sizeof secret);
     return done;
 }
 

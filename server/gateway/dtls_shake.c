@@ -137,6 +137,7 @@ static unsigned find_key(SSL *ssl, const char *identity, unsigned char *out, uns
 
 /* CBC with the MAC inside has cost more than one library its secrets (RFC 7366 tells of them): where
  * a client does not offer it the other way round, there is no CBC. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 static int see_hello(SSL *ssl, int *alert, void *arg)
 {
     const unsigned char *offer;

@@ -9,7 +9,7 @@ enum err dtls_table_init(struct dtls_table *t, uint32_t most)
     while (buckets < most)
         buckets *= 2;
     *t = (struct dtls_table){ .mask = buckets - 1 };
-    t->buckets = (struct dtls_node **)calloc(buckets, sizeof *t->buckets);
+    t->buckets = (struct dtls_bucket *)calloc(buckets, sizeof *t->buckets);
     return t->buckets ? hash_key_make(&t->key) : ERR_NO_MEMORY;
 }
 
@@ -19,7 +19,7 @@ void dtls_table_done(struct dtls_table *t)
     *t = (struct dtls_table){ 0 };
 }
 
-static struct dtls_node **bucket_of(const struct dtls_table *t, const struct dtls_place *p)
+static struct dtls_bucket *bucket_of(const struct dtls_table *t, const struct dtls_place *p)
 {
     uint64_t h = hash_quick(&t->key, p->endpoint.w[0], p->endpoint.w[1]);
 
@@ -28,7 +28,7 @@ static struct dtls_node **bucket_of(const struct dtls_table *t, const struct dtl
 
 struct dtls_node *dtls_table_find(const struct dtls_table *t, const struct dtls_place *place)
 {
-    struct dtls_node *n = *bucket_of(t, place);
+    struct dtls_node *n = bucket_of(t, place)->first;
 
     while (n && memcmp(&n->place, place, sizeof *place) != 0)
         n = n->bucket_next;
@@ -60,17 +60,17 @@ static void line_take(struct dtls_table *t, struct dtls_node *n)
 
 void dtls_table_put(struct dtls_table *t, struct dtls_node *n)
 {
-    struct dtls_node **bucket = bucket_of(t, &n->place);
+    struct dtls_bucket *bucket = bucket_of(t, &n->place);
 
-    n->bucket_next = *bucket;
-    *bucket = n;
+    n->bucket_next = bucket->first;
+    bucket->first = n;
     line_put(t, n);
     t->count++;
 }
 
 void dtls_table_take(struct dtls_table *t, struct dtls_node *n)
 {
-    struct dtls_node **at = bucket_of(t, &n->place);
+    struct dtls_node **at = &bucket_of(t, &n->place)->first;
 
     while (*at != n)
         at = &(*at)->bucket_next;

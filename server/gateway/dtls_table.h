@@ -16,9 +16,13 @@ struct dtls_node {
     struct dtls_place place;
 };
 
+struct dtls_bucket {
+    struct dtls_node *first;
+};
+
 struct dtls_table {
     struct hash_key key;
-    struct dtls_node **buckets;
+    struct dtls_bucket *buckets;
     uint64_t mask;
     struct dtls_node *oldest, *newest;
     uint32_t count;

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEY "0123456789abcdef"
+static const uint8_t key_bytes[16] = "0123456789abcdef";
 #define SUITE "PSK-AES128-CCM8:@SECLEVEL=0"
 #define DATAGRAM 1500
 #define MTU 1252
@@ -69,10 +69,10 @@ static unsigned give_key(SSL *ssl, const char *identity, unsigned char *key, uns
 {
     (void)ssl;
     (void)identity;
-    if (cap < strlen(KEY))
+    if (cap < sizeof key_bytes)
         return 0;
-    memcpy(key, KEY, strlen(KEY));
-    return (unsigned)strlen(KEY);
+    memcpy(key, key_bytes, sizeof key_bytes);
+    return sizeof key_bytes;
 }
 
 static bool is_hello(const uint8_t *bytes, size_t len)
@@ -124,7 +124,7 @@ static int serve(const char *address, const char *port)
         fail("cannot listen there");
     for (;;) {
         uint8_t bytes[DATAGRAM];
-        struct sockaddr_in from;
+        struct sockaddr_in from = { 0 };
         socklen_t from_len = sizeof from;
         ssize_t n = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &from_len);
         SSL **ssl = &peers[ntohs(from.sin_port)];
@@ -228,7 +228,7 @@ static void report_send(struct load *l, struct meter *m)
 
     for (int i = 0; i < 24; i++)
         samples[i] =
-            (struct sample){ now_s / 3600 * 3600 - i * 3600, (50000 + l->begun - i) * 1000 };
+            (struct sample){ now_s / 3600 * 3600 - i * 3600LL, (50000LL + l->begun - i) * 1000 };
     if (native_encode(&f, &scale, &w))
         fail("a report does not fit");
     SSL_write(m->ssl, message, (int)(9 + wr_len(&w)));
@@ -240,13 +240,12 @@ static void meter_hear(struct load *l, struct meter *m)
 {
     uint8_t bytes[DATAGRAM];
     ssize_t n;
-    int len;
 
     while ((n = recv(m->fd, bytes, sizeof bytes, 0)) > 0 && m->ssl) {
         BIO_write(SSL_get_rbio(m->ssl), bytes, (int)n);
         if (!m->asked && SSL_do_handshake(m->ssl) == 1)
             report_send(l, m);
-        else if (m->asked && (len = SSL_read(m->ssl, bytes, sizeof bytes)) >= 4) {
+        else if (m->asked && SSL_read(m->ssl, bytes, sizeof bytes) >= 4) {
             l->failed += bytes[1] != 0x44;
             l->done++;
             meter_begin(l, m);
@@ -300,7 +299,7 @@ static int load(const char *to, uint32_t count, uint32_t window, bool spread)
 
     l.meters = (struct meter *)calloc(window, sizeof *l.meters);
     l.epoll = epoll_create1(0);
-    if (!address_read(to, &l.to) || !l.meters || l.epoll < 0)
+    if (!window || !count || !address_read(to, &l.to) || !l.meters || l.epoll < 0)
         fail("expected ADDR:PORT COUNT WINDOW");
     for (uint32_t i = 0; i < window; i++)
         l.meters[i].fd = -1;
