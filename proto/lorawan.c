@@ -17,7 +17,7 @@ struct event {
     const char *name;
     enum envelope_kind kind;
     struct json eui, time, count, port, payload, radios, sealed;
-    struct json queue_item, acknowledged;
+    struct json queue_item, acknowledged, battery;
     const char *eui_field, *payload_field, *count_field, *port_field;
 };
 
@@ -34,59 +34,20 @@ static bool is_true(struct json v)
 /* ---- ChirpStack ---- */
 
 enum {
-    CS_INFO,
-    CS_TIME,
-    CS_COUNT,
-    CS_PORT,
-    CS_DATA,
-    CS_RX,
-    CS_TX,
-    CS_JOIN_SERVER,
-    CS_ADDR,
-    CS_ITEM,
-    CS_DOWNLINK,
-    CS_GATEWAY,
-    CS_ACKNOWLEDGED,
-    CS_MARGIN,
-    CS_LEVEL_UNKNOWN,
-    CS_BATTERY,
-    CS_EXTERNAL,
-    CS_LEVEL,
-    CS_CODE,
-    CS_TEXT,
-    CS_ERROR,
-    CS_PLACE,
-    CS_INTEGRATION,
-    CS_TYPE,
-    CS_COUNT_OF
+#define MEMBER(id, name) CS_##id,
+#include "proto/chirpstack.def"
+#undef MEMBER
+    CS_MEMBERS
 };
-static const char *const cs_names[CS_COUNT_OF] = { "deviceInfo",
-                                                   "time",
-                                                   "fCnt",
-                                                   "fPort",
-                                                   "data",
-                                                   "rxInfo",
-                                                   "txInfo",
-                                                   "joinServerContext",
-                                                   "devAddr",
-                                                   "queueItemId",
-                                                   "downlinkId",
-                                                   "gatewayId",
-                                                   "acknowledged",
-                                                   "margin",
-                                                   "batteryLevelUnavailable",
-                                                   "batteryLevel",
-                                                   "externalPowerSource",
-                                                   "level",
-                                                   "code",
-                                                   "description",
-                                                   "error",
-                                                   "location",
-                                                   "integrationName",
-                                                   "eventType" };
+
+static const char *const cs_names[CS_MEMBERS] = {
+#define MEMBER(id, name) name,
+#include "proto/chirpstack.def"
+#undef MEMBER
+};
 
 /* The order matters: an uplink has none of what comes first. */
-static void cs_kind(const struct json m[CS_COUNT_OF], struct event *e)
+static void cs_kind(const struct json m[CS_MEMBERS], struct event *e)
 {
     e->kind = ENVELOPE_ASIDE;
     if (there(m[CS_LEVEL]) || there(m[CS_CODE]) || there(m[CS_TEXT]) || there(m[CS_ERROR])) {
@@ -100,8 +61,8 @@ static void cs_kind(const struct json m[CS_COUNT_OF], struct event *e)
         e->name = "location";
     } else if (there(m[CS_INTEGRATION]) || there(m[CS_TYPE])) {
         e->name = "integration";
-    } else if (there(m[CS_MARGIN]) || there(m[CS_BATTERY]) || there(m[CS_LEVEL_UNKNOWN]) ||
-               there(m[CS_EXTERNAL])) {
+    } else if (there(m[CS_MARGIN]) || there(m[CS_BATTERY]) || there(m[CS_NO_BATTERY]) ||
+               there(m[CS_MAINS])) {
         e->name = "status";
         e->kind = ENVELOPE_HEARD;
     } else if (there(m[CS_DATA]) || there(m[CS_RX]) || there(m[CS_TX]) || there(m[CS_COUNT]) ||
@@ -116,9 +77,9 @@ static void cs_kind(const struct json m[CS_COUNT_OF], struct event *e)
 
 static enum err cs_pick(struct span bytes, struct json root, struct event *e, struct refusal *r)
 {
-    struct json m[CS_COUNT_OF];
+    struct json m[CS_MEMBERS];
 
-    json_pick(root, cs_names, CS_COUNT_OF, m);
+    json_pick(root, cs_names, CS_MEMBERS, m);
     if (m[CS_INFO].kind != JSON_IS_OBJECT)
         return refuse(r, ERR_MALFORMED, json_offset(bytes, root), "deviceInfo",
                       "expected an event of ChirpStack with a member deviceInfo");
@@ -129,7 +90,8 @@ static enum err cs_pick(struct span bytes, struct json root, struct event *e, st
     e->port = m[CS_PORT];
     e->payload = m[CS_DATA];
     e->radios = m[CS_RX];
-    e->sealed = m[CS_JOIN_SERVER];
+    e->sealed = m[CS_SEALED];
+    e->battery = m[CS_BATTERY];
     e->queue_item = m[CS_ITEM];
     e->acknowledged = m[CS_ACKNOWLEDGED];
     e->eui_field = "deviceInfo.devEui";
@@ -162,18 +124,24 @@ enum { TTS_EVENTS = sizeof tts_events / sizeof tts_events[0] };
 
 static void tts_pick_uplink(struct json message, struct event *e)
 {
-    static const char *const names[] = { "f_cnt",       "f_port",      "frm_payload",
-                                         "rx_metadata", "received_at", "app_s_key" };
-    struct json m[6];
+    static const char *const names[] = { "f_cnt",
+                                         "f_port",
+                                         "frm_payload",
+                                         "rx_metadata",
+                                         "received_at",
+                                         "app_s_key",
+                                         "last_battery_percentage" };
+    struct json m[7];
 
-    json_pick(message, names, 6, m);
+    json_pick(message, names, 7, m);
     e->count = m[0];
     e->port = m[1];
     e->payload = m[2];
     e->radios = m[3];
     if (there(m[4]))
         e->time = m[4]; /* when the network had it, before its application server */
-    e->sealed = m[5];   /* sent along only where the server was told not to decrypt */
+    e->battery = json_get(m[6], "value");
+    e->sealed = m[5]; /* sent along only where the server was told not to decrypt */
 }
 
 /* A downlink's fate names what it was sent with in its list of correlation ids. */
@@ -323,8 +291,8 @@ static void read_radios(const struct dialect_input *in, const struct event *e, s
         bool known = envelope_round(json_get(radio, "rssi"), &rssi);
 
         known = envelope_round(json_get(radio, "snr"), &snr) || known;
-        trace_field(in->trace, radio.raw, "gateway", "dBm", "", "%d, signal to noise %d dB", rssi,
-                    snr);
+        trace_field(in->trace, json_get(radio, "rssi").raw, "gateway.rssi", "dBm", "", "%d", rssi);
+        trace_field(in->trace, json_get(radio, "snr").raw, "gateway.snr", "dB", "", "%d", snr);
         if (!known || (any && (snr < out->snr_db || (snr == out->snr_db && rssi <= out->rsrp_dbm))))
             continue;
         any = true;
@@ -355,6 +323,9 @@ static enum err read_head(const struct dialect_input *in, const struct event *e,
                     out->heard_s ? "" : "too far from the arrival, which counts instead", "%.*s",
                     (int)e->time.raw.len, (const char *)e->time.raw.at);
     }
+    if (there(e->battery)) /* volts are what a frame keeps, and nobody tells them here */
+        trace_field(in->trace, e->battery.raw, "battery", "%", "", "%.*s", (int)e->battery.raw.len,
+                    (const char *)e->battery.raw.at);
     read_radios(in, e, out);
     return ERR_OK;
 }
