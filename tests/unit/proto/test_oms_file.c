@@ -435,7 +435,7 @@ static bool names_id(const char *id)
 
 static void put_local(char out[TEXT_TIME_SIZE], int64_t utc_s)
 {
-    text_put_time(out, utc_s + 8 * 3600);
+    text_put_time(out, utc_s + 28800);
     out[10] = ' ';
 }
 
