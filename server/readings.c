@@ -104,14 +104,17 @@ static uint32_t heard_s(const struct frame *f, const struct record *record)
                : record->arrival_s;
 }
 
-static enum fold frame_fold(struct frame *f, const struct kept_record *kept, struct vitals *vitals)
+/* `key_since_s`: from when the meter has the key that holds: under another a counter begins anew. */
+static enum fold frame_fold(struct frame *f, const struct kept_record *kept, int64_t key_since_s,
+                            struct vitals *vitals)
 {
     uint32_t at_s = heard_s(f, &kept->record);
     enum fold fold;
 
     if (f->seq_rule == SEQ_RISES && !f->digest)
         f->digest = (crc32c(0, kept->record.bytes.at, kept->record.bytes.len) & 0xffffff) | 1;
-    fold = vitals_fold(vitals, f, kept->position, at_s);
+    fold = key_since_s > vitals->arrival_s ? FOLD_COUNTS
+                                           : vitals_fold(vitals, f, kept->position, at_s);
     if (fold == FOLD_COUNTS)
         vitals_take(vitals, f, kept->position, at_s);
     else if (kept->settling)
@@ -124,6 +127,7 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
                             void *arg, struct vitals *vitals)
 {
     const struct record *record = &kept->record;
+    int64_t key_since_s = INT64_MIN;
     struct frame frame;
     enum fold fold;
     enum err err;
@@ -135,11 +139,13 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
     arena_clear(scratch);
     registry_read_lock(app->registry);
     err = record_frame_lkd(&app->lore, record, scratch, &frame, NULL);
+    if (!err && frame.seq_rule == SEQ_RISES)
+        key_since_s = keyring_since(app->keyring, m->id, KEY_OMS, heard_s(&frame, record));
     registry_read_unlock(app->registry);
     if (err)
         return err;
     lore_learn(app, &frame);
-    if (vitals && (fold = frame_fold(&frame, kept, vitals)) != FOLD_COUNTS)
+    if (vitals && (fold = frame_fold(&frame, kept, key_since_s, vitals)) != FOLD_COUNTS)
         return fold == FOLD_REPEAT ? ERR_OK : ERR_REPLAYED;
     if (kept->settling)
         commands_fold(app->commands, m->id, &frame, record->arrival_s);

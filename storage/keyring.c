@@ -210,6 +210,14 @@ bool keyring_current(const struct keyring *k, uint32_t meter, enum key_kind kind
     return a.pasts > 0;
 }
 
+int64_t keyring_since(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s)
+{
+    struct around a = { .pasts = 0 };
+
+    around(k, meter, kind, at_s, &a);
+    return a.pasts ? a.past[0]->from_s : LEDGER_ALWAYS;
+}
+
 uint64_t keyring_count(const struct keyring *k)
 {
     return k->count;

@@ -600,6 +600,23 @@ static void a_frame_played_back_is_put_aside_and_stays_there(void **state)
     assert_int_equal(reading_count(), 2);
 }
 
+static void under_a_new_key_a_counter_begins_anew(void **state)
+{
+    (void)state;
+    meters();
+    assert_ok(import("keys", "serial,kind,key_hex\nM1,oms," GOLDEN_KEY "\n"));
+    assert_ok(send("mode-7-by-adapter", NOW - 3000)); /* 4712 */
+    assert_ok(import("keys", "serial,kind,key_hex,valid_from\nM1,oms," GOLDEN_KEY
+                             ",2026-11-25T11:20:00Z\n"));
+    assert_ok(send("mode-7", NOW - 1000)); /* 4711 */
+    assert_int_equal(reading_count(), 2);
+    assert_int_equal(waiting().all, 0);
+    assert_int_equal(reading_count(), 2);
+    assert_ok(send("mode-7-by-adapter", NOW - 500));
+    assert_ok(send("mode-7", NOW - 400));
+    assert_int_equal(waiting().count[ERR_REPLAYED], 1);
+}
+
 /* Frames that waited arrive in the journal behind later ones. */
 static void what_waited_for_its_key_is_no_replay(void **state)
 {
@@ -638,6 +655,7 @@ int main(int argc, char **argv)
         KEYS_TEST(what_is_missing_first_is_the_meter_then_its_key),
         KEYS_TEST(a_start_releases_what_waits_for_a_key_that_is_there),
         KEYS_TEST(a_frame_played_back_is_put_aside_and_stays_there),
+        KEYS_TEST(under_a_new_key_a_counter_begins_anew),
         KEYS_TEST(what_waited_for_its_key_is_no_replay),
     };
 
