@@ -290,6 +290,15 @@ static struct oms_reading none(const char *note)
     return (struct oms_reading){ .note = note };
 }
 
+/* A clock that is far off shifts all that the frame says (frame_retime); what would land outside of 1970 to 2106 must not take the
+ * register of today along. */
+static bool fits(const struct oms_records *r, int64_t at_s)
+{
+    int64_t shifted_s = r->sent_s ? at_s - r->sent_s + r->heard_s : at_s;
+
+    return at_s >= 0 && at_s <= UINT32_MAX && shifted_s >= 0 && shifted_s <= UINT32_MAX;
+}
+
 static struct oms_reading history(const struct oms_records *r, struct oms_reading reading)
 {
     unsigned place = place_of(reading.channel);
@@ -297,6 +306,8 @@ static struct oms_reading history(const struct oms_records *r, struct oms_readin
 
     if (reading.sample.at_s > r->now_s + DAY_S)
         return none("no reading: its date lies ahead of the telegram");
+    if (!fits(r, reading.sample.at_s))
+        return none("no reading: by the meter's clock its date lies outside of 1970 to 2106");
     if (counts && r->has_current[place] && reading.sample.value > r->current[place])
         return none("no reading: the register of today has not reached it");
     reading.is = true;

@@ -261,6 +261,22 @@ static void history_of_the_future_is_none(void **state)
                   "billed 5@2026-11-26T16:00:00Z 10@2026-11-26T00:00:00Z");
 }
 
+/* A clock in 2099: the frame is shifted by 73 years, and history must not make it refused. */
+static void a_clock_far_off_does_not_refuse_the_register(void **state)
+{
+    (void)state;
+    assert_ok(take("0413 0a000000 046d 0000 7fcc 4413 05000000 426c 9f2c"));
+    assert_said("no reading: by the meter's clock its date lies outside of 1970 to 2106");
+    assert_ok(frame_retime(&frame, ARRIVAL_S, NULL));
+    assert_string_equal(values(), "billed 10@2026-11-26T00:00:00Z");
+    assert_ok(take("0413 0a000000 046d 0060 7fcc 4413 05000000 426c 9f2c")); /* 2299 */
+    assert_ok(frame_retime(&frame, ARRIVAL_S, NULL));
+    assert_string_equal(values(), "billed 10@2026-11-26T00:00:00Z");
+    assert_ok(take("0413 0a000000 046d 0000 0101 4413 05000000 426c 9f2c")); /* 2000 */
+    assert_ok(frame_retime(&frame, ARRIVAL_S, NULL));
+    assert_string_equal(values(), "billed 10@2026-11-26T00:00:00Z");
+}
+
 /* The handbook's trap, as sent: base 80 million litres, which is "none" under a decimal type, and 14 times none. */
 static void none_under_a_decimal_type_is_no_reading(void **state)
 {
@@ -414,6 +430,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_second_register_under_the_same_head_is_named_and_no_reading),
         cmocka_unit_test(history_beyond_the_register_is_none),
         cmocka_unit_test(history_of_the_future_is_none),
+        cmocka_unit_test(a_clock_far_off_does_not_refuse_the_register),
         cmocka_unit_test(none_under_a_decimal_type_is_no_reading),
         cmocka_unit_test(a_block_is_dated_by_its_interval),
         cmocka_unit_test(profiles_stand_step_by_step),
