@@ -54,8 +54,8 @@ static enum err aep_decode(const struct dialect_input *in, struct arena *a, stru
                            struct refusal *r)
 {
     struct platform p = platform_of(in, a, out, r);
-    struct json m[MEMBERS];
-    enum envelope_kind kind;
+    struct json m[MEMBERS] = { { 0 } };
+    enum envelope_kind kind = ENVELOPE_ASIDE;
     enum err err;
 
     if ((err = pick(in->bytes, m, &kind, r)) || (err = platform_name(&p, m[IMEI], "IMEI")) ||

@@ -44,9 +44,10 @@ static struct span spread_time(struct span compact, char out[21])
     static const char form[] = "0000-00-00T00:00:00Z";
     size_t from = 0;
 
-    for (size_t i = 0; i < sizeof form - 1; i++)
-        out[i] =
-            form[i] == '0' || form[i] == 'T' || form[i] == 'Z' ? (char)compact.at[from++] : form[i];
+    memcpy(out, form, sizeof form);
+    for (char *at = out; *at; at++)
+        if (*at != '-' && *at != ':')
+            memcpy(at, compact.at + from++, 1);
     return span_of(out, sizeof form - 1);
 }
 

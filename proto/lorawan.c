@@ -304,7 +304,7 @@ static void read_radios(const struct dialect_input *in, const struct event *e, s
 static enum err read_head(const struct dialect_input *in, const struct event *e, struct arena *a,
                           struct frame *out, struct refusal *r)
 {
-    struct span eui;
+    struct span eui = { 0 };
     int64_t heard_s;
     enum err err;
 

@@ -45,7 +45,7 @@ static enum err find_message(struct span bytes, struct arena *a, struct json *ou
 static enum err pick(struct span bytes, struct arena *a, struct json m[MEMBERS],
                      enum envelope_kind *out_kind, struct refusal *r)
 {
-    struct json message;
+    struct json message = { 0 };
     int64_t type = 0;
     enum err err = find_message(bytes, a, &message, r);
 
@@ -115,8 +115,8 @@ static enum err onenet_decode(const struct dialect_input *in, struct arena *a, s
                               struct refusal *r)
 {
     struct platform p = platform_of(in, a, out, r);
-    struct json m[MEMBERS];
-    enum envelope_kind kind;
+    struct json m[MEMBERS] = { { 0 } };
+    enum envelope_kind kind = ENVELOPE_ASIDE;
     enum err err;
 
     if ((err = pick(in->bytes, a, m, &kind, r)) || (err = platform_name(&p, m[IMEI], "imei")) ||

@@ -612,6 +612,7 @@ enum err mqtt_open(struct app *app, const struct mqtt_options *o, struct mqtt **
     err = m->wake < 0 ? ERR_IO : take_topics(m, o, r);
     for (size_t i = 0; i < o->url_count && i < BROKERS && !err; i++)
         err = broker_open(m, o, i, r);
+    metrics_set(METRIC_MQTT_BROKERS, m->count);
     if (err || (err = start_all(m))) {
         mqtt_close(m);
         return err;

@@ -104,7 +104,7 @@ static bool body_is_signed(struct request *q)
     struct arena a = { 0 };
     bool fits;
 
-    if (json_check(body, &root, NULL) || arena_init(&a, LIMIT_PAYLOAD_BLOCK * 2))
+    if (json_check(body, &root, NULL) || arena_init(&a, (size_t)LIMIT_PAYLOAD_BLOCK * 2))
         return false;
     json_pick(root, names, 4, m);
     msg = m[0].raw;
