@@ -57,7 +57,11 @@ void commands_look(struct commands *c, const struct meter_facts *facts, uint32_t
 {
     struct commands_memory *m;
 
-    if (!c || !(m = c->memory)->ask_history || rows->count < 2)
+    if (!c || !(m = c->memory)->ask_history)
+        return;
+    if (rows->count && commands_any(c))
+        review_requests(m, facts->id);
+    if (rows->count < 2)
         return;
     for (size_t i = rows->count; i-- > 0;) {
         uint32_t at_s = rows->at[i].time_s, from_s = i ? rows->at[i - 1].time_s : before_s;
@@ -98,6 +102,17 @@ static bool still_missing(struct app *app, const struct meter_facts *facts, stru
         return false;
     *g = missing;
     return true;
+}
+
+enum err gap_filled(struct commands_memory *m, struct txn *t, const struct pending *p,
+                    bool *out_filled)
+{
+    struct gap g = { .meter = p->meter, .from_s = (uint32_t)p->value, .to_s = (uint32_t)p->until };
+    struct meter_facts facts;
+    enum err err = meter_facts_by_id(t, p->meter, &facts);
+
+    *out_filled = !err && !still_missing(m->app, &facts, &g);
+    return err;
 }
 
 /* The newest report came as our own. */

@@ -17,7 +17,7 @@ struct pending {
     bool may_go;
     bool ending; /* a frame tells its end, and is not durable yet */
     bool lost;   /* the network could not deliver it */
-    bool review; /* the register changed behind it */
+    bool review; /* something changed behind it: it goes nowhere before it was looked at */
 };
 
 struct event_list {
@@ -73,7 +73,11 @@ void commands_free(struct commands *c); /* memory alone: the courier has ended *
 /* It happens, in memory and to be written; `p` may be gone afterwards. */
 void event_happen_lkd(struct commands_memory *m, struct pending *p, const struct command_event *e);
 
-/* Looks at closings behind which the register has changed; before the queue is written. */
+/* Readings of the meter have come: requests that nobody heard yet are looked at again. */
+void review_requests(struct commands_memory *m, uint32_t meter);
+/* Whether what a request asks for is there by now. */
+MUST_CHECK enum err gap_filled(struct commands_memory *m, struct txn *t, const struct pending *p, bool *out_filled);
+/* Looks at what was marked; before the queue is written. */
 MUST_CHECK enum err review_turn(struct commands_memory *m, int64_t now_s);
 
 /* Makes requests of the gaps noted, and again of those that come again; within a turn. */

@@ -1,6 +1,8 @@
-/* Whose water may be cut off.  Asked when a closing is ordered and when it is approved; and once more
- * when the register changes behind one that has not been carried out: a meter may be put before a
- * hydrant meanwhile. */
+/* Commands that must be looked at again before they go on.
+ *
+ * Whose water may be cut off is asked when a closing is ordered and when it is approved; and once
+ * more when the register changes behind one that has not been carried out: a meter may be put before
+ * a hydrant meanwhile. A request for readings that have come by themselves is not made. */
 #include "server/commands_priv.h"
 
 #include "server/registers.h"
@@ -56,6 +58,13 @@ enum err command_supplies(struct txn *t, uint32_t meter, int64_t now_s, struct s
 
 /* ---- after the register has changed ---- */
 
+static void mark_lkd(struct commands_memory *m, struct pending *p)
+{
+    p->review = true; /* it goes nowhere until then */
+    m->review = m->awake = true;
+    pthread_cond_signal(&m->wake);
+}
+
 static bool closes(const struct pending *p)
 {
     return p->what == COMMAND_VALVE && !p->value && !command_ended((enum command_state)p->state);
@@ -69,18 +78,23 @@ void commands_review(struct commands *c, uint32_t meter)
         return;
     m = c->memory;
     pthread_mutex_lock(&m->lock);
-    for (struct pending *p = pending_first_lkd(m, meter); p; p = pending_next(p)) {
-        if (!closes(p))
-            continue;
-        p->review = true; /* it goes nowhere until then */
-        m->review = m->awake = true;
-        pthread_cond_signal(&m->wake);
-    }
+    for (struct pending *p = pending_first_lkd(m, meter); p; p = pending_next(p))
+        if (closes(p))
+            mark_lkd(m, p);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void review_requests(struct commands_memory *m, uint32_t meter)
+{
+    pthread_mutex_lock(&m->lock);
+    for (struct pending *p = pending_first_lkd(m, meter); p; p = pending_next(p))
+        if (p->flags & COMMAND_OF_ITSELF && p->state == COMMAND_QUEUED)
+            mark_lkd(m, p);
     pthread_mutex_unlock(&m->lock);
 }
 
 /* One that is to be looked at; false: none. */
-static bool take(struct commands_memory *m, uint32_t *out_meter)
+static bool take(struct commands_memory *m, struct pending *out)
 {
     bool found = false;
 
@@ -88,7 +102,7 @@ static bool take(struct commands_memory *m, uint32_t *out_meter)
     for (size_t i = 0; m->review && i < m->bucket_count && !found; i++) {
         for (struct pending *p = m->buckets[i]; p && !found; p = p->next) {
             found = p->review;
-            *out_meter = p->meter;
+            *out = *p;
         }
     }
     m->review = found;
@@ -96,24 +110,40 @@ static bool take(struct commands_memory *m, uint32_t *out_meter)
     return found;
 }
 
-static void decide(struct commands_memory *m, uint32_t meter, bool never_cut, int64_t now_s)
+/* Why it goes no further; NULL: it does. */
+static enum err look(struct commands_memory *m, struct txn *t, const struct pending *p,
+                     int64_t now_s, const char **out_why)
 {
-    struct pending *p, *next;
+    struct supplied s;
+    bool filled;
+    enum err err;
+
+    *out_why = NULL;
+    if (p->what == COMMAND_HISTORY) {
+        if (!(err = gap_filled(m, t, p, &filled)) && filled)
+            *out_why = "the readings have come by themselves";
+        return err;
+    }
+    if (!(err = command_supplies(t, p->meter, now_s, &s)) && s.never_cut)
+        *out_why = "what stands behind the meter now is never cut off";
+    return err;
+}
+
+static void decide(struct commands_memory *m, const struct pending *of, const char *why,
+                   int64_t now_s)
+{
+    const struct command_event e = { .meter = of->meter,
+                                     .id = of->id,
+                                     .kind = COMMAND_EVENT_CANCELLED,
+                                     .at_s = (uint32_t)now_s,
+                                     .why = why };
+    struct pending *p;
 
     pthread_mutex_lock(&m->lock);
-    for (p = pending_first_lkd(m, meter); p; p = next) {
-        const struct command_event e = { .meter = meter,
-                                         .id = p->id,
-                                         .kind = COMMAND_EVENT_CANCELLED,
-                                         .at_s = (uint32_t)now_s,
-                                         .why =
-                                             "what stands behind the meter now is never cut off" };
-
-        next = pending_next(p);
-        if (p->review && never_cut)
+    if ((p = pending_find_lkd(m, of->meter, of->id))) {
+        p->review = false;
+        if (why)
             event_happen_lkd(m, p, &e);
-        else
-            p->review = false;
     }
     pthread_mutex_unlock(&m->lock);
 }
@@ -121,13 +151,13 @@ static void decide(struct commands_memory *m, uint32_t meter, bool never_cut, in
 enum err review_turn(struct commands_memory *m, int64_t now_s)
 {
     struct txn t = ledger_read(m->app->ledger);
-    struct supplied s;
+    struct pending p;
+    const char *why;
     enum err err = ERR_OK, ended;
-    uint32_t meter;
 
-    while (!err && take(m, &meter))
-        if (!(err = command_supplies(&t, meter, now_s, &s)))
-            decide(m, meter, s.never_cut != NULL, now_s);
+    while (!err && take(m, &p))
+        if (!(err = look(m, &t, &p, now_s, &why)))
+            decide(m, &p, why, now_s);
     ended = txn_end(&t);
     return err ? err : ended;
 }

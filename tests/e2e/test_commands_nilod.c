@@ -1071,6 +1071,22 @@ static struct order hours(const char *meter, int64_t base_s, int last)
                              .at_s = base_s + (int64_t)last * 3600, .step_s = 3600, .count = 12 });
 }
 
+/* The same values by another way: a file. */
+static void import_hours(const char *meter, int64_t base_s, int first, int last)
+{
+    char csv[2048], at[24];
+    size_t len = (size_t)snprintf(csv, sizeof csv, "serial,time,index_l\n");
+
+    for (int hour = first; hour <= last; hour++) {
+        int64_t at_s = base_s + (int64_t)hour * 3600;
+
+        report_time(at_s, at);
+        len += (size_t)snprintf(csv + len, sizeof csv - len, "%s,%s,%lld\n", meter, at,
+                                (long long)((at_s - START_S + 100 * DAY) / 3600));
+    }
+    import("readings", csv);
+}
+
 static unsigned count_commands(const char *meter)
 {
     char path[96];
@@ -1150,6 +1166,25 @@ static void a_hole_that_was_filled_is_not_asked_for_again(void **state)
     assert_int_equal(count_commands(meter), 1);
 }
 
+static void what_comes_by_itself_is_not_asked_for(void **state)
+{
+    char meter[16];
+    int64_t base_s = now_s - 3 * DAY;
+
+    (void)state;
+    new_meter(meter, "residential");
+    hours(meter, base_s, 12);
+    settle();
+    hours(meter, base_s, 36);
+    hours(meter, base_s, 48);
+    settle();
+    assert_int_equal(count_commands(meter), 1);
+    import_hours(meter, base_s, 13, 24);
+    settle();
+    assert_int_equal(hours(meter, base_s, 49).count, 0);
+    assert_int_equal(count_commands(meter), 1);
+}
+
 static void holes_that_nobody_was_told_of_yet_become_one_request(void **state)
 {
     char meter[16];
@@ -1203,6 +1238,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_step_stands_in_the_audit),
         cmocka_unit_test(a_hole_in_the_history_is_asked_for_three_times),
         cmocka_unit_test(a_hole_that_was_filled_is_not_asked_for_again),
+        cmocka_unit_test(what_comes_by_itself_is_not_asked_for),
         cmocka_unit_test(holes_that_nobody_was_told_of_yet_become_one_request),
     };
 
