@@ -441,11 +441,29 @@ enum err record_judge_lkd(struct registry *registry, const struct lore *lore,
     return judge_lkd(registry, lore, &said, scratch, out, r);
 }
 
-struct span judged_name(const struct judged *j)
+/* Nobody can register a longer one, or one with a blank. */
+static void put_name(struct wr *w, struct span name)
 {
-    const struct frame_names *names = &j->frame.names;
+    if (!name.len || name.len > RADIO_NAME_MAX || memchr(name.at, ' ', name.len))
+        return;
+    if (wr_len(w))
+        wr_u8(w, ' ');
+    wr_bytes(w, name);
+}
 
-    return j->record.name.len || !names->count ? j->record.name : names->at[names->count - 1];
+struct span judged_names(const struct judged *j, struct arena *a)
+{
+    const size_t most = (1 + FRAME_NAMES) * (RADIO_NAME_MAX + 1);
+    const struct frame_names *names = &j->frame.names;
+    void *room = arena_alloc(a, most);
+    struct wr w = wr_of(room, room ? most : 0);
+
+    if (!room)
+        return j->record.name.len || !names->count ? j->record.name : names->at[0];
+    put_name(&w, j->record.name);
+    for (uint32_t i = 0; i < names->count; i++)
+        put_name(&w, names->at[i]);
+    return wr_span(&w);
 }
 
 enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a, struct arena *scratch,

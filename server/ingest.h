@@ -94,9 +94,9 @@ MUST_CHECK enum err ingest_judge_lkd(struct ingest *g, const struct arrival *a,
 MUST_CHECK enum err record_judge_lkd(struct registry *registry, const struct lore *lore,
                                      const struct record *record, struct arena *scratch,
                                      struct judged *out, struct refusal *r);
-/* The name that a frame waits under: the transport's, else the payload's that tells least, so that
- * it is found by every longer one. A view of the record or of what its frame is a view of. */
-struct span judged_name(const struct judged *j);
+/* The names that a frame waits for, with blanks between: the transport's, then the payload's, the one
+ * that tells most first. In `a`, or the first alone, a view, where that is full. */
+struct span judged_names(const struct judged *j, struct arena *a);
 
 /* The frame of a record that was kept, once more: decoded, re-timed. Errors as above and as of
  * dialect_decode; the caller holds the registry's read lock. */

@@ -57,7 +57,7 @@ void news_sort(struct news *n)
 
 /* ---- what may go on ---- */
 
-void release_due_add(struct release_due *due, struct span name)
+static void release_due_one(struct release_due *due, struct span name)
 {
     for (unsigned i = 0; i < due->names; i++)
         if (span_equal(span_text(due->name[i]), name))
@@ -68,6 +68,17 @@ void release_due_add(struct release_due *due, struct span name)
     }
     memcpy(due->name[due->names], name.at, name.len);
     due->name[due->names++][name.len] = 0;
+}
+
+void release_due_add(struct release_due *due, struct span names)
+{
+    struct span name;
+
+    if (!names_next(&names, &name)) {
+        due->all = true;
+        return;
+    }
+    release_due_one(due, name); /* it stands under each */
 }
 
 /* ---- one pass ---- */
@@ -131,6 +142,7 @@ static enum err pass_quarantine(struct pass *p)
     for (size_t i = 0; i < count && !err; i++) {
         struct record record;
         struct judged judged;
+        struct span names;
         enum err why;
 
         if ((err = journal_get(p->reader, p->positions[i], &record)))
@@ -146,9 +158,10 @@ static enum err pass_quarantine(struct pass *p)
         registry_read_unlock(p->app->registry);
         if (why == ERR_NO_MEMORY)
             return why;
+        names = judged_names(&judged, p->scratch);
         if (!why && !judged.why)
-            release_due_add(p->due, judged_name(&judged));
-        err = quarantine_put(p->app->quarantine, p->positions[i], judged_name(&judged),
+            release_due_add(p->due, names);
+        err = quarantine_put(p->app->quarantine, p->positions[i], names,
                              why          ? why
                              : judged.why ? judged.why
                                           : ERR_UNKNOWN,

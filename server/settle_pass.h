@@ -20,7 +20,7 @@ struct release_due {
     unsigned names; /* a frame came to wait for what was there meanwhile, under this name */
     char name[RELEASE_NAMES_MOST][RADIO_NAME_MAX + 1];
 };
-void release_due_add(struct release_due *due, struct span name);
+void release_due_add(struct release_due *due, struct span names); /* as judged_names has them */
 
 /* Settles the generation; the caller drops it.  Appends its meters to `touched`, and sets what came to be due.  Whatever fails leaves
  * the generation to be settled again. */

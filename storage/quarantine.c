@@ -1,11 +1,12 @@
 /* DIR/journal/quarantine.mdb:
  *
  *   frames    position (u64) → waiting row
- *   names     CRC-32C of the name in lower case (u32) · position (u64) → nothing: the rows that wait
- *             for a name, and a few others that happen to share the number (their rows tell)
+ *   names     CRC-32C of a name in lower case (u32) · position (u64) → nothing: the rows that wait
+ *             for a name, and a few others that happen to share the number (their rows tell); a row
+ *             that waits for either of several names stands under each
  *   rejects   position (u64) → waiting row
  *
- *   waiting row   counted why, as err_name spells it · counted name · u8 kind · u8 dialect ·
+ *   waiting row   counted why, as err_name spells it · counted names · u8 kind · u8 dialect ·
  *                 u8 transport · u32 arrival · varint meter · counted address · u16 port ·
  *                 counted record's name · [counted recipe, if the dialect is it] · bytes
  *
@@ -50,7 +51,7 @@ static const struct db_layout layout = { "quarantine", 1, tables, 3, 0 };
 /* A row that was put: followed by its `len` bytes. */
 struct pending {
     uint64_t position;
-    uint32_t len, name_crc;
+    uint32_t len;
     unsigned table;
 };
 
@@ -76,10 +77,10 @@ static enum err why_read(struct span name)
     return ERR_UNKNOWN; /* a newer version's reason */
 }
 
-static void row_put(struct wr *w, struct span name, enum err why, const struct record *r)
+static void row_put(struct wr *w, struct span names, enum err why, const struct record *r)
 {
     wr_counted(w, span_text(err_name(why)));
-    wr_counted(w, name);
+    wr_counted(w, names);
     wr_u8(w, (uint8_t)r->kind);
     wr_u8(w, r->dialect);
     wr_u8(w, r->transport);
@@ -93,14 +94,29 @@ static void row_put(struct wr *w, struct span name, enum err why, const struct r
     wr_bytes(w, r->bytes);
 }
 
+bool names_next(struct span *names, struct span *out_name)
+{
+    size_t len = 0;
+
+    while (len < names->len && names->at[len] != ' ')
+        len++;
+    *out_name = span_of(names->at, len);
+    if (len < names->len)
+        len++;
+    if (len)
+        *names = span_of(names->at + len, names->len - len);
+    return len > 0;
+}
+
 static bool row_read(struct span key, struct span value, struct waiting *out)
 {
     struct rd k = rd_of(key), r = rd_of(value);
     struct waiting w = { .position = rd_be64(&k) };
-    struct span address;
+    struct span address, names;
 
     w.why = why_read(rd_counted(&r));
-    w.name = rd_counted(&r);
+    names = w.names = rd_counted(&r);
+    (void)names_next(&names, &w.name);
     w.record.kind = (enum record_kind)rd_u8(&r);
     w.record.dialect = rd_u8(&r);
     w.record.transport = rd_u8(&r);
@@ -169,6 +185,16 @@ static bool same_name(struct span a, struct span b)
         if (lower(a.at[i]) != lower(b.at[i]))
             return false;
     return a.len == b.len;
+}
+
+static bool is_one_of(struct span names, struct span name)
+{
+    struct span one;
+
+    while (names_next(&names, &one))
+        if (same_name(one, name))
+            return true;
+    return false;
 }
 
 /* ---- counts --------------------------------------------------------------------------------- */
@@ -348,12 +374,12 @@ static uint8_t *pending_room(struct quarantine *q, size_t len)
     return q->pending + q->pending_len;
 }
 
-static enum err put(struct quarantine *q, unsigned table, uint64_t position, struct span name,
+static enum err put(struct quarantine *q, unsigned table, uint64_t position, struct span names,
                     enum err why, const struct record *record)
 {
-    size_t most = sizeof(struct pending) + ROW_HEAD_MOST + name.len + record->name.len +
+    size_t most = sizeof(struct pending) + ROW_HEAD_MOST + names.len + record->name.len +
                   record->recipe.len + 8 + record->bytes.len;
-    struct pending p = { .position = position, .table = table, .name_crc = name_crc(name) };
+    struct pending p = { .position = position, .table = table };
     uint8_t *room;
     struct wr w;
     enum err err;
@@ -363,7 +389,7 @@ static enum err put(struct quarantine *q, unsigned table, uint64_t position, str
     if (!(room = pending_room(q, most)))
         return ERR_NO_MEMORY;
     w = wr_of(room + sizeof(p), most - sizeof(p));
-    row_put(&w, name, why, record);
+    row_put(&w, names, why, record);
     if (w.err)
         return ERR_TOO_LARGE;
     p.len = (uint32_t)wr_len(&w);
@@ -372,10 +398,10 @@ static enum err put(struct quarantine *q, unsigned table, uint64_t position, str
     return ERR_OK;
 }
 
-enum err quarantine_put(struct quarantine *q, uint64_t position, struct span name, enum err why,
+enum err quarantine_put(struct quarantine *q, uint64_t position, struct span names, enum err why,
                         const struct record *record)
 {
-    return put(q, TABLE_FRAMES, position, name, why, record);
+    return put(q, TABLE_FRAMES, position, names, why, record);
 }
 
 enum err quarantine_put_reject(struct quarantine *q, uint64_t position, enum err why,
@@ -405,6 +431,22 @@ static void rejects_trim(struct txn *t, uint32_t keep)
     }
 }
 
+static void names_put(struct txn *t, struct span key, struct span row)
+{
+    struct waiting w;
+    struct span name;
+
+    if (!row_read(key, row, &w)) {
+        t->err = ERR_CORRUPT;
+        return;
+    }
+    while (names_next(&w.names, &name)) {
+        struct key n = name_key(name_crc(name), w.position);
+
+        txn_put(t, TABLE_NAMES, key_span(&n), (struct span){ 0 });
+    }
+}
+
 enum err quarantine_flush(struct quarantine *q)
 {
     struct txn t;
@@ -415,14 +457,15 @@ enum err quarantine_flush(struct quarantine *q)
     t = txn_begin(q->db, TXN_WRITE);
     for (size_t at = 0; at < q->pending_len;) {
         struct pending p;
-        struct key k, n;
+        struct span row;
+        struct key k;
 
         memcpy(&p, q->pending + at, sizeof(p));
         k = position_key(p.position);
-        n = name_key(p.name_crc, p.position);
-        txn_put(&t, p.table, key_span(&k), span_of(q->pending + at + sizeof(p), p.len));
+        row = span_of(q->pending + at + sizeof(p), p.len);
+        txn_put(&t, p.table, key_span(&k), row);
         if (p.table == TABLE_FRAMES)
-            txn_put(&t, TABLE_NAMES, key_span(&n), (struct span){ 0 });
+            names_put(&t, key_span(&k), row);
         at += sizeof(p) + p.len;
     }
     rejects_trim(&t, q->limits.rejects);
@@ -501,7 +544,7 @@ static enum err walk_name_some(struct quarantine *q, struct span name, uint64_t 
             err = t.err ? t.err : ERR_MISSING;
         else if (!row_read(key_span(&k), value, &w))
             err = ERR_CORRUPT;
-        else if (same_name(w.name, name) && !each(arg, &w)) {
+        else if (is_one_of(w.names, name) && !each(arg, &w)) {
             *more = false;
             break;
         }
@@ -543,7 +586,7 @@ static enum err change_one(struct txn *t, uint64_t position, enum err why, uint8
         return t->err;
     if (!row_read(key_span(&k), value, &now))
         return ERR_CORRUPT;
-    row_put(&w, now.name, why, &now.record);
+    row_put(&w, now.names, why, &now.record);
     if (w.err)
         return ERR_TOO_LARGE;
     txn_put(t, TABLE_FRAMES, key_span(&k), wr_span(&w));
@@ -578,9 +621,22 @@ struct freed {
     size_t bytes;
 };
 
+static void names_remove(struct txn *t, const struct waiting *w)
+{
+    struct span names = w->names, name;
+
+    while (names_next(&names, &name)) {
+        struct key n = name_key(name_crc(name), w->position);
+
+        txn_del(t, TABLE_NAMES, key_span(&n));
+        n = name_key(name_crc_exact(name), w->position);
+        txn_del(t, TABLE_NAMES, key_span(&n));
+    }
+}
+
 static bool remove_one(struct txn *t, uint64_t position, struct freed *out)
 {
-    struct key k = position_key(position), n;
+    struct key k = position_key(position);
     struct span value;
     struct waiting w;
 
@@ -591,10 +647,7 @@ static bool remove_one(struct txn *t, uint64_t position, struct freed *out)
         return false;
     }
     *out = (struct freed){ w.record.peer, w.record.bytes.len };
-    n = name_key(name_crc(w.name), position);
-    txn_del(t, TABLE_NAMES, key_span(&n));
-    n = name_key(name_crc_exact(w.name), position);
-    txn_del(t, TABLE_NAMES, key_span(&n));
+    names_remove(t, &w);
     txn_del(t, TABLE_FRAMES, key_span(&k));
     return true;
 }

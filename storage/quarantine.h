@@ -30,20 +30,22 @@ void quarantine_refund(struct quarantine *q, const struct peer *peer, size_t byt
 MUST_CHECK enum err quarantine_recount(struct quarantine *q, uint64_t position, const struct peer *peer, size_t bytes);
 
 /* The settling thread:
- * keeps the frame that waits for `name` (serial or radio name, found in either case) for `why` (of proto/base/err.def), or rejected bytes; `position` is
+ * keeps the frame that waits for one of `names` (serials or radio names with a blank between, found in either case) for `why` (of proto/base/err.def), or rejected bytes; `position` is
  * its own in the journal: the same twice changes nothing. Call quarantine_flush before the journal may drop it; after an error
  * what was put since the last flush must be put again. */
-MUST_CHECK enum err quarantine_put(struct quarantine *q, uint64_t position, struct span name, enum err why, const struct record *record);
+MUST_CHECK enum err quarantine_put(struct quarantine *q, uint64_t position, struct span names, enum err why, const struct record *record);
 MUST_CHECK enum err quarantine_put_reject(struct quarantine *q, uint64_t position, enum err why, const struct record *record);
 MUST_CHECK enum err quarantine_flush(struct quarantine *q);
 
 /* Any thread.  Walks what waits and was flushed: for `name`, or all where it is empty, after `after` (0 = from the start). False from `each` ends the walk. */
 struct waiting {
     uint64_t position;
-    struct span name;
+    struct span name;  /* the first of names */
+    struct span names; /* with blanks between */
     enum err why;
     struct record record;
 };
+bool names_next(struct span *names, struct span *out_name); /* takes the first off; false at the end */
 MUST_CHECK enum err quarantine_each(struct quarantine *q, struct span name, uint64_t after, bool (*each)(void *arg, const struct waiting *w), void *arg);
 MUST_CHECK enum err quarantine_each_reject(struct quarantine *q, uint64_t after, bool (*each)(void *arg, const struct waiting *w), void *arg);
 /* What stands against frames that wait has changed. Those that do not wait any more are passed over. */

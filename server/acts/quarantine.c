@@ -169,26 +169,10 @@ struct span radio_digits(struct span name)
     return are_hex(digits) ? digits : span_of(NULL, 0);
 }
 
-/* The last of the names that a frame bears, under which it waits (judged_name): digits of M-Bus without the
- * maker, of CJ/T 188 likewise, what follows the last colon of an URN. */
-static struct span least_name(struct span name)
-{
-    struct span digits = radio_digits(name);
-    size_t at = name.len;
-
-    if (digits.len)
-        return digits;
-    if (name.len == 14 && are_hex(name))
-        return span_of(name.at + 4, 10);
-    while (at > 0 && name.at[at - 1] != ':')
-        at--;
-    return at ? span_of(name.at + at, name.len - at) : span_of(NULL, 0);
-}
-
-/* A name as it came, and what its telegrams may bear instead. */
+/* A name as it came, and what rows of before wait under instead (0.1): the digits alone. */
 static enum err release_name(struct app *app, struct span name, uint64_t *out_released)
 {
-    struct span digits = least_name(name);
+    struct span digits = radio_digits(name);
     enum err err = name.len ? release(app, name, ERR_OK, out_released) : ERR_OK;
 
     return !err && digits.len ? release(app, digits, ERR_OK, out_released) : err;

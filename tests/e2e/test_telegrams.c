@@ -191,6 +191,31 @@ static void a_telegram_of_a_meter_to_come_waits_for_it(void **state)
     assert_string_equal(readings("78330011223344"), NOW " 556677000 forward retimed");
 }
 
+/* A platform names a meter by its IMEI and by a number of its own; the register may know either. */
+static void waits_and_goes_on(const char *csv)
+{
+    struct span body = check_read(NILO_SOURCE_DIR "/tests/golden/aep/cjt188.raw");
+
+    post("/v1/ingest/aep", "application/json", (const char *)body.at);
+    free((void *)body.at);
+    assert_int_equal(waiting("unknown"), 1);
+    post("/v1/import/meters", "text/csv", csv);
+    assert_int_equal(waiting("unknown"), 0);
+    assert_int_equal(waiting("no_recipe"), 0);
+}
+
+static void a_telegram_by_a_platform_waits_for_the_meter_of_its_imei(void **state)
+{
+    (void)state;
+    waits_and_goes_on("serial,dn,q3,radio_id,dialect\nM1,15,2.5,861050042916166,cjt188\n");
+}
+
+static void a_telegram_by_a_platform_waits_for_the_meter_of_the_platforms_number(void **state)
+{
+    (void)state;
+    waits_and_goes_on("serial,dn,q3,dialect\n5e5a54e224b9436f93900c27f0787f61,15,2.5,cjt188\n");
+}
+
 /* ---- SenML ---- */
 
 static void packs_are_read_in_both_encodings(void **state)
@@ -208,9 +233,10 @@ static void packs_are_read_in_both_encodings(void **state)
                               "36 37 38 39 30 31 32 3A "
                               "00 63 76 6F 6C 01 62 6D 33 02 FB 40 54 46 66 66 66 66 66"),
                      204);
-    assert_string_equal(readings("M1"),
-                        "2026-03-09T23:00:00Z 81095 forward, 2026-03-10T00:00:00Z 81097.6 forward, " NOW
-                        " 81100 forward");
+    assert_string_equal(
+        readings("M1"),
+        "2026-03-09T23:00:00Z 81095 forward, 2026-03-10T00:00:00Z 81097.6 forward, " NOW
+        " 81100 forward");
 }
 
 static void a_pack_that_names_nobody_is_the_meters_that_the_path_names(void **state)
@@ -249,6 +275,8 @@ int main(int argc, char **argv)
         WITH_NILOD(a_checksum_like_the_end_is_no_end),
         WITH_NILOD(another_makers_layout_waits_until_the_register_names_it),
         WITH_NILOD(a_telegram_of_a_meter_to_come_waits_for_it),
+        WITH_NILOD(a_telegram_by_a_platform_waits_for_the_meter_of_its_imei),
+        WITH_NILOD(a_telegram_by_a_platform_waits_for_the_meter_of_the_platforms_number),
         WITH_NILOD(packs_are_read_in_both_encodings),
         WITH_NILOD(a_pack_that_names_nobody_is_the_meters_that_the_path_names),
         WITH_NILOD(a_unit_that_nobody_knows_is_no_cubic_metre),

@@ -157,6 +157,31 @@ static void frames_are_found_by_the_name_they_wait_for(void **state)
     quarantine_close(q);
 }
 
+static void a_frame_is_found_under_each_of_its_names_and_leaves_them_all(void **state)
+{
+    struct quarantine *q = fresh_quarantine(NULL);
+    struct seen s = { 0 };
+    uint64_t position = 7;
+
+    (void)state;
+    put(q, 7, "78330011223344 0011223344 M1", 1);
+    put(q, 8, "0011223344", 2);
+    assert_ok(quarantine_flush(q));
+    assert_int_equal(count_of(q, "78330011223344"), 1);
+    assert_int_equal(count_of(q, "0011223344"), 2);
+    assert_int_equal(count_of(q, "m1"), 1);
+    assert_int_equal(count_of(q, "78330011223344 0011223344 M1"), 0);
+    assert_ok(quarantine_each(q, span_text("M1"), 0, see, &s));
+    assert_string_equal(s.name, "78330011223344");
+    assert_ok(quarantine_change(q, &position, &(enum err){ ERR_NO_KEY }, 1));
+    assert_int_equal(count_of(q, "M1"), 1);
+    assert_ok(quarantine_remove(q, &position, 1));
+    assert_int_equal(count_of(q, "M1"), 0);
+    assert_int_equal(count_of(q, "78330011223344"), 0);
+    assert_int_equal(count_of(q, "0011223344"), 1); /* the other's, and no key that leads nowhere */
+    quarantine_close(q);
+}
+
 static int by_crc(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;
@@ -371,6 +396,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_frame_waits_as_it_came_also_over_a_restart),
         cmocka_unit_test(the_same_frame_put_twice_waits_once),
         cmocka_unit_test(frames_are_found_by_the_name_they_wait_for),
+        cmocka_unit_test(a_frame_is_found_under_each_of_its_names_and_leaves_them_all),
         cmocka_unit_test(names_that_share_a_checksum_are_told_apart),
         cmocka_unit_test(a_source_and_all_together_have_their_limits),
         cmocka_unit_test(what_waits_counts_again_after_a_restart_until_it_is_removed),
