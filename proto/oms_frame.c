@@ -113,6 +113,7 @@ static enum err take_profile(struct taking *k, const struct oms_value *v)
 {
     struct oms_reading whole = { .note = "" };
     struct oms_profile p;
+    struct oms_past past;
     struct oms_entry e;
     enum err err;
 
@@ -121,8 +122,9 @@ static enum err take_profile(struct taking *k, const struct oms_value *v)
         return ERR_OK;
     }
     tell(k, v, &whole);
+    past = oms_past_of(&k->records, v, &p);
     while (oms_profile_next(&p, &e)) {
-        struct oms_reading reading = oms_judge_entry(&k->records, v, &p, &e);
+        struct oms_reading reading = oms_judge_entry(&k->records, v, &p, &past, &e);
         char is[120];
 
         if ((err = keep(k, &reading)))

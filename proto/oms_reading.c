@@ -357,21 +357,41 @@ const struct oms_value *oms_profile_base(const struct oms_records *r,
     return base && profile->storage && is_disguised(base) ? NULL : base;
 }
 
-struct oms_reading oms_judge_entry(const struct oms_records *r, const struct oms_value *v,
-                                   const struct oms_profile *p, const struct oms_entry *e)
+struct oms_past oms_past_of(const struct oms_records *r, const struct oms_value *v,
+                            const struct oms_profile *p)
 {
-    struct oms_reading reading = { .note = "" };
-    const struct oms_date *date = date_of(r, v->storage);
-    const char *why = unfit(v, &reading.channel);
+    struct oms_past past = { .date = date_of(r, v->storage) };
+
+    past.why = unfit(v, &past.channel);
+    if (!past.why && !past.date)
+        past.why = "no reading: the base has no date in the telegram";
+    past.even = !past.why && p->spacing.step == OMS_SECONDS &&
+                !oms_date_utc(past.date, r->zone, &past.base_s);
+    return past;
+}
+
+static enum err entry_time(const struct oms_records *r, const struct oms_profile *p,
+                           const struct oms_past *past, const struct oms_entry *e, int64_t *out_s)
+{
     int64_t n = p->inverse ? -(int64_t)e->index : (int64_t)e->index;
 
-    if (why)
-        return none(why);
+    if (!past->even)
+        return oms_spacing_time(&p->spacing, past->date, r->zone, n, out_s);
+    *out_s = past->base_s + n * p->spacing.each; /* both below 2^32: no overflow */
+    return ERR_OK;
+}
+
+struct oms_reading oms_judge_entry(const struct oms_records *r, const struct oms_value *v,
+                                   const struct oms_profile *p, const struct oms_past *past,
+                                   const struct oms_entry *e)
+{
+    struct oms_reading reading = { .note = "", .channel = past->channel };
+
     if (e->kind != OMS_IS_NUMBER)
-        return none(e->kind == OMS_IS_UNREADABLE ? "no reading" : "");
-    if (!date)
-        return none("no reading: the base has no date in the telegram");
-    if (oms_spacing_time(&p->spacing, date, r->zone, n, &reading.sample.at_s))
+        return none(past->why ? past->why : e->kind == OMS_IS_UNREADABLE ? "no reading" : "");
+    if (past->why)
+        return none(past->why);
+    if (entry_time(r, p, past, e, &reading.sample.at_s))
         return none("no reading: its steps are no times");
     if (thousandths(v, e->number, &reading))
         return none("no reading: too large");

@@ -35,7 +35,17 @@ struct oms_reading oms_judge(const struct oms_records *r, const struct oms_value
 
 /* The value and the date that a profile counts from; NULL where the telegram has none. */
 const struct oms_value *oms_profile_base(const struct oms_records *r, const struct oms_value *profile);
+
+/* What the entries of a profile have in common. */
+struct oms_past {
+    const char *why; /* none of them is a reading; NULL: they may be */
+    enum channel channel;
+    const struct oms_date *date; /* of the base */
+    bool even;                   /* in steps of seconds, from base_s: no calendar is asked */
+    int64_t base_s;
+};
+struct oms_past oms_past_of(const struct oms_records *r, const struct oms_value *v, const struct oms_profile *p);
 struct oms_reading oms_judge_entry(const struct oms_records *r, const struct oms_value *v, const struct oms_profile *p,
-                                   const struct oms_entry *e);
+                                   const struct oms_past *past, const struct oms_entry *e);
 
 #endif
