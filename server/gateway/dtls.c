@@ -25,7 +25,7 @@
 #define TURN_REPEATS 16
 #define TICK_US 250000
 
-/* Handshakes under way: 70 KB each while they last, so 140 MB at the worst. One address may have a
+/* Handshakes under way: 56 KB each while they last, so 115 MB at the worst. One address may have a
  * quarter of them; past that its own oldest make room. */
 #define SHAKES_MAX 2048
 #define SHAKES_OF_ADDRESS (SHAKES_MAX / 4)

@@ -37,9 +37,9 @@ static void tell(struct dtls_lost *l)
         return;
     fprintf(stderr,
             "nilod: coaps: records of %" PRIu64
-            " sessions that this server does not know%s: lost at a restart, or forgotten since; "
+            " session%s that this server does not know%s: lost at a restart, or forgotten since; "
             "their meters begin anew by themselves\n",
-            l->count - l->told, l->told ? " came on top" : "");
+            l->count - l->told, l->count - l->told > 1 ? "s" : "", l->told ? " came on top" : "");
     l->told = l->count;
 }
 

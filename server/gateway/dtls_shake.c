@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define SUITES "PSK-AES128-CCM8:PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256:@SECLEVEL=0"
-#define SUITES_WITHOUT_CBC "PSK-AES128-CCM8:PSK-AES128-GCM-SHA256:@SECLEVEL=0"
 /* OpenSSL holds back eight-byte tags by its levels; RFC 7925 §4.2 makes them mandatory. */
 
 #define SUITE_CCM8 0xc0a8
@@ -135,19 +134,28 @@ static unsigned find_key(SSL *ssl, const char *identity, unsigned char *out, uns
     return (unsigned)len;
 }
 
-/* CBC with the MAC inside has cost more than one library its secrets (RFC 7366 tells of them): where
- * a client does not offer it the other way round, there is no CBC. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
+static bool offers(const unsigned char *suites, size_t len, uint16_t suite)
+{
+    for (size_t i = 0; i + 1 < len; i += 2)
+        if ((suites[i] << 8 | suites[i + 1]) == suite)
+            return true;
+    return false;
+}
+
+/* CBC with the MAC inside has cost more than one library its secrets (RFC 7366 tells of them): who
+ * neither offers it the other way round nor another suite, is turned away. Of several suites OpenSSL
+ * takes CBC last. */
 static int see_hello(SSL *ssl, int *alert, void *arg)
 {
-    const unsigned char *offer;
-    size_t len;
+    const unsigned char *suites, *offer;
+    size_t len = SSL_client_hello_get0_ciphers(ssl, &suites), offer_len;
 
-    (void)alert;
     (void)arg;
-    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_encrypt_then_mac, &offer, &len))
-        SSL_set_cipher_list(ssl, SUITES_WITHOUT_CBC);
-    return SSL_CLIENT_HELLO_SUCCESS;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_encrypt_then_mac, &offer, &offer_len) ||
+        offers(suites, len, SUITE_CCM8) || offers(suites, len, SUITE_GCM))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
 static unsigned next_wait(SSL *ssl, unsigned last_us)

@@ -43,20 +43,21 @@ static bool prepare(struct listener *l)
     return setsockopt(l->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) == 0;
 }
 
-enum err listener_open(struct listener *l, const char *address, struct refusal *r)
+enum err listener_open(struct listener *l, const char *option, const char *address,
+                       struct refusal *r)
 {
     struct address a;
 
     if (!address_read(address, &a))
-        return refuse(r, ERR_INVALID, 0, "coap",
-                      "coap: found %.60s, expected ADDR:PORT like 127.0.0.1:5683 or [::1]:5683",
-                      address);
+        return refuse(r, ERR_INVALID, 0, option,
+                      "%s: found %.60s, expected ADDR:PORT like 127.0.0.1:5683 or [::1]:5683",
+                      option, address);
     l->family = a.at.ss_family;
     l->wildcard = address_is_any(&a);
     l->fd = socket(l->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd >= 0 && prepare(l) && bind(l->fd, (const struct sockaddr *)&a.at, a.len) == 0)
         return ERR_OK;
-    (void)refuse(r, ERR_IO, 0, "coap", "cannot listen on %s: %s%s", address, strerror(errno),
+    (void)refuse(r, ERR_IO, 0, option, "cannot listen on %s: %s%s", address, strerror(errno),
                  errno == EADDRINUSE ? "; end the program that does, or choose another port" : "");
     listener_close(l);
     return ERR_IO;

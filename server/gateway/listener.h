@@ -14,8 +14,9 @@ struct listener {
                     */
 };
 
-/* `address` as server/address.h reads it; port 0 picks a free one. INVALID, IO with a sentence. */
-MUST_CHECK enum err listener_open(struct listener *l, const char *address, struct refusal *r);
+/* `option`: "coap" or "coaps"; `address` as server/address.h reads it; port 0 picks a free one. INVALID, IO with a sentence. */
+MUST_CHECK enum err listener_open(struct listener *l, const char *option, const char *address,
+                                  struct refusal *r);
 void listener_close(struct listener *l);
 
 /* Room for what one call of the kernel brings. */

@@ -425,13 +425,13 @@ static enum err rounds_make(struct gateway *g)
     return ERR_OK;
 }
 
-static enum err listeners_open(struct gateway *g, const char *const *addresses, size_t count,
-                               struct refusal *r)
+static enum err listeners_open(struct gateway *g, const char *option, const char *const *addresses,
+                               size_t count, struct refusal *r)
 {
     if (count > LISTENERS_MAX)
-        return refuse(r, ERR_INVALID, 0, "coap", "at most %d addresses", LISTENERS_MAX);
+        return refuse(r, ERR_INVALID, 0, option, "at most %d addresses", LISTENERS_MAX);
     for (size_t i = 0; i < count; i++) {
-        enum err err = listener_open(&g->listeners[i], addresses[i], r);
+        enum err err = listener_open(&g->listeners[i], option, addresses[i], r);
 
         if (err)
             return err;
@@ -495,7 +495,7 @@ enum err gateway_open_secure(struct app *app, const char *const *addresses, size
     pthread_cond_init(&g->to_send, NULL);
     if ((g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         err = refuse(r, ERR_IO, 0, "coap", "no file descriptor left");
-    else if (!(err = listeners_open(g, addresses, count, r)) &&
+    else if (!(err = listeners_open(g, secured ? "coaps" : "coap", addresses, count, r)) &&
              (err = parts_make(g, options, secured)))
         err = refuse(r, err, 0, "coap", "no memory for the gateway");
     if (err) {

@@ -822,10 +822,31 @@ static void hellos_without_a_cookie_starve_nobody(void **state)
     assert_in_range(open, 0, 64); /* they left nothing */
 }
 
+static long resident_kib(void)
+{
+    char path[64], line[256];
+    long kib = -1;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)n.pid);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    while (kib < 0 && fgets(line, sizeof line, f))
+        (void)sscanf(line, "VmRSS: %ld", &kib);
+    fclose(f);
+    return kib;
+}
+
 static void handshakes_that_nobody_ends_starve_nobody(void **state)
 {
+    long before = resident_kib();
+
     (void)state;
     stand_a_flood(true, 2500);
+    print_message("%ld KiB for them\n", resident_kib() - before);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(resident_kib() - before < 180 * 1024);
+#endif
     assert_in_range(metric("nilo_coaps_handshakes_open"), 100, 2048);
     assert_true(metric("nilo_coaps_handshakes_total{outcome=\"crowded-out\"}") > 0);
 }
@@ -1013,6 +1034,22 @@ static void an_address_begins_no_more_handshakes_than_it_may(void **state)
         probe_close(&p[i]);
 }
 
+static void options_that_make_no_sense_are_refused(void **state)
+{
+    char store[600], said[1024];
+
+    (void)state;
+    snprintf(store, sizeof store, "%s/other", check_folder());
+    assert_int_equal(nilod_run(said, sizeof said, "--store", store, "--coap", "off", "--http",
+                               "off", "--coaps", "127.0.0.1:0", "--coaps-sessions", "0"),
+                     2);
+    assert_non_null(strstr(said, "--coaps-sessions: found 0, expected 1 to "));
+    assert_int_equal(nilod_run(said, sizeof said, "--store", store, "--coap", "off", "--http",
+                               "off", "--coaps", "here"),
+                     2);
+    assert_non_null(strstr(said, "coaps: found here, expected ADDR:PORT"));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_report_in_a_session_is_kept_whatever_the_suite),
     cmocka_unit_test(a_report_that_names_no_meter_is_the_identity_s),
@@ -1038,6 +1075,7 @@ static const struct CMUnitTest tests[] = {
 static const struct CMUnitTest small[] = {
     cmocka_unit_test(the_session_not_heard_of_for_longest_makes_room),
     cmocka_unit_test(every_listener_has_sessions_of_its_own),
+    cmocka_unit_test(options_that_make_no_sense_are_refused),
     cmocka_unit_test(an_address_begins_no_more_handshakes_than_it_may),
 };
 
