@@ -73,6 +73,9 @@ static enum err rows_entries(struct work *w, const struct record *record, uint64
 
 static enum err record_entries(struct work *w, const struct record *record, uint64_t position)
 {
+    /* A staged import is seen when the ledger says so, wherever settling has come to. */
+    if (position >= w->to && !(record->kind == RECORD_ROWS && record->import_id))
+        return ERR_OK;
     if (record->kind == RECORD_ROWS)
         return rows_entries(w, record, position);
     return record->kind == RECORD_FRAME && record->meter ? entry_add(w, record->meter, position)
@@ -101,7 +104,7 @@ static enum err gather_entries(struct work *w)
     enum err err;
 
     w->entry_count = 0;
-    while (!(err = journal_next(w->reader, &next, &at, &record)) && at < w->to) {
+    while (!(err = journal_next(w->reader, &next, &at, &record))) {
         if ((err = record_entries(w, &record, at)))
             break;
         if (++seen % RENEW_AFTER == 0)
