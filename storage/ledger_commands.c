@@ -130,7 +130,7 @@ enum err ledger_commands_live(struct txn *t, bool (*each)(void *arg, const struc
                               void *arg)
 {
     struct scan s = scan_from(t, LEDGER_COMMANDS_LIVE, span_of(NULL, 0));
-    struct command_row row;
+    struct command_row row = { 0 };
 
     while (scan_next(&s)) {
         struct rd r = rd_of(s.value);
