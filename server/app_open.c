@@ -185,8 +185,7 @@ static enum err tail_load(struct app *app, struct refusal *r)
 {
     uint64_t settled = archive_settled(app->archive), begin = journal_begin(app->journal);
 
-    return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail,
-                        r);
+    return scan_journal(app, settled > begin ? settled : begin, UINT64_MAX, flush_to_tail, r);
 }
 
 /* Acts that the views do not know yet. */
@@ -278,8 +277,8 @@ static enum err never_used(struct app *app, struct refusal *r)
 
     if (err)
         return err;
-    return used ? refuse(r, ERR_NOT_FOUND, 0, "",
-                         "%.200s/store: is missing; restore from a backup", app->store)
+    return used ? refuse(r, ERR_NOT_FOUND, 0, "", "%.200s/store: is missing; restore from a backup",
+                         app->store)
                 : ERR_OK;
 }
 
@@ -346,12 +345,14 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
                                   .quarantine = app->quarantine };
     enum err err;
 
-    if ((err = ingest_open(&parts, &app->ingest)) || (err = uplink_open(app, &app->uplink)) ||
+    if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
+        (err = uplink_open(app, &app->uplink)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
-        return r->text[0] ? err
-                          : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
+        return r->text[0]
+                   ? err
+                   : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
     return ERR_OK;
 }
 

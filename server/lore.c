@@ -128,10 +128,14 @@ static enum err store_key_open(struct app *app, const char *file, struct refusal
                       "%.150s: the store key is missing under which %llu keys of meters are "
                       "sealed; give it with --store-key-file, or put it back as %.150s/store.key",
                       app->store, (unsigned long long)keys, app->store);
+    return ERR_OK;
+}
+
+enum err lore_start(struct app *app)
+{
+    enum err err = app->store_key ? ERR_OK : store_key_made(app, NULL);
+
     /* A disk that is full holds nobody up who has no keys; the first that comes asks again. */
-    err = store_key_made(app, r);
-    if (err == ERR_FULL || err == ERR_IO)
-        r->text[0] = 0;
     return err == ERR_FULL || err == ERR_IO ? ERR_OK : err;
 }
 

@@ -14,6 +14,8 @@ struct txn;
  * store key is not the one that the ledger's keys were sealed with; MISSING: there is none; `r` says what to do. */
 MUST_CHECK enum err lore_open(struct app *app, const char *store_key_file, struct refusal *r);
 void lore_close(struct app *app);
+/* For nilod: where there is no store key yet, and nothing sealed, one is made (store_key_make). */
+MUST_CHECK enum err lore_start(struct app *app);
 
 /* For the DTLS handshake: a key of the meter which registered or radio name `identity` names, and its id. `attempt` 0: the likeliest;
  * 1: the next, where a key was exchanged and the meter has the other one still or already; and so on in a circle. False: no such meter,
