@@ -623,6 +623,27 @@ static void uploads_in_blocks_go_through_a_session(void **state)
     secure_close(&s);
 }
 
+static void a_command_goes_with_the_answer(void **state)
+{
+    static struct message m;
+    struct secure s;
+    struct answer a;
+    struct heard h;
+
+    (void)state;
+    http_post(&c, "/v1/meters/10000062/commands", "Content-Type: application/json\r\n",
+              "{\"what\":\"report_every\",\"report_every_s\":3600}", &a);
+    if (a.status != 201)
+        fail_msg("%d %s", a.status, a.body);
+    answer_done(&a);
+    open_shaken(&s, "10000062", "127.8.1.19");
+    put_report(&m, 1, "", NOW_S - HOUR, 500);
+    secure_ask(&s, &m, &h);
+    expect_code(&h, CHANGED);
+    assert_true(h.payload.len > 0); /* a native Commands message */
+    secure_close(&s);
+}
+
 static void a_payload_that_is_too_large_is_told_so(void **state)
 {
     static uint8_t much[8000];
@@ -1063,6 +1084,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_handshake_survives_losses),
     cmocka_unit_test(a_goodbye_ends_the_session),
     cmocka_unit_test(uploads_in_blocks_go_through_a_session),
+    cmocka_unit_test(a_command_goes_with_the_answer),
     cmocka_unit_test(a_payload_that_is_too_large_is_told_so),
     cmocka_unit_test(neither_rubbish_nor_forgery_nor_a_replay_harms_a_session),
     cmocka_unit_test_teardown(hellos_without_a_cookie_starve_nobody, flood_end),
