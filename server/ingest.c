@@ -453,7 +453,7 @@ static void put_name(struct wr *w, struct span name)
 
 struct span judged_names(const struct judged *j, struct arena *a)
 {
-    const size_t most = (1 + FRAME_NAMES) * (RADIO_NAME_MAX + 1);
+    const size_t most = (size_t)(1 + FRAME_NAMES) * (RADIO_NAME_MAX + 1);
     const struct frame_names *names = &j->frame.names;
     void *room = arena_alloc(a, most);
     struct wr w = wr_of(room, room ? most : 0);
