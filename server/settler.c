@@ -72,25 +72,41 @@ static enum err settle_generations(struct settler *s, struct news *touched)
     return err;
 }
 
+#define LATE_ROUNDS                                                                                \
+    8 /* a key lets a frame go, that teaches a format, that lets another go: more than that has no end */
+
+static bool is_anything_due(const struct release_due *due)
+{
+    return due->all || due->formats || due->names;
+}
+
+static enum err let_go(struct app *app, const struct release_due *due)
+{
+    enum err err = ERR_OK;
+
+    for (unsigned i = 0; i < due->names && !due->all && !err; i++)
+        err = quarantine_release_name(app, span_text(due->name[i]));
+    if (!err && (due->all || due->formats))
+        err = quarantine_release_known(app, due->all ? ERR_OK : ERR_NO_FORMAT);
+    return err;
+}
+
 /* What waits for what is there now goes on: an act releases what it finds, but a kill may come between
  * the two, and a frame that was judged before may be committed after; and formats are learned in
  * passing. */
 static enum err settle_late(struct settler *s, struct news *touched)
 {
-    struct release_due due = s->due;
     enum err err = ERR_OK;
 
-    if (!due.all && !due.formats && !due.names)
-        return ERR_OK;
-    s->due = (struct release_due){ .all = false };
-    for (unsigned i = 0; i < due.names && !due.all && !err; i++)
-        err = quarantine_release_name(s->app, span_text(due.name[i]));
-    if (!err && (due.all || due.formats))
-        err = quarantine_release_known(s->app, due.all ? ERR_OK : ERR_NO_FORMAT);
-    if (!err)
-        err = settle_generations(s, touched);
-    if (err)
-        s->due.all = true;
+    for (int round = 0; round < LATE_ROUNDS && !err && is_anything_due(&s->due); round++) {
+        struct release_due due = s->due;
+
+        s->due = (struct release_due){ .all = false };
+        if (!(err = let_go(s->app, &due)))
+            err = settle_generations(s, touched);
+        if (err)
+            s->due.all = true;
+    }
     return err;
 }
 

@@ -5,6 +5,7 @@
 
 #include "server/acts/answer.h"
 #include "server/fleet/columns.h"
+#include "server/lore.h"
 #include "server/readings.h"
 #include "server/settler.h"
 
@@ -69,6 +70,7 @@ static bool release_one(void *arg, const struct waiting *w)
         if (s->err || s->more)
             return false;
         s->positions[s->count++] = w->position;
+        lore_learn(s->app, &judged.frame);
     } else if (why == ERR_NO_MEMORY) {
         s->err = why;
         return false;
