@@ -11,10 +11,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define READ_DATAGRAMS 256 /* at once, so that what comes after a flood is not far */
-#define DATAGRAM_MAX                                                                               \
-    16640             /* the largest record with its head: what is too large is to be told so */
-#define RECORDS_MAX 8 /* of one datagram; more is nobody's habit */
+/* At once, so that what comes after a flood is not far. */
+#define READ_DATAGRAMS 256
+/* The largest record with its head: what is too large is to be told so. */
+#define DATAGRAM_MAX 16640
+/* Records of one datagram; more is nobody's habit. */
+#define RECORDS_MAX 8
 #define SAID_DATAGRAMS 512
 #define SAID_BYTES 96 /* of one, on average */
 #define IDLE_MS 1000
@@ -37,8 +39,8 @@
 #define ATTEMPTS 65536
 
 #define ADDRESS_BITS 16
-#define COOKIES_PER_S                                                                              \
-    20000 /* of one address; contract §2: a carrier's NAT has thousands behind it */
+/* Of one address; contract §2: a carrier's NAT has thousands behind it. */
+#define COOKIES_PER_S 20000
 
 struct session {
     struct dtls_node node;

@@ -26,7 +26,8 @@
 #define WINDOW 64
 
 /* The handshake's own records of this epoch (Finished, again if it was lost) were numbered from 0
- * by OpenSSL. Numbers that it cannot have reached keep nonces from coming twice. */
+ * by OpenSSL. Numbers that it cannot have reached keep nonces from coming twice; those of its GCM count
+ * from a random one of 64 bits. */
 #define FIRST_SEQ (1 << 20)
 
 struct dtls_crypt {
