@@ -129,6 +129,59 @@ enum err dialect_inner(const struct dialect_input *in, struct span bytes,
 
 /* ---- for people ---- */
 
+static void explain_status(struct trace *t, const struct frame *f)
+{
+    static const char *const names[] = {
+        "valve closed", "valve fault", "battery low", "magnet",       "tamper", "leak",
+        "burst",        "backflow",    "dry",         "sensor fault", "freeze", "clock lost"
+    };
+    char meant[160] = "";
+    size_t len = 0;
+
+    for (unsigned bit = 0; bit < sizeof names / sizeof *names; bit++)
+        if (f->status >> bit & 1)
+            len += (size_t)snprintf(meant + len, sizeof meant - len, "%s%s", len ? ", " : "",
+                                    names[bit]);
+    trace_field(t, span_of(NULL, 0), "= status", "", meant, "%04X",
+                (unsigned)(f->status >> STATUS_RAW_SHIFT));
+}
+
+static void explain_number(struct trace *t, const char *field, const char *unit, int64_t value)
+{
+    if (value)
+        trace_field(t, span_of(NULL, 0), field, unit, "", "%lld", (long long)value);
+}
+
+static void explain_time(struct trace *t, const char *field, int64_t at_s)
+{
+    char time[TEXT_TIME_SIZE];
+
+    if (at_s <= 0 || at_s > UINT32_MAX)
+        return;
+    text_put_time(time, at_s);
+    trace_field(t, span_of(NULL, 0), field, "", "", "%s", time);
+}
+
+/* What it says of itself, and of what it was told. */
+static void explain_state(struct trace *t, const struct frame *f)
+{
+    static const char *const results[] = { "done", "failed", "refused", "expired" };
+
+    explain_time(t, "= sent", f->sent_s);
+    explain_time(t, "= heard", f->heard_s);
+    explain_number(t, "= counter", "", f->seq);
+    if (f->status)
+        explain_status(t, f);
+    explain_number(t, "= battery", "mV", f->battery_mv);
+    explain_number(t, "= rsrp", "dBm", f->rsrp_dbm);
+    explain_number(t, "= snr", "dB", f->snr_db);
+    explain_number(t, "= cell", "", f->cell);
+    for (uint32_t i = 0; i < f->outcome_count; i++)
+        trace_field(t, span_of(NULL, 0), "= outcome", "", "of the command with this number",
+                    "%u %s", f->outcomes[i].command,
+                    f->outcomes[i].result < 4 ? results[f->outcomes[i].result] : "unknown");
+}
+
 /* What the frame comes to, after the bytes. */
 static void explain_values(struct trace *t, const struct frame *f)
 {
@@ -137,6 +190,7 @@ static void explain_values(struct trace *t, const struct frame *f)
     for (uint32_t i = 0; i < f->names.count; i++)
         trace_field(t, span_of(NULL, 0), "= meter", "", i ? "or" : "", "%.*s",
                     (int)f->names.at[i].len, (const char *)f->names.at[i].at);
+    explain_state(t, f);
     for (uint32_t s = 0; s < f->series_count; s++) {
         const struct series *series = &f->series[s];
 
