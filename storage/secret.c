@@ -20,6 +20,7 @@ void *secret_grow(void *room, size_t bytes, size_t more)
     if (moved == MAP_FAILED)
         return NULL;
     (void)madvise(moved, more, MADV_DONTDUMP);
+    (void)madvise(moved, more, MADV_HUGEPAGE); /* a look-up is a random place */
     return moved;
 }
 

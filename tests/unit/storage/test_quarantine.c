@@ -118,6 +118,51 @@ static void a_frame_waits_as_it_came_also_over_a_restart(void **state)
     quarantine_close(q);
 }
 
+static bool tell_why(void *arg, const struct waiting *w)
+{
+    ((enum err *)arg)[w->position] = w->why;
+    return true;
+}
+
+static void what_stands_against_a_frame_may_change_and_nothing_else(void **state)
+{
+    static const uint64_t positions[] = { 5, 6, 99 };
+    static const enum err reasons[] = { ERR_NO_KEY, ERR_DAMAGED, ERR_NO_KEY };
+    struct quarantine *q = fresh_quarantine(NULL);
+    enum err whys[8] = { ERR_OK };
+
+    (void)state;
+    for (uint64_t position = 5; position <= 7; position++)
+        put(q, position, "M1", 7);
+    assert_ok(quarantine_flush(q));
+    assert_ok(quarantine_change(q, positions, reasons, 3)); /* the third waits no more */
+    assert_ok(quarantine_each(q, span_text("M1"), 0, tell_why, whys));
+    assert_err(ERR_NO_KEY, whys[5]);
+    assert_err(ERR_DAMAGED, whys[6]);
+    assert_err(ERR_UNKNOWN, whys[7]);
+    assert_int_equal(quarantine_count(q), 3);
+    assert_ok(quarantine_remove(q, positions, 2));
+    assert_int_equal(count_of(q, "M1"), 1);
+    quarantine_close(q);
+}
+
+static void a_name_is_found_in_either_case(void **state)
+{
+    struct quarantine *q = fresh_quarantine(NULL);
+    uint64_t position = 1;
+
+    (void)state;
+    put(q, 1, "KAM-7468AbcD", 7);
+    put(q, 2, "KAM-7468Abc", 7);
+    assert_ok(quarantine_flush(q));
+    assert_int_equal(count_of(q, "kam-7468ABCd"), 1);
+    assert_ok(quarantine_remove(q, &position, 1));
+    assert_int_equal(count_of(q, "KAM-7468AbcD"), 0);
+    assert_int_equal(count_of(q, "kam-7468abc"), 1);
+    assert_ok(quarantine_check(q, NULL, NULL));
+    quarantine_close(q);
+}
+
 static void the_same_frame_put_twice_waits_once(void **state)
 {
     struct quarantine *q = fresh_quarantine(NULL);
@@ -394,6 +439,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_waits_as_it_came_also_over_a_restart),
+        cmocka_unit_test(what_stands_against_a_frame_may_change_and_nothing_else),
+        cmocka_unit_test(a_name_is_found_in_either_case),
         cmocka_unit_test(the_same_frame_put_twice_waits_once),
         cmocka_unit_test(frames_are_found_by_the_name_they_wait_for),
         cmocka_unit_test(a_frame_is_found_under_each_of_its_names_and_leaves_them_all),
