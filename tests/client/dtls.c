@@ -107,6 +107,9 @@ void secure_say(struct secure *s, struct span datagram)
 void secure_feed(struct secure *s, struct span datagram)
 {
     s->heard++;
+    if (datagram.len > 13)
+        s->kinds |=
+            1ull << (datagram.at[0] == 22 ? datagram.at[13] & 31 : 40 + datagram.at[0] % 20);
     assert_int_equal(BIO_write(SSL_get_rbio(s->ssl), datagram.at, (int)datagram.len), datagram.len);
 }
 

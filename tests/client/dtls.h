@@ -15,7 +15,9 @@ struct secure {
     struct ssl_st *ssl;
     char identity[200], key[65]; /* key: its bytes, as text */
     unsigned heard;              /* datagrams in all */
-    uint8_t last[2048];          /* the newest datagram sent */
+    uint64_t
+        kinds; /* of those: bits 0 to 31 messages of a handshake in the clear, 40 and on other records */
+    uint8_t last[2048]; /* the newest datagram sent */
     size_t last_len;
 };
 
