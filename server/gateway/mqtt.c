@@ -62,6 +62,7 @@ struct broker {
     size_t answered; /* of our subscriptions */
     bool lost;       /* the connection is of no more use */
     bool silent;     /* its trouble was told already */
+    bool starved;    /* the last round was not kept: to connect is no cure */
     unsigned pause_s;
     struct round round;
 };
@@ -107,8 +108,6 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
         return;
     }
     b->connected = true;
-    b->silent = false;
-    b->pause_s = 1;
     b->answered = 0;
     for (size_t i = 0; i < b->owner->topic_count; i++)
         if (mosquitto_subscribe(client, NULL, b->owner->topics[i], 1))
@@ -133,7 +132,11 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
     b->hearing = true;
     metrics_add(METRIC_MQTT_CONNECTS, 1);
     metrics_add(METRIC_MQTT_CONNECTED, 1);
+    if (b->starved)
+        return;
     say(b, "connected", "");
+    b->silent = false;
+    b->pause_s = 1;
 }
 
 static bool round_room(struct round *round, size_t more)
@@ -328,6 +331,15 @@ static bool round_full(const struct round *round)
     return round->count >= ROUND_MESSAGES / 2 || round->len >= ROUND_BYTES || round->failed;
 }
 
+static void lose_if(struct broker *b, int code)
+{
+    if (code == MOSQ_ERR_SUCCESS)
+        return;
+    if (!b->owner->stopping)
+        say_trouble(b, "the connection broke", mosquitto_strerror(code));
+    b->lost = true;
+}
+
 /* A call reads a packet or, of what TLS holds already, some; so half of the round's places stay free for these. */
 static void read_round(struct broker *b)
 {
@@ -339,11 +351,7 @@ static void read_round(struct broker *b)
     do {
         int code = mosquitto_loop_read(b->client, 1);
 
-        if (code != MOSQ_ERR_SUCCESS) {
-            if (!b->owner->stopping)
-                say_trouble(b, "the connection broke", mosquitto_strerror(code));
-            b->lost = true;
-        }
+        lose_if(b, code);
     } while (!b->lost && !round_full(round) && readable(mosquitto_socket(b->client)));
 }
 
@@ -369,18 +377,24 @@ static bool commit_round(struct broker *b)
         const struct push *p = &round->pushes[i];
 
         if (p->err && err_class(p->err) != ERR_CLASS_PEER) {
-            say_trouble(b, "nothing is taken for now", err_text(p->err));
+            say_trouble(b, "nothing is taken for now: the store", err_text(p->err));
             kept = false;
         }
     }
+    if (kept && b->starved) {
+        say(b, "what comes is taken again", "");
+        b->silent = false;
+        b->pause_s = 1;
+    }
+    b->starved = !kept;
     return kept;
 }
 
 static void write_out(struct broker *b)
 {
-    if (mosquitto_loop_write(b->client, 1) != MOSQ_ERR_SUCCESS ||
-        mosquitto_loop_misc(b->client) != MOSQ_ERR_SUCCESS)
-        b->lost = true;
+    lose_if(b, mosquitto_loop_write(b->client, 1));
+    if (!b->lost)
+        lose_if(b, mosquitto_loop_misc(b->client));
 }
 
 /* ---- a connection ---- */
