@@ -63,12 +63,15 @@ static bool names_one(const struct frame_names *names, struct span name)
 static bool names_agree(const struct dialect_input *in, const struct frame *outer,
                         const struct frame *inner, uint32_t meter)
 {
+    struct dialect_input asked = *in;
+
+    asked.given = span_of(NULL, 0); /* whom the transport names is not asked here */
     if (inner->names.count == 0)
         return true;
     for (uint32_t i = 0; i < inner->names.count; i++)
         if (names_one(&outer->names, inner->names.at[i]))
             return true;
-    return meter && lore_meter(in, &inner->names) == meter;
+    return meter && lore_meter(&asked, &inner->names) == meter;
 }
 
 static void keep_outer(const struct frame *outer, struct frame *f)

@@ -214,7 +214,7 @@ static void the_gateway_that_heard_it_best_tells_the_radio(void **state)
     assert_int_equal(f.snr_db, 4);
     assert_int_equal(f.rsrp_dbm, -70);
     f = decoded(&dialect_chirpstack, "{" INFO ",\"fCnt\":1,\"rxInfo\":[{\"rssi\":-119,\"snr\":-19."
-                                              "5},{\"rssi\":1e300,\"snr\":\"loud\"}]}");
+                                     "5},{\"rssi\":1e300,\"snr\":\"loud\"}]}");
     assert_int_equal(f.snr_db, -20);
     assert_int_equal(f.rsrp_dbm, -119);
 }
@@ -242,7 +242,7 @@ static void a_time_that_cannot_be_true_is_the_arrival(void **state)
 static void what_waits_is_named_all_the_same(void **state)
 {
     static const char sealed[] = "{" INFO ",\"time\":\"2026-11-25T02:02:06Z\",\"fCnt\":7,\"fPort\":"
-                                          "2,\"data\":\"AQ==\",\"joinServerContext\":{},"
+                                 "2,\"data\":\"AQ==\",\"joinServerContext\":{},"
                                  "\"rxInfo\":[{\"rssi\":-19,\"snr\":1}]}";
     static const char open[] =
         "{" INFO ",\"time\":\"2026-11-25T02:02:06Z\",\"fCnt\":7,\"fPort\":2,\"data\":\"AQ==\"}";
@@ -263,6 +263,44 @@ static void what_waits_is_named_all_the_same(void **state)
     snprintf(profile, sizeof profile, "native");
     assert_int_equal(f.heard_s, 1795572126);
     assert_int_equal(f.seq, 7);
+}
+
+/* ---- who is inside -------------------------------------------------------------------------- */
+
+static uint32_t two_meters(void *arg, struct span name)
+{
+    (void)arg;
+    if (span_equal(name, span_text("0000000161832b12")) || span_equal(name, span_text("M1")))
+        return 1;
+    return span_equal(name, span_text("M2")) ? 2 : 0;
+}
+
+static const struct lore two = { .meter = two_meters, .profile = its_profile };
+
+/* Native reports of M1, M2 and X: index 1 L. Whether a topic names the meter besides changes nothing. */
+static void a_payload_of_another_meter_is_refused(void **state)
+{
+    static const struct {
+        const char *payload;
+        enum err err;
+    } cases[] = { { "CgJNMSICGAI=", ERR_OK },
+                  { "CgJNMiICGAI=", ERR_NAMES_DIFFER },
+                  { "CgFYIgIYAg==", ERR_NAMES_DIFFER } };
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        char json[256];
+        struct dialect_input in = { .arrival_s = ARRIVAL_S, .lore = &two };
+        struct refusal r = { .err = ERR_OK };
+        struct frame f = { .seq = 0 };
+
+        snprintf(json, sizeof json, "{" INFO ",\"fPort\":2,\"data\":\"%s\"}", cases[i / 2].payload);
+        in.bytes = span_text(json);
+        in.given = span_text(i % 2 ? "0000000161832b12" : "");
+        arena_clear(&arena);
+        assert_err(cases[i / 2].err, dialect_chirpstack.decode(&in, &arena, &f, &r));
+        assert_true(span_equal(frame_name(&f), span_text("0000000161832b12")));
+    }
 }
 
 static int begin(void **state)
@@ -289,6 +327,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_gateway_that_heard_it_best_tells_the_radio),
         cmocka_unit_test(a_time_that_cannot_be_true_is_the_arrival),
         cmocka_unit_test(what_waits_is_named_all_the_same),
+        cmocka_unit_test(a_payload_of_another_meter_is_refused),
     };
 
     check_begin(argc, argv);
