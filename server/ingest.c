@@ -391,6 +391,14 @@ bool ingest_knows_recipe_lkd(struct ingest *g, struct span name)
     return text_is_serial(name) && lore_recipe(&in, name);
 }
 
+bool ingest_has_psk_lkd(struct ingest *g, uint32_t meter, int64_t now_s)
+{
+    const struct dialect_input in = { .lore = g->parts.lore, .arrival_s = now_s };
+    struct span keys[LORE_KEYS];
+
+    return lore_keys(&in, meter, KEY_PSK, keys) > 0;
+}
+
 enum err record_frame_lkd(const struct lore *lore, const struct record *record,
                           struct arena *scratch, struct frame *out, struct refusal *r)
 {

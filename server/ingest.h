@@ -81,6 +81,8 @@ struct arrival {
 };
 /* Whether a recipe of that name is known; the caller holds the registry's read lock. */
 bool ingest_knows_recipe_lkd(struct ingest *g, struct span name);
+/* Whether the meter has a pre-shared key, one to come included; likewise. */
+bool ingest_has_psk_lkd(struct ingest *g, uint32_t meter, int64_t now_s);
 
 struct judged {
     struct record record;

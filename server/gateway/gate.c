@@ -319,6 +319,13 @@ static void refuse_report(struct gate *g, struct ask *k, struct span bytes, cons
         remember(g, k, EXCHANGE_REFUSED, k->v->answer.code, 0);
 }
 
+/* Who holds a key is told commands where the key proves it: whoever writes a meter's name into a
+ * plain report must hear none, nor use up the times that one is told. What the report says holds. */
+static bool is_overheard_lkd(const struct gate *g, const struct ask *k, uint32_t meter)
+{
+    return !k->datagram->identity.len && ingest_has_psk_lkd(g->ingest, meter, g->now.clock_s);
+}
+
 /* The meter's commands meet its report. True: the answer carries one, and its repeats will. */
 static bool carry(struct gate *g, struct ask *k, const struct judged *judged)
 {
@@ -328,7 +335,8 @@ static bool carry(struct gate *g, struct ask *k, const struct judged *judged)
         .dialect = k->dialect,
         .frame = &judged->frame,
         .now_s = g->now.clock_s,
-        .mute = coap_answer_unwanted(k->q.no_response, CODE_CHANGED),
+        .mute = coap_answer_unwanted(k->q.no_response, CODE_CHANGED) ||
+                is_overheard_lkd(g, k, judged->record.meter),
     };
     struct carried *c = &g->carried[(g->last_carried + 1) % CARRIED];
     struct wr w = wr_of(c->bytes, sizeof c->bytes);
