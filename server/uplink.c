@@ -366,6 +366,10 @@ static enum err take_once_lkd(struct taking *t, struct span bytes)
 
     registry_read_lock(registry);
     err = judge_lkd(t, bytes, &e, &judged, &r);
+    if (err == ERR_LIMIT && e.kind == ENVELOPE_HEARD) { /* it would not have stayed there */
+        e.kind = ENVELOPE_ASIDE;
+        err = ERR_OK;
+    }
     if (!err && e.kind != ENVELOPE_ASIDE)
         err = keep_lkd(t, &e, &judged);
     registry_read_unlock(registry);
