@@ -27,7 +27,8 @@ static void register_meters(void)
     http_post(&c, "/v1/import/meters", "Content-Type: text/csv\r\n",
               "serial,dn,q3,dialect,radio_id\nL1,15,2.5,native,0000000161832B12\nL2,15,2.5,native,"
               "0000000161832b13\n"
-              "L3,15,2.5,native,0000000161832b14\nA1,15,2.5,,861050042916166\nO1,15,2.5,,"
+              "L3,15,2.5,native,0000000161832b14\nL4,15,2.5,native,0000000161832b15\nA1,15,2.5,,"
+              "861050042916166\nO1,15,2.5,,"
               "861050042916167\n"
               "H1,15,2.5,,861050042916168\nP1,15,2.5,,861050042916169\n",
               &a);
@@ -212,6 +213,23 @@ static void repeats_and_counters_that_begin_again_make_five_readings(void **stat
     assert_int_equal(count_rows("/v1/flags?serial=L1"), 0);
     assert_int_equal(metric("\nnilo_lorawan_counter_restarts_total "), 2);
     assert_int_equal(metric("\nnilo_lorawan_frames_missed_total "), 103);
+}
+
+/* The same of a meter without a clock: its values stand where they were heard, and one transmission is heard twice. */
+static void repeats_of_a_meter_without_a_clock_make_five_readings_too(void **state)
+{
+    const int64_t ten = NOW_S - 14 * HOUR;
+
+    (void)state;
+    push_uplink("0000000161832b15", "a", 104, ten, -73, 0, 5000);
+    push_uplink("0000000161832b15", "b", 104, ten + 48, -76, 0, 5000);
+    push_uplink("0000000161832b15", "c", 0, ten + HOUR, -73, 0, 5020);
+    push_uplink("0000000161832b15", "d", 1, ten + 2 * HOUR, -73, 0, 5031);
+    push_uplink("0000000161832b15", "e", 0, ten + 3 * HOUR, -73, 0, 5040);
+    push_uplink("0000000161832b15", "f", 104, ten + 4 * HOUR, -73, 0, 5055);
+    assert_string_equal(indices("L4"), "5000 5020 5031 5040 5055");
+    settle();
+    assert_string_equal(indices("L4"), "5000 5020 5031 5040 5055");
 }
 
 /* field.md LW1: no port, no counter, an EUI in capitals; of a meter that nobody registered it leaves nothing behind. */
@@ -550,6 +568,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(repeats_and_counters_that_begin_again_make_five_readings),
+        cmocka_unit_test(repeats_of_a_meter_without_a_clock_make_five_readings_too),
         cmocka_unit_test(a_frame_of_the_mac_layer_is_heard_and_not_read),
         cmocka_unit_test(a_strangers_uplink_waits_until_the_meter_is_registered),
         cmocka_unit_test(an_event_that_is_another_is_refused),
