@@ -93,6 +93,8 @@ static enum err cs_pick(struct span bytes, struct json root, struct event *e, st
     e->sealed = m[CS_SEALED];
     e->battery = m[CS_BATTERY];
     e->queue_item = m[CS_ITEM];
+    if (!there(e->queue_item)) /* a log that a downlink was discarded */
+        e->queue_item = json_get(m[CS_CONTEXT], "queue_item_id");
     e->acknowledged = m[CS_ACKNOWLEDGED];
     e->eui_field = "deviceInfo.devEui";
     e->payload_field = "data";
@@ -149,8 +151,10 @@ static void tts_pick_downlink(struct json downlink, struct event *e)
 {
     struct json id;
 
-    for (struct json_walk w = json_walk(json_get(downlink, "correlation_ids"));
-         json_next(&w, NULL, &id);)
+    struct json inside = json_get(downlink, "downlink"); /* of one that failed, beside the reason */
+    struct json ids = json_get(there(inside) ? inside : downlink, "correlation_ids");
+
+    for (struct json_walk w = json_walk(ids); json_next(&w, NULL, &id);)
         if (id.raw.len > 6 && memcmp(id.raw.at + 1, "nilo-", 5) == 0)
             e->queue_item = id;
     e->acknowledged = downlink;

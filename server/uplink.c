@@ -239,17 +239,19 @@ bool downlink_named(struct span name, uint32_t *out_meter, uint32_t *out_command
     return strcmp(text, again) == 0;
 }
 
-/* The network tells what became of a downlink of ours. */
+/* The network tells what became of a downlink of ours: the meter has it, or it was discarded or not answered. */
 static void hear_fate_lkd(struct uplink *u, const struct push *p, const struct envelope *e)
 {
-    bool ack = strcmp(e->event, "ack") == 0, nack = strcmp(e->event, "nack") == 0;
+    static const char *const fates[] = { "ack", "nack", "failed", "log" };
+    bool fate = false;
     uint32_t meter, id;
 
-    if (!(ack || nack) || !commands_any(u->app->commands) ||
-        !downlink_named(e->queue_item, &meter, &id) || !meter ||
-        registry_find(u->app->registry, e->meter) != meter)
+    for (size_t i = 0; i < sizeof fates / sizeof fates[0]; i++)
+        fate = fate || strcmp(e->event, fates[i]) == 0;
+    if (!fate || !commands_any(u->app->commands) || !downlink_named(e->queue_item, &meter, &id) ||
+        !meter || registry_find(u->app->registry, e->meter) != meter)
         return;
-    if (ack && e->acknowledged)
+    if (strcmp(e->event, "ack") == 0 && e->acknowledged)
         commands_delivered(u->app->commands, meter, id, p->arrival_s);
     else
         commands_lost(u->app->commands, meter, id);

@@ -79,7 +79,7 @@ struct mqtt {
 
 static const char *const default_topics[] = {
     "application/+/device/+/event/+", "v3/+/devices/+/up",        "v3/+/devices/+/join",
-    "v3/+/devices/+/down/ack",        "v3/+/devices/+/down/nack",
+    "v3/+/devices/+/down/ack",        "v3/+/devices/+/down/nack", "v3/+/devices/+/down/failed",
 };
 
 /* One line for each change of fortune. */

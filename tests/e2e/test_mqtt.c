@@ -725,13 +725,22 @@ static void a_command_goes_down_behind_an_uplink(void **state)
     publish_reading(&p, METERS); /* while it is under way it is not sent again */
     await_metric(&s, STORED, 2);
     snprintf(body, sizeof body,
+             "{\"deviceInfo\":{\"devEui\":\"0000000000000001\"},\"level\":\"ERROR\",\"code\":"
+             "\"DOWNLINK_GATEWAY\",\"description\":\"x\",\"context\":{\"queue_item_id\":\"%s\"}}",
+             json_string_value(json_object_get(sent, "id")));
+    publish(&p, "application/app/device/0000000000000001/event/log", body);
+    await_metric(&s, ASIDE, 1);
+    assert_int_equal(p.received, 1);
+    publish_reading(&p, 2 * METERS); /* it was discarded on its way: it goes again */
+    await(&p.received, 2);
+    snprintf(body, sizeof body,
              "{\"deviceInfo\":{\"devEui\":\"0000000000000001\"},\"queueItemId\":\"%s\","
              "\"acknowledged\":true}",
              json_string_value(json_object_get(sent, "id")));
     json_decref(sent);
     publish(&p, "application/app/device/0000000000000001/event/ack", body);
     await_state(&s, "M01", "delivered");
-    assert_int_equal(p.received, 1);
+    assert_int_equal(p.received, 2);
     publisher_close(&p);
     site_close(&s);
 }

@@ -135,6 +135,18 @@ static void a_downlinks_fate_names_what_was_sent(void **state)
     e = envelope_of(&dialect_chirpstack,
                     "{" INFO ",\"queueItemId\":\"6e69\",\"acknowledged\":false}");
     assert_false(e.acknowledged);
+    e = envelope_of(&dialect_chirpstack,
+                    "{" INFO
+                    ",\"level\":\"ERROR\",\"code\":\"DOWNLINK_PAYLOAD_SIZE\",\"description\":\"x\","
+                    "\"context\":{\"item_size\":\"60\",\"queue_item_id\":\"6e69\"}}");
+    assert_string_equal(e.event, "log");
+    assert_true(span_equal(e.queue_item, span_text("6e69")));
+    e = envelope_of(
+        &dialect_tts,
+        "{\"end_device_ids\":{\"dev_eui\":\"0000000161832B12\"},\"downlink_failed\":{\"downlink\":{"
+        "\"correlation_ids\":[\"nilo-00000001-00000007\"]},\"error\":{\"name\":\"x\"}}}");
+    assert_string_equal(e.event, "failed");
+    assert_true(span_equal(e.queue_item, span_text("nilo-00000001-00000007")));
     e = envelope_of(&dialect_tts,
                     "{\"end_device_ids\":{\"dev_eui\":\"0000000161832B12\"},\"downlink_ack\":{"
                     "\"correlation_ids\":[\"as:1\",\"nilo-00000001-00000007\",\"ns:2\"]}}");
