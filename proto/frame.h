@@ -73,7 +73,10 @@ enum seq_rule {
 struct format_id {
     uint16_t maker, signature;
     uint8_t version, type;
+    bool sealed; /* under a key of the meter's: what anybody could say must not tell how to read that */
+    uint8_t nth; /* of lists that share a signature: which, from 0; 0 in a frame that teaches */
 };
+#define FORMAT_LISTS 4 /* with one signature: two may meet by chance, and anybody can make one */
 
 /* Status of a frame: the bits of enum frame_status below, and above them two bytes as the meter sent them (M-Bus STS; CJ/T 188 ST,
  * first byte low), so that what no table names is kept. */

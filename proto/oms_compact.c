@@ -78,9 +78,8 @@ enum err oms_expand(const struct oms_telegram *t, struct span list, struct arena
     if (!room)
         return ERR_NO_MEMORY;
     err = heads_and_data(&heads, &data, &full, NULL);
-    if (err == ERR_MALFORMED)
-        return refuse(r, err, t->records_at, "compact",
-                      "the list of DIF and VIF that was learned for it is none");
+    if (err == ERR_MALFORMED) /* which is no fault of the frame's: it waits for a better one */
+        return damaged(t, r, "no list of DIF and VIF is what was learned for");
     if (err || !only_fillers(&data))
         return damaged(t, r, "the data have not the length of");
     if (oms_crc(wr_span(&full)) != t->full_crc)

@@ -13,7 +13,7 @@
 /* The list of heads of a full frame's records, fillers left out; empty where a record is lost, for then it would be half. NO_MEMORY. */
 MUST_CHECK enum err oms_format_list(const struct oms_value *values, uint32_t count, struct arena *a, struct span *out_list_view);
 
-/* The full records again. DAMAGED where they do not fit the list or fail `t->full_crc`, with `r`; MALFORMED where the list is none;
+/* The full records again. DAMAGED where they do not fit the list, fail `t->full_crc`, or the list is none, with `r`;
  * NO_MEMORY. */
 MUST_CHECK enum err oms_expand(const struct oms_telegram *t, struct span list, struct arena *a, struct span *out_records_view,
                                struct refusal *r);

@@ -260,7 +260,8 @@ static enum err learn(struct taking *k, struct span list, uint16_t signature)
     if (list.len == 0 || !k->t->has_meter)
         return ERR_OK;
     k->out->has_format = true;
-    k->out->format = (struct format_id){ of->maker, signature, of->version, of->type };
+    k->out->format =
+        (struct format_id){ of->maker, signature, of->version, of->type, .sealed = k->t->sealed };
     k->out->format_list = list;
     return ERR_OK;
 }
@@ -298,24 +299,67 @@ static enum err take_full(struct taking *k, struct refusal *r)
     return learn(k, list, oms_crc(list));
 }
 
-static enum err take_compact(struct taking *k, struct refusal *r)
+/* The full records by the lists of that signature. The signature and the CRC of the full records are sixteen bits each, and linear:
+ * who likes can make a list that fits all that another fits. So where two do, nobody knows. NO_FORMAT without any. */
+static enum err expand_by(struct taking *k, struct format_id id, struct span *out_full,
+                          struct refusal *r)
+{
+    enum err err = ERR_NO_FORMAT, one;
+    struct span list, by = { 0 }, full;
+
+    for (id.nth = 0; id.nth < FORMAT_LISTS && lore_format(k->in, &id, &list); id.nth++) {
+        if ((one = oms_expand(k->t, list, k->arena, &full, err ? r : NULL)) == ERR_NO_MEMORY)
+            return one;
+        if (one) {
+            err = err == ERR_NO_FORMAT ? one : err;
+            continue;
+        }
+        if (!err && !span_equal(list, by))
+            return refuse(r, ERR_DAMAGED, k->t->records_at, "compact",
+                          "two formats with signature %04X fit: one of them is made up",
+                          id.signature);
+        err = ERR_OK;
+        by = list;
+        *out_full = full;
+    }
+    return err;
+}
+
+/* What a key of the meter's opened is read by what one opened; the rest, which anybody may have sent, by whatever fits. */
+static enum err expand(struct taking *k, struct span *out_full, struct refusal *r)
 {
     const struct oms_telegram *t = k->t;
-    const struct format_id id = { t->meter.maker, t->signature, t->meter.version, t->meter.type };
-    struct span list, full;
-    struct trace before;
+    struct format_id id = {
+        t->meter.maker, t->signature, t->meter.version, t->meter.type, true, 0
+    };
+    enum err err = expand_by(k, id, out_full, r), plain;
     char maker[4];
-    enum err err;
 
-    oms_maker_text(id.maker, maker);
-    if (!lore_format(k->in, &id, &list))
-        return refuse(
-            r, ERR_NO_FORMAT, t->records_at, "compact",
-            "format %04X of %s version %02X type %02X was not learned yet: the meter's next "
-            "full frame teaches it",
-            id.signature, maker, id.version, id.type);
-    if ((err = oms_expand(t, list, k->arena, &full, r)))
+    if (err && err != ERR_NO_MEMORY && !t->sealed) {
+        id.sealed = false;
+        plain = expand_by(k, id, out_full, r);
+        err = plain == ERR_NO_FORMAT ? err : plain;
+    }
+    if (err != ERR_NO_FORMAT)
         return err;
+    oms_maker_text(id.maker, maker);
+    return refuse(
+        r, err, t->records_at, "compact",
+        "format %04X of %s version %02X type %02X was not learned yet%s: the meter's next "
+        "full frame teaches it",
+        id.signature, maker, id.version, id.type, t->sealed ? " under a key" : "");
+}
+
+static enum err take_compact(struct taking *k, struct refusal *r)
+{
+    struct trace before;
+    struct span full;
+    enum err err = expand(k, &full, r);
+
+    if (err)
+        return err;
+    if (r)
+        *r = (struct refusal){ .err = ERR_OK };
     before = trace_layer(k->in->trace, "full records, by the learned format", full);
     err = take_all(k, full, 0, r);
     trace_back(k->in->trace, &before);

@@ -41,6 +41,7 @@ struct oms_telegram {
     uint32_t session;
     bool has_counter;         /* of the AFL; authenticated where `mac_good` */
     bool mac_good;
+    bool sealed;              /* a key of the meter's own opened it, or its MAC is good */
     uint32_t counter;
     enum oms_content content;
     uint16_t signature;       /* of a compact or a format frame */

@@ -61,8 +61,10 @@ static enum err session_ctr(struct oms_open *o, uint8_t cc, struct span sealed, 
     for (unsigned i = 0; i < ring.count; i++) {
         if (oms_ctr(ring.at[i], block, sealed, copy))
             return no_room(o);
-        if (payload_fits(*out))
+        if (payload_fits(*out)) {
+            o->t->sealed = true;
             return ERR_OK;
+        }
     }
     if (!payload_fits(sealed))
         return stays_shut(o, &ring, "its payload CRC");
@@ -195,6 +197,7 @@ static enum err mode_5(struct oms_open *o, struct span body)
         if (oms_cbc_open(i < ring.count ? ring.at[i] : diehl_key, iv, span_of(body.at, len), copy,
                          &proved))
             return no_room(o);
+    o->t->sealed |= proved && !factory;
     if (proved)
         return take(o, with_tail(copy, len, body), true);
     return is_clear(o, body) ? take(o, body, false) : stays_shut(o, &ring, "2F 2F");
@@ -218,6 +221,7 @@ static enum err mode_2(struct oms_open *o, struct span body)
     for (unsigned i = 0; i < ring.count && !proved; i++)
         if (oms_des_open(ring.at[i], span_of(body.at, len), copy, &proved))
             return no_room(o);
+    o->t->sealed |= proved;
     if (proved)
         return take(o, with_tail(copy, len, body), true);
     return is_clear(o, body) ? take(o, body, false) : stays_shut(o, &ring, "2F 2F");
@@ -270,6 +274,7 @@ enum err oms_authenticate(struct oms_open *o, const struct oms_afl *afl)
         if (try_key(o, afl, ring.at[i], &o->keys, &good))
             return no_room(o);
     o->t->mac_good = good;
+    o->t->sealed |= good;
     if (good)
         trace_field(o->in->trace, afl->mac, "afl.mac", "", "the MAC fits", "authentic");
     return good || !ring.count ? ERR_OK : stays_shut(o, &ring, "the MAC");

@@ -88,6 +88,8 @@ static enum err let_go(struct app *app, const struct release_due *due)
         err = quarantine_release_name(app, span_text(due->name[i]));
     if (!err && (due->all || due->formats))
         err = quarantine_release_known(app, due->all ? ERR_OK : ERR_NO_FORMAT);
+    if (!err && due->formats && !due->all) /* another list of a signature than the one tried */
+        err = quarantine_release_known(app, ERR_DAMAGED);
     return err;
 }
 

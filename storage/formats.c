@@ -13,14 +13,15 @@ struct formats {
     pthread_mutex_t lock;     /* of those who learn */
     _Atomic size_t count;     /* whoever sees it sees all below it */
     size_t kept;              /* of them, in the ledger; the settling thread's */
+    size_t plain;             /* of them, what anybody may have taught */
     uint64_t id[FORMATS_MAX]; /* looked through: a few dozen lie in a few lines of the cache */
     struct format format[FORMATS_MAX];
 };
 
 static uint64_t number_of(const struct format_id *id)
 {
-    return (uint64_t)id->maker << 32 | (uint64_t)id->version << 24 | (uint64_t)id->type << 16 |
-           id->signature;
+    return (uint64_t)id->sealed << 48 | (uint64_t)id->maker << 32 | (uint64_t)id->version << 24 |
+           (uint64_t)id->type << 16 | id->signature;
 }
 
 static struct format_id id_of(uint64_t number)
@@ -28,6 +29,7 @@ static struct format_id id_of(uint64_t number)
     return (struct format_id){ .maker = (uint16_t)(number >> 32),
                                .version = (uint8_t)(number >> 24),
                                .type = (uint8_t)(number >> 16),
+                               .sealed = number >> 48,
                                .signature = (uint16_t)number };
 }
 
@@ -65,23 +67,43 @@ enum err formats_load(struct formats *f, struct ledger *l)
     return err ? err : ended;
 }
 
-static const struct format *find(const struct formats *f, uint64_t number)
+/* The nth of that number; NULL: there are not so many. */
+static const struct format *find(const struct formats *f, uint64_t number, unsigned nth)
 {
     size_t count = atomic_load(&f->count);
 
     for (size_t i = 0; i < count; i++)
-        if (f->id[i] == number)
+        if (f->id[i] == number && nth-- == 0)
             return &f->format[i];
     return NULL;
 }
 
 bool formats_find(const struct formats *f, const struct format_id *id, struct span *out_list_view)
 {
-    const struct format *found = find(f, number_of(id));
+    const struct format *found = find(f, number_of(id), id->nth);
 
     if (found)
         *out_list_view = span_of(found->list, found->len);
     return found != NULL;
+}
+
+/* Not known yet, and there may be more of its number. */
+static bool is_fresh(const struct formats *f, uint64_t number, struct span list)
+{
+    const struct format *known;
+
+    for (unsigned nth = 0; nth < FORMAT_LISTS; nth++) {
+        if (!(known = find(f, number, nth)))
+            return true;
+        if (span_equal(span_of(known->list, known->len), list))
+            return false;
+    }
+    return false;
+}
+
+static bool has_room(const struct formats *f, size_t count, bool sealed)
+{
+    return count < FORMATS_MAX && (sealed || f->plain < FORMATS_MAX / 2);
 }
 
 bool formats_learn(struct formats *f, const struct format_id *id, struct span list)
@@ -90,15 +112,16 @@ bool formats_learn(struct formats *f, const struct format_id *id, struct span li
     bool fresh;
     size_t count;
 
-    if (list.len == 0 || list.len > FORMAT_LIST_MAX || find(f, number))
+    if (list.len == 0 || list.len > FORMAT_LIST_MAX || !is_fresh(f, number, list))
         return false;
     pthread_mutex_lock(&f->lock);
     count = atomic_load(&f->count);
-    fresh = count < FORMATS_MAX && !find(f, number);
+    fresh = has_room(f, count, id->sealed) && is_fresh(f, number, list);
     if (fresh) {
         f->id[count] = number;
         f->format[count].len = (uint8_t)list.len;
         memcpy(f->format[count].list, list.at, list.len);
+        f->plain += !id->sealed;
         atomic_store(&f->count, count + 1);
     }
     pthread_mutex_unlock(&f->lock);
@@ -117,6 +140,8 @@ size_t formats_put_unkept(const struct formats *f, struct act *a)
     for (size_t i = f->kept; i < count; i++) {
         struct format_id id = id_of(f->id[i]);
 
+        for (size_t k = 0; k < i; k++)
+            id.nth += f->id[k] == f->id[i];
         act_put_format(a, &id, span_of(f->format[i].list, f->format[i].len));
     }
     return count;

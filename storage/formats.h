@@ -1,5 +1,6 @@
 /* The formats of compact frames (proto/frame.h, struct format_id) that full frames taught, in memory.  Learned at once where a full
- * frame is read; the settling thread keeps them in the ledger before the journal may drop the frame.  The first list of an id stays.
+ * frame is read; the settling thread keeps them in the ledger before the journal may drop the frame.  A list stays; others of the same
+ * signature, by chance or malice, stand beside it, and what anybody may teach without a key takes no more than half the room.
  *
  *   formats_find    any thread, without a lock: what is learned stays where it is
  *   formats_learn   any thread
@@ -20,7 +21,7 @@ void formats_free(struct formats *f); /* NULL is fine */
 MUST_CHECK enum err formats_load(struct formats *f, struct ledger *l);
 
 bool formats_find(const struct formats *f, const struct format_id *id, struct span *out_list_view);
-/* True: it is new. What is empty, too long or too much is not learned. */
+/* True: it is new. What is empty, too long or too much is not learned; id->nth does not matter. */
 bool formats_learn(struct formats *f, const struct format_id *id, struct span list);
 
 /* Puts what the ledger lacks into the act, and says how far that goes: after the commit that goes to formats_kept. */

@@ -1,10 +1,12 @@
 /* Keys of meters, sealed, and the formats that full frames taught.
  *
  *   METER-KEYS  u32 meter · u8 kind · i64 from → nonce · tag · the key, enciphered
- *   FORMATS     u16 maker · u8 version · u8 type · u16 signature → the list */
+ *   FORMATS     u16 maker · u8 version · u8 type · u16 signature · u8 which (absent: 0) → the list */
 #include "storage/ledger_priv.h"
 
 #include "proto/base/hex.h"
+
+#define WHICH_SEALED 0x80
 
 static struct key key_of(const struct sealed_key *k)
 {
@@ -89,6 +91,7 @@ void act_put_format(struct act *a, const struct format_id *id, struct span list)
     key_u8(&key, id->version);
     key_u8(&key, id->type);
     key_u16(&key, id->signature);
+    key_u8(&key, (uint8_t)(id->nth | (id->sealed ? WHICH_SEALED : 0)));
     act_changed(a);
     txn_put(&a->txn, LEDGER_FORMATS, key_span(&key), list);
     note_format(a, id, list);
@@ -103,11 +106,15 @@ enum err ledger_formats(struct txn *t,
     while (scan_next(&s)) {
         struct rd r = rd_of(s.key);
         struct format_id id;
+        uint8_t which;
 
         id.maker = rd_be16(&r);
         id.version = rd_u8(&r);
         id.type = rd_u8(&r);
         id.signature = rd_be16(&r);
+        which = rd_left(&r) ? rd_u8(&r) : 0;
+        id.sealed = which & WHICH_SEALED;
+        id.nth = which & (uint8_t)~WHICH_SEALED;
         if (r.err)
             ledger_fail(t, ERR_CORRUPT);
         if (r.err || !each(arg, &id, s.value))

@@ -22,6 +22,8 @@ static size_t key_len;
 static struct format_id known_id;
 static uint8_t known_list[256];
 static size_t known_len;
+static uint8_t rival_list[256]; /* another of the same signature */
+static size_t rival_len;
 
 static uint32_t its_meter(void *arg, struct span name)
 {
@@ -40,9 +42,10 @@ static unsigned its_key(void *arg, uint32_t meter, enum key_kind kind, int64_t a
 static bool known(void *arg, const struct format_id *id, struct span *out_list_view)
 {
     (void)arg;
-    *out_list_view = span_of(known_list, known_len);
-    return known_len && id->maker == known_id.maker && id->signature == known_id.signature &&
-           id->version == known_id.version && id->type == known_id.type;
+    *out_list_view = id->nth ? span_of(rival_list, rival_len) : span_of(known_list, known_len);
+    return id->nth < 2 && out_list_view->len && id->maker == known_id.maker &&
+           id->signature == known_id.signature && id->version == known_id.version &&
+           id->type == known_id.type && id->sealed == known_id.sealed;
 }
 
 static const struct lore lore = { .meter = its_meter, .keys = its_key, .format = known };
@@ -59,7 +62,7 @@ static void learn(void)
 static int forget(void **state)
 {
     (void)state;
-    key_len = known_len = 0;
+    key_len = known_len = rival_len = 0;
     return 0;
 }
 
@@ -177,19 +180,26 @@ static void explain_shows_the_records_of_a_compact_frame(void **state)
 
 /* ---- frames of our own ---------------------------------------------------------------------- */
 
-static enum err take_made(uint8_t ci, const char *hex)
+static enum err take_made_by(uint8_t mode, uint8_t ci, const char *hex)
 {
     uint8_t records[256], made[OMS_TELEGRAM_MOST];
     struct wr w = wr_of(made, sizeof made);
     struct oms_writing of = { .link = { OMS_MAKER('N', 'I', 'L'), 0x10000017, 1, 7 },
                               .ci = ci,
-                              .access = 42 };
+                              .access = 42,
+                              .mode = mode,
+                              .key = key };
     size_t len = 0;
 
     assert_ok(hex_read(span_text(hex), records, sizeof records, &len));
     of.records = span_of(records, len);
     assert_ok(oms_encode(&of, &w));
     return take(wr_span(&w));
+}
+
+static enum err take_made(uint8_t ci, const char *hex)
+{
+    return take_made_by(0, ci, hex);
 }
 
 static uint16_t crc_of(const char *hex)
@@ -288,6 +298,53 @@ static void data_of_another_length_are_damaged(void **state)
     assert_ok(take_made(0x7b, compact_hex(list, records, "0a000000 0000 2f2f2f")));
 }
 
+/* The signature and the CRC of the full records have sixteen bits each, and are linear: the second list fits whatever the first
+ * fits, whatever the data, and says ten times as much. */
+static const char list_of_meter[] = "0413 02fd17 046d 4413 426c";
+static const char list_made_up[] = "0414 02882e 046d 6502 6261";
+static const char its_records[] = "0413 0a000000 02fd17 0000 046d 322d7a36 4413 05000000 426c 5f35";
+static const char its_data[] = "0a000000 0000 322d7a36 05000000 5f35";
+
+static void rival(const char *hex)
+{
+    assert_ok(hex_read(span_text(hex), rival_list, sizeof rival_list, &rival_len));
+}
+
+static void lists_that_fit_every_frame_alike_make_no_reading(void **state)
+{
+    const char *compact = compact_hex(list_of_meter, its_records, its_data);
+
+    (void)state;
+    assert_int_equal(crc_of(list_of_meter), crc_of(list_made_up));
+    assert_ok(take_made(0x7a, its_records));
+    learn();
+    rival("0414 02fd17 046d 4413 426c"); /* fits nothing: the CRC tells */
+    assert_ok(take_made(0x7b, compact));
+    assert_int_equal(frame.series[0].samples[0].value, 10000);
+    rival(list_made_up);
+    assert_err(ERR_DAMAGED, take_made(0x7b, compact));
+    assert_non_null(strstr(why.text, "two formats"));
+    assert_int_equal(frame.series_count, 0);
+}
+
+static void a_sealed_frame_is_not_read_by_what_anybody_could_say(void **state)
+{
+    const char *compact = compact_hex(list_of_meter, its_records, its_data);
+
+    (void)state;
+    use_key("000102030405060708090A0B0C0D0E0F");
+    assert_ok(take_made(0x7a, its_records));
+    assert_false(frame.format.sealed);
+    learn();
+    assert_ok(take_made(0x7b, compact));
+    assert_err(ERR_NO_FORMAT, take_made_by(5, 0x7b, compact));
+    assert_ok(take_made_by(5, 0x7a, its_records));
+    assert_true(frame.format.sealed);
+    learn();
+    assert_ok(take_made_by(5, 0x7b, compact));
+    assert_ok(take_made(0x7b, compact)); /* what a key proved serves all */
+}
+
 /* What lore remembers is not trusted: whatever the list, an answer. */
 static void any_list_is_answered(void **state)
 {
@@ -306,7 +363,7 @@ static void any_list_is_answered(void **state)
         t.records = check_guarded(span_of(data, check_below(&r, sizeof data + 1)));
         arena_clear(&arena);
         err = oms_expand(&t, heads, &arena, &out, &why);
-        assert_true(err == ERR_OK || err == ERR_DAMAGED || err == ERR_MALFORMED);
+        assert_true(err == ERR_OK || err == ERR_DAMAGED);
         check_unguard(heads.at, heads.len);
         check_unguard(t.records.at, t.records.len);
     }
@@ -323,6 +380,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_format_frame_teaches_as_well, forget),
         cmocka_unit_test_setup(a_format_is_of_one_maker_version_and_type, forget),
         cmocka_unit_test_setup(data_of_another_length_are_damaged, forget),
+        cmocka_unit_test_setup(lists_that_fit_every_frame_alike_make_no_reading, forget),
+        cmocka_unit_test_setup(a_sealed_frame_is_not_read_by_what_anybody_could_say, forget),
         cmocka_unit_test_setup(any_list_is_answered, forget),
     };
 

@@ -334,7 +334,7 @@ static void a_format_is_learned_once_and_comes_back(void **state)
     const struct format_id id = {
         .maker = 0x2c2d, .signature = 0xa8ed, .version = 0x1b, .type = 0x16
     };
-    struct format_id other = id;
+    struct format_id other = id, rival = id, sealed = id;
     const char *folder = check_folder();
     struct ledger *l = NULL;
     struct formats *f = NULL, *again = NULL;
@@ -345,11 +345,19 @@ static void a_format_is_learned_once_and_comes_back(void **state)
 
     (void)state;
     other.version++;
+    rival.nth = 1;
+    sealed.sealed = true;
     assert_ok(ledger_open(folder, DB_CREATE, &l, &r));
     assert_ok(formats_new(&f));
     assert_false(formats_find(f, &id, &list));
     assert_true(formats_learn(f, &id, span_text("\x04\x13")));
-    assert_false(formats_learn(f, &id, span_text("another")));
+    assert_false(formats_learn(f, &id, span_text("\x04\x13")));
+    assert_false(formats_find(f, &sealed, &list));
+    assert_true(formats_learn(f, &sealed, span_text("under a key")));
+    assert_true(formats_learn(f, &id, span_text("another")));
+    assert_true(formats_learn(f, &id, span_text("a third")));
+    assert_true(formats_learn(f, &id, span_text("a fourth")));
+    assert_false(formats_learn(f, &id, span_text("too many")));
     assert_false(formats_learn(f, &other, span_of(NULL, 0)));
     assert_true(formats_find(f, &id, &list));
     assert_true(span_equal(list, span_text("\x04\x13")));
@@ -365,13 +373,17 @@ static void a_format_is_learned_once_and_comes_back(void **state)
     assert_false(formats_unkept(again));
     assert_true(formats_find(again, &id, &list));
     assert_true(span_equal(list, span_text("\x04\x13")));
+    assert_true(formats_find(again, &rival, &list));
+    assert_true(span_equal(list, span_text("another")));
+    assert_true(formats_find(again, &sealed, &list));
+    assert_true(span_equal(list, span_text("under a key")));
     assert_ok(ledger_check(l, &r));
     formats_free(f);
     formats_free(again);
     ledger_close(l);
 }
 
-static void no_number_of_formats_takes_more_memory(void **state)
+static void no_number_of_formats_takes_more_memory_or_the_room_of_those_under_keys(void **state)
 {
     struct formats *f = NULL;
     struct format_id id = { .maker = 1 };
@@ -379,12 +391,16 @@ static void no_number_of_formats_takes_more_memory(void **state)
 
     (void)state;
     assert_ok(formats_new(&f));
-    for (unsigned i = 0; i < FORMATS_MAX + 100; i++) {
+    for (unsigned i = 0; i < FORMATS_MAX; i++) {
         id.signature = (uint16_t)i;
-        id.type = (uint8_t)(i >> 16);
-        assert_int_equal(formats_learn(f, &id, span_text("x")), i < FORMATS_MAX);
+        assert_int_equal(formats_learn(f, &id, span_text("x")), i < FORMATS_MAX / 2);
     }
-    id.signature = FORMATS_MAX - 1;
+    id.sealed = true;
+    for (unsigned i = 0; i < FORMATS_MAX; i++) {
+        id.signature = (uint16_t)i;
+        assert_int_equal(formats_learn(f, &id, span_text("x")), i < FORMATS_MAX / 2);
+    }
+    id.signature = FORMATS_MAX / 2 - 1;
     assert_true(formats_find(f, &id, &list));
     formats_free(f);
 }
@@ -402,7 +418,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_store_key_may_be_given_as_bytes_or_digits_or_credential),
         cmocka_unit_test(keys_come_back_from_the_ledger_and_under_no_other_store_key),
         cmocka_unit_test(a_format_is_learned_once_and_comes_back),
-        cmocka_unit_test(no_number_of_formats_takes_more_memory),
+        cmocka_unit_test(no_number_of_formats_takes_more_memory_or_the_room_of_those_under_keys),
     };
 
     return check_run(tests, argc, argv);
