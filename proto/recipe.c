@@ -178,6 +178,13 @@ static enum err step_limit(struct machine *m, const struct step *s)
     return ERR_OK;
 }
 
+static enum err too_long(const struct machine *m)
+{
+    return refuse(m->why, ERR_RANGE, here(m), "",
+                  "the recipe takes more steps than these bytes are worth");
+}
+
+/* Each of its bytes is a step: within a loop, sums over all of a payload would take minutes. */
 static enum err step_checksum(struct machine *m, const struct step *s)
 {
     unsigned len = recipe_sum_bytes((enum sum)s->form);
@@ -189,6 +196,9 @@ static enum err step_checksum(struct machine *m, const struct step *s)
         at + len > m->bytes.len)
         return refuse(m->why, ERR_TRUNCATED, (uint32_t)m->bytes.len, "checksum",
                       "%zu bytes are fewer than the checksum is over", m->bytes.len);
+    if (m->fuel < last - first)
+        return too_long(m);
+    m->fuel -= (uint32_t)(last - first);
     sum = recipe_sum((enum sum)s->form, span_of(m->bytes.at + first, last - first + 1));
     found = m->bytes.at[at];
     if (len == 2)
@@ -414,7 +424,7 @@ static enum err step_name(struct machine *m, const struct step *s)
     char text[SERIAL_MAX], *kept;
     size_t len;
 
-    if (!slot->known)
+    if (!slot->known || (m->named && names->count == FRAME_NAMES))
         return ERR_OK;
     len = put_name(slot, slot_big(m, s->a.slot), text);
     if (len > SERIAL_MAX || !text_is_serial(span_of(text, len)))
@@ -424,8 +434,6 @@ static enum err step_name(struct machine *m, const struct step *s)
     if (!m->named)
         names->count = 0;
     m->named = true;
-    if (names->count == FRAME_NAMES)
-        return ERR_OK;
     if (!(kept = (char *)arena_alloc(m->gather->arena, len)))
         return ERR_NO_MEMORY;
     memcpy(kept, text, len);
@@ -542,8 +550,7 @@ static enum err walk(struct machine *m)
         enum err err;
 
         if (m->fuel-- == 0)
-            return refuse(m->why, ERR_RANGE, here(m), "",
-                          "the recipe takes more steps than these bytes are worth");
+            return too_long(m);
         if ((err = step_walk(m, s)))
             return err;
     }

@@ -53,7 +53,7 @@ static bool bits_of(int64_t v, int64_t low, int64_t high, int64_t *out)
 {
     if (low < 0 || high < low || high > 62)
         return false;
-    *out = v >> low & (((int64_t)1 << (high - low + 1)) - 1);
+    *out = v >> low & (int64_t)(((uint64_t)1 << (high - low + 1)) - 1);
     return true;
 }
 

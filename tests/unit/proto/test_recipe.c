@@ -492,6 +492,22 @@ static void checksums_hold_or_refuse(void **state)
           "fewer");
 }
 
+/* A payload is read under the registry's lock: a file that sums all of it up again and again must not hold the city up. */
+static void sums_in_a_loop_cost_what_they_cost(void **state)
+{
+    static const char layout[] =
+        "a u8\nreading a 1 mL\nrepeat %u\n checksum sum8 from 0 to -2 at -1\nend";
+    char zeros[601], text[128];
+
+    (void)state;
+    memset(zeros, '0', 600);
+    zeros[600] = 0;
+    snprintf(text, sizeof text, layout, 60u);
+    says(text, zeros, "0@0");
+    snprintf(text, sizeof text, layout, 100u);
+    fails(text, zeros, ERR_RANGE, "more steps than these bytes are worth");
+}
+
 static void places_are_bounded(void **state)
 {
     (void)state;
@@ -515,6 +531,9 @@ static void arithmetic_has_ends(void **state)
     says("a u8\nb = a << 63\nreading b 1 mL", "01", "");
     says("a u8\nb = bits a 4 7\nreading b 1 mL", "5a", "5@0");
     says("a u8\nb = bits a 7 4\nreading b 1 mL", "5a", "");
+    says("a u64\nb = bits a 0 62\nreading b 1 mL", "5a00000000000000", "90@0");
+    says("a i64\nb = bits a 0 62\nc = b - 9223372036854775800\nreading c 1 mL", "ffffffffffffffff",
+         "7@0");
     says("a u8\nb = date 2026 13 1\nreading a 1 mL at b", "5a", "");
     says("zone utc\na u8\nb = date_after heard 2 29\nreading a 1 mL at b", "01", "1@-63072000");
     says("zone utc\na u8\nb = month_start 3 heard\nreading a 1 mL at b", "01", "1@0");
@@ -685,6 +704,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(conditions_choose),
         cmocka_unit_test(tags_are_taken_in_any_order_and_unknown_ones_passed_over),
         cmocka_unit_test(checksums_hold_or_refuse),
+        cmocka_unit_test(sums_in_a_loop_cost_what_they_cost),
         cmocka_unit_test(places_are_bounded),
         cmocka_unit_test(arithmetic_has_ends),
         cmocka_unit_test(what_a_meter_says_of_itself_is_kept),
