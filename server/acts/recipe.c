@@ -41,17 +41,34 @@ static enum err version_free(struct app *app, const struct recipe_about *about, 
     return err;
 }
 
+static enum err other_text(const struct recipe_about *about, struct refusal *r)
+{
+    return refuse(r, ERR_CONFLICT, 0, "version",
+                  "%.*s is known in version %u with another text: give this one a higher version",
+                  (int)about->name.len, (const char *)about->name.at, about->version);
+}
+
+/* Another may have brought this version since version_free looked: within the act nobody can. */
 static enum err recipe_keep(struct app *app, const struct caller *caller,
-                            const struct recipe_about *about)
+                            const struct recipe_about *about, struct refusal *r)
 {
     struct act act =
         act_begin(app->ledger, caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     const struct ledger_recipe row = { .name = about->name,
                                        .version = about->version,
                                        .text = about->text };
+    struct ledger_recipe known;
+    enum err err;
 
+    if (ledger_recipe(&act.txn, about->name, about->version, &known)) {
+        err = span_equal(known.text, about->text) ? ERR_OK : other_text(about, r);
+        act_abort(&act);
+        return err;
+    }
     act_put_recipe(&act, &row);
-    return act_end(&act);
+    if ((err = act_end(&act)))
+        refuse(r, err, 0, "", "nothing was changed: the store %s", err_text(err));
+    return err;
 }
 
 static void tell(const struct recipe_about *about, struct recipe_added *out)
@@ -76,10 +93,8 @@ enum err act_add_recipe(struct app *app, const struct caller *caller, struct spa
     tell(recipe_about(recipe), out);
     if (same)
         goto out;
-    if ((err = recipe_keep(app, caller, recipe_about(recipe)))) {
-        refuse(r, err, 0, "", "nothing was changed: the store %s", err_text(err));
+    if ((err = recipe_keep(app, caller, recipe_about(recipe), r)))
         goto out;
-    }
     out->added = true;
     /* What is due anyhow goes first, so that those counted below are the ones that waited for this. */
     (void)!settler_settle(app->settler);

@@ -2,6 +2,7 @@
  * restart; what a recipe states must come out, or it is refused with the difference. */
 #include "tests/check.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,11 +134,67 @@ static void what_is_no_recipe_is_refused(void **state)
     nilod_stop(&n);
 }
 
+/* ---- at once ---- */
+
+#define AT_ONCE 6
+#define ROUNDS 20
+
+struct adding {
+    const struct nilod *n;
+    pthread_t thread;
+    unsigned round, which;
+    int status;
+};
+
+static void *add_run(void *arg)
+{
+    struct adding *g = (struct adding *)arg;
+    struct client c = { 0 };
+    struct answer a;
+    char text[400];
+
+    snprintf(text, sizeof text,
+             "recipe race%u\nversion 1\ntitle text %u\nsource its maker\ncarrier raw\na u8\n"
+             "reading a 1 L\nsample s\nbytes 05\narrived 2026-03-01T00:00:00Z\ngives 5 L\nend\n",
+             g->round, g->which);
+    client_open(&c, g->n->http_host, g->n->http_port, g->n->token);
+    http_post(&c, "/v1/recipes", "Content-Type: text/plain\r\n", text, &a);
+    g->status = a.status;
+    answer_done(&a);
+    client_close(&c);
+    return NULL;
+}
+
+static void a_version_is_one_text_whoever_comes_at_once(void **state)
+{
+    struct nilod n = { .clock = "2026-03-01T00:00:00Z" };
+    struct adding adding[AT_ONCE];
+
+    (void)state;
+    nilod_start(&n);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned taken = 0;
+
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+            adding[i] = (struct adding){ .n = &n, .round = round, .which = i };
+            assert_int_equal(pthread_create(&adding[i].thread, NULL, add_run, &adding[i]), 0);
+        }
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+            assert_int_equal(pthread_join(adding[i].thread, NULL), 0);
+            assert_true(adding[i].status == 201 || adding[i].status == 409);
+            taken += adding[i].status == 201;
+        }
+        assert_int_equal(taken, 1);
+    }
+    nilod_stop(&n);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_brand_needs_a_file_and_no_restart),
         cmocka_unit_test(what_is_no_recipe_is_refused),
+        cmocka_unit_test(a_version_is_one_text_whoever_comes_at_once),
     };
 
     return check_run(tests, argc, argv);
