@@ -114,6 +114,7 @@ enum err dialect_inner(const struct dialect_input *in, struct span bytes,
                       (int)profile.len, profile.len ? (const char *)profile.at : "");
     inner.bytes = bytes;
     inner.given = out->names.at[0];
+    inner.memo = NULL; /* the envelope's names are one thing, the payload's another */
     if (out->heard_s)
         inner.arrival_s = out->heard_s;
     before = trace_layer(in->trace, d == &dialect_recipe ? "payload, by recipe" : d->name, bytes);

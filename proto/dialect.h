@@ -16,6 +16,7 @@ struct dialect_input {
     struct span recipe;      /* of the dialect "recipe": which */
     uint8_t port;            /* the uplink's, of LoRaWAN; 0: it came otherwise */
     const struct lore *lore; /* may be NULL */
+    struct lore_memo *memo;  /* of the frame at hand; NULL: nothing is remembered */
     struct trace *trace;     /* NULL: nobody wants to know */
 };
 

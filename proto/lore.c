@@ -11,18 +11,53 @@ const struct zone *lore_zone(const struct dialect_input *in)
     return in->lore && in->lore->zone ? in->lore->zone : &china;
 }
 
-uint32_t lore_meter(const struct dialect_input *in, const struct frame_names *names)
+/* Names of one frame stay where they are while it is decoded. */
+static struct lore_memo memo_of(const struct dialect_input *in, const struct frame_names *names)
+{
+    return (struct lore_memo){ .asked = true,
+                               .given = in->given.len ? in->given.at : NULL,
+                               .first = names->count ? names->at[0].at : NULL,
+                               .count = names->count };
+}
+
+static bool memo_is(const struct lore_memo *m, const struct lore_memo *of)
+{
+    return m->asked && m->given == of->given && m->first == of->first && m->count == of->count;
+}
+
+bool lore_remembers(const struct lore_memo *m, const struct frame_names *names, uint32_t *out_meter)
+{
+    const struct dialect_input nothing_given = { 0 };
+    struct lore_memo of = memo_of(&nothing_given, names);
+
+    if (!names->count || !memo_is(m, &of))
+        return false;
+    *out_meter = m->meter;
+    return true;
+}
+
+static uint32_t ask_meter(const struct dialect_input *in, const struct frame_names *names)
 {
     const struct lore *l = in->lore;
-    uint32_t meter = 0;
+    uint32_t meter = in->given.len ? l->meter(l->arg, in->given) : 0;
 
-    if (!l || !l->meter)
-        return 0;
-    if (in->given.len)
-        meter = l->meter(l->arg, in->given);
     for (uint32_t i = 0; i < names->count && !meter; i++)
         meter = l->meter(l->arg, names->at[i]);
     return meter;
+}
+
+uint32_t lore_meter(const struct dialect_input *in, const struct frame_names *names)
+{
+    struct lore_memo asked = memo_of(in, names);
+
+    if (!in->lore || !in->lore->meter)
+        return 0;
+    if (in->memo && memo_is(in->memo, &asked))
+        return in->memo->meter;
+    asked.meter = ask_meter(in, names);
+    if (in->memo)
+        *in->memo = asked;
+    return asked.meter;
 }
 
 unsigned lore_keys(const struct dialect_input *in, uint32_t meter, enum key_kind kind,

@@ -34,6 +34,16 @@ struct lore {
 
 struct dialect_input;
 
+/* Who the meter is, remembered while one frame is decoded: names are looked up in a table of millions. */
+struct lore_memo {
+    bool asked;
+    uint32_t meter;
+    const uint8_t *given, *first; /* which names it was asked by */
+    uint32_t count;
+};
+/* What was asked by `names` alone, without a name by the transport; false: nothing. */
+bool lore_remembers(const struct lore_memo *m, const struct frame_names *names, uint32_t *out_meter);
+
 /* Civil time: the utility's; UTC+8 where nobody says. */
 const struct zone *lore_zone(const struct dialect_input *in);
 /* The meter: the one that the transport names, else the first registered of `names`; 0: none. */

@@ -355,6 +355,7 @@ struct sayings {
     struct span given, also; /* struct arrival's name and also */
     bool proven;
     const struct frame_names *payload;
+    const struct lore_memo *memo; /* what decoding found out already */
 };
 
 /* The meter that `given` (by transport) and the payload name; 0 = nobody registered it. A meter may
@@ -370,7 +371,10 @@ static enum err resolve_lkd(struct registry *registry, const struct sayings *s, 
         return refuse(r, ERR_MALFORMED, 0, "m", "a meter's name is 1 to 32 of A-Z a-z 0-9 . _ : -");
     if (!given.len && !payload->count)
         return refuse(r, ERR_NO_METER, 0, "meter", "neither the payload nor ?m= names a meter");
-    meter = given.len ? registry_find_lkd(registry, given) : find_names_lkd(registry, payload);
+    if (given.len)
+        meter = registry_find_lkd(registry, given);
+    else if (!lore_remembers(s->memo, payload, &meter))
+        meter = find_names_lkd(registry, payload);
     if (given.len && payload->count && !names_hold(payload, given) &&
         (meter == 0 || find_names_lkd(registry, payload) != meter)) {
         if (!s->proven)
@@ -399,15 +403,17 @@ bool ingest_has_psk_lkd(struct ingest *g, uint32_t meter, int64_t now_s)
     return lore_keys(&in, meter, KEY_PSK, keys) > 0;
 }
 
-enum err record_frame_lkd(const struct lore *lore, const struct record *record,
-                          struct arena *scratch, struct frame *out, struct refusal *r)
+static enum err decode_lkd(const struct lore *lore, const struct record *record,
+                           struct arena *scratch, struct lore_memo *memo, struct frame *out,
+                           struct refusal *r)
 {
     const struct dialect *d = dialect_by_id(record->dialect);
     struct dialect_input in = { .bytes = record->bytes,
                                 .arrival_s = record->arrival_s,
                                 .given = record->name,
                                 .recipe = record->recipe,
-                                .lore = lore };
+                                .lore = lore,
+                                .memo = memo };
     enum err err;
 
     memset(out, 0, sizeof *out);
@@ -417,18 +423,28 @@ enum err record_frame_lkd(const struct lore *lore, const struct record *record,
     return err ? err : frame_retime(out, record->arrival_s, r);
 }
 
+enum err record_frame_lkd(const struct lore *lore, const struct record *record,
+                          struct arena *scratch, struct frame *out, struct refusal *r)
+{
+    struct lore_memo memo = { 0 };
+
+    return decode_lkd(lore, record, scratch, &memo, out, r);
+}
+
 /* What a meter lacks that nobody registered is the meter: what else is missing is asked when it is there. */
 static enum err judge_lkd(struct registry *registry, const struct lore *lore,
                           const struct sayings *said, struct arena *scratch, struct judged *out,
                           struct refusal *r)
 {
+    struct lore_memo memo = { 0 };
     struct sayings s = *said;
     uint32_t meter = 0;
-    enum err why = record_frame_lkd(lore, &out->record, scratch, &out->frame, r), err;
+    enum err why = decode_lkd(lore, &out->record, scratch, &memo, &out->frame, r), err;
 
     if (why && err_class(why) != ERR_CLASS_WAIT)
         return why;
     s.payload = &out->frame.names;
+    s.memo = &memo;
     if ((err = resolve_lkd(registry, &s, &meter, r)))
         return err;
     if (meter == 0)

@@ -17,6 +17,8 @@
 #define BLOCKS_MAX 8192u /* places have 32 bits: 16 GiB of names */
 #define SLOTS_LEAST 1024u
 
+_Static_assert(NAMES_TEXT_MAX <= 64, "struct names has a bit for each length");
+
 /* ---- hashing ---- */
 
 /* wyhash-like mixing of eight bytes at a time; the names come from our own register, so nobody can
@@ -198,13 +200,13 @@ enum err names_add(struct names *n, struct span name, uint32_t number)
         return err;
     n->slots[at] = (struct slot){ .fingerprint = (uint32_t)hash, .place = place };
     n->count++;
+    n->lengths |= UINT64_C(1) << (name.len - 1);
     return ERR_OK;
 }
 
 uint32_t names_get(const struct names *n, struct span name)
 {
-    uint32_t at;
-    uint8_t *entry = n->count ? find(n, name, hash_of(name), &at) : NULL;
+    uint8_t *entry = names_find(n, name);
 
     return entry ? names_number(entry) : 0;
 }
@@ -221,7 +223,9 @@ uint8_t *names_find(const struct names *n, struct span name)
 {
     uint32_t at;
 
-    return n->count ? find(n, name, hash_of(name), &at) : NULL;
+    if (name.len == 0 || name.len > NAMES_TEXT_MAX || !(n->lengths >> (name.len - 1) & 1))
+        return NULL;
+    return find(n, name, hash_of(name), &at);
 }
 
 size_t names_bytes(const struct names *n)

@@ -14,6 +14,7 @@ struct slot {
 struct names {
     struct slot *slots;
     uint32_t cap, count;
+    uint64_t lengths; /* bit n - 1: some name has n bytes; a form that nobody uses costs no look-up */
     uint8_t **blocks;
     uint32_t block_count, block_cap, used; /* of the last block, in bytes */
 };
