@@ -2,7 +2,8 @@
  * as the gateway judges them, with registry and key ring of N meters; the same telegrams of 64 meters alone are the baseline,
  * whose keys and names lie in the processor's cache, and the same in the clear.
  *
- *   bench_keys [N]   1 000 000 without it
+ *   bench_keys [N [PLAIN]]   1 000 000 without it; PLAIN: reports/s of the whole server in the clear, of whose time for a report
+ *                            the look-up of a key is told as a share
  *
  * One JSON line a figure; medians of nine rounds, by the thread's processor time. */
 #include "proto/base/limits.h"
@@ -175,7 +176,8 @@ int main(int argc, char **argv)
 {
     uint32_t meters = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
     struct bench b = { 0 };
-    double warm, all, warm_clear, all_clear;
+    double plain = argc > 2 ? strtod(argv[2], NULL) : 0, warm, all, warm_clear, all_clear,
+           lookup_ns;
     struct ingest_parts parts = { .lore = &b.lore };
 
     if (meters < WARM || meters > 10000000 || !(b.bytes = calloc(FRAMES, FRAME_MOST)) ||
@@ -199,6 +201,10 @@ int main(int argc, char **argv)
     figure("judged_in_the_clear", all_clear, "the same of 64 meters", warm_clear);
     figure("judged_encrypted", all, "the same of 64 meters, whose keys are in the cache", warm);
     figure("judged_encrypted_to_clear", all, "the same in the clear", all_clear);
+    lookup_ns = 1e9 * (1 / all - 1 / warm - (1 / all_clear - 1 / warm_clear));
+    printf("{\"figure\":\"key_lookup_ns\",\"value\":%.0f,\"unit\":\"ns\",\"baseline\":\"%.0f plain "
+           "reports/s of the whole server\",\"ratio\":%.3f}\n",
+           lookup_ns, plain, lookup_ns * 1e-9 * plain);
     printf("{\"figure\":\"key_ring_bytes\",\"value\":%.1f,\"unit\":\"bytes/key\"}\n",
            (double)keyring_bytes(b.keys) / meters);
     ingest_close(b.ingest);
