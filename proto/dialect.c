@@ -78,9 +78,11 @@ static void keep_outer(const struct frame *outer, struct frame *f)
 {
     f->names = outer->names;
     f->heard_s = outer->heard_s;
-    f->seq = outer->seq;
-    f->seq_rule = outer->seq_rule;
-    f->digest = outer->digest;
+    if (f->seq_rule != SEQ_RISES) { /* an authenticated counter is worth more than the network's */
+        f->seq = outer->seq;
+        f->seq_rule = outer->seq_rule;
+        f->digest = outer->digest;
+    }
     f->status |= outer->status;
     f->battery_mv = f->battery_mv ? f->battery_mv : outer->battery_mv;
     f->cell = f->cell ? f->cell : outer->cell;
