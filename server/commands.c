@@ -11,9 +11,14 @@
 
 /* ---- the table ---- */
 
+size_t pending_bucket(const struct commands_memory *m, uint32_t meter)
+{
+    return (size_t)(uint32_t)(meter * 2654435761u) & (m->bucket_count - 1);
+}
+
 static struct pending **bucket_of(struct commands_memory *m, uint32_t meter)
 {
-    return &m->buckets[((size_t)(uint32_t)(meter * 2654435761u)) & (m->bucket_count - 1)];
+    return &m->buckets[pending_bucket(m, meter)];
 }
 
 struct pending *pending_first_lkd(struct commands_memory *m, uint32_t meter)
@@ -71,6 +76,7 @@ static void grow_lkd(struct commands_memory *m)
         return;
     m->buckets = more;
     m->bucket_count = count * 2;
+    m->review_bucket = 0; /* everything moves */
     for (size_t i = 0; i < count; i++) {
         while ((p = old[i])) {
             old[i] = p->next;
@@ -505,7 +511,7 @@ static bool take_row(void *arg, const struct command_row *row)
     pending_put_lkd(m, row); /* nobody else is there yet */
     p = pending_find_lkd(m, row->meter, row->id);
     if (p && p->what == COMMAND_VALVE && !p->value) /* a look that the end may have come before */
-        p->review = m->review = m->awake = true;
+        review_mark_lkd(m, p);
     return true;
 }
 

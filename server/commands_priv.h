@@ -13,11 +13,11 @@ struct pending {
     uint32_t meter, id;
     int64_t value, until;
     uint32_t expires_s, sent_s, retry_s, attempts;
+    uint32_t review; /* number of the mark: something changed behind it, it goes nowhere before it was looked at; 0: none */
     uint8_t what, state, flags, tries;
     bool may_go;
     bool ending; /* a frame tells its end, and is not durable yet */
     bool lost;   /* the network could not deliver it */
-    bool review; /* something changed behind it: it goes nowhere before it was looked at */
 };
 
 struct event_list {
@@ -54,7 +54,8 @@ struct commands_memory {
     struct gap *gaps;
     size_t gap_count, gap_cap;
     bool again;  /* some come again now */
-    bool review; /* some are to be looked at */
+    uint32_t reviews;     /* marks so far, without 0 */
+    size_t review_bucket; /* none is to be looked at in those before; bucket_count: nowhere */
     bool awake, stopping, started;
     pthread_t courier;
     struct fold_list folds; /* the settling thread's */
@@ -62,6 +63,7 @@ struct commands_memory {
 
 /* Under `lock`. */
 struct pending *pending_first_lkd(struct commands_memory *m, uint32_t meter); /* of the meter's; NULL */
+size_t pending_bucket(const struct commands_memory *m, uint32_t meter);
 struct pending *pending_next(struct pending *p);                              /* the meter's next; NULL */
 struct pending *pending_find_lkd(struct commands_memory *m, uint32_t meter, uint32_t id);
 void pending_drop_lkd(struct commands_memory *m, struct pending *p);
@@ -73,6 +75,7 @@ void commands_free(struct commands *c); /* memory alone: the courier has ended *
 /* It happens, in memory and to be written; `p` may be gone afterwards. */
 void event_happen_lkd(struct commands_memory *m, struct pending *p, const struct command_event *e);
 
+void review_mark_lkd(struct commands_memory *m, struct pending *p);
 /* Readings of the meter have come: requests that nobody heard yet are looked at again. */
 void review_requests(struct commands_memory *m, uint32_t meter);
 /* Whether what a request asks for is there by now. */

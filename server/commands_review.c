@@ -58,10 +58,16 @@ enum err command_supplies(struct txn *t, uint32_t meter, int64_t now_s, struct s
 
 /* ---- after the register has changed ---- */
 
-static void mark_lkd(struct commands_memory *m, struct pending *p)
+/* A number for each mark, so that what changes while it is looked at is looked at, too. */
+void review_mark_lkd(struct commands_memory *m, struct pending *p)
 {
-    p->review = true; /* it goes nowhere until then */
-    m->review = m->awake = true;
+    size_t bucket = pending_bucket(m, p->meter);
+
+    m->reviews += m->reviews == UINT32_MAX ? 2 : 1;
+    p->review = m->reviews;
+    if (bucket < m->review_bucket)
+        m->review_bucket = bucket;
+    m->awake = true;
     pthread_cond_signal(&m->wake);
 }
 
@@ -80,7 +86,7 @@ void commands_review(struct commands *c, uint32_t meter)
     pthread_mutex_lock(&m->lock);
     for (struct pending *p = pending_first_lkd(m, meter); p; p = pending_next(p))
         if (closes(p))
-            mark_lkd(m, p);
+            review_mark_lkd(m, p);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -89,7 +95,7 @@ void review_requests(struct commands_memory *m, uint32_t meter)
     pthread_mutex_lock(&m->lock);
     for (struct pending *p = pending_first_lkd(m, meter); p; p = pending_next(p))
         if (p->flags & COMMAND_OF_ITSELF && p->state == COMMAND_QUEUED)
-            mark_lkd(m, p);
+            review_mark_lkd(m, p);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -99,13 +105,14 @@ static bool take(struct commands_memory *m, struct pending *out)
     bool found = false;
 
     pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; m->review && i < m->bucket_count && !found; i++) {
-        for (struct pending *p = m->buckets[i]; p && !found; p = p->next) {
+    for (; m->review_bucket < m->bucket_count; m->review_bucket++) {
+        for (struct pending *p = m->buckets[m->review_bucket]; p && !found; p = p->next) {
             found = p->review;
             *out = *p;
         }
+        if (found)
+            break;
     }
-    m->review = found;
     pthread_mutex_unlock(&m->lock);
     return found;
 }
@@ -141,7 +148,8 @@ static void decide(struct commands_memory *m, const struct pending *of, const ch
 
     pthread_mutex_lock(&m->lock);
     if ((p = pending_find_lkd(m, of->meter, of->id))) {
-        p->review = false;
+        if (p->review == of->review)
+            p->review = 0;
         if (why)
             event_happen_lkd(m, p, &e);
     }
@@ -155,9 +163,11 @@ enum err review_turn(struct commands_memory *m, int64_t now_s)
     const char *why;
     enum err err = ERR_OK, ended;
 
-    while (!err && take(m, &p))
-        if (!(err = look(m, &t, &p, now_s, &why)))
+    while (!err && take(m, &p)) {
+        txn_renew(&t); /* what its mark followed is seen */
+        if (!(err = t.err ? t.err : look(m, &t, &p, now_s, &why)))
             decide(m, &p, why, now_s);
+    }
     ended = txn_end(&t);
     return err ? err : ended;
 }

@@ -6,6 +6,7 @@
 #include "tests/check.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define NOW 1773100800
 #define DAY 86400
@@ -481,6 +482,34 @@ static void one_is_under_way_whatever_happens(void **state)
     stop();
 }
 
+/* An outage is over, or a register is imported: the work must not grow with the square. */
+static void many_are_looked_at_in_one_walk(void **state)
+{
+    enum { MANY = 200000 };
+    clock_t before;
+
+    (void)state;
+    start(check_folder(), NOW);
+    for (uint32_t meter = 1; meter <= MANY; meter++) {
+        const struct command_row row = { .id = meter,
+                                         .meter = meter,
+                                         .what = COMMAND_VALVE,
+                                         .flags = COMMAND_TWO_PERSONS,
+                                         .approved_by = "wang",
+                                         .expires_s = NOW + DAY };
+
+        commands_put(app.commands, &row);
+    }
+    before = clock();
+    for (uint32_t meter = 1; meter <= MANY; meter++)
+        commands_review(app.commands, meter);
+    assert_ok(commands_flush(app.commands));
+    assert_true(clock() - before < 8 * CLOCKS_PER_SEC);
+    for (uint32_t meter = 1; meter <= MANY; meter++)
+        assert_int_equal(comes(meter), meter); /* it goes nowhere before it was looked at */
+    stop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +525,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_row_becomes_what_happens_to_it),
         cmocka_unit_test(what_nobody_approved_has_no_outcome),
         cmocka_unit_test(one_is_under_way_whatever_happens),
+        cmocka_unit_test(many_are_looked_at_in_one_walk),
     };
 
     return check_run(tests, argc, argv);
