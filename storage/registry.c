@@ -137,12 +137,41 @@ void registry_free(struct registry *r)
     free(r);
 }
 
+#define EUI_DIGITS 16
+
+static bool is_eui_in_capitals(struct span serial)
+{
+    bool capitals = false;
+
+    for (size_t i = 0; i < serial.len; i++) {
+        bool capital = serial.at[i] >= 'A' && serial.at[i] <= 'F';
+
+        if (!capital && !(serial.at[i] >= '0' && serial.at[i] <= '9'))
+            return false;
+        capitals |= capital;
+    }
+    return capitals && serial.len == EUI_DIGITS;
+}
+
+/* A serial serves on the radio, too. Byte by byte, but for an EUI: labels print it in capitals, networks do not. */
+static enum err add_serial(struct registry *r, struct span serial, uint32_t meter)
+{
+    uint8_t room[RADIO_NAME_MAX];
+    struct span form;
+    enum err err = names_add(&r->serials, serial, meter);
+
+    if (err || !is_eui_in_capitals(serial))
+        return err;
+    form = registry_radio_form(serial, room);
+    return names_get(&r->radios, form) ? ERR_OK : names_add(&r->radios, form, meter);
+}
+
 enum err registry_add(struct registry *r, struct span name, uint32_t meter)
 {
     enum err err;
 
     pthread_rwlock_wrlock(&r->lock);
-    err = names_add(&r->serials, name, meter);
+    err = add_serial(r, name, meter);
     if (!err && meter > r->highest)
         r->highest = meter;
     pthread_rwlock_unlock(&r->lock);
@@ -251,7 +280,7 @@ static bool load_row(void *arg, const struct ledger_row *row)
     struct span radio = row->cells[load->cells->radio];
     uint8_t room[RADIO_NAME_MAX];
 
-    load->err = names_add(&load->registry->serials, row->cells[load->cells->serial], row->id);
+    load->err = add_serial(load->registry, row->cells[load->cells->serial], row->id);
     if (!load->err && radio.len)
         load->err = names_add(&load->registry->radios, registry_radio_form(radio, room), row->id);
     if (!load->err)

@@ -19,7 +19,8 @@ MUST_CHECK enum err registry_load(struct registry *r, struct ledger *l, unsigned
 MUST_CHECK enum err registry_add(struct registry *r, struct span name, uint32_t meter); /* NO_MEMORY; the same twice is fine */
 uint32_t registry_find(struct registry *r, struct span name); /* 0: unknown */
 
-/* What the radio calls a meter is found after the serials, in either case. A name taken back is unknown again. */
+/* What the radio calls a meter is found after the serials, in either case; so is a serial that is an EUI in capitals. A name taken back is
+ * unknown again. */
 #define RADIO_NAME_MAX 64
 MUST_CHECK enum err registry_add_radio(struct registry *r, struct span name, uint32_t meter);
 struct span registry_radio_form(struct span name, uint8_t room[RADIO_NAME_MAX]); /* as it is kept, in `room`; too long ones as they are */

@@ -92,6 +92,22 @@ static void assert_profile(struct registry *r, uint32_t meter, const char *expec
     registry_read_unlock(r);
 }
 
+static void an_eui_that_serves_as_a_serial_is_found_as_networks_spell_it(void **state)
+{
+    struct registry *r = made();
+
+    (void)state;
+    assert_ok(registry_add_radio(r, span_text("0004a30b001c0531"), 1));
+    assert_ok(registry_add(r, span_text("0004A30B001C0531"), 2));
+    assert_ok(registry_add(r, span_text("0004A30B001C0530"), 3));
+    assert_ok(registry_add(r, span_text("0004A30B001C05"), 4)); /* no EUI */
+    assert_int_equal(1, registry_find(r, span_text("0004a30b001c0531")));
+    assert_int_equal(2, registry_find(r, span_text("0004A30B001C0531")));
+    assert_int_equal(3, registry_find(r, span_text("0004a30b001c0530")));
+    assert_int_equal(0, registry_find(r, span_text("0004a30b001c05")));
+    registry_free(r);
+}
+
 static void a_meter_has_the_dialect_that_was_set_last(void **state)
 {
     struct registry *r = made();
@@ -157,6 +173,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_same_name_twice_is_fine_and_the_empty_one_is_unknown),
         cmocka_unit_test(serials_are_compared_byte_by_byte),
         cmocka_unit_test(radio_names_are_found_in_either_case),
+        cmocka_unit_test(an_eui_that_serves_as_a_serial_is_found_as_networks_spell_it),
         cmocka_unit_test(a_meter_has_the_dialect_that_was_set_last),
         cmocka_unit_test(a_radio_name_taken_back_is_unknown_and_may_be_given_again),
         cmocka_unit_test(a_million_names_take_forty_bytes_each_at_most),
