@@ -29,6 +29,8 @@ const struct list list_keyfile = {
     1000u /* as of the register's rows: with more the audit tells the file alone */
 #define LOOKS_LIKE_A_KEY 24 /* hexadecimal digits in a row, in a column that holds something else */
 #define RING_AT_ONCE 4096u  /* keys that the ring takes before others may decode again */
+#define OF_A_METER                                                                                 \
+    64u /* keys of one kind: a life's; each row looks at all of them, and so does each frame */
 
 static const struct {
     const char *name, *expected;
@@ -206,7 +208,7 @@ static enum err row_take(struct keys *k, const struct rowfile_row *row, struct k
 struct known {
     const struct store_key *store_key;
     const struct key_row *row;
-    bool any;                     /* a key of this kind */
+    unsigned count;               /* keys of this kind */
     bool equal;                   /* and this very key */
     bool same_place;              /* one from that instant */
     bool same_equal;              /* and it is this one */
@@ -229,7 +231,7 @@ static bool known_one(void *arg, const struct sealed_key *s)
     if (n->err)
         return false;
     equal = span_equal(span_of(key, len), span_of(n->row->key, n->row->len));
-    n->any = true;
+    n->count++;
     n->equal = n->equal || equal;
     if (s->from_s == n->row->from_s) {
         n->same_place = true;
@@ -261,10 +263,16 @@ static enum err place_find(struct keys *k, struct key_row *row, bool *out_same,
         row->from_s = k->import->now_s;
     if ((err = known_keys(k, row, &known)))
         return err;
-    if (!row->dated && !known.any)
+    if (!row->dated && !known.count)
         row->from_s = LEDGER_ALWAYS;
     *out_same = row->dated ? known.same_equal : known.equal;
-    if (*out_same || !known.same_place)
+    if (*out_same)
+        return ERR_OK;
+    if (known.count >= OF_A_METER)
+        return row_refuse(why, ERR_CONFLICT, &list_keyfile.column[KEYS_HEX],
+                          span_text("one more key"), "at most %u keys of a kind for one meter",
+                          OF_A_METER);
+    if (!known.same_place)
         return ERR_OK;
     return row_refuse(why, ERR_EXISTS, &list_keyfile.column[KEYS_HEX], span_text("another key"),
                       "the key with the fingerprint %s, as %.*s has it from that time on, or "

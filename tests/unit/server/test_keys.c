@@ -231,6 +231,25 @@ static void another_key_at_the_same_place_is_refused(void **state)
     assert_key("M1", KEY_OMS, NOW, KEY_A);
 }
 
+/* Each row is held against all that its meter has: a file of a million for one would not end. */
+static void a_meter_has_a_lifes_keys_and_no_more(void **state)
+{
+    static char text[8192];
+    size_t len = (size_t)snprintf(text, sizeof text, "serial,kind,key_hex,valid_from\n");
+
+    (void)state;
+    meters();
+    for (unsigned i = 0; i < 65; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "M1,psk,%04x,%u-01-01T00:00:00Z\n",
+                                i + 1, 2090 - i);
+    assert_ok(import_with("keys", text, (struct import_options){ .keep_going = true }));
+    assert_counts(65, 64, 0, 1);
+    assert_non_null(strstr(report.refusals[0].expected, "at most 64 keys"));
+    assert_ok(import_with("keys", text, (struct import_options){ .keep_going = true }));
+    assert_counts(65, 0, 64, 1);
+    assert_ok(import("keys", "serial,kind,key_hex\nM1,oms," KEY_A "\n"));
+}
+
 static void a_dry_run_writes_nothing(void **state)
 {
     struct import_options dry = { .dry_run = true };
@@ -643,6 +662,7 @@ int main(int argc, char **argv)
         KEYS_TEST(a_meter_may_be_named_as_its_radio_does),
         KEYS_TEST(a_refused_row_undoes_the_file_and_no_refusal_shows_a_key),
         KEYS_TEST(another_key_at_the_same_place_is_refused),
+        KEYS_TEST(a_meter_has_a_lifes_keys_and_no_more),
         KEYS_TEST(a_dry_run_writes_nothing),
         KEYS_TEST(the_audit_tells_of_a_key_and_the_file_holds_it_sealed),
         KEYS_TEST(a_makers_xml_gives_keys_by_either_of_its_names),
