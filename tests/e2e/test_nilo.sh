@@ -294,6 +294,9 @@ a_store_is_checked_copied_and_rebuilt() {
     exits 1 nilo store rebuild --store store && has "$said" "$nilod" || return 1
     nilod_stop || return 1
     exits 0 nilo store rebuild --store store --virtual-clock "$now" && exits 1 nilo store rebuild --store absent || return 1
+    exits 0 nilo store rebuild --store store --virtual-clock "$now" --difference differ.csv && is 'serial,channel,time,index_l,change' "$(cat differ.csv)" || return 1
+    exits 1 nilo store rebuild --store store --virtual-clock "$now" --difference store/ledger.mdb && has "$said" store/ledger.mdb 'File exists' || return 1
+    exits 0 nilo store check --store store || return 1
     exits 0 nilo store restore --from backup --store restored && exits 0 nilo store check --store restored || return 1
     rm restored/store
     exits 1 timeout 20 nilod --store restored --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 && has "$said" "restored/store: is missing" || return 1

@@ -208,8 +208,10 @@ static enum err open_differences(const char *path, struct differences *d, struct
     d->progress = progress_begin("reading the journal again", 0);
     if (!path)
         return ERR_OK;
-    if (!(d->file = fopen(path, "w")))
-        return refuse(r, ERR_IO, 0, "", "%.150s cannot be written: %m", path);
+    if (!(d->file =
+              fopen(path, "wx"))) /* never over what is there: it might be a part of the store */
+        return refuse(r, errno == EEXIST ? ERR_EXISTS : ERR_IO, 0, "",
+                      "%.150s cannot be made for the difference: %m", path);
     fputs("serial,channel,time,index_l,change\n", d->file);
     return ERR_OK;
 }
