@@ -199,11 +199,19 @@ static bool is_one_of(struct span names, struct span name)
 
 /* ---- counts --------------------------------------------------------------------------------- */
 
+/* Of IPv6 the network: whoever has one has all addresses in it.  IPv4 inside IPv6 is as IPv4. */
+static unsigned source_bytes(const struct peer *peer)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+    return peer->len == 16 && memcmp(peer->address, mapped, sizeof mapped) != 0 ? 8 : peer->len;
+}
+
 static uint32_t *source_of(struct quarantine *q, const struct peer *peer)
 {
     uint64_t hash = q->hash_key ^ peer->len;
 
-    for (unsigned i = 0; i < peer->len; i++)
+    for (unsigned i = 0, len = source_bytes(peer); i < len; i++)
         hash = (hash ^ peer->address[i]) * UINT64_C(0x9e3779b97f4a7c15), hash ^= hash >> 29;
     return &q->sources[(hash * UINT64_C(0xbf58476d1ce4e5b9)) >> 47];
 }
@@ -226,13 +234,25 @@ static void count_out(struct quarantine *q, const struct peer *peer, size_t byte
     *source -= *source ? 1 : 0;
 }
 
+/* A datagram's address may be forged: what comes so leaves the last quarter to those who had to show
+ * a token or a password.  Without it strangers could hold up a broker, all of whose messages wait
+ * behind one that finds no room. */
+static bool has_room_lkd(struct quarantine *q, const struct peer *peer, size_t bytes)
+{
+    bool shown = peer->len == 0;
+    uint64_t frames = q->limits.frames - (shown ? 0 : q->limits.frames / 4);
+    uint64_t most = q->limits.bytes - (shown ? 0 : q->limits.bytes / 4);
+
+    return q->frames < frames && q->bytes + bytes <= most &&
+           (shown || *source_of(q, peer) < q->limits.source_frames);
+}
+
 enum err quarantine_admit(struct quarantine *q, const struct peer *peer, size_t bytes)
 {
     bool room;
 
     pthread_mutex_lock(&q->lock);
-    room = q->frames < q->limits.frames && q->bytes + bytes <= q->limits.bytes &&
-           (peer->len == 0 || *source_of(q, peer) < q->limits.source_frames);
+    room = has_room_lkd(q, peer, bytes);
     if (room)
         count_in(q, peer, bytes);
     pthread_mutex_unlock(&q->lock);

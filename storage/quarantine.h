@@ -18,8 +18,9 @@ struct quarantine_limits {
 MUST_CHECK enum err quarantine_open(const char *dir, const struct quarantine_limits *limits, unsigned db_flags, struct quarantine **out, struct refusal *r);
 void quarantine_close(struct quarantine *q); /* NULL is fine */
 
-/* May one more frame of this source wait? Counts it if so; LIMIT if not. A source without an address (a broker of ours, a platform
- * with its token) is bounded by the whole alone: it speaks for a city. Cheap, any thread; quarantine_refund takes it back where
+/* May one more frame of this source wait? Counts it if so; LIMIT if not. A source is an address, of IPv6 its /64; they have three
+ * quarters of the room together. One without an address (a broker of ours, a platform with its token) is bounded by the whole
+ * alone: it speaks for a city. Cheap, any thread; quarantine_refund takes it back where
  * the frame's commit failed. */
 MUST_CHECK enum err quarantine_admit(struct quarantine *q, const struct peer *peer, size_t bytes);
 void quarantine_refund(struct quarantine *q, const struct peer *peer, size_t bytes);

@@ -273,9 +273,10 @@ static void names_that_share_a_checksum_are_told_apart(void **state)
 
 static void a_source_and_all_together_have_their_limits(void **state)
 {
-    struct quarantine_limits limits = { .frames = 10, .bytes = 1000, .source_frames = 4 };
+    struct quarantine_limits limits = { .frames = 13, .bytes = 1333, .source_frames = 4 };
     struct quarantine *q = fresh_quarantine(&limits);
     struct peer one = peer_of(1), two = peer_of(2), three = peer_of(3);
+    const struct peer platform = { .len = 0 };
 
     (void)state;
     for (int i = 0; i < 4; i++)
@@ -292,6 +293,40 @@ static void a_source_and_all_together_have_their_limits(void **state)
     assert_ok(quarantine_admit(q, &three, 910));
     assert_err(ERR_LIMIT, quarantine_admit(q, &three, 0)); /* 10 frames */
     assert_int_equal(quarantine_count(q), 10);
+    assert_err(ERR_LIMIT, quarantine_admit(q, &platform, 334)); /* what datagrams left it */
+    assert_ok(quarantine_admit(q, &platform, 333));
+    for (int i = 0; i < 2; i++)
+        assert_ok(quarantine_admit(q, &platform, 0));
+    assert_err(ERR_LIMIT, quarantine_admit(q, &platform, 0));
+    quarantine_close(q);
+}
+
+static struct peer ipv6_of(uint8_t network, uint8_t host)
+{
+    return (struct peer){ 16, { 0x20, 0x01, 0x0d, 0xb8, [7] = network, [15] = host }, 5683 };
+}
+
+/* Who has a network has 2^64 addresses. */
+static void a_network_of_ipv6_is_one_source_and_ipv4_inside_it_is_not(void **state)
+{
+    struct quarantine_limits limits = { .source_frames = 2 };
+    struct quarantine *q = fresh_quarantine(&limits);
+    struct peer other, inside = { 16, { [10] = 0xff, [11] = 0xff }, 5683 };
+
+    (void)state;
+    for (uint8_t host = 1; host <= 2; host++) {
+        struct peer peer = ipv6_of(1, host);
+
+        assert_ok(quarantine_admit(q, &peer, 10));
+    }
+    other = ipv6_of(1, 3);
+    assert_err(ERR_LIMIT, quarantine_admit(q, &other, 10));
+    other = ipv6_of(2, 3);
+    assert_ok(quarantine_admit(q, &other, 10));
+    for (uint8_t host = 1; host <= 3; host++) {
+        inside.address[15] = host;
+        assert_ok(quarantine_admit(q, &inside, 10));
+    }
     quarantine_close(q);
 }
 
@@ -446,6 +481,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_frame_is_found_under_each_of_its_names_and_leaves_them_all),
         cmocka_unit_test(names_that_share_a_checksum_are_told_apart),
         cmocka_unit_test(a_source_and_all_together_have_their_limits),
+        cmocka_unit_test(a_network_of_ipv6_is_one_source_and_ipv4_inside_it_is_not),
         cmocka_unit_test(what_waits_counts_again_after_a_restart_until_it_is_removed),
         cmocka_unit_test(removing_many_leaves_the_others),
         cmocka_unit_test(what_waited_longer_than_its_retention_goes),
