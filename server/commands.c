@@ -76,7 +76,7 @@ static void grow_lkd(struct commands_memory *m)
         return;
     m->buckets = more;
     m->bucket_count = count * 2;
-    m->review_bucket = 0; /* everything moves */
+    m->review_bucket = m->again_bucket = 0; /* everything moves */
     for (size_t i = 0; i < count; i++) {
         while ((p = old[i])) {
             old[i] = p->next;

@@ -32,27 +32,45 @@ static void expire_lkd(struct commands_memory *m, struct pending *p, int64_t now
     pending_put_lkd(m, &row);
 }
 
-/* All of them are looked at only when the earliest is due. */
+static void due_in_bucket_lkd(struct commands_memory *m, size_t bucket, int64_t now_s)
+{
+    struct pending *next;
+
+    for (struct pending *p = m->buckets[bucket]; p; p = next) {
+        bool ended = command_ended((enum command_state)p->state);
+        uint32_t at_s = ended ? p->retry_s : p->expires_s;
+
+        next = p->next;
+        if (now_s < at_s)
+            m->next_due_s = at_s < m->next_due_s ? at_s : m->next_due_s;
+        else if (!ended)
+            expire_lkd(m, p, now_s);
+        else if (bucket < m->again_bucket)
+            m->again_bucket = bucket;
+    }
+}
+
+void breathe_lkd(struct commands_memory *m)
+{
+    /* Let go alone would not do: the lock goes to who asks first, and that would be us. */
+    const struct timespec moment = { .tv_nsec = 50000 };
+
+    pthread_mutex_unlock(&m->lock);
+    nanosleep(&moment, NULL);
+    pthread_mutex_lock(&m->lock);
+}
+
+/* All of them are looked at only when the earliest is due. Where the table grows meanwhile, what was
+ * not looked at lies further on still. */
 static void due_lkd(struct commands_memory *m, int64_t now_s)
 {
     if (now_s < m->next_due_s)
         return;
     m->next_due_s = UINT32_MAX;
     for (size_t i = 0; i < m->bucket_count; i++) {
-        struct pending *next;
-
-        for (struct pending *p = m->buckets[i]; p; p = next) {
-            bool ended = command_ended((enum command_state)p->state);
-            uint32_t at_s = ended ? p->retry_s : p->expires_s;
-
-            next = p->next;
-            if (now_s < at_s)
-                m->next_due_s = at_s < m->next_due_s ? at_s : m->next_due_s;
-            else if (ended)
-                m->again = true;
-            else
-                expire_lkd(m, p, now_s);
-        }
+        if (i && i % BUCKETS_AT_ONCE == 0)
+            breathe_lkd(m);
+        due_in_bucket_lkd(m, i, now_s);
     }
 }
 
@@ -124,22 +142,29 @@ static enum err write_lkd(struct commands_memory *m, int64_t now_s)
     return err;
 }
 
-static enum err turn(struct commands_memory *m, bool ask)
+/* *out_more: there is more to ask for. */
+static enum err turn(struct commands_memory *m, bool ask, bool *out_more)
 {
     int64_t now_s = clock_now_s(&m->app->clock);
     enum err err;
 
+    *out_more = false;
     pthread_mutex_lock(&m->turn);
     err = write_lkd(m, now_s);
     if (!err && ask)
-        err = gaps_turn(m, now_s);
+        err = gaps_turn(m, now_s, out_more);
     pthread_mutex_unlock(&m->turn);
     return err;
 }
 
 enum err commands_flush(struct commands *c)
 {
-    return turn(c->memory, true);
+    bool more = true;
+    enum err err = ERR_OK;
+
+    while (more && !err)
+        err = turn(c->memory, true, &more);
+    return err;
 }
 
 /* ---- the thread ---- */
@@ -174,15 +199,26 @@ static bool wait_for_work(struct commands_memory *m)
     return go_on;
 }
 
+/* Between two acts others have their turn: settling, for one. */
+static void go_on(struct commands_memory *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->awake = true;
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void *courier_run(void *arg)
 {
     struct commands_memory *m = (struct commands_memory *)arg;
     enum err last = ERR_OK;
+    bool more;
 
     pthread_setname_np(pthread_self(), "courier");
     while (wait_for_work(m)) {
-        enum err err = turn(m, true);
+        enum err err = turn(m, true, &more);
 
+        if (more)
+            go_on(m);
         if (err && err != last) /* once, not each second */
             fprintf(stderr, "nilod: writing what became of commands failed: the store %s\n",
                     err_text(err));
@@ -202,6 +238,7 @@ enum err commands_start(struct commands *c)
 void commands_close(struct commands *c)
 {
     struct commands_memory *m;
+    bool more;
     enum err err;
 
     if (!c)
@@ -213,7 +250,7 @@ void commands_close(struct commands *c)
         pthread_cond_signal(&m->wake);
         pthread_mutex_unlock(&m->lock);
         pthread_join(m->courier, NULL);
-        if ((err = turn(m, false)))
+        if ((err = turn(m, false, &more)))
             fprintf(stderr, "nilod: what became of commands was not written: the store %s\n",
                     err_text(err));
     }
@@ -337,11 +374,12 @@ enum err commands_fold_end(struct app *app)
 {
     struct commands_memory *m = app->commands ? app->commands->memory : NULL;
     struct act act;
+    bool more;
     enum err err;
 
     if (!m || m->folds.count == 0)
         return ERR_OK;
-    if (!(err = turn(m, false))) {
+    if (!(err = turn(m, false, &more))) {
         act = act_begin(app->ledger, COURIER, clock_now_s(&app->clock), journal_end(app->journal));
         for (size_t i = 0; i < m->folds.count && !act.txn.err; i++)
             write_folded(m, &act, &m->folds.at[i]);

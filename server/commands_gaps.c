@@ -264,6 +264,18 @@ static enum err write_all(struct commands_memory *m, struct asking *all, size_t 
     return ERR_OK;
 }
 
+static size_t take_again_lkd(struct commands_memory *m, struct asking *out, size_t count,
+                             int64_t now_s)
+{
+    for (struct pending *p = m->buckets[m->again_bucket]; p && count < ASKED_AT_ONCE; p = p->next) {
+        if (!p->retry_s || now_s < p->retry_s || !command_ended((enum command_state)p->state))
+            continue;
+        out[count++] = (struct asking){ .gap = { p->meter, (uint32_t)p->value, (uint32_t)p->until },
+                                        .before.id = p->id };
+    }
+    return count;
+}
+
 /* Up to ASKED_AT_ONCE of what was noted, and of what comes again. */
 static size_t take(struct commands_memory *m, struct asking *out, int64_t now_s)
 {
@@ -272,17 +284,13 @@ static size_t take(struct commands_memory *m, struct asking *out, int64_t now_s)
     pthread_mutex_lock(&m->lock);
     while (m->gap_count && count < ASKED_AT_ONCE)
         out[count++] = (struct asking){ .gap = m->gaps[--m->gap_count] };
-    for (size_t i = 0; m->again && i < m->bucket_count && count < ASKED_AT_ONCE; i++) {
-        for (struct pending *p = m->buckets[i]; p && count < ASKED_AT_ONCE; p = p->next) {
-            if (!p->retry_s || now_s < p->retry_s || !command_ended((enum command_state)p->state))
-                continue;
-            out[count++] =
-                (struct asking){ .gap = { p->meter, (uint32_t)p->value, (uint32_t)p->until },
-                                 .before.id = p->id };
-        }
+    while (count < ASKED_AT_ONCE && m->again_bucket < m->bucket_count) {
+        count = take_again_lkd(m, out, count, now_s);
+        if (count == ASKED_AT_ONCE)
+            break; /* the rest of the bucket has the next turn */
+        if (++m->again_bucket % BUCKETS_AT_ONCE == 0)
+            breathe_lkd(m);
     }
-    if (count < ASKED_AT_ONCE)
-        m->again = false;
     pthread_mutex_unlock(&m->lock);
     return count;
 }
@@ -302,23 +310,41 @@ static enum err look_closer(struct commands_memory *m, struct asking *all, size_
     return txn_end(&t);
 }
 
-enum err gaps_turn(struct commands_memory *m, int64_t now_s)
+static bool is_any(struct commands_memory *m)
 {
-    struct asking *all = NULL;
-    size_t count = ASKED_AT_ONCE;
-    enum err err = ERR_OK;
     bool any;
 
     pthread_mutex_lock(&m->lock);
-    any = m->gap_count || m->again;
+    any = m->gap_count || m->again_bucket < m->bucket_count;
     pthread_mutex_unlock(&m->lock);
-    if (any && !(all = (struct asking *)malloc(ASKED_AT_ONCE * sizeof *all)))
-        err = ERR_NO_MEMORY;
-    while (any && !err && count == ASKED_AT_ONCE) {
-        count = take(m, all, now_s);
-        if (!(err = look_closer(m, all, count, now_s)))
-            err = write_all(m, all, count, now_s);
-    }
+    return any;
+}
+
+static void begin_again(struct commands_memory *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->again_bucket = 0;
+    pthread_mutex_unlock(&m->lock);
+}
+
+enum err gaps_turn(struct commands_memory *m, int64_t now_s, bool *out_more)
+{
+    struct asking *all;
+    size_t count;
+    enum err err = ERR_OK;
+
+    *out_more = false;
+    if (!is_any(m))
+        return ERR_OK;
+    if (!(all = (struct asking *)malloc(ASKED_AT_ONCE * sizeof *all)))
+        return ERR_NO_MEMORY;
+    count = take(m, all, now_s);
+    if (count && !(err = look_closer(m, all, count, now_s)))
+        err = write_all(m, all, count, now_s);
     free(all);
+    if (err)
+        begin_again(m);
+    else
+        *out_more = is_any(m);
     return err;
 }

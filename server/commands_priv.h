@@ -53,7 +53,7 @@ struct commands_memory {
     struct event_list queue, writing; /* happened and not written; being written */
     struct gap *gaps;
     size_t gap_count, gap_cap;
-    bool again;  /* some come again now */
+    size_t again_bucket;  /* none comes again now in those before; bucket_count: nowhere */
     uint32_t reviews;     /* marks so far, without 0 */
     size_t review_bucket; /* none is to be looked at in those before; bucket_count: nowhere */
     bool awake, stopping, started;
@@ -83,7 +83,11 @@ MUST_CHECK enum err gap_filled(struct commands_memory *m, struct txn *t, const s
 /* Looks at what was marked; before the queue is written. */
 MUST_CHECK enum err review_turn(struct commands_memory *m, int64_t now_s);
 
-/* Makes requests of the gaps noted, and again of those that come again; within a turn. */
-MUST_CHECK enum err gaps_turn(struct commands_memory *m, int64_t now_s);
+/* Makes requests of the gaps noted, and again of those that come again, as many as make one act; within a turn. */
+MUST_CHECK enum err gaps_turn(struct commands_memory *m, int64_t now_s, bool *out_more);
+
+/* Millions may wait: after so many buckets whoever walks them lets go of the lock, long enough for a frame that waits for it. */
+#define BUCKETS_AT_ONCE 4096
+void breathe_lkd(struct commands_memory *m);
 
 #endif

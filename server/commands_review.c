@@ -105,13 +105,13 @@ static bool take(struct commands_memory *m, struct pending *out)
     bool found = false;
 
     pthread_mutex_lock(&m->lock);
-    for (; m->review_bucket < m->bucket_count; m->review_bucket++) {
+    while (!found && m->review_bucket < m->bucket_count) {
         for (struct pending *p = m->buckets[m->review_bucket]; p && !found; p = p->next) {
             found = p->review;
             *out = *p;
         }
-        if (found)
-            break;
+        if (!found && ++m->review_bucket % BUCKETS_AT_ONCE == 0)
+            breathe_lkd(m);
     }
     pthread_mutex_unlock(&m->lock);
     return found;

@@ -510,6 +510,43 @@ static void many_are_looked_at_in_one_walk(void **state)
     stop();
 }
 
+/* Weeks after an outage: what nobody heard expires, and what would come again is over. */
+static void many_expire_and_come_again_in_a_few_walks(void **state)
+{
+    enum { MANY = 20000 };
+    struct act a;
+    clock_t before;
+
+    (void)state;
+    start(check_folder(), NOW);
+    a = act_begin(app.ledger, "nilometer", NOW, 0);
+    for (uint32_t meter = 1; meter <= MANY; meter++) {
+        struct command_row row = { .meter = meter,
+                                   .what = COMMAND_HISTORY,
+                                   .flags = COMMAND_OF_ITSELF,
+                                   .value = NOW - DAY,
+                                   .until = NOW,
+                                   .tries = 1,
+                                   .queued_s = NOW,
+                                   .expires_s = NOW + 60,
+                                   .asked_by = "nilometer" };
+
+        act_command_new(&a, &row);
+        commands_put(app.commands, &row);
+    }
+    assert_ok(act_end(&a));
+    before = clock();
+    assert_ok(clock_set(&app.clock, NOW + 61));
+    assert_int_equal(row_of(MANY, MANY).state, COMMAND_EXPIRED);
+    assert_true(commands_any(app.commands)); /* they wait to come again */
+    assert_int_equal(comes(1), 0);
+    assert_ok(clock_set(&app.clock, NOW + 3 * DAY));
+    assert_int_equal(row_of(MANY, MANY).retry_s, 0); /* nobody knows such meters */
+    assert_false(commands_any(app.commands));
+    assert_true(clock() - before < 20 * CLOCKS_PER_SEC);
+    stop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +563,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_nobody_approved_has_no_outcome),
         cmocka_unit_test(one_is_under_way_whatever_happens),
         cmocka_unit_test(many_are_looked_at_in_one_walk),
+        cmocka_unit_test(many_expire_and_come_again_in_a_few_walks),
     };
 
     return check_run(tests, argc, argv);
