@@ -179,6 +179,8 @@ void oms_records_survey(struct oms_records *r)
             current_take(r, v);
         }
     }
+    if (age_s > r->heard_s) /* before 1970: it is none */
+        age_s = 0;
     r->now_s = r->sent_s ? r->sent_s : r->heard_s - age_s;
 }
 

@@ -117,6 +117,8 @@ static void an_age_counts_where_there_is_no_clock(void **state)
     assert_values("0413 18270000 0176 02", "billed 10008@2026-11-25T22:00:00Z");
     assert_values("0413 18270000 046d 24134d36 0274 3c00", "billed 10008@2026-06-13T11:36:00Z");
     assert_values("0413 18270000 0274 ffff", "billed 10008@2026-11-26T00:00:00Z");
+    /* Thousands of years refuse no register. */
+    assert_values("0413 18270000 0477 ffffff00", "billed 10008@2026-11-26T00:00:00Z");
 }
 
 static void directions_have_their_channels(void **state)
