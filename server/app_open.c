@@ -360,10 +360,10 @@ void app_stop(struct app *app)
 {
     uplink_close(app->uplink);
     app->uplink = NULL;
+    settler_close(app->settler); /* lets frames go that waited: by way of the commit thread */
+    app->settler = NULL;
     ingest_close(app->ingest);
     app->ingest = NULL;
-    settler_close(app->settler);
-    app->settler = NULL;
     commands_close(app->commands);
     app->commands = NULL;
 }
