@@ -218,8 +218,9 @@ static void give_back(struct settler *s, const struct news *touched)
         settler_touch(s, touched->at[i].meter);
 }
 
-/* Everything that was accepted before the call, through every projection. Holds the place. */
-static enum err settle_lkd(struct settler *s)
+/* Everything that was accepted before the call, through every projection. Holds the place. What is to be asked of meters and
+ * written of commands waits for the courier, unless somebody waits for it (`asked`): after an outage that are minutes. */
+static enum err settle_lkd(struct settler *s, bool asked)
 {
     struct news touched = { 0 };
     uint64_t acts;
@@ -230,7 +231,7 @@ static enum err settle_lkd(struct settler *s)
         err = take_touched(s, &touched, &acts);
     if (!err)
         err = judge_touched(s, &touched, acts);
-    if (!err && s->app->commands) /* what became of them, what has expired, what is missing */
+    if (!err && asked && s->app->commands)
         err = commands_flush(s->app->commands);
     if (err)
         give_back(s, &touched); /* also what was settled before something else failed */
@@ -319,7 +320,7 @@ static void *settler_run(void *arg)
         enum err err;
 
         place_take(s);
-        err = settle_lkd(s);
+        err = settle_lkd(s, asked != s->done); /* `done` is this thread's to write */
         pthread_mutex_unlock(&s->place);
         if (err != ERR_STOPPING)
             report(err, "settling");
