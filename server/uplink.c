@@ -428,6 +428,15 @@ static enum err take_push_lkd(struct uplink *u, struct push *p)
     return ERR_OK;
 }
 
+/* Nothing came of the push: the command that it met meets the next one. */
+static void give_back_command(struct uplink *u, struct push *p)
+{
+    if (p->downlink.ticket.meter)
+        commands_told(u->app->commands, &p->downlink.ticket, 1, false);
+    p->downlink.ticket.meter = 0;
+    p->downlink.len = 0;
+}
+
 /* A commit that failed turns what was kept into what was not. */
 static void end_push(struct uplink *u, struct push *p, enum err err)
 {
@@ -438,11 +447,8 @@ static void end_push(struct uplink *u, struct push *p, enum err err)
         p->err = err;
     if (!refused && p->err)
         p->outcome = UPLINK_NO_ROOM;
-    if (p->outcome == UPLINK_NO_ROOM && p->downlink.ticket.meter) {
-        commands_told(u->app->commands, &p->downlink.ticket, 1, false);
-        p->downlink.ticket.meter = 0;
-        p->downlink.len = 0;
-    }
+    if (p->outcome == UPLINK_NO_ROOM)
+        give_back_command(u, p);
     metrics_add(first + p->outcome, 1);
 }
 
@@ -467,6 +473,7 @@ void uplink_take(struct uplink *u, struct push *pushes, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (take_push_lkd(u, &pushes[i]) != ERR_FULL)
             continue;
+        give_back_command(u, &pushes[i]);
         end_batch_lkd(u, pushes + ended, i - ended, true);
         ended = i;
         if (take_push_lkd(u, &pushes[i]) == ERR_FULL)
