@@ -10,7 +10,9 @@
 
 #define NOTES 8 /* an act: a broken maker's batch is known by a few of its meters */
 #define NAME_MAX_BYTES 32
-#define PAUSE_S 1 /* between acts */
+#define NOTES_OF_ONE 3 /* of one identity, whatever it names: the others' are to be found as well */
+#define PAUSE_FIRST_S 1 /* between acts; doubled while there is no end of it */
+#define PAUSE_MOST_S 600
 
 struct note {
     uint8_t identity_len, named_len;
@@ -29,6 +31,7 @@ struct forbidden {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     struct notes waiting;
+    unsigned pause_s;
     bool stopping;
 };
 
@@ -45,14 +48,18 @@ void forbidden_note(struct forbidden *f, struct span identity, struct span named
 {
     struct note note = { 0 };
     struct notes *w = &f->waiting;
+    unsigned of_one = 0;
     bool known = false;
 
     note.identity_len = put_name(note.identity, identity);
     note.named_len = put_name(note.named, named);
     pthread_mutex_lock(&f->lock);
-    for (unsigned i = 0; i < w->count; i++) /* a meter that asks again and again is one note */
+    for (unsigned i = 0; i < w->count; i++) { /* a meter that asks again and again is one note */
         known = known || memcmp(&w->at[i], &note, sizeof note) == 0;
-    if (known || w->count == NOTES) {
+        of_one += w->at[i].identity_len == note.identity_len &&
+                  memcmp(w->at[i].identity, note.identity, sizeof note.identity) == 0;
+    }
+    if (known || of_one == NOTES_OF_ONE || w->count == NOTES) {
         w->more++;
         metrics_add(METRIC_COAPS_COUNTED, 1);
     } else {
@@ -90,15 +97,20 @@ static void write_notes(struct forbidden *f, const struct notes *n)
                 n->count + n->more, err_text(err));
 }
 
-/* Until the next act may be written, or the end. */
+/* Until the next act may be written, or the end.  Whoever goes on for days gets some rows an hour, or
+ * the ledger, which forgets nothing, would grow by millions. */
 static void pause_lkd(struct forbidden *f)
 {
     struct timespec until;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PAUSE_S;
+    until.tv_sec += f->pause_s;
     while (!f->stopping && pthread_cond_timedwait(&f->wake, &f->lock, &until) == 0)
         continue;
+    if (!f->waiting.count)
+        f->pause_s = PAUSE_FIRST_S;
+    else if ((f->pause_s *= 2) > PAUSE_MOST_S)
+        f->pause_s = PAUSE_MOST_S;
 }
 
 static void *write_run(void *arg)
@@ -132,6 +144,7 @@ enum err forbidden_new(struct app *app, struct forbidden **out)
     if (!f)
         return ERR_NO_MEMORY;
     f->app = app;
+    f->pause_s = PAUSE_FIRST_S;
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

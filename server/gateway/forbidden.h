@@ -1,6 +1,7 @@
 /* The audit of reports that name another meter than their DTLS identity proves.  Noted on the
  * gateway's path by a copy into a bounded queue; a thread of its own writes them to the ledger, one
- * act a second at most, and what does not fit is counted in one note. */
+ * act a second at first and more and more seldom while there is no end of it; what does not fit is
+ * counted in one note. */
 #ifndef NILO_SERVER_GATEWAY_FORBIDDEN_H
 #define NILO_SERVER_GATEWAY_FORBIDDEN_H
 
