@@ -353,7 +353,7 @@ static enum err expand(struct taking *k, struct span *out_full, struct refusal *
 static enum err take_compact(struct taking *k, struct refusal *r)
 {
     struct trace before;
-    struct span full;
+    struct span full = { 0 };
     enum err err = expand(k, &full, r);
 
     if (err)
