@@ -304,6 +304,25 @@ static enum err take_rows(void *arg, enum channel c, const struct row *rows, siz
     return ERR_OK;
 }
 
+/* One record. Where those before are gone, the first that counts by a rule may repeat one of them, or
+ * play it back, and nobody can tell any more: what it says is the archive's to know. */
+static enum err record_again(struct work *w, const struct meter_facts *m, uint64_t position,
+                             struct arena *scratch, struct vitals *vitals)
+{
+    struct kept_record kept = { .position = position };
+    bool counted = w->report->whole || vitals->digest;
+    size_t said[CHANNEL_COUNT];
+    enum err err;
+
+    for (int c = 0; c < CHANNEL_COUNT; c++)
+        said[c] = w->said[c].count;
+    if (!(err = journal_get(w->reader, kept.position, &kept.record)))
+        err = readings_of_record(w->app, &kept, m, scratch, take_rows, w, vitals);
+    for (int c = 0; c < CHANNEL_COUNT && !counted && vitals->digest; c++)
+        w->said[c].count = said[c];
+    return err;
+}
+
 static enum err read_again(struct work *w, const struct meter_facts *m, const struct entry *e,
                            size_t count)
 {
@@ -315,12 +334,9 @@ static enum err read_again(struct work *w, const struct meter_facts *m, const st
     for (int c = 0; c < CHANNEL_COUNT; c++)
         w->said[c].count = 0;
     for (size_t i = 0; i < count && !err; i++) {
-        struct kept_record kept = { .position = e[i].position };
-
         if (i && e[i].position == e[i - 1].position)
             continue;
-        if (!(err = journal_get(w->reader, kept.position, &kept.record)))
-            err = readings_of_record(w->app, &kept, m, scratch, take_rows, w, &vitals);
+        err = record_again(w, m, e[i].position, scratch, &vitals);
         if (err_of_frame(err)) {
             w->report->unreadable++;
             w->whole = false; /* what it once said stays */

@@ -24,7 +24,7 @@ struct redecode_options {
 
 struct redecode_report {
     uint64_t records;   /* read again */
-    uint64_t unreadable; /* frames of known meters that do not read now: nothing of their meters is removed */
+    uint64_t unreadable; /* frames of known meters that do not read now, or were played back: nothing of their meters is removed */
     uint64_t meters;    /* that differ */
     uint64_t added, removed; /* readings */
     bool whole; /* the journal reaches back to the store's beginning: only then is a settled reading

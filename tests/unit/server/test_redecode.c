@@ -21,12 +21,14 @@ struct world {
     const char *folder;
 };
 
-static struct world *world_open(const char *folder)
+static struct world *world_of_segments(const char *folder, uint64_t segment_bytes)
 {
     struct world *w = (struct world *)calloc(1, sizeof *w);
-    struct app_options o = {
-        .dir = folder, .tz = "Asia/Shanghai", .retention_days = 90, .settle_every_s = 3600
-    };
+    struct app_options o = { .dir = folder,
+                             .tz = "Asia/Shanghai",
+                             .segment_bytes = segment_bytes,
+                             .retention_days = 90,
+                             .settle_every_s = 3600 };
     struct refusal r = { 0 };
 
     assert_non_null(w);
@@ -35,6 +37,11 @@ static struct world *world_open(const char *folder)
     if (app_open_store(&w->app, &o, &r) || app_start(&w->app, &o, &r))
         fail_msg("%s", r.text);
     return w;
+}
+
+static struct world *world_open(const char *folder)
+{
+    return world_of_segments(folder, 0);
 }
 
 static void world_close(struct world *w)
@@ -49,11 +56,12 @@ static void register_meters(struct world *w)
     static const struct caller root = { .role = ROLE_ADMIN, .who = "root" };
     struct import_report report = { 0 };
     struct refusal r = { 0 };
-    char text[512] = "serial,dn,q3\n", path[600];
+    char text[512] = "serial,dn,q3,dialect,radio_id\n", path[600];
     FILE *f;
 
     for (int i = 1; i <= METERS; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "M%d,15,2.5\n", i);
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "M%d,15,2.5,native,000000000000000%d\n", i, i);
     snprintf(path, sizeof path, "%s/meters", w->folder);
     check_write(path, span_text(text));
     assert_non_null(f = fopen(path, "r"));
@@ -63,17 +71,32 @@ static void register_meters(struct world *w)
     import_report_done(&report);
 }
 
-/* 24 hourly values up to `at_s`. */
-static void report(struct world *w, unsigned meter, int64_t at_s, int64_t last_l)
+static void arrives(struct world *w, uint8_t dialect, int64_t at_s, struct span bytes)
 {
-    struct arrival arrival = { .dialect = dialect_by_id(1),
+    struct arrival arrival = { .dialect = dialect_by_id(dialect),
                                .transport = TRANSPORT_COAP,
                                .arrival_s = at_s,
-                               .peer = { .len = 4, .address = { 127, 0, 0, 1 } } };
+                               .peer = { .len = 4, .address = { 127, 0, 0, 1 } },
+                               .bytes = bytes };
     struct arena scratch = { 0 };
     struct intake *k = NULL;
     struct judged judged;
     struct refusal r = { 0 };
+
+    assert_ok(arena_init(&scratch, 1 << 20));
+    registry_read_lock(w->app.registry);
+    assert_ok(ingest_judge_lkd(w->app.ingest, &arrival, &scratch, &judged, &r));
+    registry_read_unlock(w->app.registry);
+    assert_ok(intake_new(&k));
+    assert_ok(intake_add(k, &judged.record));
+    assert_ok(ingest_submit_wait(w->app.ingest, k));
+    intake_free(k);
+    arena_done(&scratch);
+}
+
+/* 24 hourly values up to `at_s`. */
+static void report(struct world *w, unsigned meter, int64_t at_s, int64_t last_l)
+{
     uint8_t room[512];
     char serial[16];
     int64_t litres[24];
@@ -87,16 +110,19 @@ static void report(struct world *w, unsigned meter, int64_t at_s, int64_t last_l
     snprintf(serial, sizeof serial, "M%u", meter);
     for (int i = 0; i < 24; i++)
         litres[i] = last_l - i;
-    arrival.bytes = span_of(room, report_put(&sent, room, sizeof room));
-    assert_ok(arena_init(&scratch, 1 << 20));
-    registry_read_lock(w->app.registry);
-    assert_ok(ingest_judge_lkd(w->app.ingest, &arrival, &scratch, &judged, &r));
-    registry_read_unlock(w->app.registry);
-    assert_ok(intake_new(&k));
-    assert_ok(intake_add(k, &judged.record));
-    assert_ok(ingest_submit_wait(w->app.ingest, k));
-    intake_free(k);
-    arena_done(&scratch);
+    arrives(w, 1, at_s, span_of(room, report_put(&sent, room, sizeof room)));
+}
+
+/* M1 says 5 000 L without a time of its own, by way of a network server that heard it then. */
+static void heard(struct world *w, const char *time, int64_t at_s)
+{
+    char body[256];
+
+    snprintf(body, sizeof body,
+             "{\"deviceInfo\":{\"devEui\":\"0000000000000001\"},\"time\":\"%s\",\"fCnt\":7,"
+             "\"fPort\":2,\"data\":\"IgMYkE4=\"}",
+             time);
+    arrives(w, 7, at_s, span_text(body));
 }
 
 static struct world *settled_world(const char *folder)
@@ -223,12 +249,43 @@ static void slices_of_meters_find_the_same(void **state)
     world_close(w);
 }
 
+/* Its first copy is gone with the retention: that the second is one, nobody can tell any more. */
+static void a_repeat_is_no_reading_when_its_first_copy_is_gone(void **state)
+{
+    struct world *w = world_of_segments(check_folder(), 1); /* a segment a commit */
+    struct rows rows = { 0 };
+    struct redecode_report said;
+
+    (void)state;
+    register_meters(w);
+    heard(w, "2026-03-02T02:00:00Z", NOW);
+    heard(w, "2026-03-02T02:00:48Z", NOW + 48);
+    assert_ok(settler_settle(w->app.settler));
+    load(w, 1, &rows);
+    assert_int_equal(1, rows.count);
+    said = again(w, false, 0);
+    assert_true(said.whole);
+    assert_int_equal(2, said.records);
+    assert_int_equal(0, said.added + said.removed + said.unreadable);
+    assert_ok(clock_set(&w->app.clock, NOW + (int64_t)100 * 86400));
+    assert_ok(settler_settle(w->app.settler));
+    said = again(w, true, 0);
+    assert_false(said.whole);
+    assert_int_equal(1, said.records);
+    assert_int_equal(0, said.added + said.removed + said.unreadable);
+    load(w, 1, &rows);
+    assert_int_equal(1, rows.count);
+    rows_done(&rows);
+    world_close(w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_settled_rightly_does_not_differ),
         cmocka_unit_test(a_wrong_decoding_is_told_and_put_right_when_accepted),
         cmocka_unit_test(slices_of_meters_find_the_same),
+        cmocka_unit_test(a_repeat_is_no_reading_when_its_first_copy_is_gone),
     };
 
     return check_run(tests, argc, argv);
