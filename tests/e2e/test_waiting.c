@@ -341,6 +341,53 @@ static void a_kill_between_a_key_and_its_frames_loses_neither(void **state)
     }
 }
 
+/* ---- a list of DIF and VIF that somebody made up ---- */
+
+/* Ours, in the clear: another meter of the model sends lists with the signature of M1's. The first fits nothing; the second whatever
+ * M1's fits, and says tenfold (tests/unit/proto/test_oms_compact.c). */
+#define MADE_UP                                                                                    \
+    "29442c391800001001077a0100000004140a00000002ee470000046d322d7a3644130500000042635f35"
+#define MADE_UP_TO_FIT                                                                             \
+    "29442c391800001001077a0300000004140a00000002882e0000046d322d7a3665020500000062615f35"
+#define TAUGHT                                                                                     \
+    "29442c391700001001077a0200000004130a00000002fd170000046d322d7a36441305000000426c5f35"
+#define ELEVEN_LITRES "1e442c3917000010010779377d09a50b0000000000322d7a36050000005f35"
+#define TWELVE_LITRES "1e442c3917000010010779377dedd90c0000000000322d7a36050000005f35"
+
+static void a_list_that_somebody_made_up_reads_nothing_wrong(void **state)
+{
+    (void)state;
+    begin();
+    meter_comes("NIL-10000017-01-07");
+    post("/v1/import/meters", "text/csv", "serial,dn,q3,radio_id\nM2,15,2.5,NIL-10000018-01-07\n");
+    telegram(MADE_UP);
+    clock_at("2026-03-10T02:00:00Z");
+    telegram(ELEVEN_LITRES);
+    settle();
+    assert_int_equal(waiting("damaged"), 1);
+    clock_at("2026-03-10T03:00:00Z");
+    telegram(TAUGHT);
+    settle();
+    assert_int_equal(waiting(NULL), 0);
+    assert_true(has_reading("2026-03-10T02:00:00Z", 11));
+    clock_at("2026-03-10T04:00:00Z");
+    telegram(MADE_UP_TO_FIT);
+    clock_at("2026-03-10T05:00:00Z");
+    telegram(TWELVE_LITRES);
+    settle();
+    assert_int_equal(waiting("damaged"), 1);
+    assert_false(has_reading(NULL, 120));
+    nilod_kill(&n); /* what was taught is remembered, either way */
+    leave();
+    nilod_start(&n);
+    client_open(&c, n.http_host, n.http_port, n.token);
+    settle();
+    assert_int_equal(waiting("damaged"), 1);
+    client_close(&c);
+    nilod_stop(&n);
+    memset(&n, 0, sizeof n);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(telegrams_go_on_when_the_radio_name_is_put_right),
         cmocka_unit_test(payloads_go_on_when_the_dialect_is_put_right),
         cmocka_unit_test(a_kill_between_a_key_and_its_frames_loses_neither),
+        cmocka_unit_test(a_list_that_somebody_made_up_reads_nothing_wrong),
     };
 
     return check_run(tests, argc, argv);
