@@ -295,6 +295,8 @@ a_store_is_checked_copied_and_rebuilt() {
     nilod_stop || return 1
     exits 0 nilo store rebuild --store store --virtual-clock "$now" && exits 1 nilo store rebuild --store absent || return 1
     exits 0 nilo store rebuild --store store --virtual-clock "$now" --difference differ.csv && is 'serial,channel,time,index_l,change' "$(cat differ.csv)" || return 1
+    exits 2 nilo store rebuild --store store --accept && has "$said" --tz || return 1
+    exits 0 nilo store rebuild --store store --accept --tz Asia/Shanghai --virtual-clock "$now" || return 1
     exits 1 nilo store rebuild --store store --virtual-clock "$now" --difference store/ledger.mdb && has "$said" store/ledger.mdb 'File exists' || return 1
     exits 0 nilo store check --store store || return 1
     exits 0 nilo store restore --from backup --store restored && exits 0 nilo store check --store restored || return 1

@@ -303,6 +303,10 @@ int cmd_store_rebuild(const struct args *a)
 
     if (!set_clock(a, &app))
         return EXIT_USAGE;
+    if (args_option(a, "accept") && !tz) {
+        say("--accept needs --tz, as nilod has it: meters that tell local time are read in it");
+        return EXIT_USAGE;
+    }
     err = access(o.dir, F_OK) ? refuse(&r, ERR_NOT_FOUND, 0, "", "there is no store %.150s", o.dir)
                               : rebuild(a, &app, &o, &rebuilt, &r);
     meters = app.registry ? registry_count(app.registry) : 0;
