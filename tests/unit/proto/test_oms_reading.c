@@ -146,6 +146,61 @@ static void litres_are_exact_to_the_millilitre(void **state)
 }
 
 /* 231 cubic inches and 1728, an inch 25.4 mm. */
+/* The bytes of `value` by a DIF's type: binary, low byte first, or two digits in a byte and F on top for a minus. */
+static void put_number(char *hex, unsigned len, bool decimal, int64_t value)
+{
+    uint64_t rest = decimal && value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    for (unsigned i = 0; i < len; i++) {
+        unsigned byte = decimal ? (unsigned)(rest % 10 | rest / 10 % 10 << 4) : rest & 255;
+
+        if (decimal && value < 0 && i + 1 == len)
+            byte |= 0xf0;
+        rest = decimal ? rest / 100 : rest >> 8;
+        snprintf(hex + (size_t)2 * i, 3, "%02x", byte);
+    }
+}
+
+static int64_t any_value(struct check_random *r, unsigned len, bool decimal)
+{
+    int64_t most = 1;
+
+    if (!decimal) {
+        most = len == 8 ? INT64_MAX : ((int64_t)1 << (8 * len - 1)) - 1;
+        return check_between(r, -most, most) >> check_below(r, 8 * len - 1);
+    }
+    for (unsigned i = 0; i < 2 * len - 1; i++)
+        most *= 10;
+    return check_between(r, 1 - most, most - 1) / (check_below(r, 2) ? 1 : 1000);
+}
+
+static void any_register_is_what_was_sent(void **state)
+{
+    static const struct {
+        unsigned dif, len;
+    } types[] = { { 1, 1 }, { 2, 2 },  { 3, 3 },  { 4, 4 },  { 6, 6 }, { 7, 8 },
+                  { 9, 1 }, { 10, 2 }, { 11, 3 }, { 12, 4 }, { 14, 6 } };
+    struct check_random r = check_random_begin();
+
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        unsigned type = check_below(&r, 11), vif = 0x10 + check_below(&r, 8);
+        bool decimal = types[type].dif > 8, fits = true;
+        int64_t value = any_value(&r, types[type].len, decimal), ml = value;
+        char hex[32];
+
+        for (unsigned k = 0x10; k < vif; k++) /* 10: 1 mL */
+            fits = fits && !__builtin_mul_overflow(ml, (int64_t)10, &ml);
+        snprintf(hex, sizeof hex, "%02x%02x", types[type].dif, vif);
+        put_number(hex + 4, types[type].len, decimal, value);
+        assert_ok(take(hex));
+        assert_int_equal(frame.series_count, fits);
+        if (fits && (frame.series[0].count != 1 || frame.series[0].samples[0].value != ml))
+            fail_msg("%s: expected %lld mL, found %lld", hex, (long long)ml,
+                     (long long)frame.series[0].samples[0].value);
+    }
+}
+
 static void american_units_are_rounded_once(void **state)
 {
     (void)state;
@@ -424,6 +479,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_age_counts_where_there_is_no_clock),
         cmocka_unit_test(directions_have_their_channels),
         cmocka_unit_test(litres_are_exact_to_the_millilitre),
+        cmocka_unit_test(any_register_is_what_was_sent),
         cmocka_unit_test(american_units_are_rounded_once),
         cmocka_unit_test(what_is_no_register_is_no_reading),
         cmocka_unit_test(temperature_and_pressure_have_their_channels),
