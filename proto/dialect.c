@@ -137,17 +137,9 @@ enum err dialect_inner(const struct dialect_input *in, struct span bytes,
 
 static void explain_status(struct trace *t, const struct frame *f)
 {
-    static const char *const names[] = {
-        "valve closed", "valve fault", "battery low", "magnet",       "tamper", "leak",
-        "burst",        "backflow",    "dry",         "sensor fault", "freeze", "clock lost"
-    };
-    char meant[160] = "";
-    size_t len = 0;
+    char meant[160];
 
-    for (unsigned bit = 0; bit < sizeof names / sizeof *names; bit++)
-        if (f->status >> bit & 1)
-            len += (size_t)snprintf(meant + len, sizeof meant - len, "%s%s", len ? ", " : "",
-                                    names[bit]);
+    status_put(meant, sizeof meant, f->status & STATUS_MEANT);
     trace_field(t, span_of(NULL, 0), "= status", "", meant, "%04X",
                 (unsigned)(f->status >> STATUS_RAW_SHIFT));
 }
@@ -171,8 +163,6 @@ static void explain_time(struct trace *t, const char *field, int64_t at_s)
 /* What it says of itself, and of what it was told. */
 static void explain_state(struct trace *t, const struct frame *f)
 {
-    static const char *const results[] = { "done", "failed", "refused", "expired" };
-
     explain_time(t, "= sent", f->sent_s);
     explain_time(t, "= heard", f->heard_s);
     explain_number(t, "= counter", "", f->seq);
@@ -184,15 +174,12 @@ static void explain_state(struct trace *t, const struct frame *f)
     explain_number(t, "= cell", "", f->cell);
     for (uint32_t i = 0; i < f->outcome_count; i++)
         trace_field(t, span_of(NULL, 0), "= outcome", "", "of the command with this number",
-                    "%u %s", f->outcomes[i].command,
-                    f->outcomes[i].result < 4 ? results[f->outcomes[i].result] : "unknown");
+                    "%u %s", f->outcomes[i].command, outcome_name(f->outcomes[i].result));
 }
 
 /* What the frame comes to, after the bytes. */
 static void explain_values(struct trace *t, const struct frame *f)
 {
-    static const char *const units[CHANNEL_COUNT] = { "L", "L", "L", "kPa", "degrees" };
-
     for (uint32_t i = 0; i < f->names.count; i++)
         trace_field(t, span_of(NULL, 0), "= meter", "", i ? "or" : "", "%.*s",
                     (int)f->names.at[i].len, (const char *)f->names.at[i].at);
@@ -209,9 +196,7 @@ static void explain_values(struct trace *t, const struct frame *f)
             snprintf(field, sizeof field, "= %s", channel_name(series->channel));
             trace_line(t, &(struct trace_line){ .field = field,
                                                 .value = value,
-                                                .unit = series->channel < CHANNEL_COUNT
-                                                            ? units[series->channel]
-                                                            : "L",
+                                                .unit = channel_unit(series->channel),
                                                 .meaning = "",
                                                 .is = time });
         }

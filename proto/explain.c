@@ -18,7 +18,7 @@ struct line {
     struct span raw;
     const char *field, *unit, *meaning;
     char value[80];
-    char more[80]; /* what follows from the value and its neighbours */
+    char more[160]; /* what follows from the value and its neighbours */
 };
 
 static void put_line(struct explain *e, const struct line *l)
@@ -52,30 +52,6 @@ static void say_time(char out[80], int64_t at_s)
     snprintf(out, 80, "%s", text);
 }
 
-static void say_status(char out[80], uint32_t status)
-{
-    static const char *const names[] = {
-        "valve closed", "valve fault", "battery low", "magnet",       "tamper", "leak",
-        "burst",        "backflow",    "dry",         "sensor fault", "freeze", "clock lost"
-    };
-    size_t len = 0;
-
-    out[0] = 0;
-    for (unsigned bit = 0; bit < 32 && len < 80; bit++) {
-        const char *name = bit < sizeof(names) / sizeof(*names) ? names[bit] : "unknown";
-
-        if (status >> bit & 1)
-            len += (size_t)snprintf(out + len, 80 - len, "%s%s", len ? ", " : "", name);
-    }
-}
-
-static const char *result_name(uint64_t result)
-{
-    static const char *const names[] = { "done", "failed", "refused", "expired" };
-
-    return result < 4 ? names[result] : "unknown";
-}
-
 /* What the other fields of a series say, for those that need them to mean something. */
 struct context {
     int64_t scale, index, at_s, step_s, sent_s;
@@ -84,7 +60,6 @@ struct context {
 
 static void say_counts(char out[80], const struct context *c, int64_t counts)
 {
-    static const char *const units[CHANNEL_COUNT] = { "L", "L", "L", "kPa", "degrees" };
     char litres[TEXT_LITRES_SIZE];
     int64_t value = counts;
 
@@ -96,7 +71,8 @@ static void say_counts(char out[80], const struct context *c, int64_t counts)
     if (c->scale < -3)
         return;
     text_put_litres(litres, value);
-    snprintf(out, 80, "%s %s", litres, c->channel < CHANNEL_COUNT ? units[c->channel] : "");
+    snprintf(out, 80, "%s %s", litres,
+             c->channel < CHANNEL_COUNT ? channel_unit((enum channel)c->channel) : "");
 }
 
 static void say(struct line *l, const struct native_field *field, const struct wire_field *f,
@@ -104,8 +80,7 @@ static void say(struct line *l, const struct native_field *field, const struct w
 {
     switch (field->kind) {
     case NATIVE_TEXT:
-        snprintf(l->value, sizeof(l->value), "%.*s", (int)(f->bytes.len < 64 ? f->bytes.len : 64),
-                 (const char *)f->bytes.at);
+        trace_put_span(l->value, sizeof(l->value), f->bytes);
         return;
     case NATIVE_UINT:
         snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
@@ -125,11 +100,11 @@ static void say(struct line *l, const struct native_field *field, const struct w
         return;
     case NATIVE_STATUS:
         snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
-        say_status(l->more, (uint32_t)f->value);
+        status_put(l->more, sizeof(l->more), (uint32_t)f->value);
         return;
     case NATIVE_RESULT:
         snprintf(l->value, sizeof(l->value), "%" PRIu64, f->value);
-        snprintf(l->more, sizeof(l->more), "%s", result_name(f->value));
+        snprintf(l->more, sizeof(l->more), "%s", outcome_name(f->value));
         return;
     case NATIVE_STEPS:
     case NATIVE_MESSAGE:

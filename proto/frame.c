@@ -57,6 +57,11 @@ static const char *const channel_names[CHANNEL_COUNT] = {
     [CHANNEL_PRESSURE] = "pressure", [CHANNEL_TEMPERATURE] = "temperature",
 };
 
+const char *channel_unit(enum channel c)
+{
+    return c == CHANNEL_PRESSURE ? "kPa" : c == CHANNEL_TEMPERATURE ? "degrees" : "L";
+}
+
 const char *channel_name(enum channel c)
 {
     if (c == CHANNEL_BILLED)
@@ -73,4 +78,45 @@ enum err channel_read(struct span name, enum channel *out_channel)
         }
     }
     return ERR_NOT_FOUND;
+}
+
+/* ---- in words ---- */
+
+static const struct {
+    const char *name, *words;
+} statuses[STATUS_BITS] = {
+#define STATUS(name, told, words) { told, words },
+#include "proto/status.def"
+#undef STATUS
+};
+
+const char *status_name(unsigned bit)
+{
+    return bit < STATUS_BITS ? statuses[bit].name : NULL;
+}
+
+const char *status_words(unsigned bit)
+{
+    return bit < STATUS_BITS ? statuses[bit].words : NULL;
+}
+
+void status_put(char *out, size_t cap, uint32_t bits)
+{
+    size_t len = 0;
+
+    out[0] = 0;
+    for (unsigned bit = 0; bits && len < cap; bits >>= 1, bit++) {
+        const char *words = status_words(bit);
+
+        if (bits & 1)
+            len += (size_t)snprintf(out + len, cap - len, "%s%s", len ? ", " : "",
+                                    words ? words : "unknown");
+    }
+}
+
+const char *outcome_name(uint64_t result)
+{
+    static const char *const names[] = { "done", "failed", "refused", "expired" };
+
+    return result < sizeof names / sizeof *names ? names[result] : "unknown";
 }

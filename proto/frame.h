@@ -18,19 +18,17 @@ enum channel {
     CHANNEL_BILLED = 15 /* no direction was named: it counts on the channel that the meter is billed by (rules-bills B2) */
 };
 
-enum frame_status { /* as in native.proto */
-    STATUS_VALVE_CLOSED = 1,
-    STATUS_VALVE_FAULT = 2,
-    STATUS_BATTERY_LOW = 4,
-    STATUS_MAGNET = 8,
-    STATUS_TAMPER = 16,
-    STATUS_LEAK = 32,
-    STATUS_BURST = 64,
-    STATUS_BACKFLOW = 128,
-    STATUS_DRY = 256,
-    STATUS_SENSOR_FAULT = 512,
-    STATUS_FREEZE = 1024,
-    STATUS_CLOCK_LOST = 2048
+enum frame_status_bit { /* STATUS_LEAK_BIT: its place */
+#define STATUS(name, told, words) STATUS_##name##_BIT,
+#include "proto/status.def"
+#undef STATUS
+    STATUS_BITS
+};
+
+enum frame_status { /* STATUS_LEAK: its weight */
+#define STATUS(name, told, words) STATUS_##name = 1 << STATUS_##name##_BIT,
+#include "proto/status.def"
+#undef STATUS
 };
 
 struct sample {
@@ -78,7 +76,7 @@ struct format_id {
 };
 #define FORMAT_LISTS 4 /* with one signature: two may meet by chance, and anybody can make one */
 
-/* Status of a frame: the bits of enum frame_status below, and above them two bytes as the meter sent them (M-Bus STS; CJ/T 188 ST,
+/* Status of a frame: the bits of enum frame_status, and above them two bytes as the meter sent them (M-Bus STS; CJ/T 188 ST,
  * first byte low), so that what no table names is kept. */
 #define STATUS_MEANT 0x0000ffffu
 #define STATUS_RAW_SHIFT 16
@@ -112,6 +110,15 @@ static inline struct span frame_name(const struct frame *f)
 MUST_CHECK enum err frame_retime(struct frame *f, int64_t arrival_s, struct refusal *r);
 
 const char *channel_name(enum channel c);                                   /* "forward" */
+const char *channel_unit(enum channel c);                                   /* of a thousand: "L", "kPa", "degrees" */
 MUST_CHECK enum err channel_read(struct span name, enum channel *out_channel); /* NOT_FOUND */
+
+/* A bit of a status by its place, NULL from STATUS_BITS on. */
+const char *status_name(unsigned bit);  /* as the API says it: "valve_closed" */
+const char *status_words(unsigned bit); /* for people: "valve closed" */
+/* What the bits say, "leak, dry"; "" where none is set. Bits that no table names are "unknown"; cut off where it is longer than `cap`. */
+void status_put(char *out, size_t cap, uint32_t bits);
+
+const char *outcome_name(uint64_t result); /* "done", "failed", "refused", "expired", "unknown" */
 
 #endif

@@ -72,9 +72,6 @@ static enum err keep(struct taking *k, const struct oms_reading *reading)
 static void put_is(char *out, size_t cap, const struct oms_reading *reading)
 {
     char value[TEXT_LITRES_SIZE], time[TEXT_TIME_SIZE] = "a time out of range";
-    const char *unit = reading->channel == CHANNEL_TEMPERATURE ? "degrees"
-                       : reading->channel == CHANNEL_PRESSURE  ? "kPa"
-                                                               : "L";
 
     if (!reading->is) {
         *out = 0;
@@ -83,7 +80,8 @@ static void put_is(char *out, size_t cap, const struct oms_reading *reading)
     if (reading->sample.at_s >= 0 && reading->sample.at_s <= UINT32_MAX)
         text_put_time(time, reading->sample.at_s);
     text_put_litres(value, reading->sample.value);
-    snprintf(out, cap, "%s %s at %s, %s", value, unit, time, channel_name(reading->channel));
+    snprintf(out, cap, "%s %s at %s, %s", value, channel_unit(reading->channel), time,
+             channel_name(reading->channel));
 }
 
 /* Which of those with the same DIF to VIFE. */

@@ -225,14 +225,15 @@ bool word_channel(struct span word, enum channel *out)
     return !channel_read(word, out);
 }
 
-static const char *const status_names[] = {
-    "VALVE_CLOSED", "VALVE_FAULT", "BATTERY_LOW", "MAGNET",       "TAMPER", "LEAK",
-    "BURST",        "BACKFLOW",    "DRY",         "SENSOR_FAULT", "FREEZE", "CLOCK_LOST",
+static const char *const status_ids[STATUS_BITS] = {
+#define STATUS(name, told, words) #name,
+#include "proto/status.def"
+#undef STATUS
 };
 
 const char *recipe_status_name(unsigned bit)
 {
-    return bit < sizeof status_names / sizeof *status_names ? status_names[bit] : NULL;
+    return bit < STATUS_BITS ? status_ids[bit] : NULL;
 }
 
 bool word_status(struct span word, uint32_t *out_bit)

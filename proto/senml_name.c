@@ -171,17 +171,17 @@ struct path_meaning {
 /* OMA's registry: 3424 water meter, 3427 pressure monitoring, 3411 battery (uCIFI). */
 static const struct path_meaning paths[] = {
     { "m3", { WHAT_CHANNEL, CHANNEL_BILLED, QUANTITY_VOLUME }, 3424, 1 },
-    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3424, 9 },  /* leak suspected */
-    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3424, 10 }, /* leak detected */
-    { "", { WHAT_STATUS, 7, QUANTITY_NONE }, 3424, 11 }, /* back flow */
-    { "", { WHAT_STATUS, 9, QUANTITY_NONE }, 3424, 12 }, /* blocked */
-    { "", { WHAT_STATUS, 4, QUANTITY_NONE }, 3424, 13 }, /* fraud */
+    { "", { WHAT_STATUS, STATUS_LEAK_BIT, QUANTITY_NONE }, 3424, 9 },          /* leak suspected */
+    { "", { WHAT_STATUS, STATUS_LEAK_BIT, QUANTITY_NONE }, 3424, 10 },         /* leak detected */
+    { "", { WHAT_STATUS, STATUS_BACKFLOW_BIT, QUANTITY_NONE }, 3424, 11 },     /* back flow */
+    { "", { WHAT_STATUS, STATUS_SENSOR_FAULT_BIT, QUANTITY_NONE }, 3424, 12 }, /* blocked */
+    { "", { WHAT_STATUS, STATUS_TAMPER_BIT, QUANTITY_NONE }, 3424, 13 },       /* fraud */
     { "", { WHAT_STAMP, 0, QUANTITY_NONE }, 3424, 5518 },
-    { "", { WHAT_QUALITY, 9, QUANTITY_NONE }, 3424, 6042 },
+    { "", { WHAT_QUALITY, STATUS_SENSOR_FAULT_BIT, QUANTITY_NONE }, 3424, 6042 },
     { "Pa", { WHAT_CHANNEL, CHANNEL_PRESSURE, QUANTITY_PRESSURE }, 3427, 1 },
-    { "", { WHAT_STATUS, 5, QUANTITY_NONE }, 3427, 3 },
+    { "", { WHAT_STATUS, STATUS_LEAK_BIT, QUANTITY_NONE }, 3427, 3 },
     { "V", { WHAT_BATTERY, 0, QUANTITY_VOLTAGE }, 3411, 3 },
-    { "", { WHAT_STATUS, 2, QUANTITY_NONE }, 3411, 6 },
+    { "", { WHAT_STATUS, STATUS_BATTERY_LOW_BIT, QUANTITY_NONE }, 3411, 6 },
 };
 
 static bool object_is_known(int64_t object)

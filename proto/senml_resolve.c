@@ -16,7 +16,7 @@
 #define OLDER_S (400ll * 86400) /* contract §3, "Clocks" */
 #define NEWER_S 600
 
-enum { SLOT_BATTERY = 12, SLOT_RSRP, SLOT_SNR }; /* before them the bits of status */
+enum { SLOT_BATTERY = STATUS_BITS, SLOT_RSRP, SLOT_SNR }; /* before them the bits of status */
 _Static_assert(SLOT_SNR < SENML_SLOTS, "a slot for each");
 
 const struct senml_label senml_labels[SENML_FIELDS] = {
@@ -100,16 +100,11 @@ static void put_when(const struct senml *s, int64_t at_s, char out[TEXT_TIME_SIZ
 
 static const char *meaning_of(const struct senml_measure *m)
 {
-    static const char *const bits[] = {
-        "valve closed", "valve faulty", "battery low", "magnet",       "tampering", "leak",
-        "burst",        "back flow",    "dry",         "sensor fault", "freezing",  "clock lost"
-    };
-
     switch (m->what) {
     case WHAT_CHANNEL:
         return m->arg == CHANNEL_BILLED ? "volume, no direction named" : channel_name(m->arg);
     case WHAT_STATUS:
-        return bits[m->arg];
+        return status_words(m->arg);
     case WHAT_QUALITY:
         return "1: rejected by the meter itself";
     case WHAT_BATTERY:

@@ -175,18 +175,14 @@ static void put_last_reading(struct listing *l, const struct meter_facts *m, int
 
 static void put_status(struct listing *l, uint32_t status)
 {
-    static const char *const names[] = {
-        "valve_closed", "valve_fault", "battery_low", "magnet",       "tamper", "leak",
-        "burst",        "backflow",    "dry",         "sensor_fault", "freeze", "clock_lost"
-    };
     bool first = true;
 
     out_key(&l->out, "status");
     out_text(&l->out, "[");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (unsigned i = 0; i < STATUS_BITS; i++) {
         if (!(status >> i & 1))
             continue;
-        out_format(&l->out, "%s\"%s\"", first ? "" : ",", names[i]);
+        out_format(&l->out, "%s\"%s\"", first ? "" : ",", status_name(i));
         first = false;
     }
     out_text(&l->out, "]");

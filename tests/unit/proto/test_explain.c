@@ -127,6 +127,15 @@ static void text_that_is_no_text_breaks_no_json(void **state)
     json_decref(whole);
 }
 
+/* Terminals obey control characters. */
+static void a_name_of_control_characters_is_shown_as_dots(void **state)
+{
+    (void)state;
+    (void)!explain_hex("0a051b5b324a41", false, NULL);
+    assert_non_null(strstr((char *)text, " .[2JA "));
+    assert_null(strchr((char *)text, 0x1b));
+}
+
 static void a_buffer_too_small_is_full(void **state)
 {
     struct dialect_input in = { .bytes = span_of("\x0a\x01M\x10\x07", 5), .arrival_s = ARRIVAL_S };
@@ -145,6 +154,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_byte_stands_on_one_line),
         cmocka_unit_test(what_is_broken_is_explained_as_far_as_it_goes),
         cmocka_unit_test(text_that_is_no_text_breaks_no_json),
+        cmocka_unit_test(a_name_of_control_characters_is_shown_as_dots),
         cmocka_unit_test(a_buffer_too_small_is_full),
     };
 

@@ -89,6 +89,38 @@ static void channels_have_names(void **state)
     assert_err(ERR_NOT_FOUND, channel_read(span_text("billed"), &(enum channel){ 0 }));
 }
 
+/* The numbers are the contract's (native.proto), whatever order the table has. */
+static void status_bits_are_those_of_the_wire_and_have_words(void **state)
+{
+    char text[160], small[8];
+
+    (void)state;
+    assert_int_equal(STATUS_VALVE_CLOSED, 1);
+    assert_int_equal(STATUS_LEAK, 32);
+    assert_int_equal(STATUS_BACKFLOW, 128);
+    assert_int_equal(STATUS_CLOCK_LOST, 2048);
+    assert_string_equal(status_name(STATUS_SENSOR_FAULT_BIT), "sensor_fault");
+    assert_null(status_name(STATUS_BITS));
+    assert_null(status_words(STATUS_BITS));
+    status_put(text, sizeof text, STATUS_LEAK | STATUS_DRY | 1u << 31);
+    assert_string_equal(text, "leak, dry, unknown");
+    status_put(text, sizeof text, 0);
+    assert_string_equal(text, "");
+    status_put(text, sizeof text, 0xfff);
+    assert_non_null(strstr(text, ", clock lost"));
+    status_put(small, sizeof small, UINT32_MAX);
+    assert_string_equal(small, "valve c");
+}
+
+static void a_result_that_nobody_knows_is_unknown(void **state)
+{
+    (void)state;
+    assert_string_equal(outcome_name(0), "done");
+    assert_string_equal(outcome_name(3), "expired");
+    assert_string_equal(outcome_name(4), "unknown");
+    assert_string_equal(outcome_name(UINT64_MAX), "unknown");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +129,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_clock_is_no_wrong_clock),
         cmocka_unit_test(times_that_cannot_be_kept_are_refused),
         cmocka_unit_test(channels_have_names),
+        cmocka_unit_test(status_bits_are_those_of_the_wire_and_have_words),
+        cmocka_unit_test(a_result_that_nobody_knows_is_unknown),
     };
 
     return check_run(tests, argc, argv);
