@@ -29,13 +29,15 @@ struct envelope {
 MUST_CHECK enum err envelope_read(const struct dialect *d, struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
 
 /* A push that holds the frames of several meters: the parts, each one whole by itself.  Calls `each` for them, or once for `bytes` as
- * they are; ends with the first error that it returns. */
+ * they are, also where there are more than ENVELOPE_MESSAGES (it refuses them); ends with the first error that it returns. */
 MUST_CHECK enum err envelope_split(const struct dialect *d, struct span bytes, enum err (*each)(void *arg, struct span part), void *arg);
 
 /* ---- for the dialects ---- */
 
 #define ENVELOPE_OLD_S (400 * 86400LL) /* as the contract bounds meters' clocks (§3) */
 #define ENVELOPE_AHEAD_S 600
+#define ENVELOPE_MESSAGES 1024 /* or services in one push: of 64 bytes each, so no platform has more; rubbish would be judged piece by piece */
+#define ENVELOPE_LEVELS 6      /* of a platform's own fields around the meter's bytes */
 
 /* When the network heard it: `at_s`, or 0 (arrival) where that lies too far from the arrival to be true. */
 int64_t envelope_heard(const struct dialect_input *in, int64_t at_s);
@@ -61,8 +63,8 @@ MUST_CHECK enum err envelope_bytes(const struct dialect_input *in, struct json v
 /* Where it stands, for refusals: 0 for what was decoded first, and so lies elsewhere. */
 uint32_t envelope_offset(const struct dialect_input *in, struct json v);
 
-/* Among a platform's own fields: whether one of this name holds bytes as the meter sent them; the first such member in an object, at
- * any depth, that is a text; absent where there is none. */
+/* Among a platform's own fields: whether one of this name holds bytes as the meter sent them; the first such member in an object, down
+ * to ENVELOPE_LEVELS, that is a text; absent where there is none. */
 bool envelope_is_raw(struct json name);
 struct json envelope_raw_member(struct json object);
 

@@ -17,49 +17,72 @@ struct push {
     struct json header, content, services, device, time;
 };
 
-static bool is_report(struct json root, const char *resource)
+enum {
+    RESOURCE,
+    EVENT,
+    NOTIFY_DATA,
+    TIME_MS,
+    TIME,
+    NOTIFY_TYPE,
+    DEVICE,
+    SERVICE,
+    SERVICES,
+    MEMBERS
+};
+static const char *const names[MEMBERS] = { "resource",      "event",      "notify_data",
+                                            "event_time_ms", "event_time", "notifyType",
+                                            "deviceId",      "service",    "services" };
+
+static bool is_report(const struct json m[MEMBERS], const char *resource)
 {
-    return json_is(json_get(root, "resource"), resource) &&
-           json_is(json_get(root, "event"), "report");
+    return json_is(m[RESOURCE], resource) && json_is(m[EVENT], "report");
 }
 
-static void pick_forerunner(struct json root, struct json notify, struct push *out)
+static void pick_forerunner(const struct json m[MEMBERS], struct push *out)
 {
-    bool one = json_is(notify, "deviceDataChanged");
+    bool one = json_is(m[NOTIFY_TYPE], "deviceDataChanged");
 
-    out->kind = one || json_is(notify, "deviceDatasChanged") ? ENVELOPE_PAYLOAD : ENVELOPE_ASIDE;
-    out->device = json_get(root, "deviceId");
-    out->services = json_get(root, one ? "service" : "services");
+    out->kind =
+        one || json_is(m[NOTIFY_TYPE], "deviceDatasChanged") ? ENVELOPE_PAYLOAD : ENVELOPE_ASIDE;
+    out->device = m[DEVICE];
+    out->services = m[one ? SERVICE : SERVICES];
+}
+
+static void pick_notified(const struct json m[MEMBERS], struct push *out)
+{
+    static const char *const in_data[] = { "header", "body" };
+    static const char *const in_body[] = { "content", "services" };
+    struct json data[2], body[2];
+
+    if (is_report(m, "device.message") || is_report(m, "device.property"))
+        out->kind = ENVELOPE_PAYLOAD;
+    else if (is_report(m, "device.event"))
+        out->kind = ENVELOPE_HEARD;
+    json_pick(m[NOTIFY_DATA], in_data, 2, data);
+    json_pick(data[1], in_body, 2, body);
+    out->header = data[0];
+    out->device = json_get(out->header, "device_id");
+    out->content = body[0];
+    out->services = body[1];
+    out->time = m[m[TIME_MS].kind == JSON_IS_ABSENT ? TIME : TIME_MS];
 }
 
 static enum err pick(struct span bytes, struct push *out, struct refusal *r)
 {
-    struct json root, notify, body;
+    struct json root, m[MEMBERS];
     enum err err = json_check(bytes, &root, r);
 
     *out = (struct push){ .kind = ENVELOPE_ASIDE };
     if (err)
         return err;
-    notify = json_get(root, "notifyType");
-    if (notify.kind == JSON_IS_TEXT) {
-        pick_forerunner(root, notify, out);
-        return ERR_OK;
-    }
-    if (json_get(root, "resource").kind != JSON_IS_TEXT)
+    json_pick(root, names, MEMBERS, m);
+    if (m[NOTIFY_TYPE].kind == JSON_IS_TEXT)
+        pick_forerunner(m, out);
+    else if (m[RESOURCE].kind == JSON_IS_TEXT)
+        pick_notified(m, out);
+    else
         return refuse(r, ERR_MALFORMED, json_offset(bytes, root), "resource",
                       "expected a push of IoTDA with a resource");
-    if (is_report(root, "device.message") || is_report(root, "device.property"))
-        out->kind = ENVELOPE_PAYLOAD;
-    else if (is_report(root, "device.event"))
-        out->kind = ENVELOPE_HEARD;
-    body = json_get(root, "notify_data.body");
-    out->header = json_get(root, "notify_data.header");
-    out->device = json_get(out->header, "device_id");
-    out->content = json_get(body, "content");
-    out->services = json_get(body, "services");
-    out->time = json_get(root, "event_time_ms");
-    if (out->time.kind == JSON_IS_ABSENT)
-        out->time = json_get(root, "event_time");
     return ERR_OK;
 }
 
@@ -102,6 +125,9 @@ static enum err take_services(struct platform *p, struct json services)
 
     if (services.kind == JSON_IS_OBJECT)
         return take_service(p, services);
+    if (json_element(services, ENVELOPE_MESSAGES).raw.len)
+        return refuse(p->refusal, ERR_TOO_LARGE, envelope_offset(p->in, services), "services",
+                      "expected at most %d services in one push", ENVELOPE_MESSAGES);
     for (struct json_walk w = json_walk(services); !err && json_next(&w, NULL, &service);)
         err = take_service(p, service);
     return err;

@@ -57,7 +57,9 @@ static enum err pick(struct span bytes, struct arena *a, struct json m[MEMBERS],
         return ERR_OK;
     }
     if (json_int(json_unquoted(m[TYPE]), &type))
-        return refuse(r, ERR_MALFORMED, 0, "msg.type", "expected a message of OneNET with a type");
+        return refuse(r, ERR_MALFORMED, 0, "msg.type",
+                      "expected a message of OneNET with a type, or at most %d of them",
+                      ENVELOPE_MESSAGES);
     *out_kind = type == 1 ? ENVELOPE_PAYLOAD : ENVELOPE_ASIDE;
     return ERR_OK;
 }
@@ -82,8 +84,8 @@ enum err onenet_split(struct span bytes, enum err (*each)(void *arg, struct span
     if (json_check(bytes, &root, NULL))
         return each(arg, bytes); /* refused there */
     msg = json_get(root, "msg");
-    if (msg.kind != JSON_IS_ARRAY)
-        return each(arg, bytes);
+    if (msg.kind != JSON_IS_ARRAY || json_element(msg, ENVELOPE_MESSAGES).raw.len)
+        return each(arg, bytes); /* too many are refused as one */
     for (struct json_walk w = json_walk(msg); json_next(&w, NULL, &part);)
         if ((err = each(arg, part.raw)))
             return err;

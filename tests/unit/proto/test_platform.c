@@ -225,6 +225,61 @@ static void the_largest_pushes_are_answered(void **state)
     free(json);
 }
 
+static enum err count_message(void *arg, struct span part)
+{
+    (void)part;
+    ++*(unsigned *)arg;
+    return ERR_OK;
+}
+
+/* Who sends rubbish in thousands of pieces has it refused as one. */
+static void too_many_messages_are_one_refusal(void **state)
+{
+    char json[8192];
+    struct wr w = wr_of(json, sizeof json);
+    struct envelope e;
+    struct refusal r;
+    unsigned parts = 0;
+
+    (void)state;
+    wr_text(&w, "{\"msg\":[0");
+    for (int i = 0; i < ENVELOPE_MESSAGES; i++)
+        wr_text(&w, ",0");
+    wr_text(&w, "]}");
+    assert_ok(w.err);
+    assert_ok(envelope_split(&dialect_onenet, wr_span(&w), count_message, &parts));
+    assert_int_equal(parts, 1);
+    assert_err(ERR_MALFORMED, envelope_read(&dialect_onenet, wr_span(&w), &arena, &e, &r));
+}
+
+static void too_many_services_are_refused_before_they_are_read(void **state)
+{
+    char json[8192];
+    struct wr w = wr_of(json, sizeof json);
+    struct refusal r;
+    struct frame f;
+
+    (void)state;
+    wr_text(&w, "{\"notifyType\":\"deviceDatasChanged\",\"deviceId\":\"8\",\"services\":[{}");
+    for (int i = 0; i < ENVELOPE_MESSAGES; i++)
+        wr_text(&w, ",{}");
+    wr_text(&w, "]}");
+    assert_err(ERR_TOO_LARGE, decode(&dialect_iotda, wr_span(&w), &f, &r));
+}
+
+/* A platform wraps the meter's bytes in a few levels; who digs deeper digs for the time it takes. */
+static void bytes_are_looked_for_six_levels_deep(void **state)
+{
+    static const char six[] = "{\"messageType\":\"dataReport\",\"IMEI\":\"86\",\"payload\":"
+                              "{\"a\":[[[[{\"RAWData\":\"" REPORT "\"}]]]]}}";
+    static const char seven[] = "{\"messageType\":\"dataReport\",\"IMEI\":\"86\",\"payload\":"
+                                "{\"a\":[[[[[{\"RAWData\":\"" REPORT "\"}]]]]]}}";
+
+    (void)state;
+    assert_int_equal(decoded(&dialect_aep, six).series_count, 1);
+    assert_int_equal(decoded(&dialect_aep, seven).series_count, 0);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -248,6 +303,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(messages_pushed_together_are_whole_each),
         cmocka_unit_test(news_of_the_platform_itself_is_set_aside),
         cmocka_unit_test(the_largest_pushes_are_answered),
+        cmocka_unit_test(too_many_messages_are_one_refusal),
+        cmocka_unit_test(too_many_services_are_refused_before_they_are_read),
+        cmocka_unit_test(bytes_are_looked_for_six_levels_deep),
     };
 
     check_begin(argc, argv);
