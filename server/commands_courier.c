@@ -298,20 +298,32 @@ static void fold_valve(struct commands_memory *m, uint32_t meter, const struct f
         fold_push(m, &said);
 }
 
+/* A report has room for hundreds of outcomes, and anybody can send many such: of more than a meter can
+ * have commands those at either end are kept in mind, for there the newest stand. */
+static bool is_at_an_end(uint32_t i, uint32_t count)
+{
+    return i < COMMANDS_PER_METER || count - i <= COMMANDS_PER_METER;
+}
+
+static void fold_outcome(struct commands_memory *m, uint32_t meter, const struct outcome *o,
+                         int64_t arrival_s)
+{
+    const struct folded said = { .meter = meter,
+                                 .command = o->command,
+                                 .arrival_s = (uint32_t)arrival_s,
+                                 .bits = o->bits,
+                                 .result = o->result < 255 ? (uint8_t)o->result : 255 };
+
+    fold_push(m, &said);
+}
+
 void commands_fold(struct commands *c, uint32_t meter, const struct frame *f, int64_t arrival_s)
 {
     if (!c)
         return;
-    for (uint32_t i = 0; i < f->outcome_count; i++) {
-        const struct outcome *o = &f->outcomes[i];
-        const struct folded said = { .meter = meter,
-                                     .command = o->command,
-                                     .arrival_s = (uint32_t)arrival_s,
-                                     .bits = o->bits,
-                                     .result = o->result < 255 ? (uint8_t)o->result : 255 };
-
-        fold_push(c->memory, &said);
-    }
+    for (uint32_t i = 0; i < f->outcome_count; i++)
+        if (is_at_an_end(i, f->outcome_count))
+            fold_outcome(c->memory, meter, &f->outcomes[i], arrival_s);
     if (commands_any(c))
         fold_valve(c->memory, meter, f, arrival_s);
 }

@@ -15,7 +15,7 @@
 #define ENDPOINT_BITS 20 /* buckets; 16 bytes each */
 #define ADDRESS_BITS 18
 #define DIAGNOSTIC_MAX 120 /* a sentence, and little to gain for who forges a sender's address */
-/* Answers with commands that are kept for repeats: 4 MiB, untouched where nobody commands anything.
+/* Answers with commands that are kept for repeats: 7 MB, untouched where nobody commands anything.
  * At 116 reports a second, each answered with one, they reach back as far as exchanges do. */
 #define CARRIED 32768
 /* Refused bytes that are kept for people: a flood of rubbish must not fill the journal. */
@@ -485,7 +485,7 @@ static void post_report(struct gate *g, struct ask *k)
     if (k->q.code != CODE_POST)
         answer_why(g, k, CODE_BAD_METHOD, "reports are sent with POST");
     else if (!k->dialect)
-        answer_why(g, k, CODE_BAD_FORMAT, "no such dialect");
+        answer_why(g, k, CODE_BAD_FORMAT, "/r/NAME: no dialect or recipe has this name");
     else if (!format_fits(&k->q, k->dialect))
         answer_why(g, k, CODE_BAD_FORMAT, "Content-Format: 42, 0 or none was expected");
     else if (g->now.stopping)

@@ -279,6 +279,31 @@ static void settling_finds_what_was_not_written_and_twice_is_once(void **state)
     stop();
 }
 
+/* A report of hundreds of outcomes is what a liar sends; the newest stand at its ends. */
+static void of_very_many_outcomes_those_at_the_ends_count(void **state)
+{
+    enum { COUNT = 200 };
+    struct outcome outcomes[COUNT] = { { 0 } };
+    const struct frame f = { .outcome_count = COUNT, .outcomes = outcomes };
+    uint32_t first, middle, last;
+
+    (void)state;
+    start(check_folder(), NOW);
+    first = queue_step(1);
+    middle = queue_step(1);
+    last = queue_step(1);
+    for (int i = 0; i < COUNT; i++)
+        outcomes[i].command = first;
+    outcomes[COUNT / 2].command = middle;
+    outcomes[COUNT - 1].command = last;
+    commands_fold(app.commands, 1, &f, NOW + 1);
+    assert_ok(commands_fold_end(&app));
+    assert_int_equal(row_of(1, first).state, COMMAND_DONE);
+    assert_int_equal(row_of(1, middle).state, COMMAND_QUEUED);
+    assert_int_equal(row_of(1, last).state, COMMAND_DONE);
+    stop();
+}
+
 /* A frame that is settled again must not speak of a later command whose low bits are the same. */
 static void few_bits_in_a_settled_frame_mean_what_had_been_sent_by_then(void **state)
 {
@@ -557,6 +582,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(few_bits_mean_what_is_under_way),
         cmocka_unit_test(a_network_that_keeps_downlinks_is_given_each_once),
         cmocka_unit_test(settling_finds_what_was_not_written_and_twice_is_once),
+        cmocka_unit_test(of_very_many_outcomes_those_at_the_ends_count),
         cmocka_unit_test(few_bits_in_a_settled_frame_mean_what_had_been_sent_by_then),
         cmocka_unit_test(a_closed_valve_in_a_settled_frame_proves_what_was_sent_before),
         cmocka_unit_test(a_row_becomes_what_happens_to_it),
