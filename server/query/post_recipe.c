@@ -73,7 +73,7 @@ static enum err add(struct request *q, char *room, struct recipe_added *out, str
 {
     json_t *json = NULL;
     struct span text;
-    size_t len;
+    size_t len = 0;
     enum err err = body_read(q, room, &len, r);
 
     if (err)
