@@ -252,9 +252,10 @@ static int check_complete(const struct args *a, const char *words)
     unsigned least, most;
 
     if (!a->command) {
-        say(*words ? "'%s' is not a whole command; nilo help lists them"
-                   : "no command was given%s; nilo help lists them",
-            words);
+        if (*words)
+            say("'%s' is not a whole command; nilo help %s lists what may follow", words, words);
+        else
+            say("no command was given; nilo help lists them");
         return EXIT_USAGE;
     }
     args_expected(a->command->arguments, &least, &most);
