@@ -126,7 +126,7 @@ int cmd_recipe_list(const struct args *a)
 
     query_options(&path, a);
     return list_run(a, &path,
-                    "name version carrier added samples matches title"); /* the longest last */
+                    "name version carrier added samples title matches"); /* the longest last */
 }
 
 /* The file as it is, so that it can be changed and added again. */
