@@ -15,21 +15,11 @@
 
 static void expire_lkd(struct commands_memory *m, struct pending *p, int64_t now_s)
 {
-    struct command_event e = {
+    const struct command_event e = {
         .meter = p->meter, .id = p->id, .kind = COMMAND_EVENT_EXPIRED, .at_s = (uint32_t)now_s
     };
-    struct command_row row = { .meter = p->meter,
-                               .id = p->id,
-                               .what = p->what,
-                               .state = p->state,
-                               .flags = p->flags,
-                               .tries = p->tries,
-                               .value = p->value,
-                               .until = p->until };
 
-    event_push_lkd(m, &e);
-    (void)command_apply(&row, &e);
-    pending_put_lkd(m, &row);
+    event_happen_lkd(m, p, &e);
 }
 
 static void due_in_bucket_lkd(struct commands_memory *m, size_t bucket, int64_t now_s)
