@@ -15,9 +15,9 @@
 
 struct loop {
     bool runs;
-    int64_t left;
-    const uint8_t *at;  /* where this pass began */
-    const uint8_t *end; /* the end around the tag */
+    int64_t count, left; /* INT64_MAX: to the end */
+    const uint8_t *at;   /* where this pass began */
+    const uint8_t *end;  /* the end around the tag */
 };
 
 struct machine {
@@ -289,7 +289,7 @@ static enum err step_repeat(struct machine *m, const struct step *s)
         if (!count.known || count.value < 0)
             return refuse(m->why, ERR_RANGE, here(m), "repeat",
                           "the number of values is not known");
-        *loop = (struct loop){ .runs = true, .left = count.value, .at = NULL };
+        *loop = (struct loop){ .runs = true, .count = count.value, .left = count.value };
     }
     if (to_end && loop->at == m->at)
         return refuse(m->why, ERR_MALFORMED, here(m), "repeat", "a pass to the end takes no bytes");
@@ -300,26 +300,15 @@ static enum err step_repeat(struct machine *m, const struct step *s)
     }
     loop->at = m->at;
     if (s->slot < RECIPE_SLOTS)
-        m->slots[s->slot] =
-            (struct slot){ .value = to_end ? INT64_MAX - 1 - loop->left
-                                           : operand(m, &s->a).value - 1 - loop->left,
-                           .known = true };
+        m->slots[s->slot] = (struct slot){ .value = loop->count - 1 - loop->left, .known = true };
     return ERR_OK;
-}
-
-static uint64_t big_or_little(struct span raw, bool big)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < raw.len; i++)
-        v = v << 8 | raw.at[big ? i : raw.len - 1 - i];
-    return v;
 }
 
 static enum err step_tags(struct machine *m, const struct step *s)
 {
     struct loop *loop = &m->loops[s->loop];
     struct span raw;
+    uint64_t len;
     enum err err;
 
     if (m->at == m->end) {
@@ -333,12 +322,12 @@ static enum err step_tags(struct machine *m, const struct step *s)
         return ERR_OK;
     if ((err = take(m, s->width_b, "length", &raw)))
         return err;
-    trace_field(m->in->trace, raw, "length", "", "", "%" PRIu64, big_or_little(raw, s->bcd));
-    if (big_or_little(raw, s->bcd) > (uint64_t)(m->end - m->at))
+    len = recipe_uint(raw, s->bcd);
+    trace_field(m->in->trace, raw, "length", "", "", "%" PRIu64, len);
+    if (len > (uint64_t)(m->end - m->at))
         return refuse(m->why, ERR_TRUNCATED, here(m), slot_name(m, s->slot),
-                      "expected %" PRIu64 " bytes of this tag, %td are left",
-                      big_or_little(raw, s->bcd), m->end - m->at);
-    m->end = m->at + big_or_little(raw, s->bcd);
+                      "expected %" PRIu64 " bytes of this tag, %td are left", len, m->end - m->at);
+    m->end = m->at + len;
     return ERR_OK;
 }
 
@@ -374,7 +363,9 @@ static enum err step_reading(struct machine *m, const struct step *s)
         return refuse(m->why, ERR_RANGE, here(m), slot_name(m, s->a.slot),
                       "%" PRId64 " is too large", v.value);
     err = gather_add(m->gather, (enum channel)s->channel, at.value, value);
-    return err ? refuse(m->why, err, here(m), slot_name(m, s->a.slot), "too many values") : ERR_OK;
+    return err ? refuse(m->why, err, here(m), slot_name(m, s->a.slot),
+                        "too many values, or no memory left")
+               : ERR_OK;
 }
 
 static char hex_digit(unsigned v)
@@ -435,7 +426,7 @@ static enum err step_name(struct machine *m, const struct step *s)
         names->count = 0;
     m->named = true;
     if (!(kept = (char *)arena_alloc(m->gather->arena, len)))
-        return ERR_NO_MEMORY;
+        return refuse(m->why, ERR_NO_MEMORY, 0, "", "no memory left");
     memcpy(kept, text, len);
     names->at[names->count++] = span_of(kept, len);
     return ERR_OK;
@@ -608,8 +599,10 @@ static enum err recipe_dialect_decode(const struct dialect_input *in, struct are
         return refuse(r, ERR_NO_RECIPE, 0, "port",
                       "the recipe %.*s does not tell payloads of port %u", (int)in->recipe.len,
                       (const char *)in->recipe.at, in->port);
-    err = recipe_decode(recipe, in, in->bytes, &g, out, r);
-    return err ? err : gather_end(&g, out);
+    if ((err = recipe_decode(recipe, in, in->bytes, &g, out, r)))
+        return err;
+    err = gather_end(&g, out);
+    return err ? refuse(r, err, 0, "", "no memory left") : ERR_OK;
 }
 
 const struct dialect dialect_recipe = {

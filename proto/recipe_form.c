@@ -1,7 +1,8 @@
 /* Bytes into numbers and instants, form by form. */
+#include "proto/oms_date.h"
 #include "proto/recipe_priv.h"
 
-static uint64_t read_uint(struct span raw, bool big)
+uint64_t recipe_uint(struct span raw, bool big)
 {
     uint64_t v = 0;
 
@@ -30,45 +31,21 @@ bool recipe_civil(const struct zone *zone, struct civil c, int64_t *out_s)
     return day_valid(c) && !zone_utc(zone, c, out_s);
 }
 
-/* EN 13757-3 annex A, type G: the date in two bytes; a year of 100 and more is none. */
-static struct civil date_g(uint8_t low, uint8_t high)
+/* Types F, G and I of M-Bus. An instant is what a telegram says by the same bytes; a date is the beginning of its day, for recipes add
+ * to it. */
+static bool time_mbus(struct span raw, const struct zone *zone, int64_t *out_s)
 {
-    return (struct civil){ .year = 2000 + ((low >> 5) | ((high & 0xf0) >> 1)),
-                           .month = high & 15,
-                           .day = low & 31 };
-}
+    struct oms_date d;
 
-static bool time_g(struct span raw, const struct zone *zone, int64_t *out_s)
-{
-    struct civil c = date_g(raw.at[0], raw.at[1]);
-
-    return c.year < 2100 && recipe_civil(zone, c, out_s);
-}
-
-/* Type F: minute, hour, date; the bit 0x80 of the first byte says that the clock is not set. */
-static bool time_f(struct span raw, const struct zone *zone, int64_t *out_s)
-{
-    struct civil c = date_g(raw.at[2], raw.at[3]);
-
-    c.minute = raw.at[0] & 63;
-    c.hour = raw.at[1] & 31;
-    return !(raw.at[0] & 0x80) && c.year < 2100 && recipe_civil(zone, c, out_s);
-}
-
-/* Type I: second, minute, hour, date, week; the bit 0x80 of the second byte likewise. */
-static bool time_i(struct span raw, const struct zone *zone, int64_t *out_s)
-{
-    struct civil c = date_g(raw.at[3], raw.at[4]);
-
-    c.second = raw.at[0] & 63;
-    c.minute = raw.at[1] & 63;
-    c.hour = raw.at[2] & 31;
-    return !(raw.at[1] & 0x80) && c.year < 2100 && recipe_civil(zone, c, out_s);
+    if (oms_date_read(raw, &d))
+        return false;
+    return d.precision == OMS_DAY ? recipe_civil(zone, d.civil, out_s)
+                                  : !oms_date_utc(&d, zone, out_s);
 }
 
 static bool time_unix(struct span raw, bool big, int64_t *out_s)
 {
-    uint64_t v = read_uint(raw, big);
+    uint64_t v = recipe_uint(raw, big);
 
     *out_s = (int64_t)v;
     return v != 0 && v != UINT32_MAX;
@@ -79,7 +56,7 @@ static bool clock_number(const struct step *s, struct span raw, int64_t *out)
 {
     if (s->bcd)
         return read_bcd(raw, s->big, out);
-    *out = (int64_t)read_uint(raw, s->big);
+    *out = (int64_t)recipe_uint(raw, s->big);
     return true;
 }
 
@@ -146,7 +123,7 @@ static bool is_invalid(const struct recipe *recipe, const struct step *s, uint64
 static bool number_read(const struct recipe *recipe, const struct step *s, struct span raw,
                         int64_t *out)
 {
-    uint64_t v = read_uint(raw, s->big);
+    uint64_t v = recipe_uint(raw, s->big);
 
     if (s->pool_count && is_invalid(recipe, s, v))
         return false;
@@ -189,13 +166,9 @@ void recipe_form_read(const struct recipe *recipe, const struct step *s, const s
         out->known = time_unix(raw, s->big, &out->value);
         return;
     case FORM_F:
-        out->known = time_f(raw, zone, &out->value);
-        return;
     case FORM_G:
-        out->known = time_g(raw, zone, &out->value);
-        return;
     case FORM_I:
-        out->known = time_i(raw, zone, &out->value);
+        out->known = time_mbus(raw, zone, &out->value);
         return;
     case FORM_CLOCK:
         out->known = time_clock(s, raw, zone, &out->value);

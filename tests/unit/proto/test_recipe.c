@@ -401,6 +401,8 @@ static void times_are_read_in_every_form(void **state)
     says("zone utc\na u8\nt time G\nreading a 1 mL at t", "01 4133", "1@0");
     says("zone utc\na u8\nt time G\nreading a 1 mL at t", "01 ffff", "");
     says("zone utc\na u8\nt time I\nreading a 1 mL at t", "01 000000413300", "1@0");
+    says("zone utc\na u8\nt time F\nreading a 1 mL at t", "01 00804133",
+         "1@3600"); /* summer time */
     says("zone utc\na u8\nt time bcd YY MM DD hh mm ss\nreading a 1 mL at t", "01 260228235959",
          "1@1");
     says("zone utc\na u8\nt time bcd ss mm hh DD MM YY CC\nreading a 1 mL at t",
@@ -432,6 +434,16 @@ static void absolute_values_may_have_holes(void **state)
     (void)state;
     fails("n u8\nrepeat n\n v u16\nend\nreading n 1 L", "03 0500 ffff", ERR_TRUNCATED,
           "expected 2 bytes, 0 are left");
+}
+
+/* Whatever becomes of the field that told how many there are. */
+static void passes_count_from_what_their_number_was_at_first(void **state)
+{
+    (void)state;
+    says("n u8\nrepeat n as i\n n u8\n v = n + i\n w = heard - i\n reading v 1 mL at w\nend\nends",
+         "02 0a14", "10@0 21@1");
+    says("k i64\nrepeat k as i\n k i64\nend\nreading i 1 mL\nends",
+         "0100000000000000 0000000000000080", "0@0");
 }
 
 static void conditions_choose(void **state)
@@ -701,6 +713,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(times_are_read_in_every_form),
         cmocka_unit_test(deltas_go_back_until_one_is_unknown),
         cmocka_unit_test(absolute_values_may_have_holes),
+        cmocka_unit_test(passes_count_from_what_their_number_was_at_first),
         cmocka_unit_test(conditions_choose),
         cmocka_unit_test(tags_are_taken_in_any_order_and_unknown_ones_passed_over),
         cmocka_unit_test(checksums_hold_or_refuse),
