@@ -21,8 +21,8 @@ MUST_CHECK enum err recipe_new(struct span text, struct recipe **out, struct ref
 void recipe_free(struct recipe *recipe); /* NULL is fine */
 
 /* Reads `bytes` by the recipe; values go to `g` (the caller ends it), and status, battery, radio, clock, names to `f` where the
- * recipe tells them. `f` comes with what the carrier knows (heard_s, sent_s, names). MALFORMED, TRUNCATED, RANGE with `why`;
- * NO_RECIPE where the bytes bear a version or form that the recipe does not tell. */
+ * recipe tells them; both may have changed where it fails. `f` comes with what the carrier knows (heard_s, sent_s, names). MALFORMED,
+ * TRUNCATED, RANGE, TOO_LARGE, NO_MEMORY with `why`; NO_RECIPE where the bytes bear a version or form that the recipe does not tell. */
 MUST_CHECK enum err recipe_decode(const struct recipe *recipe, const struct dialect_input *in, struct span bytes, struct gather *g,
                                   struct frame *f, struct refusal *why);
 
