@@ -239,7 +239,12 @@ load_is_counted() {
 a_frame_is_explained_without_a_server() {
     exits 0 env NILO_SERVER=http://127.0.0.1:9 nilo frame explain 0a024131 && has "$said" A1 || return 1
     exits 0 nilo frame explain 0a024131 --format json && has "$said" '"' && exits 0 nilo frame explain - <<< '0a 02 41 31' || return 1
-    exits 1 nilo frame explain 0a02 && exits 1 nilo frame explain xyz && exits 2 nilo frame explain 0a --dialect klingon
+    exits 1 nilo frame explain 0a02 && exits 1 nilo frame explain xyz && exits 2 nilo frame explain 0a --dialect klingon || return 1
+    exits 0 nilo frame explain 0a024131 --format ndjson && is 1 "$(wc -l <<< "$said")" && exits 2 nilo frame explain 0a024131 --format csv || return 1
+    # A frame that nobody takes is refused in the words of the dialect that its first bytes are of.
+    exits 1 nilo frame explain 681045230100000033 && has "$said" "read as cjt188" "byte 9, length: expected" || return 1
+    exits 1 nilo frame explain 21442c39010026201b077a && has "$said" "read as oms" || return 1
+    exits 1 nilo frame explain '{"deviceInfo":{"devEui":"70b3"}}' && has "$said" "read as chirpstack" "deviceInfo.devEui" || return 1
 }
 
 a_brand_is_added_by_its_file() {

@@ -190,8 +190,7 @@ static bool takes(const struct dialect *d, const struct dialect_input *in, struc
     return err == ERR_OK ? says_something(&f) : err_class(err) == ERR_CLASS_WAIT && f.names.count;
 }
 
-/* The first that takes it, in the table's order: native reports first. None does: native, whose
- * refusal then tells. */
+/* The first that takes it, in the table's order: native reports first; NULL where none does. */
 static const struct dialect *guessed(struct answers *a, const struct dialect_input *in)
 {
     const struct dialect *d;
@@ -199,7 +198,48 @@ static const struct dialect *guessed(struct answers *a, const struct dialect_inp
     for (size_t i = 0; (d = dialect_at(i)); i++)
         if (d->id != DIALECT_RECIPE && takes(d, in, &a->arena))
             return d;
-    return &dialect_native;
+    return NULL;
+}
+
+/* Of the envelopes in JSON the one that reads farthest before it refuses. */
+static const struct dialect *likeliest_json(struct answers *a, const struct dialect_input *in)
+{
+    static const char *const names[] = { "chirpstack", "tts", "aep", "onenet", "iotda" };
+    const struct dialect *best = NULL;
+    uint32_t farthest = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct dialect *d = dialect_by_name(span_text(names[i]));
+        struct frame f = { 0 };
+        struct refusal r = { 0 };
+
+        arena_clear(&a->arena);
+        d->decode(in, &a->arena, &f, &r);
+        if (!best || r.offset > farthest) {
+            best = d;
+            farthest = r.offset;
+        }
+    }
+    return best;
+}
+
+/* Whose damaged frame it may be, by its first bytes: the refusal of that one tells most. */
+static const struct dialect *likeliest(struct answers *a, const struct dialect_input *in)
+{
+    struct span b = in->bytes;
+    const char *name = "native";
+
+    if (b.len && b.at[0] == '{')
+        return likeliest_json(a, in);
+    if (b.len && b.at[0] == '[')
+        name = "senml-json";
+    else if (b.len > 3 && b.at[0] == 0x68 && b.at[3] != 0x68)
+        name = "cjt188";
+    else if (b.len > 3 && (b.at[0] == 0x68 || b.at[1] == 0x44)) /* by wire; SND-NR by radio */
+        name = "oms";
+    else if (b.len && b.at[0] >= 0x80 && b.at[0] <= 0x9f) /* an array */
+        name = "senml-cbor";
+    return dialect_by_name(span_text(name));
 }
 
 /* ---- the frame ---- */
@@ -226,26 +266,52 @@ static bool read_frame(const char *argument, char text[HEX_MAX + 1], uint8_t *ou
     if (err == ERR_FULL)
         say("the frame is longer than %d bytes", LIMIT_PAYLOAD_BLOCK);
     else if (err)
-        say("expected pairs of hexadecimal digits, or JSON; found something else");
+        say("expected pairs of hexadecimal digits, or JSON, which begins with { or [; found "
+            "something else");
     return !err;
 }
 
-static int explain(const struct dialect *d, const struct dialect_input *in, struct arena *arena,
-                   bool json)
+/* What the user can do about it, behind the sentence. */
+static const char *advice(enum err err, const struct answers *a)
+{
+    if (err == ERR_NO_KEY)
+        return a->key_len ? "" : "; --key HEX gives one";
+    if (err == ERR_NO_RECIPE)
+        return *a->profile ? "; --recipe FILE adds one"
+                           : "; --profile NAME says what the meter speaks, --recipe FILE adds one";
+    return "";
+}
+
+static void say_refusal(enum err err, const struct refusal *r, const char *advice)
+{
+    say("the frame %s: byte %u%s%s%s%s%s", err_text(err), r->offset, *r->field ? ", " : "",
+        r->field, *r->text ? ": " : "", r->text, advice);
+}
+
+/* One object over many lines, or on one, as NDJSON has it. */
+static void put_explained(struct span s, enum format format)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.at[i] != '\n' || format != FORMAT_NDJSON)
+            putchar(s.at[i]);
+    if (s.len && (s.at[s.len - 1] != '\n' || format == FORMAT_NDJSON))
+        putchar('\n');
+}
+
+static int explain(const struct dialect *d, const struct dialect_input *in, struct answers *a,
+                   enum format format)
 {
     char *buffer = malloc(EXPLAINED_MAX);
     struct refusal r = { 0 };
     struct wr w = wr_of(buffer, buffer ? EXPLAINED_MAX : 0);
     enum err err;
 
-    arena_clear(arena);
-    err = buffer ? dialect_explain(d, in, json, arena, &w, &r) : ERR_NO_MEMORY;
-    fwrite(w.start, 1, wr_len(&w), stdout);
-    if (wr_len(&w) && w.at[-1] != '\n')
-        putchar('\n');
+    arena_clear(&a->arena);
+    err =
+        buffer ? dialect_explain(d, in, format != FORMAT_TABLE, &a->arena, &w, &r) : ERR_NO_MEMORY;
+    put_explained(wr_span(&w), format);
     if (err)
-        say("the frame %s%s%s%s%s at byte %u", err_text(err), *r.text ? ": " : "", r.field,
-            *r.field && *r.text ? ": " : "", r.text, r.offset);
+        say_refusal(err, &r, advice(err, a));
     free(buffer);
     return err ? EXIT_FAILED : EXIT_DONE;
 }
@@ -265,8 +331,13 @@ static int explain_as(const struct args *args, struct answers *a, enum format fo
     if (!read_frame(args->positional[0], text, bytes, &len))
         return EXIT_FAILED;
     in.bytes = span_of(bytes, len);
-    return explain(d ? d : guessed(a, &in), &in, &a->arena,
-                   format == FORMAT_JSON || format == FORMAT_NDJSON);
+    if (!d && !(d = guessed(a, &in))) {
+        d = likeliest(a, &in);
+        say("no dialect takes this frame; it is read as %s, --dialect NAME says another or a "
+            "recipe",
+            d->name);
+    }
+    return explain(d, &in, a, format);
 }
 
 int cmd_frame_explain(const struct args *args)
@@ -279,6 +350,10 @@ int cmd_frame_explain(const struct args *args)
         return EXIT_USAGE;
     if (!args_option(args, "format"))
         format = FORMAT_TABLE; /* made for people: also into a pipe */
+    if (format == FORMAT_CSV) {
+        say("a frame is explained as table, json or ndjson");
+        return EXIT_USAGE;
+    }
     code = answers_read(args, &answers) ? explain_as(args, &answers, format) : EXIT_USAGE;
     answers_done(&answers);
     return code;
