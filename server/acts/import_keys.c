@@ -36,9 +36,9 @@ static const struct {
     const char *name, *expected;
     size_t least, most; /* bytes */
 } kinds[] = {
-    [KEY_PSK] = { "psk", "2 to 128 hexadecimal digits", 1, KEYRING_KEY_MAX },
-    [KEY_OMS] = { "oms", "32 hexadecimal digits, or 16 (DES, PRIOS)", 8, 16 },
-    [KEY_OSCORE] = { "oscore", "32 to 64 hexadecimal digits", 16, 32 },
+    [KEY_PSK] = { "psk", "2 to 128 hexadecimal digits in pairs", 1, KEYRING_KEY_MAX },
+    [KEY_OMS] = { "oms", "32 hexadecimal digits in pairs, or 16 (DES, PRIOS)", 8, 16 },
+    [KEY_OSCORE] = { "oscore", "32 to 64 hexadecimal digits in pairs", 16, 32 },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -162,13 +162,16 @@ static enum err take_kind(struct span cell, struct key_row *out, struct import_r
 
 static enum err take_key(struct span cell, struct key_row *out, struct import_refusal *why)
 {
-    char found[48];
+    char found[64];
     enum err err = hex_read(cell, out->key, sizeof out->key, &out->len);
 
     if (!err && out->len >= kinds[out->kind].least && out->len <= kinds[out->kind].most &&
         (out->kind != KEY_OMS || out->len % 8 == 0))
         return ERR_OK;
-    snprintf(found, sizeof found, "%zu characters", cell.len);
+    snprintf(found, sizeof found, "%zu characters%s", cell.len,
+             err == ERR_FULL ? ""
+             : err           ? ", not all of them such pairs"
+                             : "");
     return refuse_cell(why, ERR_INVALID, KEYS_HEX, cell.len ? span_text(found) : cell,
                        kinds[out->kind].expected);
 }
