@@ -81,13 +81,22 @@ static bool hex_digit(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+/* As keys are printed on paper and in other programs. */
+static bool between_digits(uint8_t c)
+{
+    return c && strchr(" \t:-._,xX", c);
+}
+
 /* Columns get mixed up: whatever may be a key is not shown, wherever it stands. */
 static struct span shown(struct span found)
 {
     size_t digits = 0;
 
     for (size_t i = 0; i < found.len; i++) {
-        digits = hex_digit(found.at[i]) ? digits + 1 : found.at[i] == ' ' ? digits : 0;
+        if (hex_digit(found.at[i]))
+            digits++;
+        else if (!between_digits(found.at[i]))
+            digits = 0;
         if (digits == LOOKS_LIKE_A_KEY)
             return span_text("something that may be a key, and is not shown");
     }
@@ -228,13 +237,15 @@ static bool known_one(void *arg, const struct sealed_key *s)
 
     if (s->kind != n->row->kind)
         return true;
+    n->count++;
+    if (n->row->dated && s->from_s != n->row->from_s)
+        return true; /* whether it is another one does not matter */
     sealed_place(s, place);
     n->err = store_key_unseal(n->store_key, span_of(place, sizeof place), s->sealed, key,
                               sizeof key, &len);
     if (n->err)
         return false;
     equal = span_equal(span_of(key, len), span_of(n->row->key, n->row->len));
-    n->count++;
     n->equal = n->equal || equal;
     if (s->from_s == n->row->from_s) {
         n->same_place = true;

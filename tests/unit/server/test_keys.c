@@ -218,6 +218,26 @@ static void a_refused_row_undoes_the_file_and_no_refusal_shows_a_key(void **stat
     assert_nothing_shown();
 }
 
+/* As certificates, C programs and people write them. */
+static void a_key_in_the_wrong_column_is_not_shown_however_it_is_written(void **state)
+{
+    static const char *const written[] = { "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f",
+                                           "00010203-04050607-08090a0b-0c0d0e0f",
+                                           "0x00 0x01 0x02 0x03 0x04 0x05 0x06 0x07 0x08 0x09 0x0a "
+                                           "0x0b 0x0c 0x0d 0x0e 0x0f" };
+
+    (void)state;
+    meters();
+    for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+        char file[200];
+
+        snprintf(file, sizeof file, "serial,kind,key_hex\nM1,%s,oms\n", written[i]);
+        assert_err(ERR_INVALID, import("keys", file));
+        assert_string_equal(report.refusals[0].column, "kind");
+        assert_null(strstr(report.refusals[0].found, "04"));
+    }
+}
+
 static void another_key_at_the_same_place_is_refused(void **state)
 {
     (void)state;
@@ -661,6 +681,7 @@ int main(int argc, char **argv)
         KEYS_TEST(the_same_file_twice_changes_nothing),
         KEYS_TEST(a_meter_may_be_named_as_its_radio_does),
         KEYS_TEST(a_refused_row_undoes_the_file_and_no_refusal_shows_a_key),
+        KEYS_TEST(a_key_in_the_wrong_column_is_not_shown_however_it_is_written),
         KEYS_TEST(another_key_at_the_same_place_is_refused),
         KEYS_TEST(a_meter_has_a_lifes_keys_and_no_more),
         KEYS_TEST(a_dry_run_writes_nothing),
