@@ -3,6 +3,7 @@
 #include "server/cookbook.h"
 #include "storage/secret.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* ---- the answers ---- */
@@ -115,8 +116,8 @@ static enum err store_key_open(struct app *app, const char *file, struct refusal
     uint64_t keys;
 
     if (!err && store_key_is_open(app->store_key))
-        fprintf(stderr, "nilod: %s: anybody on this machine may read the store key; chmod 600\n",
-                store_key_path(app->store_key));
+        fprintf(stderr, "%s: %s: anybody on this machine may read the store key; chmod 600\n",
+                program_invocation_short_name, store_key_path(app->store_key)); /* nilo, too */
     if (err != ERR_NOT_FOUND)
         return err;
     t = ledger_read(app->ledger);
