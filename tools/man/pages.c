@@ -85,7 +85,8 @@ static void nilod_page(void)
 {
     head("NILOD", "nilod", "keeps and judges the reads of a city's water meters");
     puts(".Sh SYNOPSIS\n.Nm\n.Fl -store Ar DIR\n.Op Ar option ...\n.Sh DESCRIPTION\n"
-         ".Nm\ntakes reports of water meters over CoAP, keeps every one of them, and serves "
+         ".Nm\ntakes reports of water meters over CoAP, from brokers and platforms, keeps every "
+         "one of them, and serves "
          "readings,\n"
          "consumption and flags over HTTP.\n"
          "A report is acknowledged when it would survive a power cut, and never before.\n"
@@ -101,12 +102,18 @@ static void nilod_page(void)
     for (size_t i = 0; i < COUNT(rows); i++)
         nilod_option(&rows[i]);
     puts(".It Fl -help\nPrint the options.\n.It Fl -version\nPrint the version.\n.El");
-    puts(".Sh FILES\n.Bl -tag -width indent\n.It Pa DIR/journal\nWhat came in, as it came.\n"
-         ".It Pa DIR/archive.mdb\nSettled readings.\n.It Pa DIR/ledger.mdb\nWhat people and rules "
-         "decided.\n"
-         ".It Pa DIR/views.mdb\nWhat follows from the three; may be deleted while\n.Nm\nis "
-         "stopped.\n"
-         ".It Pa DIR/admin.token\nThe first token, mode 0600.\n.El");
+    puts(
+        ".Sh FILES\n.Bl -tag -width indent\n.It Pa DIR/journal\nWhat came in, as it came.\n"
+        ".It Pa DIR/archive.mdb\nSettled readings.\n.It Pa DIR/ledger.mdb\nWhat people and rules "
+        "decided.\n"
+        ".It Pa DIR/views.mdb\nWhat follows from the three; may be deleted while\n.Nm\nis "
+        "stopped.\n"
+        ".It Pa DIR/journal/quarantine.mdb\nFrames that wait for a meter, a key or a recipe, and "
+        "the newest that were refused.\n"
+        ".It Pa DIR/store.key\nThe key under which the keys of meters are sealed, mode 0600, where "
+        "none was given by\n.Fl -store-key-file\nor as a credential. Without it no meter's key "
+        "opens: keep a copy in a safe place.\n"
+        ".It Pa DIR/admin.token\nThe first token, mode 0600.\n.El");
     exit_status("The work failed; a sentence on standard error says what, where, and what to do.");
     puts(".Sh SEE ALSO\n.Xr nilo 1");
 }
