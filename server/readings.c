@@ -122,12 +122,22 @@ static enum fold frame_fold(struct frame *f, const struct kept_record *kept, int
     return fold;
 }
 
+/* Of commands only a report counts that the meter's key proves, where it has one for CoAP. */
+static bool is_unproven_lkd(struct app *app, const struct record *record, uint32_t meter)
+{
+    struct span keys[LORE_KEYS];
+
+    return record->transport == TRANSPORT_COAP &&
+           keyring_find(app->keyring, meter, KEY_PSK, record->arrival_s, keys) > 0;
+}
+
 enum err readings_of_record(struct app *app, const struct kept_record *kept,
                             const struct meter_facts *m, struct arena *scratch, readings_each *each,
                             void *arg, struct vitals *vitals)
 {
     const struct record *record = &kept->record;
     int64_t key_since_s = INT64_MIN;
+    bool commanded = kept->settling;
     struct frame frame;
     enum fold fold;
     enum err err;
@@ -141,13 +151,15 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
     err = record_frame_lkd(&app->lore, record, scratch, &frame, NULL);
     if (!err && frame.seq_rule == SEQ_RISES)
         key_since_s = keyring_since(app->keyring, m->id, KEY_OMS, heard_s(&frame, record));
+    if (!err && commanded && is_unproven_lkd(app, record, m->id))
+        commanded = false;
     registry_read_unlock(app->registry);
     if (err)
         return err;
     lore_learn(app, &frame);
     if (vitals && (fold = frame_fold(&frame, kept, key_since_s, vitals)) != FOLD_COUNTS)
         return fold == FOLD_REPEAT ? ERR_OK : ERR_REPLAYED;
-    if (kept->settling)
+    if (commanded)
         commands_fold(app->commands, m->id, &frame, record->arrival_s);
     return frame_rows(&frame, heard_s(&frame, record), m, scratch, each, arg);
 }

@@ -320,7 +320,7 @@ static void refuse_report(struct gate *g, struct ask *k, struct span bytes, cons
 }
 
 /* Who holds a key is told commands where the key proves it: whoever writes a meter's name into a
- * plain report must hear none, nor use up the times that one is told. What the report says holds. */
+ * plain report must hear none, nor use up the times that one is told, nor say what became of one. */
 static bool is_overheard_lkd(const struct gate *g, const struct ask *k, uint32_t meter)
 {
     return !k->datagram->identity.len && ingest_has_psk_lkd(g->ingest, meter, g->now.clock_s);
@@ -335,12 +335,13 @@ static bool carry(struct gate *g, struct ask *k, const struct judged *judged)
         .dialect = k->dialect,
         .frame = &judged->frame,
         .now_s = g->now.clock_s,
-        .mute = coap_answer_unwanted(k->q.no_response, CODE_CHANGED) ||
-                is_overheard_lkd(g, k, judged->record.meter),
+        .mute = coap_answer_unwanted(k->q.no_response, CODE_CHANGED),
     };
     struct carried *c = &g->carried[(g->last_carried + 1) % CARRIED];
     struct wr w = wr_of(c->bytes, sizeof c->bytes);
 
+    if (is_overheard_lkd(g, k, judged->record.meter))
+        return false;
     c->number = 0; /* what stood there is gone, whatever comes of this */
     commands_meet(g->commands, &meeting, &w, &k->v->told);
     if (!k->v->told.sent)

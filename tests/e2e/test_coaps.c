@@ -1,4 +1,5 @@
 /* CoAP in DTLS against a real nilod: what an identity proves, restarts, floods, and who makes room. */
+#include "proto/base/wr.h"
 #include "tests/check.h"
 #include "tests/client/coap_cases.h"
 #include "tests/client/dtls.h"
@@ -689,6 +690,73 @@ static void who_holds_a_key_hears_commands_over_coaps_alone(void **state)
     secure_close(&s);
 }
 
+/* Report{meter, outcomes: [{command: id}]}: done, says whoever sends it. */
+static void put_outcome(struct message *m, uint16_t mid, const char *meter, unsigned id)
+{
+    uint8_t bytes[64];
+    struct wr w = wr_of(bytes, sizeof bytes);
+
+    wr_u8(&w, 0x0a);
+    wr_counted(&w, span_text(meter));
+    wr_u8(&w, 0x52);
+    wr_u8(&w, 2);
+    wr_u8(&w, 0x08);
+    wr_u8(&w, (uint8_t)id);
+    message_begin(m, PROBE_CON, PROBE_POST, mid, span_of("\x55", 1));
+    message_path(m, "r");
+    message_payload(m, wr_span(&w));
+}
+
+static bool commands_say(const char *meter, const char *word)
+{
+    char path[80];
+    struct answer a;
+    bool says;
+
+    http_post(&c, "/v1/settle", "", "", &a);
+    answer_done(&a);
+    snprintf(path, sizeof path, "/v1/meters/%s/commands", meter);
+    http_get(&c, path, "application/x-ndjson", &a);
+    assert_int_equal(a.status, 200);
+    says = strstr(a.body, word) != NULL;
+    answer_done(&a);
+    return says;
+}
+
+static void who_holds_a_key_tells_outcomes_over_coaps_alone(void **state)
+{
+    static struct message m;
+    struct secure s;
+    struct probe p;
+    struct answer a;
+    struct heard h;
+    unsigned id = 0;
+
+    (void)state;
+    http_post(&c, "/v1/meters/10000064/commands", "Content-Type: application/json\r\n",
+              "{\"what\":\"report_every\",\"report_every_s\":3600}", &a);
+    assert_int_equal(a.status, 201);
+    assert_int_equal(sscanf(strstr(a.body, "\"id\":"), "\"id\":%u", &id), 1);
+    assert_true(id < 128);
+    answer_done(&a);
+    open_shaken(&s, "10000064", "127.8.1.22");
+    put_report(&m, 1, "", NOW_S - HOUR, 500);
+    secure_ask(&s, &m, &h);
+    assert_true(h.payload.len > 0);
+    assert_true(commands_say("10000064", "\"sent\""));
+    probe_open(&p, "127.0.0.1", coap_port, NULL);
+    put_outcome(&m, 7, "10000064", id);
+    probe_ask(&p, &m, &h);
+    expect_code(&h, CHANGED); /* kept, and believed in nothing that concerns commands */
+    probe_close(&p);
+    assert_true(commands_say("10000064", "\"sent\""));
+    put_outcome(&m, 2, "10000064", id);
+    secure_ask(&s, &m, &h);
+    expect_code(&h, CHANGED);
+    assert_true(commands_say("10000064", "\"done\""));
+    secure_close(&s);
+}
+
 static void a_payload_that_is_too_large_is_told_so(void **state)
 {
     static uint8_t much[8000];
@@ -1141,6 +1209,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(uploads_in_blocks_go_through_a_session),
     cmocka_unit_test(a_command_goes_with_the_answer),
     cmocka_unit_test(who_holds_a_key_hears_commands_over_coaps_alone),
+    cmocka_unit_test(who_holds_a_key_tells_outcomes_over_coaps_alone),
     cmocka_unit_test(a_payload_that_is_too_large_is_told_so),
     cmocka_unit_test(neither_rubbish_nor_forgery_nor_a_replay_harms_a_session),
     cmocka_unit_test_teardown(hellos_without_a_cookie_starve_nobody, flood_end),
