@@ -111,7 +111,7 @@ static void nilod_page(void)
         ".It Pa DIR/journal/quarantine.mdb\nFrames that wait for a meter, a key or a recipe, and "
         "the newest that were refused.\n"
         ".It Pa DIR/store.key\nThe key under which the keys of meters are sealed, mode 0600, where "
-        "none was given by\n.Fl -store-key-file\nor as a credential. Without it no meter's key "
+        "none was given by\n.Fl -store-key-file\nor as a credential.\nWithout it no meter's key "
         "opens: keep a copy in a safe place.\n"
         ".It Pa DIR/admin.token\nThe first token, mode 0600.\n.El");
     exit_status("The work failed; a sentence on standard error says what, where, and what to do.");
