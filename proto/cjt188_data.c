@@ -95,14 +95,6 @@ static enum err volume_read(struct cjt188 *c, const char *field, const char *mea
     return ERR_OK;
 }
 
-static bool all_are(struct span raw, uint8_t byte)
-{
-    for (size_t i = 0; i < raw.len; i++)
-        if (raw.at[i] != byte)
-            return false;
-    return true;
-}
-
 /* ss mm hh DD MM YY CC, local.  True and the instant where it is one. */
 static bool clock_read(struct cjt188 *c, const char *field, int64_t *out_utc_s)
 {
@@ -111,7 +103,7 @@ static bool clock_read(struct cjt188 *c, const char *field, int64_t *out_utc_s)
     struct civil at;
     bool good = true;
 
-    if (all_are(raw, 0) || all_are(raw, 0xff)) {
+    if (span_is_all(raw, 0) || span_is_all(raw, 0xff)) {
         trace_field(c->trace, raw, field, "", "not set", "none");
         return false;
     }

@@ -109,12 +109,9 @@ uint32_t envelope_digest(uint8_t port, struct span payload)
 
 static bool is_hex(struct span text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i], lower = c | 0x20;
-
-        if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'f'))
+    for (size_t i = 0; i < text.len; i++)
+        if (hex_digit(text.at[i]) < 0)
             return false;
-    }
     return text.len && text.len % 2 == 0;
 }
 

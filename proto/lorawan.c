@@ -7,6 +7,7 @@
  * The payload inside is read by the dialect or recipe that the register names for the meter (dialect_inner). */
 #include "proto/lorawan.h"
 
+#include "proto/base/hex.h"
 #include "proto/envelope.h"
 #include "proto/trace.h"
 
@@ -211,12 +212,12 @@ static enum err read_eui(struct span bytes, const struct event *e, struct arena 
     if (!(eui = (uint8_t *)arena_alloc(a, EUI_DIGITS)))
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < EUI_DIGITS; i++) {
-        uint8_t c = text.at[i], lower = c | 0x20;
+        int digit = hex_digit(text.at[i]);
 
-        if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'f'))
+        if (digit < 0)
             return refuse(r, ERR_MALFORMED, json_offset(bytes, e->eui), e->eui_field,
                           "expected an EUI of %d hexadecimal digits", EUI_DIGITS);
-        eui[i] = c >= '0' && c <= '9' ? c : lower;
+        eui[i] = (uint8_t)(digit < 10 ? '0' + digit : 'a' + digit - 10);
     }
     *out = span_of(eui, EUI_DIGITS);
     return ERR_OK;

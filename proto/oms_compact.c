@@ -58,14 +58,6 @@ static enum err heads_and_data(struct rd *list, struct rd *data, struct wr *full
     return full->err;
 }
 
-static bool only_fillers(const struct rd *rd)
-{
-    for (const uint8_t *at = rd->at; at < rd->end; at++)
-        if (*at != 0x2f)
-            return false;
-    return true;
-}
-
 enum err oms_expand(const struct oms_telegram *t, struct span list, struct arena *a,
                     struct span *out_records_view, struct refusal *r)
 {
@@ -80,7 +72,7 @@ enum err oms_expand(const struct oms_telegram *t, struct span list, struct arena
     err = heads_and_data(&heads, &data, &full, NULL);
     if (err == ERR_MALFORMED) /* which is no fault of the frame's: it waits for a better one */
         return damaged(t, r, "no list of DIF and VIF is what was learned for");
-    if (err || !only_fillers(&data))
+    if (err || !span_is_all(span_of(data.at, rd_left(&data)), 0x2f)) /* fillers may follow */
         return damaged(t, r, "the data have not the length of");
     if (oms_crc(wr_span(&full)) != t->full_crc)
         return damaged(t, r, "the data fail their CRC by");

@@ -57,14 +57,6 @@ static bool step_take(struct oms_profile *p, int64_t by)
               : !__builtin_sub_overflow(p->value, by, &p->value);
 }
 
-static bool all_ones(struct span data)
-{
-    for (size_t i = 0; i < data.len; i++)
-        if (data.at[i] != 0xff)
-            return false;
-    return true;
-}
-
 bool oms_profile_next(struct oms_profile *p, struct oms_entry *out)
 {
     size_t width = (size_t)oms_length(p->type);
@@ -81,7 +73,7 @@ bool oms_profile_next(struct oms_profile *p, struct oms_entry *out)
         v.kind = OMS_IS_UNREADABLE;
         v.fault = "has a fraction, where the record's unit allows none";
     }
-    if (is_unsigned && all_ones(out->raw))
+    if (is_unsigned && span_is_all(out->raw, 0xff))
         v.kind = OMS_IS_INVALID;
     if (p->mode != OMS_ABSOLUTE) {
         p->ended = v.kind != OMS_IS_NUMBER || !step_take(p, v.number);

@@ -267,14 +267,6 @@ static void integer_read(struct oms_value *v, struct span data, bool is_unsigned
     }
 }
 
-static bool all_ones(struct span data)
-{
-    for (size_t i = 0; i < data.len; i++)
-        if (data.at[i] != 0xff)
-            return false;
-    return true;
-}
-
 /* A nibble F on top is a minus, all F no value; A to E, and F elsewhere, are no digits (some makers show overflow so). */
 static void bcd_read(struct oms_value *v, struct span data)
 {
@@ -290,7 +282,7 @@ static void bcd_read(struct oms_value *v, struct span data)
     v->kind = OMS_IS_NUMBER;
     v->number = minus ? -n : n;
     if (bad) {
-        v->kind = all_ones(data) ? OMS_IS_INVALID : OMS_IS_UNREADABLE;
+        v->kind = span_is_all(data, 0xff) ? OMS_IS_INVALID : OMS_IS_UNREADABLE;
         v->fault = "has nibbles that are no decimal digits";
     }
 }
@@ -413,7 +405,7 @@ static void fixed_take(struct oms_value *v, uint8_t type)
         v->kind = OMS_IS_PATTERN;
         return;
     case OMS_LOW_DIGITS:
-        v->kind = !integer && all_ones(v->data) ? OMS_IS_INVALID : OMS_IS_PATTERN;
+        v->kind = !integer && span_is_all(v->data, 0xff) ? OMS_IS_INVALID : OMS_IS_PATTERN;
         if (!integer)
             return;
         break;

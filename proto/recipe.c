@@ -3,6 +3,7 @@
  * all that is computed from it: values that come out unknown are left out. */
 #include "proto/recipe_priv.h"
 
+#include "proto/base/hex.h"
 #include "proto/base/limits.h"
 #include "proto/trace.h"
 
@@ -368,16 +369,11 @@ static enum err step_reading(struct machine *m, const struct step *s)
                : ERR_OK;
 }
 
-static char hex_digit(unsigned v)
-{
-    return (char)(v < 10 ? '0' + v : 'a' + v - 10);
-}
-
 /* A name in text: ASCII without padding, digits as they are printed, bytes in hex. */
 static size_t put_name(const struct slot *slot, bool big, char out[SERIAL_MAX])
 {
     struct span raw = slot->raw;
-    size_t len = 0;
+    struct wr w = wr_of(out, SERIAL_MAX);
 
     if (slot->form == FORM_UINT)
         return (size_t)snprintf(out, SERIAL_MAX, "%" PRId64, slot->value);
@@ -390,13 +386,9 @@ static size_t put_name(const struct slot *slot, bool big, char out[SERIAL_MAX])
             memcpy(out, raw.at, raw.len);
         return raw.len;
     }
-    for (size_t i = 0; i < raw.len && 2 * i < SERIAL_MAX; i++) {
-        uint8_t byte = raw.at[big ? i : raw.len - 1 - i];
-
-        out[len++] = hex_digit(byte >> 4);
-        out[len++] = hex_digit(byte & 15);
-    }
-    return len;
+    for (size_t i = 0; i < raw.len; i++) /* 16 bytes at most: they fit */
+        hex_write(&w, span_of(&raw.at[big ? i : raw.len - 1 - i], 1));
+    return wr_len(&w);
 }
 
 /* The order in which a name's bytes were read. */

@@ -159,7 +159,6 @@ enum err reader_expected(struct reader *r, struct span word, const char *what);
 enum err reader_refuse(struct reader *r, struct span at, const char *format, ...) PRINTF_LIKE(3, 4);
 bool reader_line(struct reader *r); /* the next line that says something */
 MUST_CHECK enum err reader_end_of_line(struct reader *r);
-int word_digit(uint8_t c); /* of hex; 16: none */
 bool word_number(struct span word, int64_t *out); /* decimal, -decimal, 0x… */
 MUST_CHECK enum err reader_number(struct reader *r, const char *what, int64_t low, int64_t high, int64_t *out);
 /* A unit and its scale: `1 L`, `0.1 m3`, `1/450 L`, `0.1 C`: thousandths of a count as a fraction, and the channel that the unit means

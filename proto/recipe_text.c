@@ -1,6 +1,8 @@
 /* The text of a recipe: its heading, then the layout, then samples. */
 #include "proto/recipe_priv.h"
 
+#include "proto/base/hex.h"
+
 #include <stdlib.h>
 
 /* ---- the heading ---- */
@@ -102,9 +104,9 @@ static bool word_byte(struct span word, int16_t *out)
         *out = -1;
         return true;
     }
-    if (word.len != 2 || word_digit(word.at[0]) > 15 || word_digit(word.at[1]) > 15)
+    if (word.len != 2 || hex_digit(word.at[0]) < 0 || hex_digit(word.at[1]) < 0)
         return false;
-    *out = (int16_t)(word_digit(word.at[0]) << 4 | word_digit(word.at[1]));
+    *out = (int16_t)(hex_digit(word.at[0]) << 4 | hex_digit(word.at[1]));
     return true;
 }
 

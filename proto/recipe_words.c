@@ -1,6 +1,8 @@
 /* What every line of a recipe is read with: words, numbers, scales, names, and refusals that say where. */
 #include "proto/recipe_priv.h"
 
+#include "proto/base/hex.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -104,15 +106,6 @@ enum err reader_end_of_line(struct reader *r)
     return word.len ? reader_expected(r, word, "the end of the line") : ERR_OK;
 }
 
-int word_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
-}
-
 bool word_number(struct span word, int64_t *out)
 {
     bool minus = word.len && word.at[0] == '-';
@@ -127,9 +120,9 @@ bool word_number(struct span word, int64_t *out)
     if (i == word.len)
         return false;
     for (; i < word.len; i++) {
-        int digit = word_digit(word.at[i]);
+        int digit = hex_digit(word.at[i]);
 
-        if (digit >= base || __builtin_mul_overflow(v, base, &v) ||
+        if (digit < 0 || digit >= base || __builtin_mul_overflow(v, base, &v) ||
             __builtin_add_overflow(v, digit, &v))
             return false;
     }

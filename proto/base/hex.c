@@ -1,6 +1,6 @@
 #include "proto/base/hex.h"
 
-static int hex_digit(uint8_t c)
+int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';

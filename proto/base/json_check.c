@@ -2,6 +2,8 @@
  * container that is open. */
 #include "proto/base/json_scan.h"
 
+#include "proto/base/hex.h"
+
 enum next { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COMMA_OR_END };
 
 struct check {
@@ -55,15 +57,6 @@ const uint8_t *scan_number(const uint8_t *at, const uint8_t *end, const uint8_t 
 fault:
     *out_fault = at;
     return at;
-}
-
-static int hex_digit(unsigned c)
-{
-    unsigned letter = (c | 0x20) - 'a';
-
-    if (c - '0' <= 9)
-        return (int)(c - '0');
-    return letter <= 5 ? (int)(letter + 10) : -1;
 }
 
 int32_t scan_hex4(const uint8_t *at, const uint8_t *end)

@@ -26,6 +26,15 @@ static inline bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* Whether all its bytes are `byte`. */
+static inline bool span_is_all(struct span a, uint8_t byte)
+{
+    for (size_t i = 0; i < a.len; i++)
+        if (a.at[i] != byte)
+            return false;
+    return true;
+}
+
 static inline bool span_ends(struct span a, const char *with)
 {
     size_t len = strlen(with);

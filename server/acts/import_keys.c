@@ -76,11 +76,6 @@ struct keys {
 
 /* ---- refusals ---- */
 
-static bool hex_digit(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* As keys are printed on paper and in other programs. */
 static bool between_digits(uint8_t c)
 {
@@ -93,7 +88,7 @@ static struct span shown(struct span found)
     size_t digits = 0;
 
     for (size_t i = 0; i < found.len; i++) {
-        if (hex_digit(found.at[i]))
+        if (hex_digit(found.at[i]) >= 0)
             digits++;
         else if (!between_digits(found.at[i]))
             digits = 0;

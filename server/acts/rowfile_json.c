@@ -3,6 +3,8 @@
  * nothing. */
 #include "server/acts/rowfile.h"
 
+#include "proto/base/hex.h"
+
 #include <stdio.h>
 
 struct scan_json {
@@ -29,14 +31,6 @@ static bool take(struct scan_json *s, uint8_t c, const char *expected)
 }
 
 /* ---- strings ---- */
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool hex4(struct scan_json *s, uint32_t *out)
 {
