@@ -35,7 +35,9 @@
 /* Records that OpenSSL would keep, with 17 KB each, until the handshake is over. */
 #define EARLY_MAX 8
 
-/* Which of its keys a meter has is found by trying; what was right last time is tried first. */
+/* Which of its keys a meter has is found by trying; what was right last time is tried first.  What
+ * fails is remembered with its address: else a stranger who calls itself as a meter does would turn
+ * the meter's own attempts to the wrong key. */
 #define ATTEMPTS 65536
 
 #define ADDRESS_BITS 16
@@ -61,6 +63,7 @@ struct shake {
     bool done;
     uint64_t session; /* that came of it */
     uint32_t early;
+    unsigned attempt;
 };
 
 struct queued {
@@ -88,7 +91,8 @@ struct dtls {
     struct port ports[DTLS_LISTENERS_MAX];
     unsigned port_count;
     struct dtls_lost *lost;
-    uint8_t attempts[ATTEMPTS];
+    uint8_t right[ATTEMPTS];  /* by identity: the attempt that was */
+    uint8_t failed[ATTEMPTS]; /* by address and identity: since then */
     uint64_t now_us, tick_us;
     uint8_t plain_room[DATAGRAM_MAX];
 
@@ -212,16 +216,28 @@ static bool cookie_holds(void *who, struct span cookie)
     return dtls_cookie_holds(&k->dtls->key, &k->node.place.endpoint, now_s(k->dtls), cookie);
 }
 
-static uint8_t *attempt_at(struct dtls *d, struct span identity)
+static uint8_t *right_at(struct dtls *d, struct span identity)
 {
     const struct endpoint nobody = { { 0 } };
 
-    return &d->attempts[hash_of(&d->key, &nobody, identity).a % ATTEMPTS];
+    return &d->right[hash_of(&d->key, &nobody, identity).a % ATTEMPTS];
+}
+
+static uint8_t *failed_at(const struct shake *k, struct span identity)
+{
+    const struct endpoint *e = &k->node.place.endpoint;
+    const struct endpoint address = { { e->w[0], e->w[1] } };
+    struct dtls *d = k->dtls;
+
+    return &d->failed[hash_of(&d->key, &address, identity).a % ATTEMPTS];
 }
 
 static unsigned attempt_of(void *who, struct span identity)
 {
-    return *attempt_at(((struct shake *)who)->dtls, identity);
+    struct shake *k = (struct shake *)who;
+
+    k->attempt = *right_at(k->dtls, identity) + *failed_at(k, identity);
+    return k->attempt;
 }
 
 enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_EVICTED };
@@ -238,7 +254,7 @@ static void count_failure(const struct shake *k, enum cause cause)
         metrics_add(METRIC_COAPS_UNKNOWN_IDENTITY, 1);
     } else if (k->changed && named == DTLS_KNOWN) {
         metrics_add(METRIC_COAPS_WRONG_KEY, 1);
-        ++*attempt_at(k->dtls, identity);
+        ++*failed_at(k, identity);
     } else {
         metrics_add(metrics[cause], 1);
     }
@@ -318,6 +334,8 @@ static bool shake_complete(struct dtls *d, struct shake *k)
     }
     unlock(d);
     if (made) {
+        *right_at(d, identity) = (uint8_t)k->attempt;
+        *failed_at(k, identity) = 0;
         k->session = s->id;
         metrics_add(METRIC_COAPS_COMPLETE, 1);
     } else {

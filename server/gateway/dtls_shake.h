@@ -9,8 +9,8 @@
 #define DTLS_IDENTITY_MAX 32 /* a meter's name; no longer one has a key */
 #define DTLS_SAID_MAX 1252   /* a datagram of ours: IPv6's smallest MTU holds it */
 
-/* A key of whoever calls itself `identity`; `attempt`: how many handshakes under that name, or one that
- * shares its hash, came to nothing for want of the right key. False: nobody has that name, or no key. */
+/* A key of whoever calls itself `identity`; `attempt`: 0 at first, one more after each
+ * handshake under that name and from that address which came to nothing for want of the right key. False: nobody has that name, or no key. */
 typedef bool dtls_psk(void *arg, struct span identity, unsigned attempt, uint8_t out[DTLS_PSK_MAX],
                       size_t *out_len);
 

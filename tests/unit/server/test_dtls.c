@@ -550,6 +550,37 @@ static void a_meter_s_other_key_is_tried_next_and_then_first(void **state)
     }
 }
 
+static void shake_with(const struct peer *from, const char *key)
+{
+    uint8_t said[2048];
+    size_t len;
+
+    strcpy(client.key, key);
+    secure_anew(&client, NULL);
+    while ((len = secure_turn(&client, said, sizeof said)))
+        give(from, span_of(said, len));
+}
+
+/* Whoever knows a meter's serial may fail under it: its own attempts stay at the key that it has. */
+static void a_stranger_under_a_meter_s_name_does_not_change_which_key_is_tried(void **state)
+{
+    const struct peer elsewhere = { .len = 4, .address = { 10, 0, 0, 2 }, .port = 4000 };
+
+    (void)state;
+    strcpy(client.identity, "10000002");
+    shake_with(&here, "the one before");
+    shake_with(&here, "the one before");
+    assert_true(secure_is_shaken(&client));
+    for (int i = 0; i < 3; i++) {
+        for (int guess = 0; guess <= i; guess++) {
+            shake_with(&elsewhere, "a guess");
+            assert_false(secure_is_shaken(&client));
+        }
+        shake_with(&here, "the one before");
+        assert_true(secure_is_shaken(&client));
+    }
+}
+
 static void an_unended_handshake_is_given_up(void **state)
 {
     uint8_t said[2048];
@@ -633,6 +664,7 @@ static const struct CMUnitTest tests[] = {
     MACHINE_TEST(no_other_suite_or_version_is_spoken),
     MACHINE_TEST(who_has_no_key_and_who_has_a_wrong_one_are_counted_apart),
     MACHINE_TEST(a_meter_s_other_key_is_tried_next_and_then_first),
+    MACHINE_TEST(a_stranger_under_a_meter_s_name_does_not_change_which_key_is_tried),
     MACHINE_TEST(an_unended_handshake_is_given_up),
     MACHINE_TEST(what_comes_before_its_time_costs_little),
     cmocka_unit_test(the_shield_follows_the_flood),
