@@ -97,8 +97,7 @@ enum err cjt188_put_volume(int64_t ml, uint8_t unit, struct wr *w)
 
 enum err cjt188_put_clock(const struct zone *zone, int64_t at_s, struct wr *w)
 {
-    static const struct dialect_input nobody = { .arrival_s = 0 };
-    struct civil c = zone_civil(zone ? zone : lore_zone(&nobody), at_s);
+    struct civil c = zone_civil(zone ? zone : &lore_china, at_s);
     const int fields[6] = { c.second, c.minute, c.hour, c.day, c.month, c.year };
     enum err err;
 

@@ -2,13 +2,13 @@
 
 #include "proto/dialect.h"
 
+const struct zone lore_china = { .name = "UTC+8",
+                                 .first_offset_s = 8 * 3600,
+                                 .rule = { .standard_s = 8 * 3600, .summer_s = 8 * 3600 } };
+
 const struct zone *lore_zone(const struct dialect_input *in)
 {
-    static const struct zone china = { .name = "UTC+8",
-                                       .first_offset_s = 8 * 3600,
-                                       .rule = { .standard_s = 8 * 3600, .summer_s = 8 * 3600 } };
-
-    return in->lore && in->lore->zone ? in->lore->zone : &china;
+    return in->lore && in->lore->zone ? in->lore->zone : &lore_china;
 }
 
 /* Names of one frame stay where they are while it is decoded. */

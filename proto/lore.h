@@ -44,7 +44,8 @@ struct lore_memo {
 /* What was asked by `names` alone, without a name by the transport; false: nothing. */
 bool lore_remembers(const struct lore_memo *m, const struct frame_names *names, uint32_t *out_meter);
 
-/* Civil time: the utility's; UTC+8 where nobody says. */
+extern const struct zone lore_china; /* UTC+8: civil time where nobody says otherwise */
+/* Civil time: the utility's, else lore_china. */
 const struct zone *lore_zone(const struct dialect_input *in);
 /* The meter: the one that the transport names, else the first registered of `names`; 0: none. */
 uint32_t lore_meter(const struct dialect_input *in, const struct frame_names *names);

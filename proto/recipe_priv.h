@@ -197,7 +197,6 @@ struct slot {
 void recipe_form_read(const struct recipe *recipe, const struct step *s, const struct zone *zone, struct span raw, struct slot *out);
 uint64_t recipe_uint(struct span raw, bool big); /* of 8 bytes at most */
 bool recipe_civil(const struct zone *zone, struct civil c, int64_t *out_s);
-struct zone *recipe_sample_zone(void); /* UTC+8 */
 
 /* ---- computing ---- */
 

@@ -5,20 +5,11 @@
 
 #include <stdlib.h>
 
-struct zone *recipe_sample_zone(void)
-{
-    static struct zone china = { .name = "UTC+8",
-                                 .first_offset_s = 8 * 3600,
-                                 .rule = { .standard_s = 8 * 3600, .summer_s = 8 * 3600 } };
-
-    return &china;
-}
-
 static enum err read_time(struct reader *r, int64_t *out_s)
 {
     struct span word = words_next(&r->words);
 
-    if (text_time(word, recipe_sample_zone(), out_s))
+    if (text_time(word, &lore_china, out_s))
         return reader_expected(r, word, "a time as 2026-03-01T02:00:00+08:00");
     return ERR_OK;
 }

@@ -153,7 +153,8 @@ static bool word_offset(struct span word, int32_t *out_s)
 
     if (word.len != 6 || (word.at[0] != '+' && word.at[0] != '-') || word.at[3] != ':' ||
         !word_number(span_of(word.at + 1, 2), &hours) ||
-        !word_number(span_of(word.at + 4, 2), &minutes) || hours > 14 || minutes > 59)
+        !word_number(span_of(word.at + 4, 2), &minutes) || hours < 0 || hours > 14 || minutes < 0 ||
+        minutes > 59)
         return false;
     *out_s = (int32_t)((hours * 60 + minutes) * 60) * (word.at[0] == '-' ? -1 : 1);
     return true;

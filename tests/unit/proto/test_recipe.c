@@ -107,6 +107,8 @@ static void a_heading_that_is_wrong_is_refused_with_its_place(void **state)
     refused("match oms KAM 1B 16 A2\n", "expected 'ci'");
     refused("match oms KAM 1B 16 ci *\n", "the CI field as two hex digits");
     refused("order middle\n", "'little' or 'big'");
+    refused("zone +-8:00\n", "'utility', 'utc' or an offset as +08:00");
+    refused("zone +08:-5\n", "'utility', 'utc' or an offset as +08:00");
     refused("zone +8\n", "'utility', 'utc' or an offset as +08:00");
     refused(HEAD "a u8\nversion 2\n", "line 7, column 1: 'version' belongs above the layout");
     refused("version 1\ntitle T\nsource S\n", "expected a line 'recipe NAME'");
