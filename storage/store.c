@@ -119,7 +119,7 @@ static enum err lock_refusal(const char *dir, int fd, struct refusal *r)
     ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 
     pid[len > 0 ? strspn(pid, "0123456789") : 0] = 0;
-    return refuse(r, ERR_BUSY, 0, "", "%s: the store is in use by process %s", dir,
+    return refuse(r, ERR_BUSY, 0, "", "%s: the store is in use by process %s; stop it first", dir,
                   *pid ? pid : "(unknown)");
 }
 
