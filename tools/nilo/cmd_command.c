@@ -85,9 +85,10 @@ int cmd_command_list(const struct args *a)
     struct path path = path_of_meter(a);
 
     query_options(&path, a);
-    return list_run(a, &path,
-                    "id what open state requested_at requested_by approved_by sent_at ended_at "
-                    "attempts expires reason");
+    return list_run(
+        a, &path,
+        "id what open state requested_at requested_by two_persons approved_by sent_at ended_at "
+        "attempts expires reason");
 }
 
 static int decide(const struct args *a, const char *word)
