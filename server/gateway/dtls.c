@@ -225,11 +225,10 @@ static uint8_t *right_at(struct dtls *d, struct span identity)
 
 static uint8_t *failed_at(const struct shake *k, struct span identity)
 {
-    const struct endpoint *e = &k->node.place.endpoint;
-    const struct endpoint address = { { e->w[0], e->w[1] } };
+    const struct endpoint source = source_of(&k->node.place.endpoint);
     struct dtls *d = k->dtls;
 
-    return &d->failed[hash_of(&d->key, &address, identity).a % ATTEMPTS];
+    return &d->failed[hash_of(&d->key, &source, identity).a % ATTEMPTS];
 }
 
 static unsigned attempt_of(void *who, struct span identity)
@@ -270,9 +269,11 @@ static void shake_drop(struct dtls *d, struct shake *k, enum cause cause)
     metrics_sub(METRIC_COAPS_SHAKES, 1);
 }
 
-static bool same_address(const struct dtls_node *n, const struct dtls_place *p)
+static bool same_source(const struct dtls_node *n, const struct dtls_place *p)
 {
-    return memcmp(n->place.endpoint.w, p->endpoint.w, 16) == 0;
+    struct endpoint a = source_of(&n->place.endpoint), b = source_of(&p->endpoint);
+
+    return memcmp(&a, &b, sizeof a) == 0;
 }
 
 /* The oldest make room: one's own where an address has more than its share. */
@@ -284,7 +285,7 @@ static void shake_make_room(struct dtls *d, const struct dtls_place *place)
     if (d->shakes.count < SHAKES_OF_ADDRESS)
         return;
     for (struct dtls_node *n = d->shakes.newest; n; n = n->older)
-        if (same_address(n, place)) {
+        if (same_source(n, place)) {
             own = (struct shake *)n;
             count++;
         }
@@ -476,12 +477,12 @@ static void refuse_garbage(void)
 static void take_hello(struct dtls *d, unsigned number, const struct route *route,
                        const struct datagram *from, const struct dtls_hello *hello)
 {
-    struct endpoint e = endpoint_of(&from->peer);
+    struct endpoint e = endpoint_of(&from->peer), source = source_of(&e);
     uint64_t address = hash_quick(&d->key, e.w[0], e.w[1]);
     uint8_t cookie[DTLS_COOKIE_BYTES], verify[DTLS_VERIFY_BYTES];
 
     if (dtls_cookie_holds(&d->key, &e, now_s(d), hello->cookie)) {
-        if (rate_take(d->handshakes, address, d->now_us))
+        if (rate_take(d->handshakes, hash_quick(&d->key, source.w[0], source.w[1]), d->now_us))
             metrics_add(METRIC_COAPS_DROPPED_RATE, 1);
         else
             enqueue(d, number, route, from);

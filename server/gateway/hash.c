@@ -57,6 +57,14 @@ struct endpoint endpoint_of(const struct peer *peer)
     return e;
 }
 
+struct endpoint source_of(const struct endpoint *e)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    bool whole = e->w[2] >> 16 != 16 || memcmp(e->w, mapped, sizeof mapped) == 0;
+
+    return (struct endpoint){ { e->w[0], whole ? e->w[1] : 0, 0 } };
+}
+
 struct hash hash_of(const struct hash_key *key, const struct endpoint *endpoint, struct span bytes)
 {
     struct sip s = { key->k[0] ^ 0x736f6d6570736575u, key->k[1] ^ 0x646f72616e646f6du ^ 0xee,

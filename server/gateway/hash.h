@@ -20,6 +20,8 @@ struct endpoint {
 
 MUST_CHECK enum err hash_key_make(struct hash_key *out); /* from the kernel's random bytes; IO */
 struct endpoint endpoint_of(const struct peer *peer);
+/* Who shares a limit: the address without its port, of IPv6 its /64, in which one has all addresses. */
+struct endpoint source_of(const struct endpoint *e);
 
 /* SipHash-2-4 with 128 bits of result, over the endpoint's words and then the bytes: two inputs
  * that meet are not to be found. */

@@ -131,6 +131,32 @@ static void a_cookie_holds_for_its_endpoint_and_a_while(void **state)
 
 #define NODES 200
 
+static bool share_a_source(struct peer a, struct peer b)
+{
+    struct endpoint e = endpoint_of(&a), f = endpoint_of(&b), x = source_of(&e), y = source_of(&f);
+
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
+/* Handshakes under way have a share for each: a network of IPv6 would have had all of them. */
+static void a_source_is_an_address_or_a_network_of_ipv6(void **state)
+{
+    const struct peer v4 = { 4, { 10, 0, 0, 1 }, 1 }, port = { 4, { 10, 0, 0, 1 }, 2 };
+    const struct peer other = { 4, { 10, 0, 0, 2 }, 1 };
+    const struct peer v6 = { 16, { 0x20, 1, [15] = 1 }, 1 },
+                      host = { 16, { 0x20, 1, [15] = 2 }, 2 };
+    const struct peer network = { 16, { 0x20, 1, [7] = 1, [15] = 1 }, 1 };
+    const struct peer inside = { 16, { [10] = 0xff, [11] = 0xff, [15] = 1 }, 1 };
+    const struct peer inside_too = { 16, { [10] = 0xff, [11] = 0xff, [15] = 2 }, 1 };
+
+    (void)state;
+    assert_true(share_a_source(v4, port));
+    assert_false(share_a_source(v4, other));
+    assert_true(share_a_source(v6, host));
+    assert_false(share_a_source(v6, network));
+    assert_false(share_a_source(inside, inside_too));
+}
+
 static void the_table_keeps_the_order_of_use(void **state)
 {
     struct check_random r = check_random_begin();
@@ -652,6 +678,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(immodest_messages_are_known),
     cmocka_unit_test(a_request_to_verify_bears_the_hello_s_number),
     cmocka_unit_test(a_cookie_holds_for_its_endpoint_and_a_while),
+    cmocka_unit_test(a_source_is_an_address_or_a_network_of_ipv6),
     cmocka_unit_test(the_table_keeps_the_order_of_use),
     RECORD_TEST(a_record_opens_once_and_only_as_it_was_sealed),
     RECORD_TEST(records_come_out_of_order_within_the_window),
