@@ -96,3 +96,12 @@ struct span lore_profile(const struct dialect_input *in, uint32_t meter)
 
     return l && l->profile && meter ? l->profile(l->arg, meter) : span_of(NULL, 0);
 }
+
+const struct recipe *lore_recipe_for(const struct dialect_input *in,
+                                     const struct frame_names *names, const struct layout_id *of)
+{
+    struct span profile = lore_profile(in, lore_meter(in, names));
+    const struct recipe *recipe = profile.len ? lore_recipe(in, profile) : NULL;
+
+    return recipe ? recipe : lore_recipe_of(in, of);
+}

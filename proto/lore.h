@@ -54,5 +54,7 @@ bool lore_format(const struct dialect_input *in, const struct format_id *id, str
 const struct recipe *lore_recipe(const struct dialect_input *in, struct span name);
 const struct recipe *lore_recipe_of(const struct dialect_input *in, const struct layout_id *of);
 struct span lore_profile(const struct dialect_input *in, uint32_t meter);
+/* Who reads a maker's own layout: the recipe that the register names for the meter, else the one for such instruments; NULL: none. */
+const struct recipe *lore_recipe_for(const struct dialect_input *in, const struct frame_names *names, const struct layout_id *of);
 
 #endif

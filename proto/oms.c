@@ -7,19 +7,16 @@
 #include "proto/recipe.h"
 #include "proto/trace.h"
 
-/* What is laid out as its maker likes: the recipe that the register names for the meter, else the one for such instruments. */
+/* What is laid out as its maker likes. */
 static enum err by_recipe(const struct dialect_input *in, const struct oms_telegram *t,
                           struct arena *a, struct frame *out, struct refusal *r)
 {
     const struct layout_id of = { t->link.maker, t->link.version, t->link.type, t->ci };
-    struct span profile = lore_profile(in, lore_meter(in, &out->names));
-    const struct recipe *recipe = profile.len ? lore_recipe(in, profile) : NULL;
+    const struct recipe *recipe = lore_recipe_for(in, &out->names, &of);
     struct gather g = gather_of(a);
     char maker[4];
     enum err err;
 
-    if (!recipe)
-        recipe = lore_recipe_of(in, &of);
     oms_maker_text(of.maker, maker);
     if (!recipe)
         return refuse(r, ERR_NO_RECIPE, t->records_at, "CI",

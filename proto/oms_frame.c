@@ -154,10 +154,8 @@ static const struct recipe *recipe_for(const struct taking *k)
 {
     const struct oms_telegram *t = k->t;
     const struct layout_id of = { t->meter.maker, t->meter.version, t->meter.type, 0x0f };
-    struct span profile = lore_profile(k->in, lore_meter(k->in, &k->out->names));
-    const struct recipe *recipe = profile.len ? lore_recipe(k->in, profile) : NULL;
 
-    return recipe ? recipe : lore_recipe_of(k->in, &of);
+    return lore_recipe_for(k->in, &k->out->names, &of);
 }
 
 /* What a recipe refuses counts for nothing: values, status and clock are as they were. */
