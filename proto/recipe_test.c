@@ -102,31 +102,49 @@ static bool same(const struct give *stated, const struct give *came, const struc
     return stated->channel == came->channel && stated->value == came->value && at_s == came->at_s;
 }
 
+/* What is stated and did not come out; and what came in its place, where something of its kind did. */
+static enum err refuse_absent(const struct recipe_sample *s, struct give stated,
+                              const struct outcome_list *l, const struct refusal *why,
+                              struct refusal *r)
+{
+    char text[160], came[160] = "";
+    unsigned k = 0;
+
+    stated.at_s = stated.at_s == INT64_MIN ? s->arrived_s : stated.at_s;
+    put_give(&stated, text, sizeof text);
+    if (l->count == 1 && l->at[0].kind == GIVE_REFUSAL)
+        return refuse(r, ERR_INVALID, s->line, "sample",
+                      "line %u: 'gives %s' did not come out: %.70s: %.80s", s->line, text,
+                      why->field, why->text);
+    while (k < l->count && l->at[k].kind != stated.kind)
+        k++;
+    if (k < l->count)
+        put_give(&l->at[k], came, sizeof came);
+    return refuse(r, ERR_INVALID, s->line, "sample",
+                  "line %u: 'gives %.80s' did not come out%s%.80s%s", s->line, text,
+                  *came ? ", but '" : "", came, *came ? "'" : "");
+}
+
 /* Takes what is stated out of what came. */
 static enum err list_hold(const struct recipe *recipe, const struct recipe_sample *s,
                           struct outcome_list *l, const struct refusal *why, struct refusal *r)
 {
+    const struct give *absent = NULL;
     char text[160];
 
     for (unsigned i = 0; i < s->give_count; i++) {
-        struct give stated = recipe->gives[s->give + i];
+        const struct give *stated = &recipe->gives[s->give + i];
         unsigned k = 0;
 
-        while (k < l->count && !same(&stated, &l->at[k], s))
+        while (k < l->count && !same(stated, &l->at[k], s))
             k++;
-        if (k < l->count) {
+        if (k < l->count)
             l->at[k] = l->at[--l->count];
-            continue;
-        }
-        stated.at_s = stated.at_s == INT64_MIN ? s->arrived_s : stated.at_s;
-        put_give(&stated, text, sizeof text);
-        if (l->count == 1 && l->at[0].kind == GIVE_REFUSAL)
-            return refuse(r, ERR_INVALID, s->line, "sample",
-                          "line %u: 'gives %s' did not come out: %.70s: %.80s", s->line, text,
-                          why->field, why->text);
-        return refuse(r, ERR_INVALID, s->line, "sample", "line %u: 'gives %s' did not come out",
-                      s->line, text);
+        else if (!absent)
+            absent = stated;
     }
+    if (absent)
+        return refuse_absent(s, *absent, l, why, r);
     if (l->count == 0)
         return ERR_OK;
     put_give(&l->at[0], text, sizeof text);

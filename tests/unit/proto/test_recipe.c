@@ -280,7 +280,8 @@ static void a_sample_must_come_out_whole_and_alone(void **state)
     held(ONE("0105", " gives 1 L\n gives 5 C\n"), NULL);
     held(ONE("0105", " gives 1 L at 2026-03-01T00:00:00Z\n gives temperature 5 C\n"), NULL);
     held(ONE("0105", " gives 2 L\n gives 5 C\n"),
-         "line 11: 'gives 2 L at 2026-03-01T00:00:00Z' did not come out");
+         "line 11: 'gives 2 L at 2026-03-01T00:00:00Z' did not come out, but '1 L at "
+         "2026-03-01T00:00:00Z'");
     held(ONE("0105", " gives 1 L at 2026-03-01T00:00:01Z\n gives 5 C\n"), "did not come out");
     held(ONE("0105", " gives forward 1 L\n gives 5 C\n"), "'gives forward 1 L at");
     held(ONE("0105", " gives 1 L\n"), "not stated: 'gives temperature 5 C at");
