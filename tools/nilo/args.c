@@ -104,9 +104,9 @@ void args_expected(const char *arguments, unsigned *out_least, unsigned *out_mos
 
 #define HELP_WIDTH 80
 
-void args_print_beside(const char *left, int indent, const char *text)
+/* Words from `column` on; lines after the first begin at `indent`. */
+static void print_words(const char *text, int column, int indent)
 {
-    int column = printf("  %-*s ", indent - 3, left);
     int start = column;
 
     while (*text) {
@@ -121,6 +121,11 @@ void args_print_beside(const char *left, int indent, const char *text)
         text += word + (text[word] == ' ');
     }
     putchar('\n');
+}
+
+void args_print_beside(const char *left, int indent, const char *text)
+{
+    print_words(text, printf("  %-*s ", indent - 3, left), indent);
 }
 
 static void help_option(const struct command_option *o)
@@ -143,7 +148,9 @@ static void help_usage(const struct command_table *t, const struct command *c)
             printf(o->must ? " --%s%s%s" : " [--%s%s%s]", o->name, o->argument ? " " : "",
                    o->argument ? o->argument : "");
     }
-    printf("\n\n%s\n\n", c->help);
+    puts("\n");
+    print_words(c->help, 0, 0);
+    putchar('\n');
 }
 
 void args_help(const struct command_table *t, const struct command *c)

@@ -166,7 +166,7 @@ int cmd_help(const struct args *a)
             return EXIT_DONE;
         }
         if (len && !strncmp(c->words, words, len) && c->words[len] == ' ') {
-            printf("  %-20s %s\n", c->words, c->help);
+            args_print_beside(c->words, 23, c->help);
             group = true;
         }
     }
