@@ -133,6 +133,18 @@ static void a_counter_that_must_rise_bars_what_was_played_back(void **state)
     assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 10, 100, TEN + 86406));
 }
 
+static void a_frame_in_the_clear_opens_no_way_for_what_was_played_back(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 9, 90, TEN));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_REPEATS, 1, 10, TEN + 1));
+    assert_int_equal(FOLD_REPLAY, walk(&v, SEQ_RISES, 8, 80, TEN + 2));
+    assert_int_equal(FOLD_REPEAT, walk(&v, SEQ_RISES, 9, 90, TEN + 3));
+    assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 10, 100, TEN + 4));
+}
+
 static void what_waited_in_quarantine_is_no_replay_of_what_came_after_it(void **state)
 {
     struct vitals v = { 0 };
@@ -165,6 +177,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_counter_that_begins_anew_is_no_repeat),
         cmocka_unit_test(a_repeat_is_the_same_number_and_content_within_a_quarter_of_an_hour),
         cmocka_unit_test(a_counter_that_must_rise_bars_what_was_played_back),
+        cmocka_unit_test(a_frame_in_the_clear_opens_no_way_for_what_was_played_back),
         cmocka_unit_test(what_waited_in_quarantine_is_no_replay_of_what_came_after_it),
         cmocka_unit_test(a_frame_that_was_taken_counts_when_settling_begins_again),
     };
