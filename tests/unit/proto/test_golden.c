@@ -6,8 +6,8 @@
 #include "proto/base/hex.h"
 #include "proto/base/limits.h"
 #include "proto/dialect.h"
-#include "proto/recipe.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -22,71 +22,9 @@ static struct arena arena;
 /* ---- what decoders may ask ------------------------------------------------------------------ */
 
 static uint8_t key[64];
-static size_t key_len;
 static char profile[64];
-
-static uint32_t known_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return name.len ? 1 : 0;
-}
-
-static unsigned one_key(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
-                        struct span out[LORE_KEYS])
-{
-    (void)arg;
-    (void)meter;
-    (void)kind;
-    (void)at_s;
-    out[0] = span_of(key, key_len);
-    return key_len > 0;
-}
-
-static struct span its_profile(void *arg, uint32_t meter)
-{
-    (void)arg;
-    (void)meter;
-    return span_text(profile);
-}
-
-/* The program's own recipes. */
-static struct recipe *recipes[65]; /* ended by NULL */
-
-static void recipes_read(void)
-{
-    struct refusal r;
-    struct span text;
-
-    for (size_t n = 0; (text = recipe_shipped(n)).len; n++) {
-        assert_true(n + 1 < sizeof recipes / sizeof recipes[0]);
-        if (!recipes[n])
-            assert_ok(recipe_new(text, &recipes[n], &r));
-    }
-}
-
-static const struct recipe *recipe_named(void *arg, struct span name)
-{
-    (void)arg;
-    for (size_t n = 0; recipes[n]; n++)
-        if (span_equal(recipe_about(recipes[n])->name, name))
-            return recipes[n];
-    return NULL;
-}
-
-static const struct recipe *recipe_for(void *arg, const struct layout_id *of)
-{
-    (void)arg;
-    for (size_t n = 0; recipes[n]; n++)
-        if (recipe_matches(recipes[n], of))
-            return recipes[n];
-    return NULL;
-}
-
-static const struct lore lore = { .meter = known_meter,
-                                  .keys = one_key,
-                                  .profile = its_profile,
-                                  .recipe = recipe_named,
-                                  .recipe_of = recipe_for };
+static struct one_meter its = { .profile = profile };
+static struct lore lore;
 
 /* A file beside the frame's, without the line end; empty where there is none. */
 static struct span beside(const char *stem, const char *suffix, char room[4096])
@@ -109,9 +47,11 @@ static struct span beside(const char *stem, const char *suffix, char room[4096])
 static void lore_read(const char *stem)
 {
     char room[4096];
+    size_t key_len = 0;
 
-    key_len = 0;
     assert_ok(hex_read(beside(stem, ".key", room), key, sizeof key, &key_len));
+    its.keys[0] = span_of(key, key_len);
+    its.key_count = key_len > 0;
     snprintf(profile, sizeof profile, "%.63s", (const char *)beside(stem, ".profile", room).at);
 }
 
@@ -258,7 +198,8 @@ static void cut(const char *path, const char *stem)
 static void in_each_dialect(const char *kind, void (*each)(const char *path, const char *stem))
 {
     assert_ok(arena_init(&arena, LIMIT_DECODE_ARENA));
-    recipes_read();
+    lore = one_meter_lore(&its);
+    one_meter_shelve(&its);
     for (size_t n = 0; (dialect = dialect_at(n)); n++) {
         char folder[4096];
         size_t count;
@@ -272,6 +213,7 @@ static void in_each_dialect(const char *kind, void (*each)(const char *path, con
         print_message("%s: %zu frames\n", folder, count);
         assert_true(count > 0);
     }
+    one_meter_done(&its);
     arena_done(&arena);
 }
 

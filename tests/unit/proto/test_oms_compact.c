@@ -5,6 +5,7 @@
 #include "proto/oms_compact.h"
 #include "proto/oms_encode.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,26 +19,12 @@ static struct refusal why;
 /* ---- what the meter's register knows -------------------------------------------------------- */
 
 static uint8_t key[16];
-static size_t key_len;
+static struct one_meter its = { .keys = { { key, sizeof key } } };
 static struct format_id known_id;
 static uint8_t known_list[256];
 static size_t known_len;
 static uint8_t rival_list[256]; /* another of the same signature */
 static size_t rival_len;
-
-static uint32_t its_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return name.len > 0;
-}
-
-static unsigned its_key(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
-                        struct span out[LORE_KEYS])
-{
-    (void)arg, (void)meter, (void)kind, (void)at_s;
-    out[0] = span_of(key, key_len);
-    return key_len > 0;
-}
 
 static bool known(void *arg, const struct format_id *id, struct span *out_list_view)
 {
@@ -48,7 +35,7 @@ static bool known(void *arg, const struct format_id *id, struct span *out_list_v
            id->type == known_id.type && id->sealed == known_id.sealed;
 }
 
-static const struct lore lore = { .meter = its_meter, .keys = its_key, .format = known };
+static struct lore lore;
 
 static void learn(void)
 {
@@ -62,13 +49,20 @@ static void learn(void)
 static int forget(void **state)
 {
     (void)state;
-    key_len = known_len = rival_len = 0;
+    lore = one_meter_lore(&its);
+    lore.format = known;
+    its.key_count = 0;
+    known_len = rival_len = 0;
     return 0;
 }
 
 static void use_key(const char *hex)
 {
-    assert_ok(hex_read(span_text(hex), key, sizeof key, &key_len));
+    size_t len;
+
+    assert_ok(hex_read(span_text(hex), key, sizeof key, &len));
+    assert_int_equal(len, sizeof key);
+    its.key_count = 1;
 }
 
 static enum err take(struct span bytes)

@@ -7,6 +7,7 @@
 #include "proto/oms_encode.h"
 #include "proto/oms_layers.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -268,35 +269,10 @@ static void openssl_reads_what_we_write_in_mode_2(void **state)
 
 /* ---- there and back ------------------------------------------------------------------------- */
 
-struct ring {
-    bool known;
-    unsigned count;
-    struct span at[LORE_KEYS];
-};
-
-static uint32_t its_meter(void *arg, struct span name)
+static enum err peel(struct span bytes, struct one_meter *its, struct oms_telegram *t,
+                     struct frame *f, struct refusal *r)
 {
-    const struct ring *ring = (const struct ring *)arg;
-
-    return ring->known && name.len ? 7 : 0;
-}
-
-static unsigned its_keys(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
-                         struct span out[LORE_KEYS])
-{
-    const struct ring *ring = (const struct ring *)arg;
-
-    (void)at_s;
-    if (meter != 7 || kind != KEY_OMS)
-        return 0;
-    memcpy(out, ring->at, sizeof ring->at);
-    return ring->count;
-}
-
-static enum err peel(struct span bytes, struct ring *ring, struct oms_telegram *t, struct frame *f,
-                     struct refusal *r)
-{
-    const struct lore lore = { .arg = ring, .meter = its_meter, .keys = its_keys };
+    const struct lore lore = one_meter_lore(its);
     struct dialect_input in = { .bytes = bytes, .lore = &lore };
     struct span layers;
     enum err err;
@@ -309,9 +285,11 @@ static enum err peel(struct span bytes, struct ring *ring, struct oms_telegram *
     return err ? err : oms_layers_read(&in, layers, &arena, t, f, r);
 }
 
-static struct ring keys(unsigned count, const uint8_t *first, const uint8_t *second, size_t len)
+static struct one_meter keys(unsigned count, const uint8_t *first, const uint8_t *second,
+                             size_t len)
 {
-    return (struct ring){ true, count, { span_of(first, len), span_of(second, len) } };
+    return (struct one_meter){ .key_count = count,
+                               .keys = { span_of(first, len), span_of(second, len) } };
 }
 
 struct way {
@@ -427,13 +405,13 @@ static void what_is_sealed_opens_with_its_key(void **state)
         for (size_t len = 0; len <= most; len++) {
             struct span bytes = way_bytes(&ways[w], records, len);
             size_t inside = len - (ways[w].of.clear < len ? ways[w].of.clear : len);
-            struct ring ring = keys(2, wrong, right, ways[w].key_len);
+            struct one_meter ring = keys(2, wrong, right, ways[w].key_len);
             struct oms_telegram t;
             struct refusal r;
             struct frame f;
 
             if (ways[w].key_len == 8)
-                ring.at[0].at = wrong + 8; /* the first eight are alike */
+                ring.keys[0].at = wrong + 8; /* the first eight are alike */
             assert_ok(peel(bytes, &ring, &t, &f, &r));
             assert_true(t.records.len >= len && t.records.len < len + 16);
             assert_memory_equal(t.records.at, records, inside);
@@ -452,9 +430,9 @@ static void no_key_and_a_wrong_key_are_told_apart(void **state)
     (void)state;
     for (size_t w = 0; w < WAYS; w++) {
         struct span bytes = way_bytes(&ways[w], volume, sizeof volume);
-        struct ring nobody = { 0 }, none = { .known = true };
-        struct ring bad = keys(1, wrong + 1, NULL, ways[w].key_len == 8 ? 8 : 15);
-        struct ring two = keys(2, wrong, wrong, 16);
+        struct one_meter nobody = { .unregistered = true }, none = { .key_count = 0 };
+        struct one_meter bad = keys(1, wrong + 1, NULL, ways[w].key_len == 8 ? 8 : 15);
+        struct one_meter two = keys(2, wrong, wrong, 16);
         struct oms_telegram t;
         struct refusal r;
         struct frame f;
@@ -490,7 +468,7 @@ static void a_changed_bit_is_noticed_where_something_proves_the_text(void **stat
         from += ways[w].of.mode == 7 && ways[w].of.ell ? 3 : 0;
         for (size_t i = from;; i++) {
             struct span bytes = way_bytes(&ways[w], volume, sizeof volume);
-            struct ring ring = keys(1, right, NULL, 16);
+            struct one_meter ring = keys(1, right, NULL, 16);
             struct oms_telegram t;
             struct refusal r;
             struct frame f;
@@ -519,7 +497,7 @@ static void a_relayed_telegram_opens_as_well(void **state)
                               .session = 1u << 29,
                               .key = right,
                               .records = { volume, sizeof volume } };
-    struct ring ring = keys(1, right, NULL, 16);
+    struct one_meter ring = keys(1, right, NULL, 16);
     struct span bytes = encode(&of);
     struct oms_telegram t;
     struct refusal r;
@@ -537,7 +515,9 @@ static void what_a_gateway_deciphered_is_read(void **state)
     static const uint8_t clear[] = { 0x2e, 0x44, 0x2c, 0x39, 0x78, 0x56, 0x34, 0x12,
                                      0x1b, 0x16, 0x7a, 0x01, 0x00, 0x20, 0x05, 0x2f,
                                      0x2f, 0x04, 0x13, 0x57, 0x04, 0x00, 0x00 };
-    struct ring rings[3] = { { 0 }, { .known = true }, keys(1, right, NULL, 16) };
+    struct one_meter rings[3] = { { .unregistered = true },
+                                  { .key_count = 0 },
+                                  keys(1, right, NULL, 16) };
     uint8_t bytes[47];
 
     (void)state;
@@ -567,7 +547,7 @@ static void with_a_key_at_hand_mode_7_wants_its_mac(void **state)
                               .counter = 5,
                               .key = right,
                               .records = { volume, sizeof volume } };
-    struct ring none = { .known = true }, ring = keys(1, right, NULL, 16);
+    struct one_meter none = { .key_count = 0 }, ring = keys(1, right, NULL, 16);
     struct span bytes = encode(&of);
     struct oms_telegram t;
     struct refusal r;
@@ -588,7 +568,7 @@ static void a_factory_key_that_is_published_needs_no_entry(void **state)
     struct oms_writing of = {
         .link = water, .ci = 0x7a, .mode = 5, .key = factory, .records = { volume, sizeof volume }
     };
-    struct ring none = { .known = true };
+    struct one_meter none = { .key_count = 0 };
     struct oms_telegram t;
     struct refusal r;
     struct frame f;
@@ -606,7 +586,7 @@ static void other_modes_are_refused_or_a_recipes(void **state)
     (void)state;
     for (unsigned mode = 0; mode < 32; mode++) {
         struct oms_writing of = { .link = water, .ci = 0x7a, .records = { volume, sizeof volume } };
-        struct ring ring = keys(1, right, NULL, 16);
+        struct one_meter ring = keys(1, right, NULL, 16);
         struct span bytes = encode(&of);
         struct oms_telegram t;
         struct refusal r;
@@ -640,7 +620,7 @@ static void without_an_address_there_is_no_vector(void **state)
                               .mode = 5,
                               .key = right,
                               .records = { volume, sizeof volume } };
-    struct ring ring = keys(1, right, NULL, 16);
+    struct one_meter ring = keys(1, right, NULL, 16);
     struct oms_telegram t;
     struct refusal r;
     struct frame f;

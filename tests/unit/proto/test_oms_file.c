@@ -2,8 +2,9 @@
  * explain tells and against the frame's values, or stands in the table of reasons. The list of the latter is printed. */
 #include "proto/base/hex.h"
 #include "proto/base/limits.h"
-#include "proto/recipe.h"
+#include "proto/dialect.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -146,23 +147,8 @@ static struct {
 } formats[128];
 static size_t format_count;
 static uint8_t key[64];
-static size_t key_len;
-static struct recipe *recipes[256];
-static size_t recipe_count;
-
-static uint32_t its_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return name.len > 0;
-}
-
-static unsigned its_key(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
-                        struct span out[LORE_KEYS])
-{
-    (void)arg, (void)meter, (void)kind, (void)at_s;
-    out[0] = span_of(key, key_len);
-    return key_len > 0;
-}
+static struct one_meter its;
+static struct lore lore;
 
 static bool learned(void *arg, const struct format_id *id, struct span *out_list_view)
 {
@@ -187,29 +173,6 @@ static void learn(const struct frame *f)
     formats[format_count].id = f->format;
     formats[format_count].len = f->format_list.len;
     memcpy(formats[format_count++].list, f->format_list.at, f->format_list.len);
-}
-
-static const struct recipe *shipped(void *arg, const struct layout_id *of)
-{
-    (void)arg;
-    for (size_t i = 0; i < recipe_count; i++)
-        if (recipe_matches(recipes[i], of))
-            return recipes[i];
-    return NULL;
-}
-
-static const struct lore lore = {
-    .meter = its_meter, .keys = its_key, .format = learned, .recipe_of = shipped
-};
-
-static void recipes_open(void)
-{
-    struct refusal r;
-    struct span text;
-
-    for (size_t n = 0; (text = recipe_shipped(n)).len && recipe_count < 256; n++)
-        if (recipe_new(text, &recipes[recipe_count], &r) == ERR_OK)
-            recipe_count++;
 }
 
 /* ---- a telegram ----------------------------------------------------------------------------- */
@@ -539,14 +502,15 @@ static void one(const json_t *line)
     struct dialect_input in = { .arrival_s = ARRIVAL_S, .lore = &lore };
     struct refusal r = { .err = ERR_OK };
     const char *name;
-    size_t len = 0;
+    size_t len = 0, key_len = 0;
     json_t *value;
 
     memset(&now, 0, sizeof now);
     now.device = json_string_value(json_object_get(line, "device"));
-    key_len = 0;
+    its.key_count = hex_key != NULL;
     if (hex_key)
         assert_ok(hex_read(span_text(hex_key), key, sizeof key, &key_len));
+    its.keys[0] = span_of(key, key_len);
     assert_ok(hex_read(span_text(json_string_value(json_object_get(line, "telegram"))), bytes,
                        sizeof bytes, &len));
     in.bytes = check_guarded(span_of(bytes, len));
@@ -578,7 +542,9 @@ static void real_telegrams_say_what_their_owners_know(void **state)
         print_message("the real telegrams are not here\n");
         skip();
     }
-    recipes_open();
+    lore = one_meter_lore(&its);
+    lore.format = learned;
+    one_meter_shelve(&its);
     assert_ok(arena_init(&arena, LIMIT_DECODE_ARENA));
     while (getline(&line, &cap, f) > 0) {
         json_t *whole = json_loads(line, 0, NULL);
@@ -602,8 +568,7 @@ static void real_telegrams_say_what_their_owners_know(void **state)
                      89); /* a compact one was edited by hand: 35 L/h under the CRC of 0 L/h */
     assert_in_range(agreed, 600, 1000);
     arena_done(&arena);
-    for (size_t i = 0; i < recipe_count; i++)
-        recipe_free(recipes[i]);
+    one_meter_done(&its);
 }
 
 int main(int argc, char **argv)

@@ -4,64 +4,28 @@
 #include "proto/oms.h"
 #include "proto/oms_crypt.h"
 #include "proto/oms_link.h"
-#include "proto/recipe.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #define ARRIVAL_S 1795651200 /* 2026-11-26T00:00:00Z */
 
 static struct arena arena;
-static struct recipe *recipes[64];
-static size_t recipe_count;
-static struct span ring[LORE_KEYS];
-static unsigned ring_count;
-
-static uint32_t any_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return name.len ? 1 : 0;
-}
-
-static unsigned its_keys(void *arg, uint32_t meter, enum key_kind kind, int64_t at_s,
-                         struct span out[LORE_KEYS])
-{
-    (void)arg;
-    (void)meter;
-    (void)at_s;
-    assert_int_equal(kind, KEY_OMS);
-    memcpy(out, ring, sizeof ring);
-    return ring_count;
-}
-
-static const struct recipe *recipe_of(void *arg, const struct layout_id *of)
-{
-    (void)arg;
-    for (size_t i = 0; i < recipe_count; i++)
-        if (recipe_matches(recipes[i], of))
-            return recipes[i];
-    return NULL;
-}
-
-static const struct lore lore = { .meter = any_meter, .keys = its_keys, .recipe_of = recipe_of };
+static struct one_meter its;
+static struct lore lore;
 
 static int begin(void **state)
 {
-    struct refusal r;
-    struct span text;
-
     (void)state;
-    ring_count = 0;
-    for (recipe_count = 0; (text = recipe_shipped(recipe_count)).len && recipe_count < 64;
-         recipe_count++)
-        if (recipe_new(text, &recipes[recipe_count], &r))
-            return -1;
+    lore = one_meter_lore(&its);
+    its.key_count = 0;
+    one_meter_shelve(&its);
     return arena_init(&arena, LIMIT_DECODE_ARENA) ? -1 : 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    while (recipe_count)
-        recipe_free(recipes[--recipe_count]);
+    one_meter_done(&its);
     arena_done(&arena);
     return 0;
 }
@@ -153,11 +117,11 @@ static void an_izar_opens_with_its_own_key_and_waits_for_it(void **state)
     diehl_seal(bytes, sizeof bytes, own_key);
     assert_err(ERR_NO_KEY, decode(bytes, sizeof bytes, &f, &r));
     assert_true(span_equal(frame_name(&f), span_text("DME-87654321-78-07")));
-    ring[0] = span_of(own_key, 8);
-    ring_count = 1;
+    its.keys[0] = span_of(own_key, 8);
+    its.key_count = 1;
     assert_ok(decode(bytes, sizeof bytes, &f, &r));
     assert_izar(&f);
-    ring[0] = span_of(izar, 8);
+    its.keys[0] = span_of(izar, 8);
     assert_err(ERR_WRONG_KEY, decode(bytes, sizeof bytes, &f, &r));
 }
 
@@ -228,11 +192,11 @@ static void an_apator_opens_with_its_key(void **state)
     memcpy(bytes, head, sizeof head);
     assert_ok(oms_cbc_seal(key, iv, span_of(clear, 16), bytes + 13));
     assert_err(ERR_NO_KEY, decode(bytes, sizeof bytes, &f, &r));
-    ring[0] = span_of(other, 16);
-    ring_count = 1;
+    its.keys[0] = span_of(other, 16);
+    its.key_count = 1;
     assert_err(ERR_WRONG_KEY, decode(bytes, sizeof bytes, &f, &r));
-    ring[1] = span_of(key, 16);
-    ring_count = 2;
+    its.keys[1] = span_of(key, 16);
+    its.key_count = 2;
     assert_ok(decode(bytes, sizeof bytes, &f, &r));
     assert_true(span_equal(frame_name(&f), span_text("APA-87654321-14-07")));
     assert_int_equal(f.series_count, 1);
