@@ -245,6 +245,7 @@ a_frame_is_explained_without_a_server() {
     exits 1 nilo frame explain 681045230100000033 && has "$said" "read as cjt188" "byte 9, length: expected" || return 1
     exits 1 nilo frame explain 21442c39010026201b077a && has "$said" "read as oms" || return 1
     exits 1 nilo frame explain '{"deviceInfo":{"devEui":"70b3"}}' && has "$said" "read as chirpstack" "deviceInfo.devEui" || return 1
+    exits 1 nilo frame explain - < <(printf '{%70000s}' '') && has "$said" "longer than 65536 bytes" || return 1
 }
 
 a_brand_is_added_by_its_file() {

@@ -248,7 +248,7 @@ static const struct dialect *likeliest(struct answers *a, const struct dialect_i
 static bool read_frame(const char *argument, char text[HEX_MAX + 1], uint8_t *out, size_t *out_len)
 {
     struct span given = span_text(argument);
-    enum err err;
+    enum err err = ERR_OK;
 
     if (!strcmp(argument, "-")) {
         size_t len = fread(text, 1, HEX_MAX + 1, stdin);
@@ -257,12 +257,14 @@ static bool read_frame(const char *argument, char text[HEX_MAX + 1], uint8_t *ou
             len--;
         given = span_of(text, len);
     }
-    if (given.len && given.len <= LIMIT_PAYLOAD_BLOCK && strchr("{[", given.at[0])) {
+    if (!given.len || !strchr("{[", given.at[0])) {
+        err = hex_read(given, out, LIMIT_PAYLOAD_BLOCK, out_len);
+    } else if (given.len > LIMIT_PAYLOAD_BLOCK) {
+        err = ERR_FULL;
+    } else {
         memcpy(out, given.at, given.len);
         *out_len = given.len;
-        return true;
     }
-    err = hex_read(given, out, LIMIT_PAYLOAD_BLOCK, out_len);
     if (err == ERR_FULL)
         say("the frame is longer than %d bytes", LIMIT_PAYLOAD_BLOCK);
     else if (err)

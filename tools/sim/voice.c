@@ -39,6 +39,13 @@ static bool fault(const struct speech *s, const char *what, enum err err)
     return false;
 }
 
+/* An access number, or what CJ/T 188 calls SER: a byte that counts. */
+static uint8_t next_number(const struct speech *s)
+{
+    *s->counter += 1;
+    return (uint8_t)*s->counter;
+}
+
 static bool is_even(const struct day *d)
 {
     for (size_t i = 1; i < d->count; i++)
@@ -71,15 +78,21 @@ static void put_volume(struct wr *w, int64_t ml)
     wr_le32(w, (uint32_t)(ml / 1000));
 }
 
+/* What a register went on by, in litres as they are sent. */
+static int64_t litres_between(const struct past *older, const struct past *younger)
+{
+    return younger->value / 1000 - older->value / 1000;
+}
+
 /* Signed differences of 32 bits where a register fell, else increments of 16. */
 static void put_profile(struct wr *w, const struct day *d)
 {
     bool fits = true;
 
     for (size_t i = 1; i < d->count; i++) {
-        int64_t step = d->at[i - 1]->value - d->at[i]->value;
+        int64_t step = litres_between(d->at[i], d->at[i - 1]);
 
-        fits = fits && step >= 0 && step / 1000 < 0xffff;
+        fits = fits && step >= 0 && step < 0xffff; /* which says "none" */
     }
     wr_u8(w, 0x0d);
     wr_u8(w, 0x93);
@@ -88,7 +101,7 @@ static void put_profile(struct wr *w, const struct day *d)
     wr_u8(w, fits ? 0x62 : 0xe4);
     wr_u8(w, 1);
     for (size_t i = 1; i < d->count; i++) {
-        int64_t step = d->at[i - 1]->value / 1000 - d->at[i]->value / 1000;
+        int64_t step = litres_between(d->at[i], d->at[i - 1]);
 
         if (fits)
             wr_le16(w, (uint16_t)step);
@@ -103,7 +116,7 @@ static bool oms_send(const struct speech *s, struct span records, size_t reading
     struct wr w = wr_of(room, sizeof room);
     struct oms_writing of = { .form = OMS_FORM_BARE,
                               .ci = 0x7a,
-                              .access = (uint8_t)++ * s->counter,
+                              .access = next_number(s),
                               .mode = s->who->has_key ? 5 : 0,
                               .key = s->who->key,
                               .records = records };
@@ -147,7 +160,7 @@ static bool cjt188_send(const struct speech *s, uint16_t di, struct span data)
     struct cjt188_head head = { .type = 0x10,
                                 .address = span_text(s->who->radio_id),
                                 .control = 0x81,
-                                .serial = (uint8_t)++ * s->counter,
+                                .serial = next_number(s),
                                 .di = di };
     uint8_t room[160];
     struct wr w = wr_of(room, sizeof room);
