@@ -16,8 +16,8 @@
 
 #define LOOK_BACK_S ((int64_t)31 * 86400) /* what lies longer ago no meter has kept */
 #define ASKER "nilometer"
-#define OWN_MOST 4        /* requests of one meter that have not ended, or come again */
-#define ASKED_AT_ONCE 512 /* gaps that go into one act */
+#define OWN_MOST 4         /* requests of one meter that have not ended, or come again */
+#define ASKED_AT_ONCE 2048 /* gaps that go into one act: a fraction of a second */
 
 /* ---- where readings are judged ---- */
 

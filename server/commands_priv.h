@@ -35,7 +35,7 @@ struct fold_list {
     size_t count, cap;
 };
 
-#define GAPS_MOST (1u << 20) /* noted between two turns of the courier */
+#define GAPS_MOST (1u << 23) /* noted and not asked for yet, 12 bytes each: nearly a city's, after an outage */
 struct gap {
     uint32_t meter, from_s, to_s;
 };
