@@ -54,6 +54,7 @@ struct vitals {
     uint32_t seq;              /* likewise, but where frames count by a rule that of the newest such */
     uint32_t digest;           /* of the frame that `seq` is from, 24 bits; 0: it counts by no rule */
     bool rises;                /* that frame's rule is SEQ_RISES */
+    bool renewed;              /* and it was KEY_NEWEST: what comes under an earlier key was played back */
     uint32_t battery_mv, cell; /* of the newest frame that had them; 0: none had */
     int16_t rsrp_dbm, snr_db;  /* likewise */
     uint8_t offset_count;
@@ -65,7 +66,7 @@ struct vitals {
 enum fold {
     FOLD_COUNTS,
     FOLD_REPEAT, /* one transmission, heard twice */
-    FOLD_REPLAY  /* its counter does not rise: played back */
+    FOLD_REPLAY  /* its counter does not rise, or its key was given up: played back */
 };
 #define FOLD_REPEAT_WITHIN_S 900
 

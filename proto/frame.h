@@ -81,11 +81,20 @@ struct format_id {
 #define STATUS_MEANT 0x0000ffffu
 #define STATUS_RAW_SHIFT 16
 
+/* Among a meter's keys that which opened a frame. */
+enum key_age {
+    KEY_ONLY,     /* no other held before it, or none opened it */
+    KEY_OUTDATED, /* another took its place by the time the frame was heard */
+    KEY_NEWEST    /* it took another's place */
+};
+
 struct frame {
     struct frame_names names; /* views of the input or the arena */
     uint32_t seq;       /* 0 = does not count, but for SEQ_REPEATS */
     enum seq_rule seq_rule;
     uint32_t digest;    /* with SEQ_REPEATS: 24 bits of a hash of the payload, not 0 */
+    uint32_t key_mark;  /* with SEQ_RISES: CRC-32C of the key that opened it */
+    enum key_age key_age; /* decoders leave it 0: whoever folds frames asks the key ring */
     int64_t heard_s;    /* when the network heard it, where an envelope says so; 0: arrival */
     int64_t sent_s;     /* meter's clock at sending; 0 = has none */
     bool retimed;       /* set by frame_retime */

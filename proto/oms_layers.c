@@ -465,6 +465,7 @@ enum err oms_layers_read(const struct dialect_input *in, struct span bytes, stru
     if (!err && t->mac_good) {
         out->seq = t->counter;
         out->seq_rule = SEQ_RISES;
+        out->key_mark = t->key_mark;
     }
     return err;
 }

@@ -41,6 +41,7 @@ struct oms_telegram {
     uint32_t session;
     bool has_counter;         /* of the AFL; authenticated where `mac_good` */
     bool mac_good;
+    uint32_t key_mark;        /* where `mac_good`: CRC-32C of the key */
     bool sealed;              /* a key of the meter's own opened it, or its MAC is good */
     uint32_t counter;
     enum oms_content content;

@@ -1,5 +1,6 @@
 #include "proto/oms_open.h"
 
+#include "proto/base/crc.h"
 #include "proto/base/rd.h"
 #include "proto/oms_record.h"
 #include "proto/oms_ring.h"
@@ -273,6 +274,8 @@ enum err oms_authenticate(struct oms_open *o, const struct oms_afl *afl)
     for (unsigned i = 0; i < ring.count && !good; i++)
         if (try_key(o, afl, ring.at[i], &o->keys, &good))
             return no_room(o);
+        else if (good)
+            o->t->key_mark = crc32c(0, ring.at[i], OMS_KEY);
     o->t->mac_good = good;
     o->t->sealed |= good;
     if (good)

@@ -25,7 +25,11 @@ enum fold vitals_fold(const struct vitals *h, const struct frame *f, uint64_t po
         return FOLD_COUNTS;
     if (f->seq_rule == SEQ_REPEATS)
         return same && !h->rises && apart_s <= FOLD_REPEAT_WITHIN_S ? FOLD_REPEAT : FOLD_COUNTS;
-    if (f->seq_rule != SEQ_RISES || !h->rises || f->seq > h->seq)
+    if (f->seq_rule != SEQ_RISES || !h->rises)
+        return FOLD_COUNTS;
+    if (f->key_age == KEY_NEWEST && !h->renewed) /* under a new key a counter begins anew */
+        return FOLD_COUNTS;
+    if (f->seq > h->seq && !(f->key_age == KEY_OUTDATED && h->renewed))
         return FOLD_COUNTS;
     if (same)
         return FOLD_REPEAT;
@@ -43,6 +47,7 @@ static void counter_take(struct vitals *h, const struct frame *f)
         h->seq = f->seq;
         h->digest = f->digest & 0xffffff;
         h->rises = f->seq_rule == SEQ_RISES;
+        h->renewed = h->rises && f->key_age == KEY_NEWEST;
     } else if (!h->digest) {
         h->seq = f->seq;
     }

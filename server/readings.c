@@ -113,8 +113,11 @@ static enum fold frame_fold(struct frame *f, const struct kept_record *kept, int
 
     if (f->seq_rule == SEQ_RISES && !f->digest)
         f->digest = (crc32c(0, kept->record.bytes.at, kept->record.bytes.len) & 0xffffff) | 1;
-    fold = key_since_s > vitals->arrival_s ? FOLD_COUNTS
-                                           : vitals_fold(vitals, f, kept->position, at_s);
+    if (key_since_s > vitals->arrival_s)
+        vitals->renewed = false; /* in that key's time nothing was heard yet */
+    fold = key_since_s > vitals->arrival_s && f->key_age != KEY_OUTDATED
+               ? FOLD_COUNTS
+               : vitals_fold(vitals, f, kept->position, at_s);
     if (fold == FOLD_COUNTS)
         vitals_take(vitals, f, kept->position, at_s);
     else if (kept->settling)
@@ -149,8 +152,12 @@ enum err readings_of_record(struct app *app, const struct kept_record *kept,
     arena_clear(scratch);
     registry_read_lock(app->registry);
     err = record_frame_lkd(&app->lore, record, scratch, &frame, NULL);
-    if (!err && frame.seq_rule == SEQ_RISES)
-        key_since_s = keyring_since(app->keyring, m->id, KEY_OMS, heard_s(&frame, record));
+    if (!err && frame.seq_rule == SEQ_RISES) {
+        int64_t at_s = heard_s(&frame, record);
+
+        key_since_s = keyring_since(app->keyring, m->id, KEY_OMS, at_s);
+        frame.key_age = keyring_age(app->keyring, m->id, KEY_OMS, at_s, frame.key_mark);
+    }
     if (!err && commanded && is_unproven_lkd(app, record, m->id))
         commanded = false;
     registry_read_unlock(app->registry);

@@ -20,6 +20,7 @@
 #define VITALS_SIZE 64
 #define VITALS_METERS 32
 #define COUNTER_RISES 0x80u
+#define KEY_RENEWED 0x40u
 
 struct shelf {
     uint32_t number; /* meter / VITALS_METERS */
@@ -39,7 +40,8 @@ static void vitals_write(const struct vitals *h, uint8_t out[VITALS_SIZE])
     wr_le32(&w, h->cell);
     wr_le16(&w, (uint16_t)h->rsrp_dbm);
     wr_le16(&w, (uint16_t)h->snr_db);
-    wr_le32(&w, h->offset_count | (h->rises ? COUNTER_RISES : 0) | h->digest << 8);
+    wr_le32(&w, h->offset_count | (h->rises ? COUNTER_RISES : 0) | (h->renewed ? KEY_RENEWED : 0) |
+                    h->digest << 8);
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)
         wr_le32(&w, (uint32_t)h->offset_s[i]);
     assert(!w.err && wr_len(&w) == VITALS_SIZE);
@@ -59,7 +61,8 @@ static enum err vitals_read(struct span bytes, struct vitals *out)
     out->rsrp_dbm = (int16_t)rd_le16(&r);
     out->snr_db = (int16_t)rd_le16(&r);
     counter = rd_le32(&r);
-    out->offset_count = counter & 0x7f;
+    out->offset_count = counter & 0x3f;
+    out->renewed = counter & KEY_RENEWED;
     out->rises = counter & COUNTER_RISES;
     out->digest = counter >> 8;
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)

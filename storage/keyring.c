@@ -8,6 +8,7 @@
  * the room they lie in moves when it grows. */
 #include "storage/keyring.h"
 
+#include "proto/base/crc.h"
 #include "proto/base/limits.h"
 #include "storage/secret.h"
 
@@ -216,6 +217,27 @@ int64_t keyring_since(const struct keyring *k, uint32_t meter, enum key_kind kin
 
     around(k, meter, kind, at_s, &a);
     return a.pasts ? a.past[0]->from_s : LEDGER_ALWAYS;
+}
+
+static bool is_marked(const struct cell *cell, uint32_t mark)
+{
+    struct span key = cell_key(cell);
+
+    return crc32c(0, key.at, key.len) == mark;
+}
+
+enum key_age keyring_age(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s,
+                         uint32_t mark)
+{
+    struct around a = { .pasts = 0 };
+
+    around(k, meter, kind, at_s, &a);
+    if (a.pasts && is_marked(a.past[0], mark))
+        return a.pasts > 1 ? KEY_NEWEST : KEY_ONLY;
+    for (unsigned i = 1; i < a.pasts; i++)
+        if (is_marked(a.past[i], mark))
+            return KEY_OUTDATED;
+    return a.pasts ? KEY_NEWEST : KEY_ONLY; /* it is still to come */
 }
 
 uint64_t keyring_count(const struct keyring *k)

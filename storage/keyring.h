@@ -22,6 +22,8 @@ MUST_CHECK enum err keyring_put(struct keyring *k, uint32_t meter, enum key_kind
  * in either direction. How many; views while the lock is held. */
 unsigned keyring_find(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s, struct span out[LORE_KEYS]);
 bool keyring_current(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s, struct span *out_view);
+/* What became of the key, of CRC-32C `mark`, that opened a frame heard at at_s. */
+enum key_age keyring_age(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s, uint32_t mark);
 int64_t keyring_since(const struct keyring *k, uint32_t meter, enum key_kind kind, int64_t at_s); /* from when that holds; LEDGER_ALWAYS: since ever, or none */
 
 uint64_t keyring_count(const struct keyring *k);

@@ -145,6 +145,43 @@ static void a_frame_in_the_clear_opens_no_way_for_what_was_played_back(void **st
     assert_int_equal(FOLD_COUNTS, walk(&v, SEQ_RISES, 10, 100, TEN + 4));
 }
 
+static enum fold walk_under(struct vitals *v, enum key_age age, uint32_t seq, uint32_t at_s)
+{
+    static uint64_t position = UINT32_MAX;
+    struct frame f = { .seq = seq, .seq_rule = SEQ_RISES, .digest = seq, .key_age = age };
+    enum fold fold = vitals_fold(v, &f, ++position, at_s);
+
+    if (fold == FOLD_COUNTS)
+        vitals_take(v, &f, position, at_s);
+    return fold;
+}
+
+/* A key may be in the register days before the meter has it. */
+static void a_counter_begins_anew_with_the_first_frame_under_the_new_key(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_ONLY, 1000, TEN));
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_OUTDATED, 1001, TEN + 10));
+    assert_int_equal(FOLD_REPLAY, walk_under(&v, KEY_OUTDATED, 1000, TEN + 15));
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_NEWEST, 1, TEN + 20));
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_NEWEST, 2, TEN + 30));
+    assert_int_equal(FOLD_REPLAY, walk_under(&v, KEY_NEWEST, 1, TEN + 40));
+}
+
+/* What was recorded under the old key has a higher counter: it would bar the meter for years. */
+static void nothing_counts_under_a_key_that_was_given_up(void **state)
+{
+    struct vitals v = { 0 };
+
+    (void)state;
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_ONLY, 1000, TEN));
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_NEWEST, 1, TEN + 20));
+    assert_int_equal(FOLD_REPLAY, walk_under(&v, KEY_OUTDATED, 2000, TEN + 30));
+    assert_int_equal(FOLD_COUNTS, walk_under(&v, KEY_NEWEST, 2, TEN + 40));
+}
+
 static void what_waited_in_quarantine_is_no_replay_of_what_came_after_it(void **state)
 {
     struct vitals v = { 0 };
@@ -177,6 +214,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_counter_that_begins_anew_is_no_repeat),
         cmocka_unit_test(a_repeat_is_the_same_number_and_content_within_a_quarter_of_an_hour),
         cmocka_unit_test(a_counter_that_must_rise_bars_what_was_played_back),
+        cmocka_unit_test(a_counter_begins_anew_with_the_first_frame_under_the_new_key),
+        cmocka_unit_test(nothing_counts_under_a_key_that_was_given_up),
         cmocka_unit_test(a_frame_in_the_clear_opens_no_way_for_what_was_played_back),
         cmocka_unit_test(what_waited_in_quarantine_is_no_replay_of_what_came_after_it),
         cmocka_unit_test(a_frame_that_was_taken_counts_when_settling_begins_again),

@@ -656,6 +656,20 @@ static void under_a_new_key_a_counter_begins_anew(void **state)
     assert_int_equal(waiting().count[ERR_REPLAYED], 1);
 }
 
+/* The day of the new key must not let in what was recorded under the old one. */
+static void an_old_telegram_is_no_report_because_a_new_key_came(void **state)
+{
+    (void)state;
+    meters();
+    assert_ok(import("keys", "serial,kind,key_hex\nM1,oms," GOLDEN_KEY "\n"));
+    assert_ok(send("mode-7-by-adapter", NOW - 3000)); /* 4712 */
+    assert_ok(
+        import("keys", "serial,kind,key_hex,valid_from\nM1,oms," KEY_B ",2026-11-25T11:20:00Z\n"));
+    assert_ok(send("mode-7", NOW - 1000)); /* 4711 */
+    assert_int_equal(waiting().count[ERR_REPLAYED], 1);
+    assert_int_equal(reading_count(), 1);
+}
+
 /* Frames that waited arrive in the journal behind later ones. */
 static void what_waited_for_its_key_is_no_replay(void **state)
 {
@@ -697,6 +711,7 @@ int main(int argc, char **argv)
         KEYS_TEST(a_start_releases_what_waits_for_a_key_that_is_there),
         KEYS_TEST(a_frame_played_back_is_put_aside_and_stays_there),
         KEYS_TEST(under_a_new_key_a_counter_begins_anew),
+        KEYS_TEST(an_old_telegram_is_no_report_because_a_new_key_came),
         KEYS_TEST(what_waited_for_its_key_is_no_replay),
     };
 
