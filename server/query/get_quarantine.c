@@ -84,7 +84,7 @@ static bool take(void *arg, const struct waiting *w)
     row_text(l, "name", w->name.len ? w->name : r->name);
     row_word(l, "why", err_name(w->why));
     row_time(l, "arrived_at", r->arrival_s);
-    row_word(l, "dialect", dialect ? dialect->name : NULL);
+    row_text(l, "dialect", r->recipe.len ? r->recipe : span_text(dialect ? dialect->name : ""));
     row_word(l, "transport", transport_name(r->transport));
     put_peer(l, &r->peer);
     row_int(l, "len", (int64_t)r->bytes.len);
