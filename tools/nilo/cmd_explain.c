@@ -274,10 +274,12 @@ static bool read_frame(const char *argument, char text[HEX_MAX + 1], uint8_t *ou
 }
 
 /* What the user can do about it, behind the sentence. */
-static const char *advice(enum err err, const struct answers *a)
+static const char *advice(enum err err, const struct dialect_input *in, const struct answers *a)
 {
     if (err == ERR_NO_KEY)
         return a->key_len ? "" : "; --key HEX gives one";
+    if (err == ERR_NO_RECIPE && in->recipe.len)
+        return "; --recipe FILE gives a newer one";
     if (err == ERR_NO_RECIPE)
         return *a->profile ? "; --recipe FILE adds one"
                            : "; --profile NAME says what the meter speaks, --recipe FILE adds one";
@@ -313,7 +315,7 @@ static int explain(const struct dialect *d, const struct dialect_input *in, stru
         buffer ? dialect_explain(d, in, format != FORMAT_TABLE, &a->arena, &w, &r) : ERR_NO_MEMORY;
     put_explained(wr_span(&w), format);
     if (err)
-        say_refusal(err, &r, advice(err, a));
+        say_refusal(err, &r, advice(err, in, a));
     free(buffer);
     return err ? EXIT_FAILED : EXIT_DONE;
 }
