@@ -38,11 +38,13 @@ static enum err pick(struct span bytes, struct json m[MEMBERS], enum envelope_ki
     return ERR_OK;
 }
 
-enum err aep_envelope(struct span bytes, struct arena *a, struct envelope *out, struct refusal *r)
+static enum err aep_envelope(const struct dialect *d, struct span bytes, struct arena *a,
+                             struct envelope *out, struct refusal *r)
 {
     struct json m[MEMBERS];
     enum err err = pick(bytes, m, &out->kind, r);
 
+    (void)d;
     (void)a;
     if (err)
         return err;
@@ -84,4 +86,5 @@ const struct dialect dialect_aep = {
     .enveloped = true,
     .formats = { 0 },
     .decode = aep_decode,
+    .envelope = aep_envelope,
 };

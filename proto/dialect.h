@@ -7,6 +7,7 @@
 #include "proto/lore.h"
 
 struct trace;
+struct envelope;
 
 /* What a decoder may use. */
 struct dialect_input {
@@ -54,6 +55,9 @@ struct dialect {
     /* The bytes that tell the meter a command, for the answer to its report or for a downlink. UNSUPPORTED: it knows none such;
      * NULL: the native message serves. */
     enum err (*command)(const struct meter_command *c, struct wr *out);
+    /* Of enveloped ones, for envelope_read and envelope_split (envelope.h). `split` NULL: every push is one frame. */
+    enum err (*envelope)(const struct dialect *d, struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
+    enum err (*split)(struct span bytes, enum err (*each)(void *arg, struct span part), void *arg);
 };
 
 #define DIALECT_RECIPE 6 /* id of the dialect whose record names a recipe besides */

@@ -4,8 +4,6 @@
 #include "proto/base/crc.h"
 #include "proto/base/hex.h"
 #include "proto/gather.h"
-#include "proto/lorawan.h"
-#include "proto/platform.h"
 
 #include <string.h>
 
@@ -13,19 +11,13 @@ enum err envelope_read(const struct dialect *d, struct span bytes, struct arena 
                        struct envelope *out, struct refusal *r)
 {
     *out = (struct envelope){ .event = "" };
-    if (d == &dialect_aep)
-        return aep_envelope(bytes, a, out, r);
-    if (d == &dialect_onenet)
-        return onenet_envelope(bytes, a, out, r);
-    if (d == &dialect_iotda)
-        return iotda_envelope(bytes, a, out, r);
-    return lorawan_envelope(d, bytes, a, out, r);
+    return d->envelope(d, bytes, a, out, r);
 }
 
 enum err envelope_split(const struct dialect *d, struct span bytes,
                         enum err (*each)(void *arg, struct span part), void *arg)
 {
-    return d == &dialect_onenet ? onenet_split(bytes, each, arg) : each(arg, bytes);
+    return d->split ? d->split(bytes, each, arg) : each(arg, bytes);
 }
 
 /* ---- times ---- */

@@ -71,11 +71,4 @@ struct json envelope_raw_member(struct json object);
 /* For SEQ_REPEATS: 24 bits that tell payloads apart, not 0. */
 uint32_t envelope_digest(uint8_t port, struct span payload);
 
-/* Of enveloped dialects: envelope_read and envelope_split hand over to these. */
-enum err lorawan_envelope(const struct dialect *d, struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
-enum err aep_envelope(struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
-enum err onenet_envelope(struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
-enum err iotda_envelope(struct span bytes, struct arena *a, struct envelope *out, struct refusal *r);
-enum err onenet_split(struct span bytes, enum err (*each)(void *arg, struct span part), void *arg);
-
 #endif

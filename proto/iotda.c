@@ -86,11 +86,13 @@ static enum err pick(struct span bytes, struct push *out, struct refusal *r)
     return ERR_OK;
 }
 
-enum err iotda_envelope(struct span bytes, struct arena *a, struct envelope *out, struct refusal *r)
+static enum err iotda_envelope(const struct dialect *d, struct span bytes, struct arena *a,
+                               struct envelope *out, struct refusal *r)
 {
     struct push push;
     enum err err = pick(bytes, &push, r);
 
+    (void)d;
     (void)a;
     if (err)
         return err;
@@ -188,4 +190,5 @@ const struct dialect dialect_iotda = {
     .enveloped = true,
     .formats = { 0 },
     .decode = iotda_decode,
+    .envelope = iotda_envelope,
 };

@@ -263,8 +263,8 @@ static enum err text_of(struct json v, struct arena *a, struct span *out)
     return err == ERR_NO_MEMORY ? err : ERR_OK;
 }
 
-enum err lorawan_envelope(const struct dialect *d, struct span bytes, struct arena *a,
-                          struct envelope *out, struct refusal *r)
+static enum err lorawan_envelope(const struct dialect *d, struct span bytes, struct arena *a,
+                                 struct envelope *out, struct refusal *r)
 {
     struct event e;
     uint32_t port = 0;
@@ -395,6 +395,7 @@ const struct dialect dialect_chirpstack = {
     .enveloped = true,
     .formats = { 0 },
     .decode = chirpstack_decode,
+    .envelope = lorawan_envelope,
 };
 
 const struct dialect dialect_tts = {
@@ -403,4 +404,5 @@ const struct dialect dialect_tts = {
     .enveloped = true,
     .formats = { 0 },
     .decode = tts_decode,
+    .envelope = lorawan_envelope,
 };

@@ -64,19 +64,21 @@ static enum err pick(struct span bytes, struct arena *a, struct json m[MEMBERS],
     return ERR_OK;
 }
 
-enum err onenet_envelope(struct span bytes, struct arena *a, struct envelope *out,
-                         struct refusal *r)
+static enum err onenet_envelope(const struct dialect *d, struct span bytes, struct arena *a,
+                                struct envelope *out, struct refusal *r)
 {
     struct json m[MEMBERS];
     enum err err = pick(bytes, a, m, &out->kind, r);
 
+    (void)d;
     if (err)
         return err;
     out->event = out->kind == ENVELOPE_PAYLOAD ? "data" : "event";
     return ERR_OK;
 }
 
-enum err onenet_split(struct span bytes, enum err (*each)(void *arg, struct span part), void *arg)
+static enum err onenet_split(struct span bytes, enum err (*each)(void *arg, struct span part),
+                             void *arg)
 {
     struct json root, msg, part;
     enum err err;
@@ -141,4 +143,6 @@ const struct dialect dialect_onenet = {
     .enveloped = true,
     .formats = { 0 },
     .decode = onenet_decode,
+    .envelope = onenet_envelope,
+    .split = onenet_split,
 };
