@@ -537,11 +537,10 @@ static enum err walk(struct quarantine *q, unsigned table, uint64_t after, each_
 }
 
 /* The same by the index of names. */
-static enum err walk_name_some(struct quarantine *q, struct span name, uint64_t *after, bool *more,
-                               each_fn each, void *arg)
+static enum err walk_name_some(struct quarantine *q, struct span name, uint32_t crc,
+                               uint64_t *after, bool *more, each_fn each, void *arg)
 {
     struct txn t = txn_begin(q->db, TXN_READ);
-    uint32_t crc = name_crc(name);
     struct key from = name_key(crc, *after + 1);
     struct scan s = scan_from(&t, TABLE_NAMES, key_span(&from));
     struct span value;
@@ -574,17 +573,44 @@ static enum err walk_name_some(struct quarantine *q, struct span name, uint64_t 
     return t.err ? t.err : err;
 }
 
-enum err quarantine_each(struct quarantine *q, struct span name, uint64_t after, each_fn each,
-                         void *arg)
+static enum err walk_name(struct quarantine *q, struct span name, uint32_t crc, uint64_t after,
+                          each_fn each, void *arg)
 {
     bool more = true;
     enum err err = ERR_OK;
 
+    while (!err && more && after < UINT64_MAX)
+        err = walk_name_some(q, name, crc, &after, &more, each, arg);
+    return err;
+}
+
+/* Whether the one who walks has had enough. */
+struct walker {
+    each_fn each;
+    void *arg;
+    bool enough;
+};
+
+static bool walk_on(void *arg, const struct waiting *waiting)
+{
+    struct walker *w = arg;
+
+    w->enough = !w->each(w->arg, waiting);
+    return !w->enough;
+}
+
+enum err quarantine_each(struct quarantine *q, struct span name, uint64_t after, each_fn each,
+                         void *arg)
+{
+    struct walker w = { .each = each, .arg = arg };
+    uint32_t crc = name_crc(name), exact = name_crc_exact(name);
+    enum err err = ERR_OK;
+
     if (!name.len)
         return walk(q, TABLE_FRAMES, after, each, arg);
-    while (!err && more && after < UINT64_MAX)
-        err = walk_name_some(q, name, &after, &more, each, arg);
-    return err;
+    if (exact != crc) /* rows of 0.1, which lie in front of all others */
+        err = walk_name(q, name, exact, after, walk_on, &w);
+    return err || w.enough ? err : walk_name(q, name, crc, after, walk_on, &w);
 }
 
 enum err quarantine_each_reject(struct quarantine *q, uint64_t after, each_fn each, void *arg)

@@ -1,7 +1,9 @@
 #include "tests/check.h"
 
 #include "proto/base/crc.h"
+#include "storage/key.h"
 #include "storage/quarantine.h"
+#include "storage/txn.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -470,6 +472,55 @@ static void counts_hold_when_many_threads_ask(void **state)
     quarantine_close(q);
 }
 
+/* The row at `position` stands under its name as 0.1 wrote it: by the letters as they are. */
+static void age(uint64_t position, const char *name, const char *lower)
+{
+    static const struct table tables[] = { { "frames", 0 }, { "names", 0 }, { "rejects", 0 } };
+    static const struct db_layout layout = { "quarantine", 1, tables, 3, 0 };
+    char path[600];
+    struct db *db = NULL;
+    struct key now, then;
+    struct txn t;
+
+    snprintf(path, sizeof path, "%s/journal/quarantine.mdb", dir);
+    assert_ok(db_open(path, &layout, 0, &db, NULL));
+    key_clear(&now);
+    key_u32(&now, crc32c(0, lower, strlen(lower)));
+    key_u64(&now, position);
+    key_clear(&then);
+    key_u32(&then, crc32c(0, name, strlen(name)));
+    key_u64(&then, position);
+    t = txn_begin(db, TXN_WRITE);
+    txn_del(&t, 1, key_span(&now));
+    txn_put(&t, 1, key_span(&then), span_of(NULL, 0));
+    assert_ok(txn_end(&t));
+    db_close(db);
+}
+
+static void rows_of_the_version_before_are_found_by_their_name(void **state)
+{
+    static const uint64_t both[] = { 5, 7 };
+    struct quarantine *q = fresh_quarantine(NULL);
+    struct seen s = { .stop_after = 1 };
+
+    (void)state;
+    put(q, 5, "ABC-1", 1);
+    put(q, 6, "XYZ-1", 1);
+    assert_ok(quarantine_flush(q));
+    quarantine_close(q);
+    age(5, "ABC-1", "abc-1");
+    q = open_quarantine(NULL, 0);
+    put(q, 7, "abc-1", 1);
+    assert_ok(quarantine_flush(q));
+    assert_int_equal(count_of(q, "ABC-1"), 2);
+    assert_ok(quarantine_each(q, span_text("ABC-1"), 0, see, &s));
+    assert_int_equal(s.count, 1); /* who has had enough is left alone */
+    assert_int_equal(s.positions[0], 5);
+    assert_ok(quarantine_remove(q, both, 2));
+    assert_int_equal(count_of(q, "ABC-1"), 0);
+    quarantine_close(q);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +539,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(only_the_newest_rejects_are_kept),
         cmocka_unit_test(a_damaged_row_is_corrupt),
         cmocka_unit_test(counts_hold_when_many_threads_ask),
+        cmocka_unit_test(rows_of_the_version_before_are_found_by_their_name),
     };
 
     if (access("/dev/shm", W_OK) == 0)
