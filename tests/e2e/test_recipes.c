@@ -106,6 +106,8 @@ static void a_new_brand_needs_a_file_and_no_restart(void **state)
     nilod_start(&n);
     assert_int_equal(push(&n, "r/newbrand", "m=12345678", "01 0f000000"), PROBE_CODE(2, 4));
     meter_has(&n, "15");
+    ask(&n, "/v1/settle", NULL, "{}", 200, "");
+    ask(&n, "/v1/quarantine", NULL, NULL, 200, "\"dialect\":\"newbrand\"");
     ask(&n, "/v1/recipes", NULL,
         "{\"text\":\"recipe newbrand\\nversion 2\\ntitle A new brand\\nsource its maker\\ncarrier "
         "oms\\n"
