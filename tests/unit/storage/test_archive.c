@@ -1066,9 +1066,49 @@ static void a_full_disk_changes_nothing_and_work_goes_on_when_there_is_room(void
     archive_close(a);
 }
 
+/* What folds frames must say the same after a restart. */
+static void what_a_meter_said_last_survives_a_restart(void **state)
+{
+    const char *folder = check_folder();
+    struct archive *a = open_archive(folder);
+    const struct vitals said = { .position = 7,
+                                 .arrival_s = MARCH,
+                                 .seq = 4711,
+                                 .digest = 0xabcdef,
+                                 .rises = true,
+                                 .renewed = true,
+                                 .status = 5,
+                                 .battery_mv = 3600,
+                                 .cell = 9,
+                                 .rsrp_dbm = -101,
+                                 .snr_db = -3,
+                                 .offset_count = VITALS_OFFSETS,
+                                 .offset_s = { 1, -2, 3, -4, 5, -6, 7 } };
+    struct vitals_entry entries[2] = { { .meter = 31, .vitals = said },
+                                       { .meter = 32, .vitals = said } };
+    struct vitals found = { 0 };
+
+    (void)state;
+    entries[1].vitals.renewed = false;
+    assert_ok(archive_vitals_put(a, entries, 2));
+    a = reopen(a, folder);
+    for (uint32_t meter = 31; meter <= 32; meter++) {
+        assert_ok(archive_vitals(a, meter, &found));
+        assert_int_equal(found.renewed, meter == 31);
+        assert_true(found.rises);
+        assert_int_equal(found.seq, said.seq);
+        assert_int_equal(found.digest, said.digest);
+        assert_int_equal(found.offset_count, VITALS_OFFSETS);
+        assert_memory_equal(found.offset_s, said.offset_s, sizeof said.offset_s);
+        assert_int_equal(found.rsrp_dbm, said.rsrp_dbm);
+    }
+    archive_close(a);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_meter_said_last_survives_a_restart),
         cmocka_unit_test(a_span_holds_its_first_second_and_not_its_last),
         cmocka_unit_test(rows_at_both_ends_of_time_come_back),
         cmocka_unit_test(a_read_adds_to_the_rows_that_are_there),
