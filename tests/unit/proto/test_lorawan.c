@@ -4,6 +4,7 @@
 #include "proto/envelope.h"
 #include "proto/lorawan.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <stdio.h>
 
@@ -11,23 +12,8 @@
 #define REPORT "GgkYcCUANy5qIA==" /* no report of ours: a payload that some recipe may tell */
 
 static struct arena arena;
-static char profile[32] = "native";
-static bool registered = true;
-
-static uint32_t known_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return registered && name.len ? 1 : 0;
-}
-
-static struct span its_profile(void *arg, uint32_t meter)
-{
-    (void)arg;
-    (void)meter;
-    return span_text(profile);
-}
-
-static const struct lore lore = { .meter = known_meter, .profile = its_profile };
+static struct one_meter its = { .profile = "native" };
+static struct lore lore;
 
 static enum err decode(const struct dialect *d, const char *json, struct frame *out,
                        struct refusal *r)
@@ -166,7 +152,7 @@ static void a_counter_of_0_is_left_out_and_is_a_counter(void **state)
     struct refusal r;
 
     (void)state;
-    snprintf(profile, sizeof profile, "nobody-knows");
+    its.profile = "nobody-knows";
     assert_err(ERR_NO_RECIPE, decode(&dialect_chirpstack,
                                      LW1("", "2026-11-25T02:02:06.744554+00:00"), &first, &r));
     assert_err(ERR_NO_RECIPE,
@@ -175,7 +161,7 @@ static void a_counter_of_0_is_left_out_and_is_a_counter(void **state)
     assert_err(ERR_NO_RECIPE,
                decode(&dialect_chirpstack,
                       LW1("\"fCnt\":null,", "2026-11-25T02:02:06.744554+00:00"), &again, &r));
-    snprintf(profile, sizeof profile, "native");
+    its.profile = "native";
     assert_int_equal(first.seq, 0);
     assert_int_equal(second.seq, 1);
     assert_int_equal(again.seq, 0);
@@ -266,13 +252,13 @@ static void what_waits_is_named_all_the_same(void **state)
     assert_true(span_equal(frame_name(&f), span_text("0000000161832b12")));
     assert_int_equal(f.heard_s, 1795572126);
     assert_int_equal(f.rsrp_dbm, -19);
-    registered = false;
+    its.unregistered = true;
     assert_err(ERR_UNKNOWN, decode(&dialect_chirpstack, open, &f, &r));
-    registered = true;
+    its.unregistered = false;
     assert_true(span_equal(frame_name(&f), span_text("0000000161832b12")));
-    snprintf(profile, sizeof profile, "%s", "");
+    its.profile = "";
     assert_err(ERR_NO_RECIPE, decode(&dialect_chirpstack, open, &f, &r));
-    snprintf(profile, sizeof profile, "native");
+    its.profile = "native";
     assert_int_equal(f.heard_s, 1795572126);
     assert_int_equal(f.seq, 7);
 }
@@ -287,7 +273,14 @@ static uint32_t two_meters(void *arg, struct span name)
     return span_equal(name, span_text("M2")) ? 2 : 0;
 }
 
-static const struct lore two = { .meter = two_meters, .profile = its_profile };
+static struct span native_profile(void *arg, uint32_t meter)
+{
+    (void)arg;
+    (void)meter;
+    return span_text("native");
+}
+
+static const struct lore two = { .meter = two_meters, .profile = native_profile };
 
 /* Native reports of M1, M2 and X: index 1 L. Whether a topic names the meter besides changes nothing. */
 static void a_payload_of_another_meter_is_refused(void **state)
@@ -318,6 +311,7 @@ static void a_payload_of_another_meter_is_refused(void **state)
 static int begin(void **state)
 {
     (void)state;
+    lore = one_meter_lore(&its);
     return arena_init(&arena, LIMIT_DECODE_ARENA);
 }
 

@@ -5,6 +5,7 @@
 #include "proto/envelope.h"
 #include "proto/platform.h"
 #include "tests/check.h"
+#include "tests/one_meter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,22 +15,8 @@
     "1d40b2066b22071872253a99066b" /* native: index 57 L; its time does not matter here */
 
 static struct arena arena;
-static bool registered = true;
-static char profile[32] = "native";
-
-static uint32_t known_meter(void *arg, struct span name)
-{
-    (void)arg;
-    return registered && name.len ? 1 : 0;
-}
-
-static struct span its_profile(void *arg, uint32_t meter)
-{
-    (void)arg;
-    return meter ? span_text(profile) : span_of(NULL, 0);
-}
-
-static const struct lore lore = { .meter = known_meter, .profile = its_profile };
+static struct one_meter its = { .profile = "native" };
+static struct lore lore;
 
 static enum err decode(const struct dialect *d, struct span json, struct frame *out,
                        struct refusal *r)
@@ -98,13 +85,13 @@ static void fields_without_bytes_are_no_reading(void **state)
 
     (void)state;
     assert_int_equal(decoded(&dialect_aep, json).series_count, 0);
-    profile[0] = 0;
+    its.profile = "";
     assert_err(ERR_NO_RECIPE, decode(&dialect_aep, span_text(json), &f, &r));
     assert_true(span_equal(frame_name(&f), span_text("861050042916166")));
-    registered = false;
+    its.unregistered = true;
     assert_err(ERR_UNKNOWN, decode(&dialect_aep, span_text(json), &f, &r));
-    registered = true;
-    snprintf(profile, sizeof profile, "native");
+    its.unregistered = false;
+    its.profile = "native";
 }
 
 static void each_service_of_a_report_is_kept(void **state)
@@ -283,6 +270,7 @@ static void bytes_are_looked_for_six_levels_deep(void **state)
 static int begin(void **state)
 {
     (void)state;
+    lore = one_meter_lore(&its);
     return arena_init(&arena, LIMIT_DECODE_ARENA);
 }
 
