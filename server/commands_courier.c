@@ -114,9 +114,9 @@ static void take_queue_lkd(struct commands_memory *m)
     q->count = 0;
 }
 
-static enum err write_lkd(struct commands_memory *m, int64_t now_s)
+static enum err write_lkd(struct commands_memory *m, int64_t now_s, bool *out_more)
 {
-    enum err err = review_turn(m, now_s);
+    enum err err = review_turn(m, now_s, out_more);
 
     if (err)
         return err;
@@ -132,17 +132,19 @@ static enum err write_lkd(struct commands_memory *m, int64_t now_s)
     return err;
 }
 
-/* *out_more: there is more to ask for. */
+/* *out_more: there is more to look at, or to ask for. */
 static enum err turn(struct commands_memory *m, bool ask, bool *out_more)
 {
     int64_t now_s = clock_now_s(&m->app->clock);
+    bool asks = false;
     enum err err;
 
     *out_more = false;
     pthread_mutex_lock(&m->turn);
-    err = write_lkd(m, now_s);
+    err = write_lkd(m, now_s, out_more);
     if (!err && ask)
-        err = gaps_turn(m, now_s, out_more);
+        err = gaps_turn(m, now_s, &asks);
+    *out_more = *out_more || asks;
     pthread_mutex_unlock(&m->turn);
     return err;
 }

@@ -80,8 +80,8 @@ void review_mark_lkd(struct commands_memory *m, struct pending *p);
 void review_requests(struct commands_memory *m, uint32_t meter);
 /* Whether what a request asks for is there by now. */
 MUST_CHECK enum err gap_filled(struct commands_memory *m, struct txn *t, const struct pending *p, bool *out_filled);
-/* Looks at what was marked; before the queue is written. */
-MUST_CHECK enum err review_turn(struct commands_memory *m, int64_t now_s);
+/* Looks at what was marked, as much as takes a moment; before the queue is written. */
+MUST_CHECK enum err review_turn(struct commands_memory *m, int64_t now_s, bool *out_more);
 
 /* Makes requests of the gaps noted, and again of those that come again, as many as make one act; within a turn. */
 MUST_CHECK enum err gaps_turn(struct commands_memory *m, int64_t now_s, bool *out_more);

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#define LOOKED_AT_ONCE 2048 /* in a turn: settling waits for it */
+
 static const char *protected_word(enum use_class use)
 {
     switch (use) {
@@ -156,18 +158,21 @@ static void decide(struct commands_memory *m, const struct pending *of, const ch
     pthread_mutex_unlock(&m->lock);
 }
 
-enum err review_turn(struct commands_memory *m, int64_t now_s)
+enum err review_turn(struct commands_memory *m, int64_t now_s, bool *out_more)
 {
     struct txn t = ledger_read(m->app->ledger);
     struct pending p;
     const char *why;
+    unsigned left = LOOKED_AT_ONCE;
     enum err err = ERR_OK, ended;
 
-    while (!err && take(m, &p)) {
+    while (!err && left && take(m, &p)) {
         txn_renew(&t); /* what its mark followed is seen */
         if (!(err = t.err ? t.err : look(m, &t, &p, now_s, &why)))
             decide(m, &p, why, now_s);
+        left--;
     }
+    *out_more = !left;
     ended = txn_end(&t);
     return err ? err : ended;
 }
