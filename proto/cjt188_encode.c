@@ -203,8 +203,10 @@ enum err cjt188_command(const struct meter_command *c, struct wr *out)
     };
     uint8_t *start = out->at;
 
+    if (out->err)
+        return out->err;
     /* Without an address the frame would be to all. */
-    if (c->meter.len && !out->err && put_command(c, &h, out) == ERR_OK)
+    if (c->meter.len && put_command(c, &h, out) == ERR_OK)
         return ERR_OK;
     out->at = start;
     out->err = ERR_OK;
