@@ -18,6 +18,7 @@ struct taking {
     struct frame *out;
     struct oms_records records;
     struct gather gather;
+    bool falling;  /* what was gathered is of one channel, newest first */
     enum err tail; /* why the maker's tail is not read, where there is one */
     const struct oms_value *tail_record;
     struct refusal tail_why; /* by its recipe */
@@ -53,8 +54,13 @@ static enum err walk(struct taking *k, struct span bytes, uint32_t base, struct 
 }
 
 /* What an earlier record of the telegram said already (a settlement that is history as well) needs no second row. */
-static bool is_known(const struct gather *g, const struct oms_reading *reading)
+static bool is_known(const struct taking *k, const struct oms_reading *reading)
 {
+    const struct gather *g = &k->gather;
+
+    if (k->falling && g->count && g->at[g->count - 1].channel == reading->channel &&
+        reading->sample.at_s < g->at[g->count - 1].sample.at_s)
+        return false; /* all before it are of the same channel, and later */
     for (uint32_t i = 0; i < g->count; i++)
         if (g->at[i].channel == reading->channel && g->at[i].sample.at_s == reading->sample.at_s &&
             g->at[i].sample.value == reading->sample.value)
@@ -64,8 +70,12 @@ static bool is_known(const struct gather *g, const struct oms_reading *reading)
 
 static enum err keep(struct taking *k, const struct oms_reading *reading)
 {
-    if (!reading->is || is_known(&k->gather, reading))
+    const struct gathered *last = k->gather.count ? &k->gather.at[k->gather.count - 1] : NULL;
+
+    if (!reading->is || is_known(k, reading))
         return ERR_OK;
+    k->falling = !last || (k->falling && last->channel == reading->channel &&
+                           reading->sample.at_s < last->sample.at_s);
     return gather_add(&k->gather, reading->channel, reading->sample.at_s, reading->sample.value);
 }
 
@@ -168,6 +178,7 @@ static enum err by_recipe(struct taking *k, const struct recipe *recipe, struct 
 
     if (!f.sent_s)
         f.sent_s = k->records.sent_s;
+    k->falling = false;
     err = recipe_decode(recipe, k->in, bytes, &k->gather, &f, &k->tail_why);
     if (err)
         k->gather.count = count;

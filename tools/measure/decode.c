@@ -141,9 +141,8 @@ static size_t oms_records(uint8_t *out, size_t cap)
     return wr_len(&w);
 }
 
-static void oms_frame(uint8_t *out, size_t *len, unsigned n, uint8_t mode)
+static void oms_telegram(uint8_t *out, size_t *len, unsigned n, uint8_t mode, struct span records)
 {
-    uint8_t records[128];
     struct wr w = wr_of(out, FRAME_MOST);
     struct oms_writing of = { .form = OMS_FORM_BARE,
                               .ci = 0x7a,
@@ -159,15 +158,32 @@ static void oms_frame(uint8_t *out, size_t *len, unsigned n, uint8_t mode)
                                     .version = 1,
                                     .type = 7 };
     of.meter = of.link;
-    of.records = span_of(records, oms_records(records, sizeof records));
+    of.records = records;
     if (oms_encode(&of, &w))
         fail("oms", "does not encode");
     *len = wr_len(&w);
 }
 
+static void oms_frame(uint8_t *out, size_t *len, unsigned n, uint8_t mode)
+{
+    uint8_t records[128];
+
+    oms_telegram(out, len, n, mode, span_of(records, oms_records(records, sizeof records)));
+}
+
 static void oms_plain(uint8_t *out, size_t *len, unsigned n)
 {
     oms_frame(out, len, n, 0);
+}
+
+/* What most instruments send: volume, clock, error flags and flow of this moment. */
+static void oms_today(uint8_t *out, size_t *len, unsigned n)
+{
+    static const uint8_t records[] = { 0x04, 0x13, 0x39, 0x65, 0x0c, 0x00, 0x02,
+                                       0xfd, 0x17, 0x00, 0x00, 0x04, 0x6d, 0x1e,
+                                       0x08, 0x5a, 0x3b, 0x02, 0x3b, 0x00, 0x00 };
+
+    oms_telegram(out, len, n, 0, span_of(records, sizeof records));
 }
 
 static void oms_mode5(uint8_t *out, size_t *len, unsigned n)
@@ -406,6 +422,7 @@ int main(int argc, char **argv)
         void (*make)(uint8_t *out, size_t *len, unsigned n);
     } all[] = {
         { "native", "native", "", NULL, false, native_frame },
+        { "oms_today", "oms", "", NULL, false, oms_today },
         { "oms_plain", "oms", "", NULL, false, oms_plain },
         { "oms_mode5", "oms", "", NULL, true, oms_mode5 },
         { "oms_mode7", "oms", "", NULL, true, oms_mode7 },
