@@ -194,7 +194,8 @@ void nilod_start_in(struct nilod *n, const char *build)
         argv[count++] = n->extra[i];
     argv[count] = NULL;
     /* A restart wants its ports again, which a test beside this one may be holding just now. */
-    for (int tries = n->http_port || n->coap_port || n->coaps_port ? PORT_TRIES : 1; tries > 0; tries--) {
+    for (int tries = n->http_port || n->coap_port || n->coaps_port ? PORT_TRIES : 1; tries > 0;
+         tries--) {
         n->pid = spawn((char *const *)(uintptr_t)argv, n->log, &n->said);
         if (read_line(n->said, line, sizeof line) || tries == 1 || !port_is_taken(n->log))
             break;

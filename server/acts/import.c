@@ -127,9 +127,9 @@ static void file_close(struct file *f)
 
 static enum err import_text(struct import *i, const struct list *l, struct span text)
 {
-    return l == &list_readings ? import_readings(i, text)
-           : l == &list_keyfile   ? import_keys(i, text)
-                               : import_register(i, l, text);
+    return l == &list_readings  ? import_readings(i, text)
+           : l == &list_keyfile ? import_keys(i, text)
+                                : import_register(i, l, text);
 }
 
 static enum err import_run(struct import *i, const struct list *l, int fd, struct refusal *r)

@@ -488,7 +488,8 @@ static void post_report(struct gate *g, struct ask *k)
     else if (!k->dialect)
         answer_why(g, k, CODE_BAD_FORMAT, "/r/NAME: no dialect or recipe has this name");
     else if (!format_fits(&k->q, k->dialect))
-        answer_why(g, k, CODE_BAD_FORMAT, "Content-Format: this dialect has another; 42, 0 or none always fits");
+        answer_why(g, k, CODE_BAD_FORMAT,
+                   "Content-Format: this dialect has another; 42, 0 or none always fits");
     else if (g->now.stopping)
         answer_later(k, CODE_UNAVAILABLE, GATE_RETRY_S);
     else if (k->q.has_block1)

@@ -344,7 +344,8 @@ static void head_tells_the_length_and_sends_no_body(void **state)
 /* A chunked body's end is a byte too much where there is no body. */
 static void head_of_a_stream_ends_with_its_fields(void **state)
 {
-    static const char *const forms[] = { "Accept: application/x-ndjson\r\n", "Accept: text/csv\r\n" };
+    static const char *const forms[] = { "Accept: application/x-ndjson\r\n",
+                                         "Accept: text/csv\r\n" };
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
