@@ -287,7 +287,8 @@ static void meet_commands_lkd(struct uplink *u, struct push *p, const struct jud
     if (!m.dialect)
         return;
     d->port = e->port;
-    m.mute = !p->can_answer || !d->port;
+    /* A payload of the maker's own is answered in none of ours: the meter might take it for something. */
+    m.mute = !p->can_answer || !d->port || m.dialect->id == DIALECT_RECIPE;
     commands_meet(u->app->commands, &m, &w, &d->ticket);
     d->len = w.err ? 0 : wr_len(&w);
 }
