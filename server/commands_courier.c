@@ -135,12 +135,14 @@ static enum err write_lkd(struct commands_memory *m, int64_t now_s, bool *out_mo
 /* *out_more: there is more to look at, or to ask for. */
 static enum err turn(struct commands_memory *m, bool ask, bool *out_more)
 {
-    int64_t now_s = clock_now_s(&m->app->clock);
     bool asks = false;
+    int64_t now_s;
     enum err err;
 
     *out_more = false;
     pthread_mutex_lock(&m->turn);
+    /* Not before: who waited with an older hour would walk past what the last turn found due. */
+    now_s = clock_now_s(&m->app->clock);
     err = write_lkd(m, now_s, out_more);
     if (!err && ask)
         err = gaps_turn(m, now_s, &asks);
