@@ -4,6 +4,7 @@
 
 #include "server/clock.h"
 #include "server/detect/detect.h"
+#include "server/fleet/verify.h"
 #include "server/ingest.h"
 #include "storage/archive.h"
 #include "storage/ledger.h"
@@ -22,6 +23,7 @@ struct app {
     struct clock clock;
     struct zone zone;
     struct holidays holidays;
+    struct verify_rules verify_rules; /* the verification calendar's table */
     char store[512]; /* DIR */
     struct store_lock *lock;
     struct journal *journal;

@@ -48,6 +48,8 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_SECRETS] = { "meter-keys", TABLE_LATER },
     [LEDGER_FORMATS] = { "formats", TABLE_LATER },
     [LEDGER_RECIPES] = { "recipes", TABLE_LATER },
+    [LEDGER_EVENTS] = { "events", TABLE_LATER },
+    [LEDGER_INDEX] = { "indexes", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -377,6 +379,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_fittings_check(&t, r);
     if (!err)
         err = ledger_commands_check(&t, r);
+    if (!err)
+        err = ledger_lives_check(&t, r);
     if (!err)
         err = audit_check(&t, r);
     ended = txn_end(&t);

@@ -10,7 +10,7 @@
 #ifndef NILO_STORAGE_LEDGER_H
 #define NILO_STORAGE_LEDGER_H
 
-#include "proto/facts.h"
+#include "proto/life.h"
 #include "storage/key.h"
 #include "storage/txn.h"
 
@@ -98,6 +98,45 @@ void act_put_fitting(struct act *a, const struct fitting *f);  /* the index by m
 /* The indexes behind ledger_points_on; `name` is the point's, route_seq UINT32_MAX where there is none. */
 void act_place_point(struct act *a, uint32_t point, struct span name, struct span route, uint32_t route_seq, struct span zone);
 void act_note(struct act *a, const char *what, struct span subject, struct span before, struct span after, struct span why);
+
+/* ---- lives of meters: events, as server/fleet/life.h judged them ---- */
+
+/* Adds an event: gives it `arrival` (the meter's next), `act` and, where it is 0, `recorded_s` (the act's now). The caller notes it. */
+void act_put_event(struct act *a, uint32_t meter, struct life_event *e);
+/* A meter's events in order of (at, arrival); texts are views into the transaction. False from `each` ends it. */
+MUST_CHECK enum err ledger_events(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct life_event *e), void *arg);
+void act_drop_fitting(struct act *a, const struct fitting *f); /* of this point, meter and from; absent is fine */
+
+/* ---- indexes: small sorted sets for whoever lists by something other than a row's key ---- */
+
+/* What the first byte of a key is; numbers stand on disk. Who builds which keys is said beside each. */
+enum ledger_index {
+    INDEX_STATE = 1, /* state u8 · serial → meter (server/lives.c) */
+    INDEX_DUE,       /* place u8 · legal due u32 · serial → meter (server/lives.c) */
+    INDEX_SHELF,     /* dn · q3 · model 00 · legal due u32 · serial → meter, of those in stock (server/lives.c) */
+    INDEX_HELD,      /* 'c' or 'd' · crew or depot 00 · serial → meter (server/lives.c) */
+    INDEX_ORDERS,    /* server/acts/order*.c */
+    INDEX_PAPERS,    /* server/acts/paper*.c */
+    INDEX_ASSETS     /* modems and seals by the meter or point that has them (server/acts/asset*.c) */
+};
+/* `key` is what follows the first byte; several numbers under one key are not kept. */
+void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value);
+void act_index_drop(struct act *a, enum ledger_index index, struct span key); /* absent is fine */
+/* Walks the keys of an index that begin with `prefix`, after `after` (a whole key, itself left out; empty: from the first).
+ *
+ *     struct index_walk w = ledger_index_walk(&t, INDEX_STATE, prefix, after);
+ *     while (index_next(&w)) … w.key (after the first byte; a view), w.value
+ *     index_done(&w); */
+struct index_walk {
+    struct scan scan;
+    struct key from, prefix;
+    struct span key;
+    uint32_t value;
+    bool skip; /* the key that equals `from` is the one before */
+};
+struct index_walk ledger_index_walk(struct txn *t, enum ledger_index index, struct span prefix, struct span after);
+bool index_next(struct index_walk *w); /* false: the end, or t->err */
+void index_done(struct index_walk *w);
 
 /* ---- imports of readings: rows count once their import is complete ---- */
 

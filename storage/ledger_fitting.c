@@ -77,6 +77,16 @@ void act_put_fitting(struct act *a, const struct fitting *f)
     txn_put(&a->txn, LEDGER_BY_POINT, key_span(&by_point), wr_span(&w));
 }
 
+void act_drop_fitting(struct act *a, const struct fitting *f)
+{
+    struct key by_meter = fitting_key(f->meter, f->from_s, f->point);
+    struct key by_point = fitting_key(f->point, f->from_s, f->meter);
+
+    act_changed(a);
+    txn_del(&a->txn, LEDGER_BY_METER, key_span(&by_meter));
+    txn_del(&a->txn, LEDGER_BY_POINT, key_span(&by_point));
+}
+
 static enum err fittings_of(struct txn *t, unsigned table, uint32_t id, struct fitting *out,
                             size_t cap, size_t *out_count)
 {

@@ -32,6 +32,8 @@ enum ledger_table {
     LEDGER_COMMANDS,      /* meter · id → a command (ledger_commands.c) */
     LEDGER_COMMANDS_LIVE, /* id → meter, of those that have not ended */
     LEDGER_RECIPES,       /* name · version → a recipe as given (ledger_recipes.c) */
+    LEDGER_EVENTS,        /* meter · at · arrival → an event of its life (ledger_life.c) */
+    LEDGER_INDEX,         /* index · key → number (ledger_index.c) */
     LEDGER_TABLES
 };
 
@@ -63,6 +65,7 @@ bool ledger_newest(struct txn *t, unsigned list, uint32_t id, struct ledger_row 
 bool ledger_id(struct txn *t, unsigned list, struct span key, uint32_t *out_id);
 MUST_CHECK enum err ledger_fittings_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_commands_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

@@ -45,7 +45,7 @@ struct column {
     enum column_need need;
 };
 
-#define COLUMNS_MAX 20
+#define COLUMNS_MAX 24
 
 struct list {
     enum list_kind kind;

@@ -14,10 +14,10 @@ static const char *const columns[] = { "event",       "at",     "state", "docume
                                        "certificate", "reason", NULL };
 
 enum event {
-    EVENT_REMOVE,
-    EVENT_REGISTER,
-    EVENT_CHANGE,
-    EVENT_INSTALL
+    HAPPENED_REMOVE,
+    HAPPENED_REGISTER,
+    HAPPENED_CHANGE,
+    HAPPENED_INSTALL
 }; /* of one instant in this order */
 
 static const char *const event_names[] = { "remove", "register", "change", "install" };
@@ -67,14 +67,14 @@ static enum err add_fittings(struct txn *t, uint32_t meter, struct life *life)
     for (size_t i = 0; i < fittings.count && !err; i++) {
         const struct fitting *f = &fittings.at[i];
 
-        err = add(life, (struct happening){ .event = EVENT_INSTALL,
+        err = add(life, (struct happening){ .event = HAPPENED_INSTALL,
                                             .at_s = f->from_s,
                                             .has_index = true,
                                             .index_ml = f->start_ml,
                                             .point = f->point,
                                             .state = "running" });
         if (!err && f->to_s != FITTING_OPEN)
-            err = add(life, (struct happening){ .event = EVENT_REMOVE,
+            err = add(life, (struct happening){ .event = HAPPENED_REMOVE,
                                                 .at_s = f->to_s,
                                                 .has_index = f->has_end,
                                                 .index_ml = f->end_ml,
@@ -93,12 +93,12 @@ static enum err add_versions(struct txn *t, uint32_t meter, struct life *life)
     enum err err = ERR_OK;
 
     for (unsigned n = 0; n < VERSIONS_MAX && !err; n++) {
-        struct happening h = { .event = EVENT_REGISTER };
+        struct happening h = { .event = HAPPENED_REGISTER };
 
         if (!ledger_by_id(t, LIST_METER, meter, as_of_s, &row))
             break;
         if (n)
-            life->at[life->count - 1].event = EVENT_CHANGE;
+            life->at[life->count - 1].event = HAPPENED_CHANGE;
         h.at_s = row.since_s;
         if (state >= 0 && (unsigned)state < row.count)
             snprintf(h.state, sizeof h.state, "%.*s",
@@ -169,7 +169,7 @@ static void carry_states(struct life *life)
     for (size_t i = 0; i < life->count; i++) {
         struct happening *h = &life->at[i];
 
-        if (h->event == EVENT_INSTALL || h->event == EVENT_REMOVE)
+        if (h->event == HAPPENED_INSTALL || h->event == HAPPENED_REMOVE)
             fitted = h->state;
         else if (fitted)
             memmove(h->state, fitted, sizeof h->state);

@@ -1,0 +1,63 @@
+/* Lives of meters between the ledger and the rules: events loaded and copied, and written with everything that follows from them (fittings by meter and by point, the indexes of states,
+ * due dates, shelves and holders).  Whoever changes a meter's row or its events goes through here, so that no index is left behind. */
+#ifndef NILO_SERVER_LIVES_H
+#define NILO_SERVER_LIVES_H
+
+#include "proto/base/arena.h"
+#include "server/app.h"
+#include "server/fleet/life.h"
+#include "server/registers.h"
+
+#define LIFE_MODEL_MAX 256 /* LIMIT_TEXT and its zero */
+
+struct meter_life {
+    uint32_t meter;
+    struct meter_facts facts;
+    struct life_meter rules;    /* as life.h wants it; borrows from here */
+    char model[LIFE_MODEL_MAX]; /* "": none */
+    struct life_event *events;  /* by (at, arrival) */
+    size_t count, cap;
+    struct arena texts;
+};
+
+/* NOT_FOUND: no such meter; CORRUPT; NO_MEMORY. As the newest row tells it; events as of now (a caller that looks back passes its instants to life_fold). Free with life_done, also after an error. */
+MUST_CHECK enum err life_load(struct app *app, struct txn *t, uint32_t meter, struct meter_life *out);
+MUST_CHECK enum err life_load_serial(struct app *app, struct txn *t, struct span serial, struct meter_life *out);
+void life_done(struct meter_life *l);
+
+/* Adds `e` to the events at hand, at its place, without writing: to see what would follow. Texts stay borrowed. */
+MUST_CHECK enum err life_add(struct meter_life *l, const struct life_event *e);
+
+/* Writes `e` (judged before) to the ledger, and what follows: fittings, indexes; `l` has it afterwards. Errors stick in act->txn. */
+void life_write(struct app *app, struct act *act, struct meter_life *l, struct life_event *e);
+
+/* The meter's row was added (before NULL) or changed: the indexes follow. `l` as it was before the change, loaded anew afterwards by the caller if needed. */
+void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter);
+
+/* ---- what is found by index; keys are made here alone ---- */
+
+enum due_place { DUE_NOWHERE, DUE_FITTED, DUE_STORE };
+
+/* Walks meters by legal due date, then serial: from_day ≤ due ≤ to_day; NO_DAY as to_day: those without any verification come last. `after`: cursor of the row before, empty: from the first. */
+struct due_walk {
+    struct index_walk walk;
+    uint32_t meter;
+    int32_t due;        /* NO_DAY: never verified */
+    struct span cursor; /* of this row: a view */
+    int32_t to_day;
+    bool unknown_too;
+};
+struct due_walk lives_due(struct txn *t, enum due_place place, int32_t from_day, int32_t to_day, bool unknown_too, struct span after);
+bool due_next(struct due_walk *w);
+void due_done(struct due_walk *w);
+
+struct index_walk lives_in_state(struct txn *t, enum life_state state, struct span after_serial); /* w.key: state u8 · serial */
+/* Those that a crew ('c') or depot ('d') holds, by serial. w.key: kind · name 00 · serial. */
+struct index_walk lives_held(struct txn *t, char kind, struct span name, struct span after_serial);
+/* Of the same dn, q3 and model in stock the one with the earliest legal due in date on `day` and before `before_day` (V11); 0: none. */
+uint32_t lives_older_in_stock(struct txn *t, const struct meter_life *l, int32_t day, int32_t before_day, int32_t *out_due);
+
+/* Indexes made anew for all meters, where the verification table is another than the one that they were made by. */
+MUST_CHECK enum err lives_reindex(struct app *app);
+
+#endif
