@@ -35,10 +35,13 @@ struct act_request {
 
 unsigned http_status_of(enum err err); /* what an error is in HTTP, for acts and queries alike */
 
+#define REPLY_DETAIL 1024 /* sentences that list states or several meters are longer than a refusal's text */
+
 /* The answer. A status of 400 and more: `refusal` says why, and `body` stays empty. */
 struct act_reply {
     unsigned status;
     struct refusal refusal;
+    char detail[REPLY_DETAIL]; /* the refusal's sentence, whole */
     struct out body; /* one JSON object; the caller frees it with out_done */
 };
 

@@ -45,8 +45,10 @@ void answer_refuse(struct act_reply *out, enum err err, const char *field, const
     out->refusal.err = err;
     snprintf(out->refusal.field, sizeof out->refusal.field, "%s", field);
     va_start(args, format);
-    vsnprintf(out->refusal.text, sizeof out->refusal.text, format, args);
+    vsnprintf(out->detail, sizeof out->detail, format, args);
     va_end(args);
+    snprintf(out->refusal.text, sizeof out->refusal.text, "%.*s",
+             (int)sizeof out->refusal.text - 1, out->detail);
 }
 
 void answer_failed(struct act_reply *out, enum err err)

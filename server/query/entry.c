@@ -275,7 +275,8 @@ void entry_act(struct request *q)
     q->route->act(&ask, &reply);
     json_decref(body);
     if (reply.status >= 400 || !reply.status) {
-        problem_status(q, reply.status ? reply.status : 500, &reply.refusal);
+        problem_detail(q, reply.status ? reply.status : 500, &reply.refusal,
+                       reply.detail[0] ? reply.detail : reply.refusal.text);
         out_done(&reply.body);
         return;
     }

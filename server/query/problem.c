@@ -50,6 +50,11 @@ static void put_found_expected(struct out *o, const char *text)
 
 void problem_status(struct request *q, unsigned status, const struct refusal *r)
 {
+    problem_detail(q, status, r, r->text);
+}
+
+void problem_detail(struct request *q, unsigned status, const struct refusal *r, const char *text)
+{
     struct out *o = &q->out;
 
     health_damage(r->err);
@@ -62,10 +67,10 @@ void problem_status(struct request *q, unsigned status, const struct refusal *r)
     out_member_text(o, "title", title_of(status));
     out_member_int(o, "status", status);
     out_member_text(o, "code", err_name(r->err));
-    out_member_text(o, "detail", r->text[0] ? r->text : err_text(r->err));
+    out_member_text(o, "detail", text[0] ? text : err_text(r->err));
     if (r->field[0])
         out_member_text(o, "field", r->field);
-    put_found_expected(o, r->text);
+    put_found_expected(o, text);
     out_text(o, "}\n");
 }
 

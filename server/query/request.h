@@ -58,6 +58,7 @@ struct request {
 void problem(struct request *q, const struct refusal *r);
 void problem_of(struct request *q, enum err err, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
 void problem_status(struct request *q, unsigned status, const struct refusal *r);
+void problem_detail(struct request *q, unsigned status, const struct refusal *r, const char *text); /* in other words than r->text */
 
 /* ---- typed questions to the query; false: refused, and the answer stands ---- */
 
