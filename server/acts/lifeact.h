@@ -63,8 +63,11 @@ struct life_act {
     enum life_state state; /* of the meter of the last event (of an exchange: the new one), after it at its place */
     bool many;             /* several meters: refusals name the serial */
     bool quiet;            /* the caller notes the act: no audit record for each event */
+    bool judge_only;       /* nothing is written any more: the act is refused already, and only its first reason by R3 is looked for */
     uint32_t *touched;     /* to be judged anew */
     size_t touched_count, touched_cap;
+    struct life_issued *issued; /* by kind of meter: the latest date that went out, for older ones in stock (V11) */
+    size_t issued_count;
 };
 
 void life_act_init(struct life_act *l, const struct act_request *q, struct act_reply *out, struct act *act);

@@ -30,7 +30,7 @@ static enum err judged(const struct meter_facts *m, const struct fitting *fittin
     return err;
 }
 
-static void say(struct evidence *out, enum evidence_of of, struct mark with)
+static void say(struct contradiction *out, enum against_what of, struct mark with)
 {
     out->of = of;
     out->with = out->farthest = with;
@@ -55,7 +55,7 @@ static bool last_of(const struct rows *rows, const enum rule *rules, int64_t at_
 
 static void readings_behind(const struct meter_limits *limits, const struct rows *rows,
                             const enum rule *rules, const struct mark *closing,
-                            struct evidence *out)
+                            struct contradiction *out)
 {
     for (size_t i = 0; i < rows->count; i++) {
         struct mark r = mark_of(&rows->at[i]);
@@ -64,7 +64,7 @@ static void readings_behind(const struct meter_limits *limits, const struct rows
             !is_below(limits, closing->value, r.value, r.at_s - closing->at_s))
             continue;
         if (!out->of)
-            say(out, EVIDENCE_READING, r);
+            say(out, AGAINST_READING, r);
         else if (r.value >= out->farthest.value)
             out->farthest = r;
     }
@@ -72,7 +72,7 @@ static void readings_behind(const struct meter_limits *limits, const struct rows
 
 enum err contradict_closing(const struct meter_facts *m, const struct fitting *fittings,
                             size_t count, const struct fitting *f, const struct rows *rows,
-                            const struct mark *closing, struct evidence *out)
+                            const struct mark *closing, struct contradiction *out)
 {
     struct meter_limits limits = meter_limits_of(m);
     struct mark last = { f->from_s, f->start_ml };
@@ -85,7 +85,7 @@ enum err contradict_closing(const struct meter_facts *m, const struct fitting *f
         return err;
     read = last_of(rows, rules, closing->at_s, &last);
     if (is_below(&limits, closing->value, last.value, closing->at_s - last.at_s))
-        say(out, read ? EVIDENCE_READING : EVIDENCE_OPENING, last);
+        say(out, read ? AGAINST_READING : AGAINST_OPENING, last);
     else
         readings_behind(&limits, rows, rules, closing, out);
     free(rules);
@@ -133,7 +133,7 @@ static const struct row *first_behind(const struct rows *rows, const enum rule *
 enum err contradict_opening(const struct meter_facts *m, const struct fitting *before,
                             size_t before_count, const struct fitting *after, size_t after_count,
                             const struct rows *rows, const struct mark *opening,
-                            struct evidence *out)
+                            struct contradiction *out)
 {
     struct meter_limits limits = meter_limits_of(m);
     const struct fitting *f = fitting_before(before, before_count, opening->at_s);
@@ -146,10 +146,10 @@ enum err contradict_opening(const struct meter_facts *m, const struct fitting *b
         return err;
     first = first_behind(rows, rules, opening->at_s);
     if (f && is_below(&limits, opening->value, f->end_ml, opening->at_s - f->to_s))
-        say(out, EVIDENCE_CLOSING, (struct mark){ f->to_s, f->end_ml });
+        say(out, AGAINST_CLOSING, (struct mark){ f->to_s, f->end_ml });
     else if (first && is_below(&limits, first->value, opening->value,
                                (int64_t)first->time_s - opening->at_s))
-        say(out, EVIDENCE_READING, mark_of(first));
+        say(out, AGAINST_READING, mark_of(first));
     free(rules);
     return ERR_OK;
 }
