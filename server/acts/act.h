@@ -13,6 +13,7 @@
 #define ROLES_CHIEF (1u << ROLE_ADMIN | 1u << ROLE_SUPERVISOR)
 #define ROLES_STORE (ROLES_CHIEF | 1u << ROLE_STORE)
 #define ROLES_CREW (ROLES_CHIEF | 1u << ROLE_CREW)
+#define ROLES_FIELD (ROLES_STORE | ROLES_CREW) /* of which one or another may send events of meters */
 #define ROLES_READS (ROLES_CHIEF | 1u << ROLE_READER | 1u << ROLE_CREW)
 
 struct caller {
@@ -50,6 +51,9 @@ typedef void act_handler(const struct act_request *q, struct act_reply *out);
 act_handler act_post_meter;    /* POST /v1/meters: registers one (rules-fleet L1, R5) */
 act_handler act_change_meter;  /* POST /v1/meters/SERIAL: attributes that may change */
 act_handler act_post_point, act_post_fitting, act_post_zone, act_post_route, act_post_org, act_post_boundary;
+act_handler act_post_event;    /* POST /v1/meters/SERIAL/events: something in its life (rules-fleet T) */
+act_handler act_post_events;   /* POST /v1/events: the same for many meters, all or none */
+act_handler act_post_exchange; /* POST /v1/exchanges (rules-fleet L12) */
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */

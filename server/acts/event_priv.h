@@ -34,7 +34,7 @@ bool part_exists(struct life_part *p);                        /* 404 */
 bool part_time(struct life_part *p);                          /* 422: `at` lies ahead (L4) */
 bool part_index(struct life_part *p);                         /* 422: impossible on this dial (L8) */
 bool part_judge(struct life_part *p);                         /* 409: the state table, the calendar, the point (L2, L3, L5, L6, L9, V7) */
-bool part_weigh(struct life_part *p);                         /* what the readings say; refuses nothing but where they cannot be read */
+bool part_weigh(struct life_part *p);                         /* what the readings say; refuses only where they cannot be read */
 bool part_agrees(struct life_part *p);                        /* 422 by what they say (L7) */
 bool part_write(struct life_part *p);                         /* with its audit record and warnings; false: the store failed */
 
@@ -45,5 +45,25 @@ bool life_point_exists(struct life_act *l, struct span name, uint32_t *out_point
 void life_warn(struct life_act *l, const char *code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* This meter was issued on civil day `day`: is there one in stock that had to go out before it? */
 bool life_issued_one(struct life_act *l, const struct meter_life *of, int32_t day, int32_t due);
+
+/* Reads an event's body as POST …/events has it, and those that are like it; a member `besides` (may be NULL) is the caller's. */
+enum life_kind event_wish_read(const struct act_request *q, const char *besides, int64_t now_s, struct life_wish *w, struct refusal *wrong);
+
+/* ---- members of a body that may be wrong without a word until all that is named exists ---- */
+
+struct life_body {
+    const json_t *at; /* NULL: there is none */
+    const struct zone *zone;
+    struct refusal *wrong; /* the first member that does not read */
+};
+struct life_body life_body_of(const struct act_request *q, struct refusal *wrong);
+void body_wrong(struct life_body *b, const char *name, const char *expected);
+void body_text(struct life_body *b, const char *name, struct span *out); /* empty where it is absent */
+void body_texts(struct life_body *b, struct span out[EVENT_TEXTS]);      /* all that events bear */
+void body_time(struct life_body *b, const char *name, int64_t absent_s, int64_t *out_s);
+void body_index(struct life_body *b, const char *name, bool *out_has, int64_t *out_ml);
+void body_flag(struct life_body *b, const char *name, bool *out);
+/* Members other than `first`, … (ended by NULL) and those that events bear are not known. */
+void body_others(struct life_body *b, const char *first, ...) __attribute__((sentinel));
 
 #endif

@@ -22,9 +22,6 @@
 #include "server/acts/answer.h"
 #include "server/lives.h"
 
-/* The roles of which one or another may send events (R2). */
-#define ROLES_FIELD (ROLES_STORE | ROLES_CREW)
-
 /* ---- wishes: what is asked for, not judged yet; all texts borrowed; a zeroed one asks for nothing ---- */
 
 struct life_wish {
@@ -88,8 +85,8 @@ void life_act_committed(struct life_act *l);
 
 /* ---- bodies ---- */
 
-/* Reads the members of an event from q->body into `w` but for kind and serial; members that it does not know are left alone. `wrong`
- * gets the first that does not read. `now_s` stands for an absent `at`. */
+/* Reads the members of an event from q->body into `w`, whose kind is told already, and whose serial is left alone; so are members that it does
+ * not know. `wrong` (zeroed) gets the first that does not read, and w->wrong points at it then. `now_s` stands for an absent `at`. */
 void life_wish_read(const struct act_request *q, int64_t now_s, struct life_wish *w, struct refusal *wrong);
 
 #endif

@@ -285,7 +285,11 @@ bool part_weigh(struct life_part *p)
         err = weigh_opening(p);
     else if (changes_fittings(p) && life_is_fitted(p->was.state) && (f = fitting_ended(p)))
         err = weigh_closing(p, f);
-    return err ? life_failed(p->l, err) : true;
+    if (err)
+        return life_failed(p->l, err);
+    if (p->contradiction.of && p->overrule)
+        p->event.flags |= EVENT_OVERRULED;
+    return true;
 }
 
 static bool refuse_contradicted(struct life_part *p)
@@ -312,12 +316,7 @@ static bool refuse_contradicted(struct life_part *p)
 
 bool part_agrees(struct life_part *p)
 {
-    if (!p->contradiction.of)
-        return true;
-    if (!p->overrule)
-        return refuse_contradicted(p);
-    p->event.flags |= EVENT_OVERRULED;
-    return true;
+    return !p->contradiction.of || p->overrule || refuse_contradicted(p);
 }
 
 /* ---- it is taken ---- */
