@@ -162,12 +162,21 @@ static void post(struct post *p, put_row *put)
     registrar_done(&g);
 }
 
-static void post_row(const struct act_request *q, struct act_reply *out, enum list_kind kind)
+/* What lies in the store is the store's business; places and the tree of units are the chiefs'. */
+static unsigned list_roles(enum list_kind kind)
+{
+    static const unsigned of_store = 1u << LIST_METER | 1u << LIST_MODEL | 1u << LIST_BATCH |
+                                     1u << LIST_MODEM | 1u << LIST_SEAL | 1u << LIST_DEPOT |
+                                     1u << LIST_CREW;
+
+    return of_store >> kind & 1 ? ROLES_STORE : ROLES_CHIEF;
+}
+
+void act_post_row(const struct act_request *q, struct act_reply *out, enum list_kind kind)
 {
     struct post p = { .q = q, .out = out, .list = list_of(kind) };
 
-    if (!answer_role(q, out, kind == LIST_METER ? ROLES_STORE : ROLES_CHIEF) ||
-        !body_is_object(&p) || !members_known(&p))
+    if (!answer_role(q, out, list_roles(kind)) || !body_is_object(&p) || !members_known(&p))
         return;
     cells_take(&p, true);
     post(&p, registrar_put);
@@ -175,37 +184,37 @@ static void post_row(const struct act_request *q, struct act_reply *out, enum li
 
 void act_post_meter(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_METER);
+    act_post_row(q, out, LIST_METER);
 }
 
 void act_post_point(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_POINT);
+    act_post_row(q, out, LIST_POINT);
 }
 
 void act_post_fitting(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_FITTING);
+    act_post_row(q, out, LIST_FITTING);
 }
 
 void act_post_zone(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_ZONE);
+    act_post_row(q, out, LIST_ZONE);
 }
 
 void act_post_route(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_ROUTE);
+    act_post_row(q, out, LIST_ROUTE);
 }
 
 void act_post_org(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_ORG);
+    act_post_row(q, out, LIST_ORG);
 }
 
 void act_post_boundary(const struct act_request *q, struct act_reply *out)
 {
-    post_row(q, out, LIST_BOUNDARY);
+    act_post_row(q, out, LIST_BOUNDARY);
 }
 
 /* ---- POST /v1/meters/SERIAL ---- */

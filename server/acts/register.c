@@ -92,7 +92,7 @@ static enum err want(struct registrar *g, int list, struct span name)
 static const char *const singular[LIST_COUNT] = {
     [LIST_ORG] = "an org unit",     [LIST_ZONE] = "a zone",   [LIST_ROUTE] = "a route",
     [LIST_METER] = "a meter",       [LIST_POINT] = "a point", [LIST_FITTING] = "a fitting",
-    [LIST_BOUNDARY] = "a boundary",
+    [LIST_BOUNDARY] = "a boundary", [LIST_MODEL] = "a model",
 };
 
 enum err registrar_names_exist(struct registrar *g, const struct list *l, const struct cells *cells,

@@ -43,6 +43,9 @@ MUST_CHECK enum err registrar_make_bare(struct registrar *g, uint64_t *out_count
 /* After the commit: the registry learns the new meters, frames that waited for them go on, what changed is judged anew. */
 MUST_CHECK enum err registrar_committed(struct registrar *g);
 
+/* POST /v1/LIST: one row by a request's body, by whoever may write that list. */
+void act_post_row(const struct act_request *q, struct act_reply *out, enum list_kind kind);
+
 bool row_refused(enum err err); /* a refusal of the row, not a failure */
 enum err row_refuse(struct import_refusal *why, enum err err, const struct column *c, struct span found, const char *format, ...)
     PRINTF_LIKE(5, 6);

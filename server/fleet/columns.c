@@ -62,6 +62,9 @@ int list_reference(const struct list *l, unsigned place)
 
     if (strcmp(name, "parent") == 0)
         return (int)l->kind;
+    /* A meter's model and batch are texts, known or not: a fleet is older than its register. */
+    if (l->kind == LIST_BATCH && strcmp(name, "model") == 0)
+        return LIST_MODEL;
     for (size_t i = 0; i < sizeof references / sizeof references[0]; i++)
         if (strcmp(name, references[i].column) == 0)
             return references[i].list == l->kind ? -1 : (int)references[i].list;
@@ -140,6 +143,12 @@ static const struct bound bounds[] = {
     { "route_seq", 0, INT64_C(4294967295) * THOUSAND, false,
       "a whole number from 0 to 4294967295" },
     { "q3", 1, 10000 * THOUSAND, false, "m3/h above 0, at most 10000, with up to three decimals" },
+    { "q1", 1, 10000 * THOUSAND, true, "m3/h above 0, at most 10000" },
+    { "q2", 1, 10000 * THOUSAND, true, "m3/h above 0, at most 10000" },
+    { "q4", 1, 20000 * THOUSAND, true, "m3/h above 0, at most 20000" },
+    { "price", 0, INT64_C(1000000000000), true, "an amount of money from 0" },
+    { "ordered", 0, INT64_C(10000000) * THOUSAND, false, "a whole number from 0 to 10000000" },
+    { "meters", 0, INT64_C(10000000) * THOUSAND, false, "a whole number from 0 to 10000000" },
     { "r", 1, 10000 * THOUSAND, false,
       "a ratio above 0, at most 10000, with up to three decimals" },
     { "lon", -180 * THOUSAND, 180 * THOUSAND, true, "degrees from -180 to 180" },

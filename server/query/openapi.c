@@ -114,7 +114,7 @@ static enum shape column_shape(enum column_type type)
     }
 }
 
-/* "meters" → "Meter", "boundaries" → "Boundary". */
+/* "meters" → "Meter", "boundaries" → "Boundary", "batches" → "Batch". */
 static void list_schema(const struct list *l, char out[32])
 {
     size_t len = strlen(l->plural);
@@ -123,6 +123,8 @@ static void list_schema(const struct list *l, char out[32])
     out[0] = (char)toupper((unsigned char)out[0]);
     if (len > 3 && strcmp(out + len - 3, "ies") == 0)
         snprintf(out + len - 3, 32 - len + 3, "y");
+    else if (len > 4 && strcmp(out + len - 4, "ches") == 0)
+        out[len - 2] = 0;
     else
         out[len - 1] = 0;
 }
