@@ -1,0 +1,137 @@
+/* nilo meter event, events, exchange, history: what happens to meters. */
+#include "tools/nilo/commands.h"
+#include "tools/nilo/listing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERIALS_LINE 256
+
+/* Options and the members that they become; texts all of them, numbers as they were typed. */
+static bool put_options(json_t *body, const struct args *a)
+{
+    static const struct {
+        const char *option, *member;
+    } members[] = {
+        { "at", "at" },
+        { "document", "document" },
+        { "note", "note" },
+        { "crew", "crew" },
+        { "reason", "reason" },
+        { "point", "point" },
+        { "index", "index_l" },
+        { "certificate", "certificate" },
+        { "verified-on", "verified_on" },
+        { "valid-until", "valid_until" },
+        { "result", "result" },
+        { "depot", "depot" },
+        { "photo", "photo" },
+        { "seal", "seal" },
+        { "order", "order" },
+        { "batch", "batch" },
+        { "old", "old_serial" },
+        { "old-index", "old_index_l" },
+        { "new", "new_serial" },
+        { "new-index", "new_index_l" },
+    };
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const char *value = args_option(a, members[i].option);
+
+        if (value && json_object_set_new(body, members[i].member, json_string(value))) {
+            say("--%s: expected a text in UTF-8", members[i].option);
+            return false;
+        }
+    }
+    return !args_option(a, "overrule") || json_object_set_new(body, "overrule", json_true()) == 0;
+}
+
+static int post_body(const struct args *a, const struct path *path, json_t *body)
+{
+    if (body && put_options(body, a))
+        return post_run(a, path, body);
+    json_decref(body);
+    return EXIT_USAGE;
+}
+
+static struct path path_of_meter(const struct args *a, const char *what)
+{
+    struct path path = path_of("/v1/meters");
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, what);
+    return path;
+}
+
+int cmd_meter_event(const struct args *a)
+{
+    struct path path = path_of_meter(a, "events");
+
+    return post_body(a, &path, json_pack("{s:s}", "event", a->positional[1]));
+}
+
+int cmd_meter_exchange(const struct args *a)
+{
+    struct path path = path_of("/v1/exchanges");
+
+    return post_body(a, &path, json_pack("{s:s}", "point", a->positional[0]));
+}
+
+int cmd_meter_history(const struct args *a)
+{
+    struct path path = path_of_meter(a, "history");
+
+    query_options(&path, a);
+    return list_run(a, &path, "at event state point index_l document crew certificate reason note");
+}
+
+/* A serial a line; blanks around it and empty lines are no harm. */
+static bool read_serials(FILE *file, json_t *serials)
+{
+    char line[SERIALS_LINE];
+
+    while (fgets(line, sizeof line, file)) {
+        char *word = line + strspn(line, " \t\r\n");
+
+        word[strcspn(word, " \t\r\n")] = 0;
+        if (*word && json_array_append_new(serials, json_string(word))) {
+            say("what stands in the file is no serial: it is not UTF-8");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool serials_of(const char *name, json_t *serials)
+{
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+    bool fine;
+
+    if (!file) {
+        say_of_file("%s: cannot be opened: %s", name, strerror(errno));
+        return false;
+    }
+    fine = read_serials(file, serials);
+    if (ferror(file)) {
+        say_of_file("%s: cannot be read: %s", name, strerror(errno));
+        fine = false;
+    }
+    if (file != stdin)
+        fclose(file);
+    return fine;
+}
+
+int cmd_meter_events(const struct args *a)
+{
+    struct path path = path_of("/v1/events");
+    json_t *serials = json_array();
+    json_t *body;
+
+    if (!serials || !serials_of(a->positional[1], serials)) {
+        json_decref(serials);
+        return EXIT_FAILED;
+    }
+    body = json_pack("{s:s, s:o}", "event", a->positional[0], "serials", serials);
+    return post_body(a, &path, body);
+}
