@@ -7,44 +7,47 @@
 #include <string.h>
 
 #define SERIALS_LINE 256
+#define MEMBER_SIZE 32
 
-/* Options and the members that they become; texts all of them, numbers as they were typed. */
-static bool put_options(json_t *body, const struct args *a)
+/* The member that an option becomes: its name with _ for -, but for these. */
+static void member_of(const char *option, char out[MEMBER_SIZE])
 {
     static const struct {
         const char *option, *member;
-    } members[] = {
-        { "at", "at" },
-        { "document", "document" },
-        { "note", "note" },
-        { "crew", "crew" },
-        { "reason", "reason" },
-        { "point", "point" },
-        { "index", "index_l" },
-        { "certificate", "certificate" },
-        { "verified-on", "verified_on" },
-        { "valid-until", "valid_until" },
-        { "result", "result" },
-        { "depot", "depot" },
-        { "photo", "photo" },
-        { "seal", "seal" },
-        { "order", "order" },
-        { "batch", "batch" },
-        { "old", "old_serial" },
-        { "old-index", "old_index_l" },
-        { "new", "new_serial" },
-        { "new-index", "new_index_l" },
-    };
+    } others[] = { { "index", "index_l" },
+                   { "old", "old_serial" },
+                   { "old-index", "old_index_l" },
+                   { "new", "new_serial" },
+                   { "new-index", "new_index_l" } };
+    const char *name = option;
 
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        const char *value = args_option(a, members[i].option);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strcmp(option, others[i].option) == 0)
+            name = others[i].member;
+    }
+    snprintf(out, MEMBER_SIZE, "%s", name);
+    for (char *c = out; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+}
 
-        if (value && json_object_set_new(body, members[i].member, json_string(value))) {
-            say("--%s: expected a text in UTF-8", members[i].option);
+/* The command's own options as members; texts all of them, numbers as they were typed. False: said
+ * why. */
+static bool put_options(json_t *body, const struct args *a)
+{
+    for (unsigned i = 0; i < a->table->option_count; i++) {
+        const struct command_option *o = &a->table->options[i];
+        char member[MEMBER_SIZE];
+
+        if (o->command != a->command->id || !a->value[i])
+            continue;
+        member_of(o->name, member);
+        if (json_object_set_new(body, member,
+                                o->argument ? json_string(a->value[i]) : json_true())) {
+            say("--%s: expected a text in UTF-8", o->name);
             return false;
         }
     }
-    return !args_option(a, "overrule") || json_object_set_new(body, "overrule", json_true()) == 0;
+    return true;
 }
 
 static int post_body(const struct args *a, const struct path *path, json_t *body)
