@@ -78,6 +78,7 @@ struct act {
     uint64_t number;     /* of the act, from 1 */
     const struct act_words *words; /* how the audit names lists and cells; NULL: by number */
     bool quiet_new;      /* new rows leave no audit record each: the act notes them together (imports) */
+    bool quiet_known;    /* likewise changed rows */
     struct act_work *work; /* counters and the running checksum of the audit; the ledger's own */
 };
 
@@ -117,7 +118,8 @@ enum ledger_index {
     INDEX_HELD,      /* 'c' or 'd' · crew or depot 00 · serial → meter (server/lives.c) */
     INDEX_ORDERS,    /* server/acts/order*.c */
     INDEX_PAPERS,    /* server/acts/paper*.c */
-    INDEX_ASSETS     /* modems and seals by the meter or point that has them (server/acts/asset*.c) */
+    INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
+    INDEX_BATCH      /* batch 00 · serial → meter (server/acts/asset_meter.c) */
 };
 /* `key` is what follows the first byte; several numbers under one key are not kept. */
 void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value);

@@ -252,7 +252,8 @@ static bool put_known(struct act *a, unsigned list, uint32_t id, struct span key
         put_history(a, list, id, since_s, cells, count);
     else
         write_row(a, LEDGER_ROWS + list, key_span(&k), since_s, cells, count, false);
-    note_row(a, list, key, then.cells, cells);
+    if (!a->quiet_known)
+        note_row(a, list, key, then.cells, cells);
     return !a->txn.err;
 }
 

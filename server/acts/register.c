@@ -1,5 +1,6 @@
 #include "server/acts/register.h"
 
+#include "server/acts/asset.h"
 #include "server/acts/register_priv.h"
 #include "server/acts/rowfile.h"
 #include "server/registers.h"
@@ -203,6 +204,14 @@ static bool if_untold(const struct list *l, unsigned column, struct span was)
     return was.len == 0;
 }
 
+/* Who has a modem or a seal is told by acts of their own, not by a row that is sent again. */
+static bool if_no_holder(const struct list *l, unsigned column, struct span was)
+{
+    (void)was;
+    return l->kind == LIST_MODEM ? column != CELL_MODEM_serial
+                                 : column == CELL_SEAL_seal || column == CELL_SEAL_kind;
+}
+
 static bool row_put(struct registrar *g, const struct list *l, const struct cells *cells,
                     bool known, uint32_t *out_id)
 {
@@ -255,6 +264,9 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
         return fitting_check(g, cells, why);
     case LIST_BOUNDARY:
         return span_check(l, cells, CELL_BOUNDARY_from, CELL_BOUNDARY_to, why);
+    case LIST_MODEM:
+    case LIST_SEAL:
+        return asset_check(g, l, cells, id, why);
     default:
         return tree_check(g, l, cells, why);
     }
@@ -263,8 +275,10 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
 static enum err row_written(struct registrar *g, const struct list *l, const struct cells *cells,
                             uint32_t id, bool known)
 {
-    if (g->act->txn.err)
-        return g->act->txn.err;
+    enum err err = g->act->txn.err;
+
+    if (err || (err = asset_written(g, l, cells, id, known)))
+        return err;
     switch (l->kind) {
     case LIST_METER:
         return meter_written(g, cells, id, known);
@@ -284,6 +298,8 @@ static enum err put_checked(struct registrar *g, const struct list *l, const str
     uint32_t id = known_id;
     enum err err = row_check(g, l, cells, known_id, why);
 
+    if (!err && known_id)
+        err = asset_leaves(g, l, cells, known_id);
     if (err)
         return err;
     if (!row_put(g, l, cells, known_id != 0, &id)) {
@@ -292,6 +308,17 @@ static enum err put_checked(struct registrar *g, const struct list *l, const str
     }
     *out = known_id ? PUT_CHANGED : PUT_NEW;
     return row_written(g, l, cells, id, known_id != 0);
+}
+
+static enum err put_new(struct registrar *g, const struct list *l, const struct cells *cells,
+                        enum put_outcome *out, struct import_refusal *why)
+{
+    uint8_t bytes[5 * (LIMIT_TEXT + 8)];
+    struct wr room = wr_of(bytes, sizeof bytes);
+    struct cells filled = *cells;
+    enum err err = l->kind == LIST_METER ? meter_filled(g, &filled, &room, why) : ERR_OK;
+
+    return err ? err : put_checked(g, l, &filled, 0, out, why);
 }
 
 static enum err put_by(struct registrar *g, const struct list *l, const struct cells *cells,
@@ -308,7 +335,7 @@ static enum err put_by(struct registrar *g, const struct list *l, const struct c
     if (key.err)
         return key.err;
     if (!ledger_find(&g->act->txn, l->kind, wr_span(&key), INT64_MAX, &known))
-        return g->act->txn.err ? g->act->txn.err : put_checked(g, l, cells, 0, out, why);
+        return g->act->txn.err ? g->act->txn.err : put_new(g, l, cells, out, why);
     merged.changed = false;
     if ((err = merge(l, &known, cells, may_change, &merged, why)))
         return err;
@@ -319,6 +346,21 @@ static enum err put_by(struct registrar *g, const struct list *l, const struct c
     return put_checked(g, l, &merged.cells, known.id, out, why);
 }
 
+static may_change_rule *may_change_of(enum list_kind kind)
+{
+    switch (kind) {
+    case LIST_METER:
+        return never;
+    case LIST_FITTING:
+        return if_untold;
+    case LIST_MODEM:
+    case LIST_SEAL:
+        return if_no_holder;
+    default:
+        return always;
+    }
+}
+
 enum err registrar_put(struct registrar *g, const struct list *l, const struct cells *cells,
                        enum put_outcome *out, struct import_refusal *why)
 {
@@ -326,15 +368,17 @@ enum err registrar_put(struct registrar *g, const struct list *l, const struct c
 
     if (err)
         return err;
-    return put_by(g, l, cells,
-                  l->kind == LIST_METER     ? never
-                  : l->kind == LIST_FITTING ? if_untold
-                                            : always,
-                  out, why);
+    return put_by(g, l, cells, may_change_of(l->kind), out, why);
 }
 
 enum err registrar_change_meter(struct registrar *g, const struct cells *cells,
                                 enum put_outcome *out, struct import_refusal *why)
 {
     return put_by(g, list_of(LIST_METER), cells, always, out, why);
+}
+
+enum err registrar_replace(struct registrar *g, const struct list *l, const struct cells *cells,
+                           uint32_t id, enum put_outcome *out, struct import_refusal *why)
+{
+    return put_checked(g, l, cells, id, out, why);
 }

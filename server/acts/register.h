@@ -43,6 +43,10 @@ MUST_CHECK enum err registrar_make_bare(struct registrar *g, uint64_t *out_count
 /* After the commit: the registry learns the new meters, frames that waited for them go on, what changed is judged anew. */
 MUST_CHECK enum err registrar_committed(struct registrar *g);
 
+/* All cells of the known row `id`, empty ones too, become these; copied before, for the ledger's views end with its next change. */
+MUST_CHECK enum err registrar_replace(struct registrar *g, const struct list *l, const struct cells *cells, uint32_t id, enum put_outcome *out,
+                                      struct import_refusal *why);
+
 /* POST /v1/LIST: one row by a request's body, by whoever may write that list. */
 void act_post_row(const struct act_request *q, struct act_reply *out, enum list_kind kind);
 
