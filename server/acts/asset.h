@@ -37,12 +37,17 @@ enum err modem_check(struct registrar *g, const struct cells *cells, uint32_t id
 void modem_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put); /* or dropped */
 void modem_dated(struct act *a, struct span serial, struct span modem, int64_t at_s, uint32_t modem_id, uint32_t meter);
 
+uint32_t asset_indexed(struct txn *t, char kind, struct span text);   /* of INDEX_ASSETS, the id under exactly this key; 0: none, or t->err */
+int64_t asset_last_dated(struct txn *t, char kind, struct span text); /* instant of the last entry of a meter ('h') or a modem ('g'); LEDGER_ALWAYS: none */
+
 /* ---- seals ---- */
 
 enum seal_state { SEAL_FREE, SEAL_ISSUED, SEAL_USED, SEAL_BROKEN, SEAL_STATES };
 const char *seal_state_name(enum seal_state s);
 bool seal_state_read(struct span name, enum seal_state *out); /* an empty one is free */
 
+enum seal_state seal_state_of(const struct cells *cells); /* rows of a file may tell it by who has the seal */
+void seal_put(struct act *a, struct row_copy *seal);      /* a known row becomes this, from the act on */
 enum err seal_check(const struct cells *cells, struct import_refusal *why);
 void seal_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put);
 

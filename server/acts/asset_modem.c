@@ -1,6 +1,5 @@
 /* POST /v1/meters/SERIAL/modem: a modem is an asset of its own, changed without changing the meter.  With it the meter's name on the
  * radio changes, so that frames go on under it; the meter's life is untouched. */
-#include "proto/base/rd.h"
 #include "server/acts/asset.h"
 #include "server/acts/event_priv.h"
 
@@ -8,119 +7,6 @@
 #include <stdlib.h>
 
 #define AHEAD_S 600 /* rules-fleet L4 */
-
-/* ---- indexes ---- */
-
-static struct key text_key(char kind, struct span text)
-{
-    struct key k;
-
-    key_clear(&k);
-    key_u8(&k, (uint8_t)kind);
-    key_text(&k, text);
-    return k;
-}
-
-static struct key dated_key(char kind, struct span text, int64_t at_s)
-{
-    struct key k = text_key(kind, text);
-
-    key_u8(&k, 0);
-    key_i64(&k, at_s);
-    return k;
-}
-
-static void index_one(struct act *a, char kind, struct span text, uint32_t id, bool put)
-{
-    struct key k = text_key(kind, text);
-
-    if (!text.len)
-        return;
-    if (put)
-        act_index_put(a, INDEX_ASSETS, key_span(&k), id);
-    else
-        act_index_drop(a, INDEX_ASSETS, key_span(&k));
-}
-
-void modem_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put)
-{
-    index_one(a, 'i', cells->at[CELL_MODEM_imei], id, put);
-    index_one(a, 'i', cells->at[CELL_MODEM_deveui], id, put);
-    index_one(a, 'm', cells->at[CELL_MODEM_serial], id, put);
-}
-
-void modem_dated(struct act *a, struct span serial, struct span modem, int64_t at_s,
-                 uint32_t modem_id, uint32_t meter)
-{
-    struct key of_meter = dated_key('h', serial, at_s), of_modem = dated_key('g', modem, at_s);
-
-    if (serial.len)
-        act_index_put(a, INDEX_ASSETS, key_span(&of_meter), modem_id);
-    if (modem.len)
-        act_index_put(a, INDEX_ASSETS, key_span(&of_modem), meter);
-}
-
-/* The id under exactly this key; 0: none, or t->err. */
-static uint32_t indexed(struct txn *t, char kind, struct span text)
-{
-    struct key k = text_key(kind, text);
-    struct index_walk w = ledger_index_walk(t, INDEX_ASSETS, key_span(&k), span_of(NULL, 0));
-    uint32_t id = index_next(&w) && span_equal(w.key, key_span(&k)) ? w.value : 0;
-
-    index_done(&w);
-    return id;
-}
-
-/* The instant of the last entry of a meter ('h') or a modem ('g'); LEDGER_ALWAYS: none. */
-static int64_t last_dated(struct txn *t, char kind, struct span text)
-{
-    struct key k = text_key(kind, text);
-    struct index_walk w;
-    int64_t last = LEDGER_ALWAYS;
-
-    key_u8(&k, 0);
-    w = ledger_index_walk(t, INDEX_ASSETS, key_span(&k), span_of(NULL, 0));
-    while (index_next(&w)) {
-        struct rd r = rd_of(span_of(w.key.at + k.len, w.key.len - k.len));
-
-        last = (int64_t)(rd_be64(&r) ^ (UINT64_C(1) << 63));
-    }
-    index_done(&w);
-    return last;
-}
-
-/* ---- rows of modems ---- */
-
-static enum err name_free(struct registrar *g, const struct cells *cells, unsigned column,
-                          uint32_t id, struct import_refusal *why)
-{
-    struct txn *t = &g->act->txn;
-    bool of_meter = column == CELL_MODEM_serial;
-    struct ledger_row other;
-    uint32_t holder;
-
-    if (!cells->at[column].len)
-        return ERR_OK;
-    holder = indexed(t, of_meter ? 'm' : 'i', cells->at[column]);
-    if (!holder || holder == id || t->err)
-        return t->err;
-    if (!ledger_by_id(t, LIST_MODEM, holder, INT64_MAX, &other))
-        return t->err ? t->err : ERR_MISSING;
-    return row_refuse(why, ERR_CONFLICT, &list_of(LIST_MODEM)->column[column], cells->at[column],
-                      of_meter ? "a meter without a modem: %.*s is in it"
-                               : "a name that no other modem has: %.*s has it",
-                      (int)other.cells[0].len, (const char *)other.cells[0].at);
-}
-
-enum err modem_check(struct registrar *g, const struct cells *cells, uint32_t id,
-                     struct import_refusal *why)
-{
-    enum err err = name_free(g, cells, CELL_MODEM_imei, id, why);
-
-    if (!err)
-        err = name_free(g, cells, CELL_MODEM_deveui, id, why);
-    return err ? err : name_free(g, cells, CELL_MODEM_serial, id, why);
-}
 
 /* ---- the act ---- */
 
@@ -172,7 +58,7 @@ static bool all_exist(struct change *c)
         return refuse_unknown(c, "serial", "meter", c->q->subject);
     if (c->modem.len && !row_find(t, LIST_MODEM, c->modem, &c->is))
         return refuse_unknown(c, "modem", "modem", c->modem);
-    if ((before = indexed(t, 'm', c->q->subject))) {
+    if ((before = asset_indexed(t, 'm', c->q->subject))) {
         if (!ledger_by_id(t, LIST_MODEM, before, INT64_MAX, &row)) {
             answer_failed(c->out, t->err ? t->err : ERR_MISSING);
             return false;
@@ -200,7 +86,7 @@ static bool facts_right(struct change *c)
 /* What one meter or modem was in last must not lie after it. */
 static bool is_later(struct change *c, char kind, struct span of)
 {
-    int64_t last = of.len ? last_dated(&c->act->txn, kind, of) : LEDGER_ALWAYS;
+    int64_t last = of.len ? asset_last_dated(&c->act->txn, kind, of) : LEDGER_ALWAYS;
     char text[TEXT_TIME_SIZE];
 
     if (c->at_s >= last)

@@ -4,120 +4,12 @@
  *     ◀── return ──── */
 #include "server/acts/asset.h"
 #include "server/acts/event_priv.h"
-#include "server/acts/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define RANGE_MAX 10000 /* seals of one request: two boxes, and a second of the writer's time */
 #define NAME_ROOM 64
-
-static const char *const state_names[SEAL_STATES] = { "free", "issued", "used", "broken" };
-
-const char *seal_state_name(enum seal_state s)
-{
-    return state_names[s];
-}
-
-bool seal_state_read(struct span name, enum seal_state *out)
-{
-    for (unsigned i = 0; i < SEAL_STATES; i++) {
-        if (!span_equal(name, span_text(state_names[i])))
-            continue;
-        *out = (enum seal_state)i;
-        return true;
-    }
-    return false;
-}
-
-/* Rows of a file may tell it by who has the seal. */
-static enum seal_state state_of(const struct cells *cells)
-{
-    enum seal_state s;
-
-    if (seal_state_read(cells->at[CELL_SEAL_state], &s))
-        return s;
-    if (cells->at[CELL_SEAL_serial].len || cells->at[CELL_SEAL_point].len)
-        return SEAL_USED;
-    return cells->at[CELL_SEAL_crew].len ? SEAL_ISSUED : SEAL_FREE;
-}
-
-enum err seal_check(const struct cells *cells, struct import_refusal *why)
-{
-    struct span state = cells->at[CELL_SEAL_state];
-    enum seal_state ignored;
-
-    if (!state.len || seal_state_read(state, &ignored))
-        return ERR_OK;
-    return row_refuse(why, ERR_INVALID, &list_of(LIST_SEAL)->column[CELL_SEAL_state], state,
-                      "free, issued, used or broken");
-}
-
-static void index_key(struct act *a, const struct key *k, uint32_t id, bool put)
-{
-    if (put)
-        act_index_put(a, INDEX_ASSETS, key_span(k), id);
-    else
-        act_index_drop(a, INDEX_ASSETS, key_span(k));
-}
-
-void seal_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put)
-{
-    enum seal_state state = state_of(cells);
-    struct span crew = cells->at[CELL_SEAL_crew];
-    struct key k;
-
-    key_clear(&k);
-    key_u8(&k, 'z');
-    key_u8(&k, (uint8_t)state);
-    key_text(&k, cells->at[CELL_SEAL_seal]);
-    index_key(a, &k, id, put);
-    if (!crew.len || crew.len >= NAME_ROOM)
-        return;
-    key_clear(&k);
-    key_u8(&k, 's');
-    key_text(&k, crew);
-    key_u8(&k, 0);
-    key_u8(&k, (uint8_t)state);
-    key_text(&k, cells->at[CELL_SEAL_seal]);
-    index_key(a, &k, id, put);
-}
-
-static void put_seal(struct act *a, struct row_copy *seal)
-{
-    act_put_row(a, LIST_SEAL, seal->cells.at[CELL_SEAL_seal],
-                seal->since_s > a->now_s ? seal->since_s : a->now_s, seal->cells.at,
-                list_of(LIST_SEAL)->columns, NULL, NULL);
-    seal_indexed(a, &seal->cells, seal->id, true);
-}
-
-enum err seal_use(struct act *a, struct span seal, struct span serial, struct span point, char *why,
-                  size_t size)
-{
-    struct row_copy row;
-    struct span at;
-    enum seal_state state;
-
-    if (!seal.len || seal.len >= NAME_ROOM || !row_find(&a->txn, LIST_SEAL, seal, &row))
-        return a->txn.err;
-    state = state_of(&row.cells);
-    at = row.cells.at[row.cells.at[CELL_SEAL_serial].len ? CELL_SEAL_serial : CELL_SEAL_point];
-    if (state == SEAL_USED && (serial.len ? span_equal(row.cells.at[CELL_SEAL_serial], serial)
-                                          : span_equal(row.cells.at[CELL_SEAL_point], point)))
-        return ERR_OK;
-    if (state == SEAL_USED || state == SEAL_BROKEN) {
-        snprintf(why, size, "seal: %.*s is %s%s%.*s, expected one that is free or issued",
-                 (int)seal.len, (const char *)seal.at, state_names[state], at.len ? " at " : "",
-                 (int)at.len, (const char *)at.at);
-        return ERR_CONFLICT;
-    }
-    seal_indexed(a, &row.cells, row.id, false);
-    row.cells.at[CELL_SEAL_serial] = serial;
-    row.cells.at[CELL_SEAL_point] = point;
-    row.cells.at[CELL_SEAL_state] = span_text(state_names[SEAL_USED]);
-    put_seal(a, &row);
-    return a->txn.err;
-}
 
 /* ---- ranges ---- */
 
@@ -232,9 +124,9 @@ static bool refuse_seal(struct sealing *s, struct span name, const char *found,
 static void change(struct sealing *s, struct row_copy *row, enum seal_state to, struct span crew)
 {
     seal_indexed(s->act, &row->cells, row->id, false);
-    row->cells.at[CELL_SEAL_state] = span_text(state_names[to]);
+    row->cells.at[CELL_SEAL_state] = span_text(seal_state_name(to));
     row->cells.at[CELL_SEAL_crew] = crew;
-    put_seal(s->act, row);
+    seal_put(s->act, row);
     s->changed++;
 }
 
@@ -246,7 +138,7 @@ static bool add(struct sealing *s, struct span name)
     cells.at[CELL_SEAL_seal] = name;
     cells.at[CELL_SEAL_kind] = s->kind;
     cells.at[CELL_SEAL_crew] = s->crew;
-    cells.at[CELL_SEAL_state] = span_text(state_names[s->crew.len ? SEAL_ISSUED : SEAL_FREE]);
+    cells.at[CELL_SEAL_state] = span_text(seal_state_name(s->crew.len ? SEAL_ISSUED : SEAL_FREE));
     act_put_row(s->act, LIST_SEAL, name, LEDGER_ALWAYS, cells.at, list_of(LIST_SEAL)->columns, &id,
                 NULL);
     seal_indexed(s->act, &cells, id, true);
@@ -256,7 +148,7 @@ static bool add(struct sealing *s, struct span name)
 
 static bool issue(struct sealing *s, struct span name, struct row_copy *row)
 {
-    enum seal_state state = state_of(&row->cells);
+    enum seal_state state = seal_state_of(&row->cells);
     char found[96];
 
     if (state == SEAL_ISSUED && span_equal(row->cells.at[CELL_SEAL_crew], s->crew)) {
@@ -267,7 +159,7 @@ static bool issue(struct sealing *s, struct span name, struct row_copy *row)
         change(s, row, SEAL_ISSUED, s->crew);
         return true;
     }
-    snprintf(found, sizeof found, "%s%s%.*s", state_names[state],
+    snprintf(found, sizeof found, "%s%s%.*s", seal_state_name(state),
              state == SEAL_ISSUED ? " to " : "",
              state == SEAL_ISSUED ? (int)row->cells.at[CELL_SEAL_crew].len : 0,
              (const char *)row->cells.at[CELL_SEAL_crew].at);
@@ -276,21 +168,21 @@ static bool issue(struct sealing *s, struct span name, struct row_copy *row)
 
 static bool give_back(struct sealing *s, struct span name, struct row_copy *row)
 {
-    enum seal_state state = state_of(&row->cells);
+    enum seal_state state = seal_state_of(&row->cells);
 
     if (state == SEAL_FREE) {
         s->same++;
         return true;
     }
     if (state != SEAL_ISSUED)
-        return refuse_seal(s, name, state_names[state], "an issued one");
+        return refuse_seal(s, name, seal_state_name(state), "an issued one");
     change(s, row, SEAL_FREE, span_of(NULL, 0));
     return true;
 }
 
 static bool break_one(struct sealing *s, struct row_copy *row)
 {
-    if (state_of(&row->cells) == SEAL_BROKEN)
+    if (seal_state_of(&row->cells) == SEAL_BROKEN)
         s->same++;
     else
         change(s, row, SEAL_BROKEN, row->cells.at[CELL_SEAL_crew]);
