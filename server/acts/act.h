@@ -57,6 +57,8 @@ act_handler act_post_exchange; /* POST /v1/exchanges (rules-fleet L12) */
 act_handler act_post_model, act_post_batch, act_post_modem, act_post_depot, act_post_crew, act_post_price; /* rows of these lists */
 act_handler act_change_modem;  /* POST /v1/meters/SERIAL/modem: another modem in the meter, or none */
 act_handler act_post_seals, act_issue_seals, act_return_seals, act_break_seals; /* POST /v1/seals[/issue, /return, /break] */
+act_handler act_post_paper, act_post_stocktake, act_post_delivery; /* POST /v1/papers, /v1/stocktakes, /v1/deliveries */
+act_handler act_post_sample, act_reject_batch; /* POST /v1/batches/BATCH/sample, …/reject */
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
