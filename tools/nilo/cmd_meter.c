@@ -30,9 +30,7 @@ static void member_of(const char *option, char out[MEMBER_SIZE])
         *c = *c == '-' ? '_' : *c;
 }
 
-/* The command's own options as members; texts all of them, numbers as they were typed. False: said
- * why. */
-static bool put_options(json_t *body, const struct args *a)
+bool body_options(json_t *body, const struct args *a)
 {
     for (unsigned i = 0; i < a->table->option_count; i++) {
         const struct command_option *o = &a->table->options[i];
@@ -52,7 +50,7 @@ static bool put_options(json_t *body, const struct args *a)
 
 static int post_body(const struct args *a, const struct path *path, json_t *body)
 {
-    if (body && put_options(body, a))
+    if (body && body_options(body, a))
         return post_run(a, path, body);
     json_decref(body);
     return EXIT_USAGE;
@@ -106,7 +104,7 @@ static bool read_serials(FILE *file, json_t *serials)
     return true;
 }
 
-static bool serials_of(const char *name, json_t *serials)
+bool body_serials(const char *name, json_t *serials)
 {
     FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
     bool fine;
@@ -131,7 +129,7 @@ int cmd_meter_events(const struct args *a)
     json_t *serials = json_array();
     json_t *body;
 
-    if (!serials || !serials_of(a->positional[1], serials)) {
+    if (!serials || !body_serials(a->positional[1], serials)) {
         json_decref(serials);
         return EXIT_FAILED;
     }

@@ -17,4 +17,10 @@ int show_run(const struct args *a, const struct path *path);
  * exit code. */
 int post_run(const struct args *a, const struct path *path, json_t *body);
 
+/* Bodies. The command's own options as members, under their names with _ for -, --index as index_l: texts all of them, numbers as
+ * they were typed, flags true. False: said why. */
+bool body_options(json_t *body, const struct args *a);
+/* Adds the serials of a file, one a line; - is standard input. False: said why. */
+bool body_serials(const char *name, json_t *serials);
+
 #endif
