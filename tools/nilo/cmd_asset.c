@@ -140,11 +140,6 @@ int cmd_paper_meters(const struct args *a)
     return list_of_one(a, "/v1/papers", "meters", "serial what state crew depot point settled_by");
 }
 
-int cmd_stocktake_show(const struct args *a)
-{
-    return show(a, "/v1/stocktakes");
-}
-
 int cmd_sample_show(const struct args *a)
 {
     struct path path = path_of("/v1/batches");
