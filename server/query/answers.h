@@ -11,6 +11,7 @@ answer_handler answer_readings, answer_consumption;                             
 answer_handler answer_flags, answer_flag, answer_replacements;                       /* get_flags.c, get_replacements.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */
+answer_handler answer_stock;                                                         /* get_stock.c */
 answer_handler answer_sample;                                                        /* get_sample.c */
 answer_handler answer_seals, answer_modems_of, answer_meters_of;                     /* get_assets.c */
 answer_handler answer_keys;                                                          /* get_keys.c */
