@@ -1,5 +1,6 @@
 /* One meter's part of an act on lives: the steps of rules-fleet R3, one after the other. */
 #include "server/acts/event_priv.h"
+#include "server/acts/seal.h"
 #include "server/readings.h"
 
 #include <stdarg.h>
@@ -437,6 +438,29 @@ static bool is_judged_anew(const struct life_part *p)
     return changes_fittings(p) || p->event.kind == EVENT_VERIFY;
 }
 
+/* A seal that the register knows is put on once; what comes off with a meter puts none on. */
+static bool part_seals(struct life_part *p)
+{
+    struct act *act = p->l->act;
+    struct span point = p->point;
+    struct ledger_row row;
+    char why[200], name[64];
+    enum err err;
+
+    if (!p->event.text[EVENT_SEAL].len || p->event.kind == EVENT_REMOVE ||
+        p->event.kind == EVENT_LOSE)
+        return true;
+    if (!point.len && life_is_fitted(p->was.state) &&
+        ledger_by_id(&act->txn, LIST_POINT, p->was.point, INT64_MAX, &row)) {
+        snprintf(name, sizeof name, "%.*s", (int)row.cells[0].len, (const char *)row.cells[0].at);
+        point = span_text(name);
+    }
+    err = seal_use(act, p->event.text[EVENT_SEAL], p->serial, point, why, sizeof why);
+    if (err == ERR_CONFLICT)
+        return part_refuse(p, STAGE_STATE, err, "seal", "%s", why);
+    return err ? life_failed(p->l, err) : true;
+}
+
 bool part_write(struct life_part *p)
 {
     struct life_act *l = p->l;
@@ -446,6 +470,8 @@ bool part_write(struct life_part *p)
     l->state = then.state;
     if (l->judge_only)
         return true;
+    if (!part_seals(p))
+        return false;
     life_write(l->q->app, l->act, &p->life, &p->event);
     if (!l->quiet)
         part_note(p);
