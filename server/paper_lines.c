@@ -150,7 +150,6 @@ static struct key lines_of(struct span paper)
     key_clear(&k);
     key_u8(&k, 'l');
     key_text(&k, paper);
-    key_u8(&k, 0);
     return k;
 }
 
@@ -159,7 +158,6 @@ void act_put_line(struct act *a, struct span paper, const struct paper_line *l)
     struct key k = lines_of(paper);
 
     key_text(&k, l->serial);
-    key_u8(&k, 0);
     key_u8(&k, (uint8_t)l->what);
     key_u8(&k, (uint8_t)l->state);
     key_u8(&k, (uint8_t)l->holder_kind);
@@ -175,7 +173,7 @@ struct line_walk paper_lines(struct txn *t, struct span paper, struct span after
     w.prefix = prefix.len;
     if (after.len) {
         key_text(&from, after);
-        key_u8(&from, 1); /* above all lines of that serial, below the next */
+        key_u8(&from, 0xff); /* behind all lines of that serial */
     }
     w.walk = ledger_index_walk(t, INDEX_PAPERS, key_span(&prefix),
                                after.len ? key_span(&from) : span_of(NULL, 0));
@@ -201,7 +199,7 @@ bool line_next(struct line_walk *w)
     w->line.what = (enum line_what)rd_u8(&r);
     w->line.state = (enum life_state)rd_u8(&r);
     w->line.holder_kind = (char)rd_u8(&r);
-    hold(&w->line, w->line.holder_kind, rd_bytes(&r, rd_left(&r)));
+    hold(&w->line, w->line.holder_kind, rd_bytes(&r, rd_left(&r) ? rd_left(&r) - 1 : 1));
     if (r.err || w->line.what >= LINE_WHATS || !what_names[w->line.what] ||
         w->line.state >= LIFE_STATES) {
         w->walk.scan.txn->err = ERR_CORRUPT;

@@ -11,7 +11,6 @@ struct index_walk lot_meters(struct txn *t, struct span batch)
 
     key_clear(&k);
     key_text(&k, batch);
-    key_u8(&k, 0);
     return ledger_index_walk(t, INDEX_BATCH, key_span(&k), span_of(NULL, 0));
 }
 

@@ -16,7 +16,6 @@ static struct key holder_key(char kind, struct span holder)
         return k;
     key_u8(&k, (uint8_t)kind);
     key_text(&k, at_most(holder, STOCK_HOLDER_MAX));
-    key_u8(&k, 0);
     return k;
 }
 
@@ -25,7 +24,6 @@ static struct key place_key(const struct stock_place *p)
     struct key k = holder_key(p->kind, p->holder);
 
     key_text(&k, at_most(p->model, STOCK_MODEL_MAX));
-    key_u8(&k, 0);
     key_u32(&k, (uint32_t)p->dn_mm);
     key_u64(&k, (uint64_t)p->q3_lph);
     key_u8(&k, (uint8_t)p->state);
@@ -65,7 +63,8 @@ struct stock_walk stock_walk(struct txn *t, char kind, struct span holder, struc
 
     key_clear(&from);
     if (after.len) {
-        key_text(&from, after);
+        for (size_t i = 0; i < after.len; i++)
+            key_u8(&from, after.at[i]);
         key_u32(&from, UINT32_MAX); /* behind all dates of that group */
     }
     return (struct stock_walk){

@@ -119,7 +119,7 @@ enum ledger_index {
     INDEX_ORDERS,    /* server/acts/order*.c */
     INDEX_PAPERS,    /* server/acts/paper*.c */
     INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
-    INDEX_BATCH,     /* batch 00 · serial → meter (server/acts/asset_meter.c) */
+    INDEX_BATCH,     /* batch 00 · serial 00 → meter (server/acts/asset_meter.c) */
     INDEX_STOCK      /* meters by holder, model, size, state and due date, counted (server/stock.c) */
 };
 /* `key` is what follows the first byte; several numbers under one key are not kept. */

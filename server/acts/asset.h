@@ -1,11 +1,11 @@
 /* Things of the store beside meters: what models say of new meters, which meters came in a batch, modems and seals.  For this
  * folder.
  *
- * INDEX_BATCH    batch 00 · serial → meter
- * INDEX_ASSETS   'm' · serial → the modem in it now           'i' · IMEI or DevEUI → the modem of that name
+ * INDEX_BATCH    batch 00 · serial 00 → meter
+ * INDEX_ASSETS   'm' · serial 00 → the modem in it now           'i' · IMEI or DevEUI 00 → the modem of that name
  *                'h' · serial 00 · at i64 → the modem from then on, 0: none
  *                'g' · modem 00 · at i64 → the meter that it was in from then on, 0: none
- *                'z' · state u8 · seal → seal                 's' · crew 00 · state u8 · seal → seal, of those that a crew has */
+ *                'z' · state u8 · seal 00 → seal                 's' · crew 00 · state u8 · seal 00 → seal, of those that a crew has */
 #ifndef NILO_SERVER_ACTS_ASSET_H
 #define NILO_SERVER_ACTS_ASSET_H
 

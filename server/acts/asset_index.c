@@ -23,7 +23,6 @@ static struct key dated_key(char kind, struct span text, int64_t at_s)
 {
     struct key k = text_key(kind, text);
 
-    key_u8(&k, 0);
     key_i64(&k, at_s);
     return k;
 }
@@ -76,7 +75,6 @@ int64_t asset_last_dated(struct txn *t, char kind, struct span text)
     struct index_walk w;
     int64_t last = LEDGER_ALWAYS;
 
-    key_u8(&k, 0);
     w = ledger_index_walk(t, INDEX_ASSETS, key_span(&k), span_of(NULL, 0));
     while (index_next(&w)) {
         struct rd r = rd_of(span_of(w.key.at + k.len, w.key.len - k.len));
@@ -187,7 +185,6 @@ void seal_indexed(struct act *a, const struct cells *cells, uint32_t id, bool pu
     key_clear(&k);
     key_u8(&k, 's');
     key_text(&k, crew);
-    key_u8(&k, 0);
     key_u8(&k, (uint8_t)state);
     key_text(&k, cells->at[CELL_SEAL_seal]);
     index_key(a, &k, id, put);

@@ -81,7 +81,6 @@ static bool batch_key(struct span batch, struct span serial, struct key *out)
 {
     key_clear(out);
     key_text(out, batch);
-    key_u8(out, 0);
     key_text(out, serial);
     return batch.len && batch.len < 64 && !out->full;
 }

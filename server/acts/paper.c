@@ -30,7 +30,6 @@ static struct key counter_key(const struct paper *p, int year)
     key_clear(&k);
     key_u8(&k, 'n');
     key_text(&k, span_text(p->kind));
-    key_u8(&k, 0);
     key_u16(&k, (uint16_t)year);
     return k;
 }

@@ -2,7 +2,7 @@
  * "issue:IS-2026-000001"; one kind has a number once.
  *
  * INDEX_PAPERS   'n' · kind 00 · year u16 → the last number that we gave
- *                'l' · paper 00 · serial 00 · what u8 · state u8 · holder kind u8 · holder → meter, 0: not registered */
+ *                'l' · paper 00 · serial 00 · what u8 · state u8 · holder kind u8 · holder 00 → meter, 0: not registered */
 #ifndef NILO_SERVER_ACTS_PAPER_H
 #define NILO_SERVER_ACTS_PAPER_H
 

@@ -67,7 +67,6 @@ static void make_prefix(struct key *k, struct span crew, int state)
     if (crew.len) {
         key_u8(k, 's');
         key_text(k, crew);
-        key_u8(k, 0);
     } else if (state >= 0) {
         key_u8(k, 'z');
     }
@@ -178,7 +177,6 @@ static void fill_stays(struct listing *l)
     key_clear(&k);
     key_u8(&k, (uint8_t)s->kind);
     key_text(&k, span_text(s->name));
-    key_u8(&k, 0);
     memcpy(after, l->cursor, l->cursor_len);
     w = ledger_index_walk(&t, INDEX_ASSETS, key_span(&k), span_of(after, l->cursor_len));
     while (!t.err && !listing_full(l) && (more = index_next(&w))) {
