@@ -49,6 +49,11 @@ bool life_issued_one(struct life_act *l, const struct meter_life *of, int32_t da
 /* Reads an event's body as POST …/events has it, and those that are like it; a member `besides` (may be NULL) is the caller's. */
 enum life_kind event_wish_read(const struct act_request *q, const char *besides, int64_t now_s, struct life_wish *w, struct refusal *wrong);
 
+/* The event `w` of each of `serials` (texts, checked before); `each` (may be NULL) after every one that is taken, false: refused, with
+ * l->stage told. False: refused. */
+typedef bool life_lot_each(void *arg, struct span serial);
+bool life_act_lot(struct life_act *l, struct life_wish *w, const json_t *serials, life_lot_each *each, void *arg);
+
 /* ---- members of a body that may be wrong without a word until all that is named exists ---- */
 
 struct life_body {

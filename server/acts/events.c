@@ -1,23 +1,16 @@
 /* POST /v1/events: one event of many meters, by one paper: a lot received or rejected, meters issued to
- * a crew or given back, a list for the scrap yard.  All of them or none; of those that cannot, the
- * first by the order of the checks is told, and how many more there are. */
+ * a crew or given back, a list for the scrap yard.  All of them or none. */
 #include "server/acts/event_priv.h"
 
 #include <stdio.h>
 
 #define EVENTS_MOST 10000 /* one transaction, and a lot of meters rarely has more */
-#define NAMED_MOST 5      /* meters that a refusal names */
 
 struct lot {
     const struct act_request *q;
     struct life_act l;
     struct life_wish w;
     const json_t *serials;
-    /* Of those that cannot, in the stage that is told: */
-    struct act_reply first;
-    enum life_stage stage;
-    unsigned refused, named;
-    char names[NAMED_MOST * (SERIAL_MAX + 2) + 1];
 };
 
 /* Nothing of them is looked up before: where they are no list of serials, nothing is named. */
@@ -59,68 +52,6 @@ static bool serials_are_list(struct lot *lot, struct act_reply *out)
     }
     json_decref(seen);
     return fine;
-}
-
-static void keep_name(struct lot *lot)
-{
-    size_t len = strlen(lot->names);
-
-    if (lot->named++ < NAMED_MOST)
-        snprintf(lot->names + len, sizeof lot->names - len, "%s%.*s", len ? ", " : "",
-                 (int)lot->w.serial.len, (const char *)lot->w.serial.at);
-}
-
-/* One that cannot: told is the earliest stage, and in it the first meter; a store that fails, before
- * all. */
-static void keep_refusal(struct lot *lot)
-{
-    struct act_reply *out = lot->l.out;
-
-    lot->l.judge_only = true;
-    if (!lot->refused || lot->l.stage < lot->stage || lot->l.stage == STAGE_FAILED) {
-        lot->first = *out;
-        lot->stage = lot->l.stage;
-        lot->refused = lot->named = 0;
-        lot->names[0] = 0;
-    }
-    if (lot->l.stage == lot->stage) {
-        lot->refused++;
-        keep_name(lot);
-    }
-    memset(out, 0, sizeof *out);
-}
-
-static void refuse_lot(struct lot *lot)
-{
-    struct act_reply *out = lot->l.out;
-
-    *out = lot->first;
-    if (lot->refused > 1)
-        answer_refuse(out, lot->first.refusal.err, lot->first.refusal.field,
-                      "%s; %u of %zu meters cannot: %s%s", lot->first.detail, lot->refused,
-                      json_array_size(lot->serials), lot->names,
-                      lot->refused > NAMED_MOST ? ", …" : "");
-}
-
-/* False: refused. */
-static bool all_taken(struct lot *lot)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach((json_t *)lot->serials, i, one)
-    {
-        lot->w.serial = span_of(json_string_value(one), json_string_length(one));
-        if (life_act_event(&lot->l, &lot->w))
-            continue;
-        keep_refusal(lot);
-        if (lot->stage == STAGE_FAILED)
-            break;
-    }
-    if (!lot->refused)
-        return true;
-    refuse_lot(lot);
-    return false;
 }
 
 /* One record for all of them: their events have the act's number. */
@@ -179,7 +110,7 @@ void act_post_events(const struct act_request *q, struct act_reply *out)
     lot.l.many = lot.l.quiet = true;
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
-    } else if (all_taken(&lot)) {
+    } else if (life_act_lot(&lot.l, &lot.w, lot.serials, NULL, NULL)) {
         note(&lot);
         answer(&lot);
         if (!answer_commit(q, out, &act))

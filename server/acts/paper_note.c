@@ -41,14 +41,12 @@ static bool place_known(struct noting *n)
            paper_names(act, n->out, LIST_CREW, "crew", n->w.text[EVENT_CREW]);
 }
 
-static bool one(struct noting *n, const json_t *serial)
+static bool put_on(void *arg, struct span serial)
 {
-    struct paper_line line = { .what = LINE_DONE };
+    struct noting *n = (struct noting *)arg;
+    struct paper_line line = { .what = LINE_DONE, .serial = serial };
     struct ledger_row row;
 
-    n->w.serial = line.serial = span_of(json_string_value(serial), json_string_length(serial));
-    if (!life_act_event(&n->l, &n->w))
-        return false;
     if (!ledger_find(&n->l.act->txn, LIST_METER, line.serial, INT64_MAX, &row))
         return life_failed(&n->l, n->l.act->txn.err ? n->l.act->txn.err : ERR_MISSING);
     line.meter = row.id;
@@ -60,8 +58,6 @@ static bool one(struct noting *n, const json_t *serial)
 static bool all(struct noting *n)
 {
     struct paper *p = &n->paper;
-    json_t *serial;
-    size_t i;
 
     if (!paper_open(p, &n->q->app->zone, n->l.act, n->out, event_name(n->w.kind),
                     n->w.text[EVENT_DOCUMENT], n->w.at_s))
@@ -70,11 +66,8 @@ static bool all(struct noting *n)
     p->depot = n->w.text[EVENT_DEPOT];
     p->crew = n->w.text[EVENT_CREW];
     p->note = n->w.text[EVENT_NOTE];
-    json_array_foreach((json_t *)n->serials, i, serial)
-    {
-        if (!one(n, serial))
-            return false;
-    }
+    if (!life_act_lot(&n->l, &n->w, n->serials, put_on, n))
+        return false;
     p->meters = json_array_size(n->serials);
     paper_close(p, n->l.act);
     return true;
