@@ -1,6 +1,5 @@
 #include "server/sample.h"
 
-
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,6 +13,7 @@ struct rejecting {
     struct life_wish w;
     struct refusal wrong;
     struct paper paper;
+    struct meter_facts facts; /* of the meter at hand */
     struct members {
         uint32_t *at;
         size_t count, cap;
@@ -68,12 +69,11 @@ static enum err members_load(struct rejecting *r)
 static bool one(struct rejecting *r, uint32_t meter)
 {
     struct paper_line line = { .what = LINE_OTHER_STATE };
-    struct meter_facts facts;
-    enum err err = meter_facts_by_id(&r->act.txn, meter, &facts);
+    enum err err = meter_facts_by_id(&r->act.txn, meter, &r->facts);
 
     if (err || (err = lot_meter_at(r->q->app, &r->act.txn, meter, r->w.at_s, &line)))
         return failed(r, err);
-    line.serial = r->w.serial = span_text(facts.serial);
+    line.serial = r->w.serial = span_text(r->facts.serial);
     if (event_from(EVENT_REJECT) >> line.state & 1) {
         if (!life_act_event(&r->l, &r->w))
             return false;

@@ -65,7 +65,7 @@ static bool results_read(struct sampling *s)
         const char *serial = json_string_value(json_object_get(one, "serial"));
         const char *result = json_string_value(json_object_get(one, "result"));
 
-        if (!serial || !result || (strcmp(result, "pass") && strcmp(result, "fail")))
+        if (!serial || !result || (strcmp(result, "pass") != 0 && strcmp(result, "fail") != 0))
             return refuse_results(s, "{\"serial\", \"result\": \"pass\" or \"fail\"} for each");
         if (json_object_get(s->results, serial)) {
             answer_refuse(s->out, ERR_INVALID, "results",

@@ -278,12 +278,12 @@ void sampling_builtin(struct sampling_table *out)
 
 static enum err unknown_level(const struct sampling_table *t, struct span level, struct refusal *r)
 {
-    char known[SAMPLING_LEVELS_MAX * 10] = "";
+    char known[SAMPLING_LEVELS_MAX * 10 + 1];
+    struct wr w = wr_of(known, sizeof known - 1);
 
-    for (unsigned i = 0; i < t->levels; i++) {
-        strcat(known, i ? ", " : "");
-        strcat(known, t->level[i]);
-    }
+    for (unsigned i = 0; i < t->levels; i++)
+        wr_format(&w, "%s%s", i ? ", " : "", t->level[i]);
+    known[wr_len(&w)] = 0;
     return refuse(r, ERR_INVALID, 0, "level", "level: found %.*s, expected one of %s",
                   (int)(level.len < 40 ? level.len : 40), (const char *)level.at, known);
 }

@@ -152,7 +152,7 @@ static bool ask_wanted(struct request *q, struct wanted *w)
         problem_of(q, ERR_INVALID, "crew", "crew: found one beside a depot, expected either");
         return false;
     }
-    w->kind = crew ? 'c' : depot ? 'd' : 0;
+    w->kind = (char)(crew ? 'c' : depot ? 'd' : 0);
     return copy_text(q, crew ? "crew" : "depot", w->holder, sizeof w->holder) &&
            copy_text(q, "model", w->model, sizeof w->model) && ask_int(q, "dn", 1, 5000, 0, &w->dn);
 }
