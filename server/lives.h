@@ -8,13 +8,15 @@
 #include "server/fleet/life.h"
 #include "server/registers.h"
 
-#define LIFE_MODEL_MAX 256 /* LIMIT_TEXT and its zero */
+#define LIFE_MODEL_MAX 256 /* of a longer text its beginning */
+#define LIFE_NAME_MAX 256
 
 struct meter_life {
     uint32_t meter;
     struct meter_facts facts;
     struct life_meter rules;    /* as life.h wants it; borrows from here */
     char model[LIFE_MODEL_MAX]; /* "": none */
+    char depot[LIFE_NAME_MAX];  /* of the row: where it lies while no event says another; "": not told */
     struct life_event *events;  /* by (at, arrival) */
     size_t count, cap;
     struct arena texts;
@@ -57,7 +59,7 @@ struct index_walk lives_held(struct txn *t, char kind, struct span name, struct 
 /* Of the same dn, q3 and model in stock the one with the earliest legal due in date on `day` and before `before_day` (V11); 0: none. */
 uint32_t lives_older_in_stock(struct txn *t, const struct meter_life *l, int32_t day, int32_t before_day, int32_t *out_due);
 
-/* Indexes made anew for all meters, where the verification table is another than the one that they were made by. */
+/* At a start: indexes are made anew for all meters, in one act, where the verification table or the time zone is another than the one that they were made by, or none ever were. */
 MUST_CHECK enum err lives_reindex(struct app *app);
 
 #endif

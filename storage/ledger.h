@@ -120,7 +120,8 @@ enum ledger_index {
     INDEX_PAPERS,    /* server/acts/paper*.c */
     INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
     INDEX_BATCH,     /* batch 00 · serial 00 → meter (server/acts/asset_meter.c) */
-    INDEX_STOCK      /* meters by holder, model, size, state and due date, counted (server/stock.c) */
+    INDEX_STOCK,     /* meters by holder, model, size, state and due date, counted (server/stock.c) */
+    INDEX_MADE       /* nothing → by which rules the indexes of lives were made (server/lives_index.c) */
 };
 /* `key` is what follows the first byte; several numbers under one key are not kept. */
 void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value);
