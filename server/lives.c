@@ -155,16 +155,42 @@ void life_done(struct meter_life *l)
 
 /* ---- writing ---- */
 
-enum err life_add(struct meter_life *l, const struct life_event *e)
+static size_t second_end(const struct meter_life *l, int64_t at_s, size_t place)
 {
-    size_t place = life_place(l->events, l->count, e);
+    while (place < l->count && l->events[place].at_s <= at_s)
+        place++;
+    return place;
+}
 
+size_t life_place_told(const struct meter_life *l, const struct life_event *e,
+                       const struct fitting *f)
+{
+    size_t end = second_end(l, e->at_s, 0), place = end;
+    bool momentary = f->from_s == f->to_s;
+    unsigned own = e->kind == EVENT_REMOVE && momentary; /* its own install is the first */
+
+    if (e->kind == EVENT_INSTALL && !momentary)
+        return end;
+    while (place && l->events[place - 1].at_s == e->at_s)
+        place--;
+    while (place < end && (l->events[place].kind != EVENT_INSTALL || own--))
+        place++;
+    return place;
+}
+
+enum err life_add_at(struct meter_life *l, const struct life_event *e, size_t place)
+{
     if (!events_room(l))
         return ERR_NO_MEMORY;
     memmove(l->events + place + 1, l->events + place, (l->count - place) * sizeof *l->events);
     l->events[place] = *e;
     l->count++;
     return ERR_OK;
+}
+
+enum err life_add(struct meter_life *l, const struct life_event *e)
+{
+    return life_add_at(l, e, life_place(l->events, l->count, e));
 }
 
 /* Each fitting begins with an event of its own. */
@@ -215,7 +241,27 @@ static bool moves_fittings(const struct life_event *e)
     return e->kind == EVENT_INSTALL || e->kind == EVENT_REMOVE || e->kind == EVENT_LOSE;
 }
 
-void life_write(struct app *app, struct act *act, struct meter_life *l, struct life_event *e)
+/* Events are numbered without a gap; those of the second that stand behind `e` move on by one number. */
+static void put_event(struct act *act, struct meter_life *l, struct life_event *e, size_t place)
+{
+    size_t end = second_end(l, e->at_s, place);
+    uint32_t number = (uint32_t)l->count + 1;
+
+    for (size_t i = end; i-- > place;) {
+        uint32_t was = l->events[i].arrival;
+
+        l->events[i].arrival = number;
+        act_put_event(act, l->meter, &l->events[i]);
+        number = was;
+    }
+    e->arrival = number;
+    act_put_event(act, l->meter, e);
+    if (!act->txn.err)
+        fail(act, life_add_at(l, e, place));
+}
+
+void life_write_at(struct app *app, struct act *act, struct meter_life *l, struct life_event *e,
+                   size_t place)
 {
     struct fitting *was = NULL, *is = NULL;
     size_t was_count = 0, is_count = 0;
@@ -225,9 +271,7 @@ void life_write(struct app *app, struct act *act, struct meter_life *l, struct l
     life_keys_of(l, &before);
     if (moves_fittings(e))
         fail(act, fittings_of(l, &was, &was_count));
-    act_put_event(act, l->meter, e);
-    if (!act->txn.err)
-        fail(act, life_add(l, e));
+    put_event(act, l, e, place);
     if (!act->txn.err && moves_fittings(e))
         fail(act, fittings_of(l, &is, &is_count));
     if (!act->txn.err) {
@@ -237,6 +281,11 @@ void life_write(struct app *app, struct act *act, struct meter_life *l, struct l
     }
     free(was);
     free(is);
+}
+
+void life_write(struct app *app, struct act *act, struct meter_life *l, struct life_event *e)
+{
+    life_write_at(app, act, l, e, second_end(l, e->at_s, 0));
 }
 
 void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter)

@@ -33,6 +33,12 @@ MUST_CHECK enum err life_add(struct meter_life *l, const struct life_event *e);
 /* Writes `e` (judged before) to the ledger, and what follows: fittings, indexes; `l` has it afterwards. Errors stick in act->txn. */
 void life_write(struct app *app, struct act *act, struct meter_life *l, struct life_event *e);
 
+/* Likewise of one that was told afterwards (a fitting of a file): at `place` among the events at hand, those of its second behind it move on by one arrival. */
+void life_write_at(struct app *app, struct act *act, struct meter_life *l, struct life_event *e, size_t place);
+/* Where the install or remove of a told fitting stands: of one second what ends comes before what begins, in whatever order they were told. */
+size_t life_place_told(const struct meter_life *l, const struct life_event *e, const struct fitting *f);
+MUST_CHECK enum err life_add_at(struct meter_life *l, const struct life_event *e, size_t place); /* as life_add */
+
 /* The meter's row was added (before NULL) or changed: the indexes follow. `l` as it was before the change, loaded anew afterwards by the caller if needed. */
 void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter);
 
@@ -61,5 +67,8 @@ uint32_t lives_older_in_stock(struct txn *t, const struct meter_life *l, int32_t
 
 /* At a start: indexes are made anew for all meters, in one act, where the verification table or the time zone is another than the one that they were made by, or none ever were. */
 MUST_CHECK enum err lives_reindex(struct app *app);
+
+/* Likewise, before it: a store made when fittings were rows gets them as events, in one act. */
+MUST_CHECK enum err lives_convert(struct app *app);
 
 #endif

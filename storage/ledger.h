@@ -95,6 +95,7 @@ void act_abort(struct act *a);              /* fine after act_end */
  * *out_id (may be NULL) its id, *out_new (may be NULL) whether something was written. Writes the audit record: before and after
  * are JSON objects of the cells that changed. A key's texts are the row's first cells. */
 void act_put_row(struct act *a, unsigned list, struct span key, int64_t since_s, const struct span *cells, unsigned count, uint32_t *out_id, bool *out_new);
+void act_drop_rows(struct act *a, unsigned list); /* all rows of a list with their versions, which other tables tell from now on */
 void act_put_fitting(struct act *a, const struct fitting *f);  /* the index by meter and point, beside its row; replaces one of the same point, meter, from */
 /* The indexes behind ledger_points_on; `name` is the point's, route_seq UINT32_MAX where there is none. */
 void act_place_point(struct act *a, uint32_t point, struct span name, struct span route, uint32_t route_seq, struct span zone);
@@ -102,7 +103,7 @@ void act_note(struct act *a, const char *what, struct span subject, struct span 
 
 /* ---- lives of meters: events, as server/fleet/life.h judged them ---- */
 
-/* Adds an event: gives it `arrival` (the meter's next), `act` and, where it is 0, `recorded_s` (the act's now). The caller notes it. */
+/* Adds an event, or puts another in the place of (at, arrival): gives it, where they are 0, `arrival` (the meter's next), `act` and `recorded_s` (the act's now). The caller notes it. */
 void act_put_event(struct act *a, uint32_t meter, struct life_event *e);
 /* A meter's events in order of (at, arrival); texts are views into the transaction. False from `each` ends it. */
 MUST_CHECK enum err ledger_events(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct life_event *e), void *arg);

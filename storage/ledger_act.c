@@ -284,3 +284,44 @@ void act_put_row(struct act *a, unsigned list, struct span key, int64_t since_s,
     if (out_new)
         *out_new = written;
 }
+
+#define DROPPED_AT_ONCE 256
+
+/* Views of a scan end with a change: some keys are copied, dropped, and the scan begins again. */
+static bool drop_some(struct act *a, unsigned table, struct span prefix, struct key *keys)
+{
+    struct scan s = scan_from(&a->txn, table, prefix);
+    size_t count = 0;
+
+    while (count < DROPPED_AT_ONCE && scan_next(&s) && s.key.len >= prefix.len &&
+           s.key.len <= sizeof keys->bytes &&
+           (!prefix.len || memcmp(s.key.at, prefix.at, prefix.len) == 0)) {
+        memcpy(keys[count].bytes, s.key.at, s.key.len);
+        keys[count++].len = (uint16_t)s.key.len;
+    }
+    scan_done(&s);
+    for (size_t i = 0; i < count; i++)
+        txn_del(&a->txn, table, key_span(&keys[i]));
+    return count == DROPPED_AT_ONCE && !a->txn.err;
+}
+
+void act_drop_rows(struct act *a, unsigned list)
+{
+    struct key *keys = (struct key *)calloc(DROPPED_AT_ONCE, sizeof *keys), of_list;
+
+    assert(list < LEDGER_LISTS_MAX);
+    if (!keys)
+        ledger_fail(&a->txn, ERR_NO_MEMORY);
+    if (!a->txn.err) {
+        act_changed(a);
+        key_clear(&of_list);
+        key_u8(&of_list, (uint8_t)list);
+        while (drop_some(a, LEDGER_KEYS, key_span(&of_list), keys))
+            ;
+        while (drop_some(a, LEDGER_HISTORY, key_span(&of_list), keys))
+            ;
+        while (drop_some(a, LEDGER_ROWS + list, span_of(NULL, 0), keys))
+            ;
+    }
+    free(keys);
+}

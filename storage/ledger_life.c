@@ -118,11 +118,14 @@ void act_put_event(struct act *a, uint32_t meter, struct life_event *e)
     uint32_t last = 0;
     struct key k;
 
-    if (a->txn.err || ledger_events(&a->txn, meter, count_arrival, &last))
-        return;
+    if (!e->arrival) {
+        if (a->txn.err || ledger_events(&a->txn, meter, count_arrival, &last))
+            return;
+        e->arrival = last + 1;
+    }
     act_changed(a);
-    e->arrival = last + 1;
-    e->act = a->number;
+    if (!e->act)
+        e->act = a->number;
     if (!e->recorded_s)
         e->recorded_s = a->now_s;
     event_write(&w, e);
