@@ -2,6 +2,7 @@
 
 #include "proto/base/rd.h"
 #include "server/fleet/life.h"
+#include "server/stock.h"
 
 #include <stdio.h>
 
@@ -45,8 +46,8 @@ void line_of_life(struct txn *t, const struct meter_life *life, int64_t at_s,
         hold(line, 'c', was.crew);
     else if (life_is_fitted(was.state) && ledger_by_id(t, LIST_POINT, was.point, INT64_MAX, &point))
         hold(line, 'p', point.cells[0]);
-    else if (was.depot.len)
-        hold(line, 'd', was.depot);
+    else if (STOCK_STATES >> was.state & 1 && (was.depot.len || life->depot[0]))
+        hold(line, 'd', was.depot.len ? was.depot : span_text(life->depot));
 }
 
 /* What was counted although the register has it elsewhere: the event that brings it into a store. */
