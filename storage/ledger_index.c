@@ -5,6 +5,8 @@
  * What the keys mean, their makers know (enum ledger_index). */
 #include "storage/ledger_priv.h"
 
+#include <stdlib.h>
+
 static struct key index_key(enum ledger_index index, struct span key)
 {
     struct key k;
@@ -82,4 +84,81 @@ bool index_next(struct index_walk *w)
 void index_done(struct index_walk *w)
 {
     scan_done(&w->scan);
+}
+
+/* ---- whole-file check: lives against their indexes ---- */
+
+/* Which meters stand in the index by state: a bit each. */
+struct stated {
+    uint8_t *bits;
+    bool twice, unknown;
+};
+
+static bool stated_has(const struct stated *s, uint32_t meter)
+{
+    return meter <= LIMIT_METERS && s->bits[meter / 8] >> meter % 8 & 1;
+}
+
+static void states_read(struct txn *t, struct stated *s)
+{
+    struct index_walk w = ledger_index_walk(t, INDEX_STATE, span_of(NULL, 0), span_of(NULL, 0));
+
+    while (index_next(&w)) {
+        s->unknown = s->unknown || !w.value || w.value > LIMIT_METERS;
+        s->twice = s->twice || stated_has(s, w.value);
+        if (w.value <= LIMIT_METERS)
+            s->bits[w.value / 8] |= (uint8_t)(1u << w.value % 8);
+    }
+    index_done(&w);
+}
+
+/* Who stands in another index of lives has a state. */
+static void others_read(struct txn *t, enum ledger_index index, struct stated *s)
+{
+    struct index_walk w = ledger_index_walk(t, index, span_of(NULL, 0), span_of(NULL, 0));
+
+    while (index_next(&w))
+        s->unknown = s->unknown || !stated_has(s, w.value);
+    index_done(&w);
+}
+
+/* Every event leads to a state. */
+static void events_read(struct txn *t, struct stated *s)
+{
+    struct scan scan = scan_from(t, LEDGER_EVENTS, span_of(NULL, 0));
+
+    while (scan_next(&scan))
+        s->unknown = s->unknown || scan.key.len < 4 || !stated_has(s, ledger_be32(scan.key.at));
+    scan_done(&scan);
+}
+
+static bool were_made(struct txn *t)
+{
+    struct index_walk w = ledger_index_walk(t, INDEX_MADE, span_of(NULL, 0), span_of(NULL, 0));
+    bool made = index_next(&w);
+
+    index_done(&w);
+    return made;
+}
+
+enum err ledger_index_check(struct txn *t, struct refusal *r)
+{
+    struct stated s = { 0 };
+
+    if (!were_made(t))
+        return t->err;
+    if (!(s.bits = (uint8_t *)calloc(LIMIT_METERS / 8 + 1, 1)))
+        return ERR_NO_MEMORY;
+    states_read(t, &s);
+    others_read(t, INDEX_DUE, &s);
+    others_read(t, INDEX_SHELF, &s);
+    others_read(t, INDEX_HELD, &s);
+    events_read(t, &s);
+    free(s.bits);
+    if (t->err)
+        return t->err;
+    if (s.twice || s.unknown)
+        return refuse(r, ERR_MISSING, 0, "ledger", "meters by state %s",
+                      s.twice ? "have one twice" : "and their lives do not agree");
+    return ERR_OK;
 }

@@ -65,6 +65,7 @@ bool ledger_newest(struct txn *t, unsigned list, uint32_t id, struct ledger_row 
 bool ledger_id(struct txn *t, unsigned list, struct span key, uint32_t *out_id);
 MUST_CHECK enum err ledger_fittings_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_commands_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_index_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
