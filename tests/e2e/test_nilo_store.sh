@@ -80,7 +80,7 @@ nilod_start
 failed=0
 for claim in lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing modems_and_seals_change_hands \
     meters_come_in_are_sampled_and_go_out_by_notes; do
-    [[ $# -gt 0 && $claim != $1 ]] && continue
+    [[ $# -gt 0 && $claim != "$1" ]] && continue
     if "$claim"; then
         echo "ok      $claim"
     else
