@@ -25,7 +25,7 @@ static enum err token_make(struct app *app, const char *next)
     char token[48] = "";
     enum err err;
 
-    act_token_create(&act, ROLE_ADMIN, "admin", INT64_MAX, token);
+    act_token_create(&act, ROLE_ADMIN, "admin", "", INT64_MAX, token);
     if ((err = act.txn.err) || (err = write_all(next, token))) {
         act_abort(&act);
         return err;

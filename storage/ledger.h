@@ -158,10 +158,11 @@ enum role role_read(struct span name); /* ROLE_NONE if unknown */
 struct token_facts {
     enum role role;
     char name[64];
+    char org[64];                 /* the org unit that it is for, and those below; "": all that there is */
     int64_t created_s, expires_s; /* INT64_MAX: never */
 };
-/* Makes a token: 43 characters of base64url from the system's generator. */
-void act_token_create(struct act *a, enum role role, const char *name, int64_t expires_s, char out_token[48]);
+/* Makes a token: 43 characters of base64url from the system's generator. `org`: an org unit's name, or "". */
+void act_token_create(struct act *a, enum role role, const char *name, const char *org, int64_t expires_s, char out_token[48]);
 /* UNAUTHORIZED: unknown or expired at now_s. */
 MUST_CHECK enum err ledger_token(struct txn *t, struct span token, int64_t now_s, struct token_facts *out);
 

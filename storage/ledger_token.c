@@ -1,12 +1,16 @@
 /* Tokens, and what was answered to requests that may be repeated.
  *
  *   TOKENS   SHA-256(token) → u8 role · zigzag created · zigzag expires · counted name
+ *            [· counted org: where it is for an org unit]
  *   ANSWERS  SHA-256(counted who · counted key) → 32 bytes hash of the request · u16 status · body
  */
 #include "storage/ledger_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+#define ROLE_WORD_MAX 16
 
 static const char *const role_names[ROLE_COUNT] = {
     [ROLE_NONE] = "none",     [ROLE_ADMIN] = "admin",     [ROLE_SUPERVISOR] = "supervisor",
@@ -49,14 +53,24 @@ static enum err token_make(char out[48])
     return ERR_OK;
 }
 
-void act_token_create(struct act *a, enum role role, const char *name, int64_t expires_s,
-                      char out_token[48])
+static void note_token(struct act *a, enum role role, const char *name, const char *org)
 {
-    uint8_t hash[SHA256_BYTES], bytes[128];
+    char told[ROLE_WORD_MAX + sizeof((struct token_facts *)NULL)->org + 4];
+
+    snprintf(told, sizeof told, "%s%s%s", role_name(role), *org ? " of " : "", org);
+    act_note(a, "token.create", span_text(name), span_of(NULL, 0), span_text(told),
+             span_of(NULL, 0));
+}
+
+void act_token_create(struct act *a, enum role role, const char *name, const char *org,
+                      int64_t expires_s, char out_token[48])
+{
+    uint8_t hash[SHA256_BYTES], bytes[192];
     struct wr w = wr_of(bytes, sizeof bytes);
     enum err err = token_make(out_token);
 
-    if (err || strlen(name) >= sizeof((struct token_facts *)NULL)->name)
+    if (err || strlen(name) >= sizeof((struct token_facts *)NULL)->name ||
+        strlen(org) >= sizeof((struct token_facts *)NULL)->org)
         ledger_fail(&a->txn, err ? err : ERR_TOO_LARGE);
     if (a->txn.err)
         return;
@@ -65,9 +79,10 @@ void act_token_create(struct act *a, enum role role, const char *name, int64_t e
     wr_zigzag(&w, a->now_s);
     wr_zigzag(&w, expires_s);
     wr_counted(&w, span_text(name));
+    if (*org)
+        wr_counted(&w, span_text(org));
     txn_put(&a->txn, LEDGER_TOKENS, span_of(hash, sizeof hash), wr_span(&w));
-    act_note(a, "token.create", span_text(name), span_of(NULL, 0), span_text(role_name(role)),
-             span_of(NULL, 0));
+    note_token(a, role, name, org);
 }
 
 static enum err token_read(struct span value, struct token_facts *out)
@@ -75,15 +90,20 @@ static enum err token_read(struct span value, struct token_facts *out)
     struct token_facts f = { 0 };
     struct rd r = rd_of(value);
     uint8_t role = rd_u8(&r);
-    struct span name;
+    struct span name, org = { 0 };
 
     f.created_s = rd_zigzag(&r);
     f.expires_s = rd_zigzag(&r);
     name = rd_counted(&r);
-    if (r.err || role == ROLE_NONE || role >= ROLE_COUNT || name.len >= sizeof f.name)
+    if (!r.err && rd_left(&r))
+        org = rd_counted(&r);
+    if (r.err || role == ROLE_NONE || role >= ROLE_COUNT || name.len >= sizeof f.name ||
+        org.len >= sizeof f.org)
         return ERR_CORRUPT;
     f.role = (enum role)role;
     memcpy(f.name, name.at, name.len);
+    if (org.len)
+        memcpy(f.org, org.at, org.len);
     *out = f;
     return ERR_OK;
 }

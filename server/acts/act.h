@@ -19,6 +19,7 @@
 struct caller {
     enum role role;
     char who[64]; /* name of the token, for the audit */
+    char org[64]; /* the org unit that the token is for (server/scope.h); "": all that there is */
 };
 
 struct act_request {

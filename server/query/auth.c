@@ -132,5 +132,6 @@ enum err auth_caller(struct auth *a, struct app *app, struct span header, struct
     }
     out->role = facts.role;
     memcpy(out->who, facts.name, sizeof out->who);
+    memcpy(out->org, facts.org, sizeof out->org);
     return ERR_OK;
 }

@@ -4,6 +4,7 @@
 #include "server/query/auth.h"
 #include "server/query/http.h"
 #include "server/query/once.h"
+#include "server/query/scope.h"
 #include "server/query/seal.h"
 #include "server/query/spool.h"
 
@@ -210,6 +211,8 @@ void entry_pass(struct request *q, struct auth *auth, const struct entry_headers
     if (!q->refused)
         check_parameters(q);
     if (!q->refused)
+        scope_check(q);
+    if (!q->refused)
         check_form(q, g->accept);
     if (!q->refused && q->route->verb == VERB_POST)
         check_body(q, g);
@@ -272,6 +275,10 @@ void entry_act(struct request *q)
     if (q->body_len && !(body = body_read(q)))
         return;
     ask.body = body;
+    if (!scope_check_body(q, body)) {
+        json_decref(body);
+        return;
+    }
     q->route->act(&ask, &reply);
     json_decref(body);
     if (reply.status >= 400 || !reply.status) {

@@ -31,7 +31,9 @@ struct listing *listing_new(struct request *q, const char *const *columns,
         l->state = state;
         l->done = done;
         q->status = 200;
-        return q->listing = l;
+        if (!scoping_new(q, &l->scoping))
+            return q->listing = l;
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
     }
     if (done)
         done(state);
@@ -47,6 +49,7 @@ void listing_free(struct listing *l)
         l->done(l->state);
     out_done(&l->out);
     out_done(&l->raw);
+    free(l->scoping);
     free(l);
 }
 
@@ -93,7 +96,9 @@ static void put_next(struct listing *l)
 static void fill(struct listing *l)
 {
     l->visits = 0;
+    scoping_begin(l->scoping, l->app);
     l->fill(l);
+    listing_fail(l, scoping_end(l->scoping));
     if (l->out.err)
         listing_fail(l, l->out.err);
     health_damage(l->err);
@@ -202,6 +207,8 @@ static void cell(struct listing *l, const char *name)
 void row_begin(struct listing *l)
 {
     l->first_cell = true;
+    l->row_start = l->out.len;
+    scoping_row(l->scoping);
     if (l->form == FORM_JSON && l->rows)
         out_bytes(&l->out, ",", 1);
     if (l->form != FORM_CSV)
@@ -210,6 +217,11 @@ void row_begin(struct listing *l)
 
 void row_end(struct listing *l, struct span cursor)
 {
+    if (!scoping_allows(l->scoping)) {
+        l->out.len = l->row_start;
+        listing_pass(l, cursor);
+        return;
+    }
     if (l->form == FORM_CSV)
         out_bytes(&l->out, "\r\n", 2);
     else
@@ -220,6 +232,7 @@ void row_end(struct listing *l, struct span cursor)
 
 void row_text(struct listing *l, const char *name, struct span text)
 {
+    scoping_cell(l->scoping, name, text);
     if (!text.len) {
         row_absent(l, name);
         return;
@@ -305,6 +318,7 @@ void row_number(struct listing *l, const char *name, struct span text)
 
 void row_null(struct listing *l, const char *name)
 {
+    scoping_cell(l->scoping, name, (struct span){ 0 });
     cell(l, name);
     if (l->form != FORM_CSV)
         out_bytes(&l->out, "null", 4);
@@ -312,6 +326,7 @@ void row_null(struct listing *l, const char *name)
 
 void row_absent(struct listing *l, const char *name)
 {
+    scoping_cell(l->scoping, name, (struct span){ 0 });
     if (l->form == FORM_CSV)
         cell(l, name);
 }

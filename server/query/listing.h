@@ -7,6 +7,7 @@
 #define NILO_SERVER_QUERY_LISTING_H
 
 #include "server/query/request.h"
+#include "server/query/scope.h"
 
 #define LISTING_SLICE 32768  /* bytes a fill makes before the wire is asked to take them */
 #define LISTING_VISITS 8192 /* rows a fill looks at, wanted or not, before it lets go of its transaction */
@@ -25,6 +26,8 @@ struct listing {
     unsigned visits; /* of the fill at hand */
     enum err err; /* met on the way: the stream is cut off */
     struct refusal refusal;
+    struct scoping *scoping; /* rows that are not the caller's are left out; NULL: all are */
+    size_t row_start;        /* of the row at hand, in `out` */
     uint8_t cursor[CURSOR_MAX]; /* of the last row that was emitted */
     size_t cursor_len;
     int64_t window_ms; /* for slow readers: since when, and what it took since */

@@ -71,8 +71,8 @@ int cmd_token_create(const struct args *a)
     c = api_open(a);
     if (!c)
         return EXIT_FAILED;
-    body = json_pack("{s:s, s:s, s:s*}", "role", args_option(a, "role"), "name",
-                     args_option(a, "name"), "expires", expires);
+    body = json_pack("{s:s, s:s, s:s*, s:s*}", "role", args_option(a, "role"), "name",
+                     args_option(a, "name"), "org", args_option(a, "org"), "expires", expires);
     if (api_ask(c, "POST", &path, body, &answer)) {
         const char *token = json_string_value(json_object_get(answer.json, "token"));
 

@@ -352,7 +352,7 @@ static void a_token_opens_until_it_expires_and_is_kept_only_as_a_hash(void **sta
     struct txn t;
 
     (void)state;
-    act_token_create(&a, ROLE_BILLING, "revenue", 2000, token);
+    act_token_create(&a, ROLE_BILLING, "revenue", "north", 2000, token);
     assert_ok(act_end(&a));
     assert_int_equal(43, strlen(token));
     memcpy(wrong, token, sizeof wrong);
@@ -361,6 +361,7 @@ static void a_token_opens_until_it_expires_and_is_kept_only_as_a_hash(void **sta
     assert_ok(ledger_token(&t, span_text(token), 1999, &facts));
     assert_int_equal(ROLE_BILLING, facts.role);
     assert_string_equal("revenue", facts.name);
+    assert_string_equal("north", facts.org);
     assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(token), 2000, &facts));
     assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(wrong), 1500, &facts));
     assert_err(ERR_UNAUTHORIZED, ledger_token(&t, span_text(""), 1500, &facts));
