@@ -20,28 +20,57 @@
 
 /* ---- what the data are judged by ---- */
 
+/* The whole file into `room`, which has a byte more than it may have. */
+static enum err file_load(const char *path, const char *option, char *room, size_t most,
+                          struct span *out, struct refusal *r)
+{
+    FILE *f = fopen(path, "rb");
+    size_t len;
+    bool whole;
+
+    if (!f)
+        return refuse(r, ERR_NOT_FOUND, 0, option, "%.120s: cannot be read", path);
+    len = fread(room, 1, most + 1, f);
+    whole = !ferror(f);
+    fclose(f);
+    if (!whole)
+        return refuse(r, ERR_IO, 0, option, "%.120s: cannot be read", path);
+    if (len > most)
+        return refuse(r, ERR_TOO_LARGE, 0, option, "%.120s: is larger than %zu bytes", path, most);
+    *out = span_of(room, len);
+    return ERR_OK;
+}
+
 static enum err holidays_load(const char *path, struct holidays *out, struct refusal *r)
 {
     static char bytes[HOLIDAYS_MAX + 1];
-    size_t len;
-    bool whole;
-    FILE *f;
+    struct span text;
+    enum err err;
 
     if (!path) {
         holidays_builtin(out);
         return ERR_OK;
     }
-    if (!(f = fopen(path, "rb")))
-        return refuse(r, ERR_NOT_FOUND, 0, "holidays", "%.120s: cannot be read", path);
-    len = fread(bytes, 1, sizeof bytes, f);
-    whole = !ferror(f);
-    fclose(f);
-    if (!whole)
-        return refuse(r, ERR_IO, 0, "holidays", "%.120s: cannot be read", path);
-    if (len > HOLIDAYS_MAX)
-        return refuse(r, ERR_TOO_LARGE, 0, "holidays", "%.120s: is larger than %d bytes", path,
-                      HOLIDAYS_MAX);
-    return holidays_read(out, span_of(bytes, len), r);
+    err = file_load(path, "holidays", bytes, HOLIDAYS_MAX, &text, r);
+    return err ? err : holidays_read(out, text, r);
+}
+
+static enum err verify_rules_load(const char *path, struct verify_rules *out, struct refusal *r)
+{
+    static char bytes[VERIFY_RULES_BYTES + 1];
+    struct refusal why = { 0 };
+    struct span text;
+    enum err err;
+
+    if (!path) {
+        verify_rules_builtin(out);
+        return ERR_OK;
+    }
+    if ((err = file_load(path, "verification-rules", bytes, VERIFY_RULES_BYTES, &text, r)))
+        return err;
+    if ((err = verify_rules_read(out, text, &why)))
+        return refuse(r, err, why.offset, "verification-rules", "%.60s: %s", path, why.text);
+    return ERR_OK;
 }
 
 /* ---- after a crash ---- */
@@ -330,6 +359,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
     app->retention_days = o->retention_days;
     if ((err = zone_load(o->tz, &app->zone, r)) ||
         (err = holidays_load(o->holidays, &app->holidays, r)) ||
+        (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)) ||
         (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
         return err;
     return fill_memory(app, o, r);

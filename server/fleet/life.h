@@ -16,6 +16,8 @@ bool event_read(struct span name, enum life_kind *out);                         
 unsigned event_from(enum life_kind k);                                               /* the set of states (LIFE_BIT) from which it is allowed */
 unsigned event_needs(enum life_kind k, enum life_state at);                          /* required texts as 1 << enum event_text: `resume` needs a note from faulty alone */
 bool event_needs_index(enum life_kind k);                                            /* install, remove */
+bool event_needs_point(enum life_kind k);                                            /* install */
+bool event_needs_result(enum life_kind k);                                           /* inspect */
 void life_states_say(unsigned set, struct wr *out);                                  /* "received, verified or no recorded life" */
 
 /* What does not change while a life is judged. */
@@ -31,12 +33,14 @@ struct life {
     enum life_state state;
     int64_t since_s;              /* of the event that led here; INT64_MIN: imported */
     bool ever_fitted;
+    bool ever_verified;           /* by its row or an event so far */
     uint32_t point;               /* where it is fitted; 0 */
     int64_t fitted_s;             /* since when; counts while fitted */
     int64_t start_ml;             /* its opening index; likewise */
-    enum life_state lost_from;    /* counts while lost */
-    struct span crew;             /* who has it, while issued */
-    struct span depot;            /* where it lies, while verified, in stock, received, rejected, removed, at the laboratory or retired; empty: not told */
+    enum life_state lost_from;    /* counts while lost; LIFE_NONE: nobody knows */
+    struct span crew;             /* who has it, while issued; else empty */
+    struct span depot;            /* told last; it lies there while verified, in stock, received, rejected, removed, at the laboratory or retired; empty: not told */
+    struct span lost_crew;        /* to whom it returns when it is found */
 };
 
 /* Events come by (at_s, arrival). Those recorded after known_s are not known yet (INT64_MAX: all are). They are taken as they are, nothing
@@ -59,7 +63,8 @@ size_t life_place(const struct life_event *events, size_t count, const struct li
 /* ---- may it come in? ---- */
 
 struct life_refusal {
-    const char *field;  /* "event", "at", … */
+    const char *field;  /* "event", "at", …; where facts are missing `fields` */
+    char fields[120];   /* "point, index_l" */
     char text[640];     /* one sentence: what stands against it, and from which states it would be allowed */
 };
 struct life_warnings {

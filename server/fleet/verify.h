@@ -8,6 +8,7 @@
 enum regime { REGIME_LIMITED, REGIME_PERIODIC };
 
 #define VERIFY_RULES_MAX 32
+#define VERIFY_RULES_BYTES 65536 /* of a file */
 
 struct verify_rule {
     int32_t dn_above_mm, dn_to_mm;   /* dn_above < DN ≤ dn_to; 0, INT32_MAX: no bound */
