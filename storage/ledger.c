@@ -383,8 +383,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_lives_check(&t, r);
     if (!err)
         err = ledger_index_check(&t, r);
-    if (!err)
-        err = audit_check(&t, r);
     ended = txn_end(&t);
-    return err ? err : ended;
+    if (!err)
+        err = ended;
+    return err ? err : audit_check(l, r);
 }

@@ -267,6 +267,30 @@ struct audit_record {
 MUST_CHECK enum err ledger_audit(struct txn *t, uint64_t from_number, bool (*each)(void *arg, const struct audit_record *r), void *arg);
 uint64_t ledger_end(struct txn *t); /* number of the newest act */
 
+/* What is wrong with the chain of the audit, first of all. */
+enum audit_fault {
+    AUDIT_SOUND,
+    AUDIT_CHANGED,   /* a record is not what was written */
+    AUDIT_PUT_IN,    /* … was not written by the act */
+    AUDIT_TAKEN_OUT, /* a record or a whole act is gone */
+    AUDIT_CUT_OFF,   /* the newest acts are */
+    AUDIT_ANOTHER    /* the chain holds, but is not the one that was noted elsewhere */
+};
+#define AUDIT_LINK 32 /* bytes of SHA-256 */
+struct audit_verdict {
+    uint64_t acts, records, bytes; /* that hold, up to a fault; bytes with keys */
+    enum audit_fault fault;
+    uint64_t number; /* the act that it is about */
+    char text[160];  /* what is wrong; "" */
+    uint64_t end;    /* the newest act that holds, and its link: whoever notes them elsewhere can tell later whether the chain */
+    uint8_t link[AUDIT_LINK]; /* was made anew, which its own end does not show */
+};
+/* Walks the whole chain, a transaction a slice, so that a running server's pages are not pinned. `known_number` and `known_link`: noted earlier (0, NULL: nothing). ERR_OK also with a
+ * fault; STOPPING where `stop` (may be NULL) became true. */
+MUST_CHECK enum err ledger_audit_verify(struct ledger *l, uint64_t known_number, const uint8_t known_link[AUDIT_LINK], const _Atomic bool *stop,
+                                        struct audit_verdict *out);
+const char *audit_fault_name(enum audit_fault f); /* "taken-out" */
+
 /* Holds the audit's chain against its records, rows against their keys, and the fittings' two indexes against each other. The first
  * fault in `r`: CORRUPT, or MISSING where a part of the chain is gone. */
 MUST_CHECK enum err ledger_check(struct ledger *l, struct refusal *r);

@@ -7,7 +7,7 @@
  *
  * link(n) = SHA-256(link(n − 1) · for each record of act n, in order of part: key · u32 length ·
  * value).  So a record that is changed, taken out or put in between breaks every link from there
- * on; and what is cut off at the end misses the end that STATE tells. */
+ * on; and what is cut off at the end misses the end that STATE tells.  ledger_chain.c looks. */
 #include "storage/ledger_priv.h"
 
 #include <assert.h>
@@ -15,12 +15,7 @@
 
 static const char end_name[] = "audit-end";
 
-struct audit_end {
-    uint64_t number;
-    uint8_t link[SHA256_BYTES];
-};
-
-static bool end_read(struct txn *t, struct audit_end *out)
+bool audit_end_read(struct txn *t, struct audit_end *out)
 {
     struct span value;
     struct rd r;
@@ -53,7 +48,7 @@ uint64_t ledger_end(struct txn *t)
 {
     struct audit_end end;
 
-    return end_read(t, &end) ? end.number : 0;
+    return audit_end_read(t, &end) ? end.number : 0;
 }
 
 static struct key audit_key(uint64_t number, uint32_t part)
@@ -73,7 +68,7 @@ static void sha_or_die(int ok)
                   */
 }
 
-static void sha_record(EVP_MD_CTX *sha, struct span key, struct span value)
+void audit_sha_record(EVP_MD_CTX *sha, struct span key, struct span value)
 {
     uint8_t length[4];
     struct wr w = wr_of(length, sizeof length);
@@ -84,17 +79,22 @@ static void sha_record(EVP_MD_CTX *sha, struct span key, struct span value)
     sha_or_die(EVP_DigestUpdate(sha, value.at, value.len));
 }
 
-static void sha_begin(EVP_MD_CTX *sha, const uint8_t link[SHA256_BYTES])
+void audit_sha_begin(EVP_MD_CTX *sha, const uint8_t link[SHA256_BYTES])
 {
     sha_or_die(EVP_DigestInit_ex(sha, EVP_sha256(), NULL));
     sha_or_die(EVP_DigestUpdate(sha, link, SHA256_BYTES));
+}
+
+void audit_sha_end(EVP_MD_CTX *sha, uint8_t link[SHA256_BYTES])
+{
+    sha_or_die(EVP_DigestFinal_ex(sha, link, NULL));
 }
 
 static void put_part(struct act *a, uint32_t part, struct span value)
 {
     struct key k = audit_key(a->number, part);
 
-    sha_record(a->work->sha, key_span(&k), value);
+    audit_sha_record(a->work->sha, key_span(&k), value);
     txn_append(&a->txn, LEDGER_AUDIT, key_span(&k), value);
 }
 
@@ -104,9 +104,9 @@ void audit_head(struct act *a)
     struct wr w = wr_of(bytes, sizeof bytes);
     struct audit_end end;
 
-    if (!end_read(&a->txn, &end))
+    if (!audit_end_read(&a->txn, &end))
         return;
-    sha_begin(a->work->sha, end.link);
+    audit_sha_begin(a->work->sha, end.link);
     wr_zigzag(&w, a->now_s);
     wr_le64(&w, a->position);
     wr_counted(&w, span_text(a->who));
@@ -120,7 +120,7 @@ void audit_seal(struct act *a)
     uint8_t link[SHA256_BYTES], bytes[4 + SHA256_BYTES];
     struct wr w = wr_of(bytes, sizeof bytes);
 
-    sha_or_die(EVP_DigestFinal_ex(a->work->sha, link, NULL));
+    audit_sha_end(a->work->sha, link);
     wr_le32(&w, a->work->parts);
     wr_bytes(&w, span_of(link, sizeof link));
     txn_append(&a->txn, LEDGER_AUDIT, key_span(&k), wr_span(&w));
@@ -172,8 +172,7 @@ static void part_read(struct txn *t, struct span value, struct audit_record *out
         ledger_fail(t, ERR_CORRUPT);
 }
 
-/* The act and part that a key names. */
-static bool key_read(struct txn *t, struct span key, uint64_t *out_number, uint32_t *out_part)
+bool audit_key_read(struct txn *t, struct span key, uint64_t *out_number, uint32_t *out_part)
 {
     struct rd r = rd_of(key);
 
@@ -191,7 +190,7 @@ enum err ledger_audit(struct txn *t, uint64_t from_number,
     struct scan s = scan_from(t, LEDGER_AUDIT, key_span(&from));
     struct audit_record record = { 0 };
 
-    while (scan_next(&s) && key_read(t, s.key, &record.number, &record.part)) {
+    while (scan_next(&s) && audit_key_read(t, s.key, &record.number, &record.part)) {
         if (record.part == AUDIT_HEAD)
             head_read(t, s.value, &record);
         else if (record.part != AUDIT_SEAL)
@@ -203,87 +202,4 @@ enum err ledger_audit(struct txn *t, uint64_t from_number,
     }
     scan_done(&s);
     return t->err;
-}
-
-/* ---- the chain ---- */
-
-struct chain {
-    EVP_MD_CTX *sha;
-    struct audit_end at; /* the last link that held */
-    bool open;           /* an act's records are being taken in */
-    uint64_t number;
-    uint32_t parts;
-};
-
-static const char *chain_seal(struct chain *c, struct span value)
-{
-    uint8_t link[SHA256_BYTES];
-    struct rd r = rd_of(value);
-    uint32_t parts = rd_le32(&r);
-    struct span kept = rd_bytes(&r, SHA256_BYTES);
-
-    sha_or_die(EVP_DigestFinal_ex(c->sha, link, NULL));
-    if (r.err || parts != c->parts || memcmp(kept.at, link, SHA256_BYTES) != 0)
-        return "does not match its link: a record was changed or taken out";
-    c->at.number = c->number;
-    memcpy(c->at.link, link, SHA256_BYTES);
-    c->open = false;
-    return NULL;
-}
-
-/* What is wrong with the next record; NULL: nothing. */
-static const char *chain_take(struct chain *c, uint64_t number, uint32_t part, struct span key,
-                              struct span value)
-{
-    if (part == AUDIT_HEAD) {
-        if (c->open)
-            return "begins before its predecessor is sealed";
-        if (number != c->at.number + 1)
-            return "is not the one after its predecessor: an act is missing";
-        sha_begin(c->sha, c->at.link);
-        c->open = true;
-        c->number = number;
-        c->parts = 0;
-    } else if (!c->open || number != c->number) {
-        return "lacks its beginning";
-    } else if (part == AUDIT_SEAL) {
-        return chain_seal(c, value);
-    } else if (part != ++c->parts) {
-        return "lacks a record";
-    }
-    sha_record(c->sha, key, value);
-    return NULL;
-}
-
-static enum err chain_check(struct txn *t, struct chain *c, struct refusal *r)
-{
-    struct scan s = scan_from(t, LEDGER_AUDIT, span_of(NULL, 0));
-    const char *fault = NULL;
-    struct audit_end end;
-    uint64_t number = 0;
-    uint32_t part;
-
-    while (!fault && scan_next(&s) && key_read(t, s.key, &number, &part))
-        fault = chain_take(c, number, part, s.key, s.value);
-    scan_done(&s);
-    if (!fault && end_read(t, &end)) {
-        if (c->open || c->at.number != end.number)
-            fault = "is not the last that was written: the end is missing";
-        else if (memcmp(c->at.link, end.link, SHA256_BYTES) != 0)
-            fault = "is not what its end says";
-    }
-    if (t->err)
-        return t->err;
-    return fault ? refuse(r, ERR_MISSING, 0, "audit", "act %llu %s", (unsigned long long)number,
-                          fault)
-                 : ERR_OK;
-}
-
-enum err audit_check(struct txn *t, struct refusal *r)
-{
-    struct chain c = { .sha = EVP_MD_CTX_new() };
-    enum err err = c.sha ? chain_check(t, &c, r) : ERR_NO_MEMORY;
-
-    EVP_MD_CTX_free(c.sha);
-    return err;
 }

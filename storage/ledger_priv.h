@@ -78,7 +78,16 @@ void act_changed(struct act *a);      /* something was written: the act counts *
 #define AUDIT_SEAL UINT32_MAX  /* part: the chain's link */
 void audit_head(struct act *a);
 void audit_seal(struct act *a);
-MUST_CHECK enum err audit_check(struct txn *t, struct refusal *r);
+struct audit_end {
+    uint64_t number;
+    uint8_t link[SHA256_BYTES];
+};
+bool audit_end_read(struct txn *t, struct audit_end *out); /* false: t->err; zeroes where there is no act */
+bool audit_key_read(struct txn *t, struct span key, uint64_t *out_number, uint32_t *out_part); /* the act and part that a key names; false: t->err */
+void audit_sha_begin(EVP_MD_CTX *sha, const uint8_t link[SHA256_BYTES]);
+void audit_sha_record(EVP_MD_CTX *sha, struct span key, struct span value);
+void audit_sha_end(EVP_MD_CTX *sha, uint8_t link[SHA256_BYTES]);
+MUST_CHECK enum err audit_check(struct ledger *l, struct refusal *r);
 
 /* Key of a table whose rows are numbered. */
 static inline struct key ledger_number_key(uint32_t number)

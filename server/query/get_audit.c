@@ -1,6 +1,7 @@
 /* Who did what, when and why.  Acts are numbered in the order of their commit, and their times
  * never go back by more than a correction of the machine's clock, so that `since` is found by
- * halving. */
+ * halving.  And whether all of it is still there. */
+#include "proto/base/hex.h"
 #include "proto/base/rd.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -137,4 +138,72 @@ void answer_audit(struct request *q)
         listing_new(q, columns, fill, w, free, PAGE);
     else
         free(w);
+}
+
+/* ---- GET /v1/audit/verify ---- */
+
+/* An act and its link that somebody noted elsewhere: "N:HEX". */
+static bool ask_known(struct request *q, uint64_t *out_number, uint8_t link[AUDIT_LINK])
+{
+    struct span text = ask_text(q, "known"), digits = text;
+    int64_t number = 0;
+    size_t len = 0, at = 0;
+
+    *out_number = 0;
+    if (!text.len)
+        return true;
+    while (at < text.len && text.at[at] != ':')
+        at++;
+    digits.len = at;
+    if (at < text.len && text_int(digits, &number) == ERR_OK && number > 0 &&
+        hex_read(span_of(text.at + at + 1, text.len - at - 1), link, AUDIT_LINK, &len) == ERR_OK &&
+        len == AUDIT_LINK) {
+        *out_number = (uint64_t)number;
+        return true;
+    }
+    problem_of(q, ERR_INVALID, "known",
+               "known: found %.*s, expected an act and its link as an earlier answer told them, "
+               "such as 120:9f86…",
+               (int)(text.len < 80 ? text.len : 80), (const char *)text.at);
+    return false;
+}
+
+static void put_verdict(struct out *o, const struct audit_verdict *v)
+{
+    char link[2 * AUDIT_LINK];
+    struct wr w = wr_of(link, sizeof link);
+
+    hex_write(&w, span_of(v->link, AUDIT_LINK));
+    out_text(o, "{");
+    out_member_bool(o, "sound", !v->fault);
+    out_member_int(o, "acts", (int64_t)v->acts);
+    out_member_int(o, "records", (int64_t)v->records);
+    out_member_int(o, "bytes", (int64_t)v->bytes);
+    out_member_int(o, "end", (int64_t)v->end);
+    out_member_span(o, "link", wr_span(&w));
+    if (v->fault) {
+        out_member_text(o, "fault", audit_fault_name(v->fault));
+        out_member_int(o, "act", (int64_t)v->number);
+        out_member_text(o, "text", v->text);
+    }
+    out_text(o, "}\n");
+}
+
+void answer_audit_verify(struct request *q)
+{
+    struct app *app = q->app;
+    uint8_t link[AUDIT_LINK];
+    struct audit_verdict v;
+    uint64_t known;
+    enum err err;
+
+    if (!ask_known(q, &known, link))
+        return;
+    err = ledger_audit_verify(app->ledger, known, known ? link : NULL, &app->stopping, &v);
+    if (err) {
+        problem_of(q, err, "", "the audit cannot be read: the store %s", err_text(err));
+        return;
+    }
+    q->status = 200;
+    put_verdict(&q->out, &v);
 }

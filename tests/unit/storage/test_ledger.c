@@ -554,16 +554,35 @@ static const char *three_acts(void)
     return folder;
 }
 
-static void a_record_that_was_changed_or_taken_out_breaks_the_chain(void **state)
+static void assert_fault(const char *folder, enum audit_fault fault, uint64_t number)
+{
+    struct ledger *l = opened(folder);
+    struct audit_verdict v;
+
+    assert_ok(ledger_audit_verify(l, 0, NULL, NULL, &v));
+    assert_int_equal(fault, v.fault);
+    assert_int_equal(number, v.number);
+    assert_int_equal(fault != AUDIT_SOUND, v.text[0] != 0);
+    assert_true(v.records >= v.acts);
+    ledger_close(l);
+}
+
+static void a_record_that_was_changed_put_in_or_taken_out_breaks_the_chain(void **state)
 {
     static const struct {
         uint64_t number;
         uint32_t part;
         const char *value;
+        enum audit_fault fault;
+        uint64_t told;
     } faults[] = {
-        { 2, 1, "\x04read\0\0\0\0" }, { 2, 1, NULL },
-        { 2, UINT32_MAX, NULL },      { 1, 0, NULL },
-        { 3, UINT32_MAX, NULL },      { 3, 2, "\x04read\0\0\0\0" },
+        { 2, 1, "\x04read\0\0\0\0", AUDIT_CHANGED, 2 },
+        { 2, 1, NULL, AUDIT_TAKEN_OUT, 2 },
+        { 2, UINT32_MAX, NULL, AUDIT_TAKEN_OUT, 2 },
+        { 1, 0, NULL, AUDIT_TAKEN_OUT, 1 },
+        { 3, UINT32_MAX, NULL, AUDIT_CUT_OFF, 3 },
+        { 3, 2, "\x04read\0\0\0\0", AUDIT_PUT_IN, 3 },
+        { 1, UINT32_MAX, "short", AUDIT_CHANGED, 1 },
     };
 
     (void)state;
@@ -572,18 +591,50 @@ static void a_record_that_was_changed_or_taken_out_breaks_the_chain(void **state
 
         tamper(folder, faults[i].number, faults[i].part, faults[i].value);
         assert_chain(folder, false);
+        assert_fault(folder, faults[i].fault, faults[i].told);
     }
 }
 
-static void an_act_that_was_cut_off_at_the_end_is_missed(void **state)
+static void take_act(const char *folder, uint64_t number)
+{
+    tamper(folder, number, 0, NULL);
+    tamper(folder, number, 1, NULL);
+    tamper(folder, number, UINT32_MAX, NULL);
+    assert_chain(folder, false);
+}
+
+static void an_act_that_was_taken_out_or_cut_off_at_the_end_is_missed(void **state)
 {
     const char *folder = three_acts();
 
     (void)state;
-    tamper(folder, 3, 0, NULL);
-    tamper(folder, 3, 1, NULL);
-    tamper(folder, 3, UINT32_MAX, NULL);
-    assert_chain(folder, false);
+    assert_fault(folder, AUDIT_SOUND, 0);
+    take_act(folder, 3);
+    assert_fault(folder, AUDIT_CUT_OFF, 3);
+    folder = three_acts();
+    take_act(folder, 2);
+    assert_fault(folder, AUDIT_TAKEN_OUT, 2);
+}
+
+/* Who may write the file can make a whole new chain; a link that was noted elsewhere tells. */
+static void a_noted_link_tells_whether_the_audit_was_made_anew(void **state)
+{
+    struct ledger *l = opened(three_acts());
+    struct audit_verdict noted, v;
+    uint8_t other[AUDIT_LINK] = { 0 };
+
+    (void)state;
+    assert_ok(ledger_audit_verify(l, 0, NULL, NULL, &noted));
+    assert_int_equal(3, noted.end);
+    put(l, LIST_A, "a", 9, "w");
+    assert_ok(ledger_audit_verify(l, noted.end, noted.link, NULL, &v));
+    assert_int_equal(AUDIT_SOUND, v.fault);
+    assert_int_equal(4, v.acts);
+    assert_ok(ledger_audit_verify(l, noted.end, other, NULL, &v));
+    assert_int_equal(AUDIT_ANOTHER, v.fault);
+    assert_ok(ledger_audit_verify(l, 5, other, NULL, &v));
+    assert_int_equal(AUDIT_CUT_OFF, v.fault);
+    ledger_close(l);
 }
 
 static void a_process_that_dies_in_an_act_leaves_nothing_of_it(void **state)
@@ -732,8 +783,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_flags_birth_never_changes_and_its_decision_does),
         cmocka_unit_test(commands_come_back_by_meter_in_order_and_the_living_once_more),
         cmocka_unit_test(each_act_tells_who_what_before_and_after),
-        cmocka_unit_test(a_record_that_was_changed_or_taken_out_breaks_the_chain),
-        cmocka_unit_test(an_act_that_was_cut_off_at_the_end_is_missed),
+        cmocka_unit_test(a_record_that_was_changed_put_in_or_taken_out_breaks_the_chain),
+        cmocka_unit_test(an_act_that_was_taken_out_or_cut_off_at_the_end_is_missed),
+        cmocka_unit_test(a_noted_link_tells_whether_the_audit_was_made_anew),
         cmocka_unit_test(a_process_that_dies_in_an_act_leaves_nothing_of_it),
     };
 
