@@ -170,7 +170,7 @@ static enum err read_rule(struct reader *f, enum regime regime)
         return wrong(f, ERR_TOO_LARGE, span_text(regime_name(regime)), "at most 32 rules");
     if ((err = read_period(f, &rule)))
         return err;
-    while ((word = next_word(f)).len) {
+    while ((word = next_word(f)).len && word.at[0] != '#') {
         bool is_dn = span_equal(word, span_text("dn"));
 
         if (!is_dn && !span_equal(word, span_text("q3")))
