@@ -129,6 +129,7 @@ static enum err import_text(struct import *i, const struct list *l, struct span 
 {
     return l == &list_readings  ? import_readings(i, text)
            : l == &list_keyfile ? import_keys(i, text)
+           : l == &list_events  ? import_events(i, text)
                                 : import_register(i, l, text);
 }
 
@@ -150,7 +151,7 @@ static enum err import_run(struct import *i, const struct list *l, int fd, struc
 
 static const struct list *list_to_import(struct span name)
 {
-    static const struct list *const others[] = { &list_readings, &list_keyfile };
+    static const struct list *const others[] = { &list_readings, &list_keyfile, &list_events };
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (span_equal(name, span_text(others[i]->plural)))
@@ -176,9 +177,11 @@ enum err act_import(struct app *app, const struct caller *caller, struct span li
         return refuse(r, ERR_FORBIDDEN, 0, "", "the role %s may not import this",
                       role_name(caller->role));
     if (!l)
-        return refuse(r, ERR_NOT_FOUND, 0, "list",
-                      "found \"%.*s\", expected meters, points, fittings, readings, zones, "
-                      "boundaries, routes, orgs or keys",
-                      (int)(list.len < 40 ? list.len : 40), (const char *)list.at);
+        return refuse(
+            r, ERR_NOT_FOUND, 0, "list",
+            "found \"%.*s\", expected meters, points, fittings, readings, zones, "
+            "boundaries, routes, orgs, keys, events, models, batches, modems, seals, depots, "
+            "crews or prices",
+            (int)(list.len < 40 ? list.len : 40), (const char *)list.at);
     return import_run(&i, l, fd, r);
 }

@@ -25,10 +25,13 @@ enum err import_verdict(const struct import *i);
 
 const char *key_kind_name(uint8_t kind); /* "oms" */
 
-extern const struct list list_readings, list_keyfile; /* the columns of files that are no lists of the register */
+extern const struct list list_readings, list_keyfile, list_events; /* the columns of files that are no lists of the register */
 
 enum err import_register(struct import *i, const struct list *l, struct span text);
 enum err import_readings(struct import *i, struct span text);
 enum err import_keys(struct import *i, struct span text);
+enum err import_events(struct import *i, struct span text);
+
+#define IMPORT_EVENT_TEXTS 7 /* columns of list_events before those of enum event_text, in its order */
 
 #endif

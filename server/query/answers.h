@@ -19,6 +19,7 @@ answer_handler answer_commands;                                                 
 answer_handler answer_audit, answer_audit_verify;                                                     /* get_audit.c */
 answer_handler answer_clock, answer_stat, answer_metrics, answer_healthz, answer_readyz; /* get_state.c */
 answer_handler answer_openapi;                                                       /* openapi.c */
+answer_handler answer_export;                                                        /* get_export.c */
 answer_handler answer_recipes, answer_recipe, answer_add_recipe;                     /* get_recipes.c, post_recipe.c */
 answer_handler answer_settle, answer_import;                                         /* post_settle.c, post_import.c */
 answer_handler answer_push_chirpstack, answer_push_tts, answer_push_aep, answer_push_onenet, answer_push_iotda, answer_onenet_echo; /* post_ingest.c */
