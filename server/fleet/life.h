@@ -78,7 +78,7 @@ struct life_warnings {
 MUST_CHECK enum err life_facts(const struct life_meter *m, const struct life_event *events, size_t count, const struct life_event *e, bool overrule,
                                struct life_refusal *why);
 /* Then the table and what else stands against it: CONFLICT, by L2, L3, L6, L9, V7. Events that stand before `e` were judged when they came and are not judged again; one after it is a
- * reason to refuse `e` only where it was right without it. */
+ * reason to refuse `e` only where it becomes wrong by it: against the table or its facts where it was not, against the calendar where it was right. */
 MUST_CHECK enum err life_judge(const struct life_meter *m, const struct life_event *events, size_t count, const struct life_event *e,
                                struct life_warnings *warnings, struct life_refusal *why);
 

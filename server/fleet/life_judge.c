@@ -207,25 +207,24 @@ static bool say_lacking(const struct life_event *e, enum life_state at, struct w
     return true;
 }
 
-/* Says what stands against `e` where `was` holds; false: nothing. */
-static bool say_wrong(const struct life_view *v, const struct life *was, const struct life_event *e,
-                      struct wr *w)
+enum verdict { RIGHT, AGAINST_RULES, AGAINST_TABLE }; /* the later the worse */
+
+/* Says what stands against `e` where `was` holds. */
+static enum verdict say_wrong(const struct life_view *v, const struct life *was,
+                              const struct life_event *e, struct wr *w)
 {
     enum life_kind kind = (enum life_kind)e->kind;
+    bool wrong = false;
 
     if (say_wrong_state(was, kind, w) || say_lacking(e, was->state, w))
-        return true;
-    switch (kind) {
-    case EVENT_ISSUE:
-    case EVENT_INSTALL:
-        return say_not_to_be_used(v, was, e, event_day(v->meter, e), w);
-    case EVENT_STOCK:
-        return was->state == LIFE_AT_LAB && say_not_to_stock(v, was, event_day(v->meter, e), w);
-    case EVENT_VERIFY:
-        return say_not_again(v, was, w);
-    default:
-        return false;
-    }
+        return AGAINST_TABLE;
+    if (kind == EVENT_ISSUE || kind == EVENT_INSTALL)
+        wrong = say_not_to_be_used(v, was, e, event_day(v->meter, e), w);
+    else if (kind == EVENT_STOCK && was->state == LIFE_AT_LAB)
+        wrong = say_not_to_stock(v, was, event_day(v->meter, e), w);
+    else if (kind == EVENT_VERIFY)
+        wrong = say_not_again(v, was, w);
+    return wrong ? AGAINST_RULES : RIGHT;
 }
 
 /* ---- a whole life ---- */
@@ -244,7 +243,7 @@ static void warnings_of(const struct life_view *with, const struct life *was,
         e->kind == EVENT_ISSUE && legal.due != NO_DAY && legal.due < day_months_later(day, 12);
 }
 
-/* The first event behind the new one that was right and becomes wrong by it; NULL: there is none. `why` says what stands against it. */
+/* The first event behind the new one that becomes wrong by it, or more so; NULL: there is none. `why` says what stands against it. */
 static const struct life_event *later_wrong(const struct life_view *with, const struct life *was,
                                             struct wr *why)
 {
@@ -258,8 +257,8 @@ static const struct life_event *later_wrong(const struct life_view *with, const 
         const struct life_event *e = &with->events[i];
         struct wr then = *why, before = sentence(ignored, sizeof ignored);
 
-        if (!(e->flags & EVENT_IMPORTED) && say_wrong(with, &b, e, &then) &&
-            !say_wrong(&without, &a, e, &before)) {
+        if (!(e->flags & EVENT_IMPORTED) &&
+            say_wrong(with, &b, e, &then) > say_wrong(&without, &a, e, &before)) {
             *why = then;
             return e;
         }
