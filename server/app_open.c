@@ -2,6 +2,7 @@
 
 #include "server/commands.h"
 #include "server/judge.h"
+#include "server/lives.h"
 #include "server/lore.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -342,6 +343,8 @@ static enum err fill_memory(struct app *app, const struct app_options *o, struct
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = imports_finish(app)))
         return part_refused(app, err, "archive.mdb", r);
+    if ((err = lives_convert(app)) || (err = lives_reindex(app)))
+        return part_refused(app, err, "ledger.mdb", r);
     if ((err = tail_load(app, r)))
         return part_refused(app, err, "journal", r);
     return ERR_OK;
@@ -357,6 +360,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
     snprintf(app->store, sizeof app->store, "%s", o->dir);
     app->started_ms = clock_monotonic_ms();
     app->retention_days = o->retention_days;
+    verify_rules_builtin(&app->verify_rules);
     if ((err = zone_load(o->tz, &app->zone, r)) ||
         (err = holidays_load(o->holidays, &app->holidays, r)) ||
         (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)) ||

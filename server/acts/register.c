@@ -3,6 +3,7 @@
 #include "server/acts/asset.h"
 #include "server/acts/register_priv.h"
 #include "server/acts/rowfile.h"
+#include "server/lives.h"
 #include "server/registers.h"
 #include "server/settler.h"
 
@@ -197,13 +198,6 @@ static bool always(const struct list *l, unsigned column, struct span was)
     return true;
 }
 
-/* A fitting that is open may be closed, and what was left out be told; what was told stays. */
-static bool if_untold(const struct list *l, unsigned column, struct span was)
-{
-    (void)l, (void)column;
-    return was.len == 0;
-}
-
 /* Who has a modem or a seal is told by acts of their own, not by a row that is sent again. */
 static bool if_no_holder(const struct list *l, unsigned column, struct span was)
 {
@@ -260,8 +254,6 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
     switch (l->kind) {
     case LIST_METER:
         return meter_check(g, cells, id, why);
-    case LIST_FITTING:
-        return fitting_check(g, cells, why);
     case LIST_BOUNDARY:
         return span_check(l, cells, CELL_BOUNDARY_from, CELL_BOUNDARY_to, why);
     case LIST_MODEM:
@@ -284,11 +276,32 @@ static enum err row_written(struct registrar *g, const struct list *l, const str
         return meter_written(g, cells, id, known);
     case LIST_POINT:
         return point_placed(g, id, cells, known);
-    case LIST_FITTING:
-        return fitting_written(g, cells);
     default:
         return ERR_OK;
     }
+}
+
+/* Writes a row, and where it is a meter's moves the indexes of its life along. */
+static bool put_and_index(struct registrar *g, const struct list *l, const struct cells *cells,
+                          uint32_t known_id, uint32_t *out_id)
+{
+    struct meter_life before;
+    bool written;
+
+    if (l->kind != LIST_METER)
+        return row_put(g, l, cells, known_id != 0, out_id);
+    if (known_id) {
+        enum err err = life_load(g->app, &g->act->txn, known_id, &before);
+
+        if (err && !g->act->txn.err)
+            g->act->txn.err = err;
+    }
+    written = row_put(g, l, cells, known_id != 0, out_id);
+    if (written)
+        life_indexed(g->app, g->act, known_id ? &before : NULL, *out_id);
+    if (known_id)
+        life_done(&before);
+    return written;
 }
 
 /* `known_id` 0: the row is new. */
@@ -302,7 +315,7 @@ static enum err put_checked(struct registrar *g, const struct list *l, const str
         err = asset_leaves(g, l, cells, known_id);
     if (err)
         return err;
-    if (!row_put(g, l, cells, known_id != 0, &id)) {
+    if (!put_and_index(g, l, cells, known_id, &id)) {
         *out = PUT_SAME;
         return g->act->txn.err;
     }
@@ -351,8 +364,6 @@ static may_change_rule *may_change_of(enum list_kind kind)
     switch (kind) {
     case LIST_METER:
         return never;
-    case LIST_FITTING:
-        return if_untold;
     case LIST_MODEM:
     case LIST_SEAL:
         return if_no_holder;
@@ -364,9 +375,11 @@ static may_change_rule *may_change_of(enum list_kind kind)
 enum err registrar_put(struct registrar *g, const struct list *l, const struct cells *cells,
                        enum put_outcome *out, struct import_refusal *why)
 {
-    enum err err = registrar_names_exist(g, l, cells, why);
+    enum err err;
 
-    if (err)
+    if (l->kind == LIST_FITTING)
+        return fitting_put(g, cells, out, why);
+    if ((err = registrar_names_exist(g, l, cells, why)))
         return err;
     return put_by(g, l, cells, may_change_of(l->kind), out, why);
 }

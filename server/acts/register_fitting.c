@@ -1,14 +1,29 @@
-/* Fittings: those of one point never overlap, and a meter is in one place at a time; one may begin
- * at the instant the other ends. */
+/* Fittings that a file or a request tells: they become events of the meter's life, an install and a remove that are not judged
+ * (rules-fleet L13).  Those of one point never overlap, and a meter is in one place at a time; one may begin at the instant the
+ * other ends. */
 #include "server/acts/register_priv.h"
-#include "server/registers.h"
+#include "server/lives.h"
+#include "server/out.h"
 
-/* A fitting with the meter it is of, by its cells.  They came checked: what does not read is a
- * damaged store. */
-struct place {
-    struct fitting fitting;
-    struct meter_facts meter;
+#include <stdlib.h>
+
+/* A row on its way: what it says, and the life that it goes into. Cells came checked: what does not
+ * read is a damaged store. */
+struct fitting_row {
+    struct registrar *g;
+    const struct cells *cells;
+    struct import_refusal *why;
+    struct fitting f;
+    struct meter_life life;
+    struct fitting *known; /* what follows from the life */
+    struct span *reasons;
+    size_t known_count;
 };
+
+static const struct column *column_of(unsigned cell)
+{
+    return &list_of(LIST_FITTING)->column[cell];
+}
 
 static enum err cell_time(struct span cell, int64_t absent_s, int64_t *out_s)
 {
@@ -16,29 +31,9 @@ static enum err cell_time(struct span cell, int64_t absent_s, int64_t *out_s)
     return cell.len && text_time(cell, NULL, out_s) ? ERR_CORRUPT : ERR_OK;
 }
 
-static enum err place_read(struct registrar *g, const struct cells *cells, struct place *out)
+static enum err cell_litres(struct span cell, int64_t *out_ml)
 {
-    struct txn *t = &g->act->txn;
-    struct fitting *f = &out->fitting;
-    struct span end = cells->at[CELL_FITTING_end_index_l];
-    struct ledger_row point;
-    enum err err;
-
-    memset(f, 0, sizeof *f);
-    if ((err = meter_facts_by_serial(t, cells->at[CELL_FITTING_serial], &out->meter)))
-        return err;
-    if (!ledger_find(t, LIST_POINT, cells->at[CELL_FITTING_point], INT64_MAX, &point))
-        return t->err ? t->err : ERR_NOT_FOUND;
-    f->meter = out->meter.id;
-    f->point = point.id;
-    f->has_end = end.len != 0;
-    if ((err = cell_time(cells->at[CELL_FITTING_from], 0, &f->from_s)) ||
-        (err = cell_time(cells->at[CELL_FITTING_to], FITTING_OPEN, &f->to_s)))
-        return err;
-    if (text_litres(cells->at[CELL_FITTING_start_index_l], &f->start_ml) ||
-        (f->has_end && text_litres(end, &f->end_ml)))
-        return ERR_CORRUPT;
-    return ERR_OK;
+    return cell.len && text_litres(cell, out_ml) ? ERR_CORRUPT : ERR_OK;
 }
 
 enum err span_check(const struct list *l, const struct cells *cells, unsigned from, unsigned to,
@@ -55,23 +50,52 @@ enum err span_check(const struct list *l, const struct cells *cells, unsigned fr
                       (int)cells->at[from].len, (const char *)cells->at[from].at);
 }
 
-/* rules-fleet L8: below 0, or not below the modulus, is impossible. */
-static enum err index_check(const struct cells *cells, unsigned column, int64_t ml,
-                            const struct meter_facts *m, struct import_refusal *why)
-{
-    char modulus[TEXT_LITRES_SIZE];
+/* ---- what the row says ---- */
 
-    if (ml >= 0 && ml < m->modulus_ml)
-        return ERR_OK;
-    text_put_litres(modulus, m->modulus_ml);
-    return row_refuse(why, ERR_INVALID, &list_of(LIST_FITTING)->column[column], cells->at[column],
-                      "an index from 0 to below %s, which the dial of %s does not reach", modulus,
-                      m->serial);
+static enum err names_read(struct fitting_row *r)
+{
+    struct txn *t = &r->g->act->txn;
+    struct span point = r->cells->at[CELL_FITTING_point],
+                serial = r->cells->at[CELL_FITTING_serial];
+    struct ledger_row row;
+    enum err err;
+
+    if (!ledger_find(t, LIST_POINT, point, INT64_MAX, &row))
+        return t->err ? t->err
+                      : row_refuse(r->why, ERR_NOT_FOUND, column_of(CELL_FITTING_point), point,
+                                   "a point that is registered");
+    r->f.point = row.id;
+    err = life_load_serial(r->g->app, t, serial, &r->life);
+    r->f.meter = r->life.meter;
+    return err == ERR_NOT_FOUND ? row_refuse(r->why, err, column_of(CELL_FITTING_serial), serial,
+                                             "a meter that is registered")
+                                : err;
 }
 
-static bool overlap(const struct fitting *a, const struct fitting *b)
+static enum err row_read(struct fitting_row *r)
 {
-    return a->from_s < b->to_s && b->from_s < a->to_s;
+    const struct span *at = r->cells->at;
+    enum err err = names_read(r);
+
+    r->f.has_end = at[CELL_FITTING_end_index_l].len != 0;
+    if (err || (err = cell_time(at[CELL_FITTING_from], 0, &r->f.from_s)) ||
+        (err = cell_time(at[CELL_FITTING_to], FITTING_OPEN, &r->f.to_s)) ||
+        (err = cell_litres(at[CELL_FITTING_start_index_l], &r->f.start_ml)))
+        return err;
+    return cell_litres(at[CELL_FITTING_end_index_l], &r->f.end_ml);
+}
+
+static enum err known_read(struct fitting_row *r)
+{
+    size_t cap = r->life.count ? r->life.count : 1; /* each begins with an event of its own */
+
+    r->known = (struct fitting *)malloc(cap * sizeof *r->known);
+    r->reasons = (struct span *)calloc(cap, sizeof *r->reasons);
+    if (!r->known || !r->reasons)
+        return ERR_NO_MEMORY;
+    r->known_count =
+        life_fittings(r->life.events, r->life.count, r->life.meter, r->known, r->reasons, cap);
+    return r->known_count <= cap ? ERR_OK : ERR_CORRUPT;
 }
 
 static bool same_key(const struct fitting *a, const struct fitting *b)
@@ -79,17 +103,56 @@ static bool same_key(const struct fitting *a, const struct fitting *b)
     return a->meter == b->meter && a->point == b->point && a->from_s == b->from_s;
 }
 
-/* Open fittings of one instant do not overlap by the arithmetic of half-open spans when both have
- * no length, but stand against each other all the same. */
-static bool against(const struct fitting *a, const struct fitting *b)
+/* Its place among those known; −1: it is new. */
+static int known_place(const struct fitting_row *r)
 {
-    return !same_key(a, b) && (overlap(a, b) || (a->from_s == b->from_s && a->to_s == b->to_s));
+    for (size_t i = 0; i < r->known_count; i++)
+        if (same_key(&r->known[i], &r->f))
+            return (int)i;
+    return -1;
 }
 
-static enum err say_against(struct registrar *g, const struct fitting *other, bool of_point,
-                            const struct cells *cells, struct import_refusal *why)
+/* ---- is it possible, does anything stand against it ---- */
+
+/* rules-fleet L8: below 0, or not below the modulus, is impossible. */
+static enum err index_check(const struct fitting_row *r, unsigned column, int64_t ml)
 {
-    struct txn *t = &g->act->txn;
+    const struct meter_facts *m = &r->life.facts;
+    char modulus[TEXT_LITRES_SIZE];
+
+    if (ml >= 0 && ml < m->modulus_ml)
+        return ERR_OK;
+    text_put_litres(modulus, m->modulus_ml);
+    return row_refuse(r->why, ERR_INVALID, column_of(column), r->cells->at[column],
+                      "an index from 0 to below %s, which the dial of %s does not reach", modulus,
+                      m->serial);
+}
+
+static enum err row_possible(const struct fitting_row *r)
+{
+    enum err err;
+
+    if ((err = span_check(list_of(LIST_FITTING), r->cells, CELL_FITTING_from, CELL_FITTING_to,
+                          r->why)) ||
+        (err = index_check(r, CELL_FITTING_start_index_l, r->f.start_ml)))
+        return err;
+    if (r->f.has_end && r->f.to_s == FITTING_OPEN)
+        return row_refuse(r->why, ERR_INVALID, column_of(CELL_FITTING_to), span_text("nothing"),
+                          "the time at which the meter came off with its end_index_l");
+    return r->f.has_end ? index_check(r, CELL_FITTING_end_index_l, r->f.end_ml) : ERR_OK;
+}
+
+/* Fittings of one instant do not overlap by the arithmetic of half-open spans when both have no
+ * length, but stand against each other all the same. */
+static bool against(const struct fitting *a, const struct fitting *b)
+{
+    return !same_key(a, b) && ((a->from_s < b->to_s && b->from_s < a->to_s) ||
+                               (a->from_s == b->from_s && a->to_s == b->to_s));
+}
+
+static enum err say_against(const struct fitting_row *r, const struct fitting *other, bool of_point)
+{
+    struct txn *t = &r->g->act->txn;
     char from[TEXT_TIME_SIZE], to[TEXT_TIME_SIZE] = "now on";
     struct ledger_row meter, point;
 
@@ -100,57 +163,279 @@ static enum err say_against(struct registrar *g, const struct fitting *other, bo
     if (other->to_s != FITTING_OPEN)
         text_put_time(to, other->to_s);
     return row_refuse(
-        why, ERR_CONFLICT, &list_of(LIST_FITTING)->column[CELL_FITTING_from],
-        cells->at[CELL_FITTING_from],
+        r->why, ERR_CONFLICT, column_of(CELL_FITTING_from), r->cells->at[CELL_FITTING_from],
         of_point ? "a time when no meter is at %.*s: %.*s is there from %s to %s"
                  : "a time when the meter is nowhere else: at %.*s there is %.*s from %s to %s",
         (int)point.cells[0].len, (const char *)point.cells[0].at, (int)meter.cells[0].len,
         (const char *)meter.cells[0].at, from, to);
 }
 
-static enum err against_any(struct registrar *g, const struct fitting *f, bool of_point,
-                            const struct cells *cells, struct import_refusal *why)
+static enum err places_free(const struct fitting_row *r)
 {
     struct fittings all;
-    enum err err = fittings_load(&g->act->txn, of_point, of_point ? f->point : f->meter, &all);
+    enum err err = fittings_load(&r->g->act->txn, true, r->f.point, &all);
 
     for (size_t i = 0; i < all.count && !err; i++)
-        if (against(f, &all.at[i]))
-            err = say_against(g, &all.at[i], of_point, cells, why);
+        if (against(&r->f, &all.at[i]))
+            err = say_against(r, &all.at[i], true);
     fittings_done(&all);
+    for (size_t i = 0; i < r->known_count && !err; i++)
+        if (against(&r->f, &r->known[i]))
+            err = say_against(r, &r->known[i], false);
     return err;
 }
 
-enum err fitting_check(struct registrar *g, const struct cells *cells, struct import_refusal *why)
+/* A known fitting may be sent again, and an open one be closed; what was told stays. */
+static enum err told_again(const struct fitting_row *r, const struct fitting *was,
+                           struct span reason, bool *out_closes)
 {
-    const struct list *l = list_of(LIST_FITTING);
-    struct place p;
-    enum err err;
+    const struct span *at = r->cells->at;
+    char told[TEXT_TIME_SIZE + TEXT_LITRES_SIZE] = "nothing";
+    unsigned column = 0;
 
-    if ((err = place_read(g, cells, &p)) ||
-        (err = span_check(l, cells, CELL_FITTING_from, CELL_FITTING_to, why)) ||
-        (err = index_check(cells, CELL_FITTING_start_index_l, p.fitting.start_ml, &p.meter, why)))
-        return err;
-    if (p.fitting.has_end && p.fitting.to_s == FITTING_OPEN)
-        return row_refuse(why, ERR_INVALID, &l->column[CELL_FITTING_to], span_text("nothing"),
-                          "the time at which the meter came off with its end_index_l");
-    if (p.fitting.has_end &&
-        (err = index_check(cells, CELL_FITTING_end_index_l, p.fitting.end_ml, &p.meter, why)))
-        return err;
-    if ((err = against_any(g, &p.fitting, true, cells, why)))
-        return err;
-    return against_any(g, &p.fitting, false, cells, why);
+    *out_closes = was->to_s == FITTING_OPEN && r->f.to_s != FITTING_OPEN;
+    if (r->f.start_ml != was->start_ml) {
+        column = CELL_FITTING_start_index_l;
+        text_put_litres(told, was->start_ml);
+    } else if (was->to_s != FITTING_OPEN && at[CELL_FITTING_to].len && r->f.to_s != was->to_s) {
+        column = CELL_FITTING_to;
+        text_put_time(told, was->to_s);
+    } else if (!*out_closes && r->f.has_end && !(was->has_end && was->end_ml == r->f.end_ml)) {
+        column = CELL_FITTING_end_index_l;
+        if (was->has_end)
+            text_put_litres(told, was->end_ml);
+    } else if (at[CELL_FITTING_reason].len && (reason.len || !*out_closes) &&
+               !span_equal(at[CELL_FITTING_reason], reason)) {
+        return row_refuse(r->why, ERR_EXISTS, column_of(CELL_FITTING_reason),
+                          at[CELL_FITTING_reason], "%.*s, as %.*s is registered",
+                          reason.len ? (int)reason.len : 7,
+                          reason.len ? (const char *)reason.at : "nothing",
+                          (int)at[CELL_FITTING_point].len, (const char *)at[CELL_FITTING_point].at);
+    }
+    if (!column)
+        return ERR_OK;
+    return row_refuse(r->why, ERR_EXISTS, column_of(column), at[column],
+                      "%s, as %.*s is registered", told, (int)at[CELL_FITTING_point].len,
+                      (const char *)at[CELL_FITTING_point].at);
 }
 
-enum err fitting_written(struct registrar *g, const struct cells *cells)
-{
-    struct place p;
-    enum err err = place_read(g, cells, &p);
+/* ---- what it does to a life that was recorded event by event ---- */
 
-    if (err)
+static struct life_event install_of(const struct fitting_row *r)
+{
+    struct life_event e = { .kind = EVENT_INSTALL,
+                            .flags = EVENT_IMPORTED | EVENT_HAS_INDEX,
+                            .at_s = r->f.from_s,
+                            .point = r->f.point,
+                            .index_ml = r->f.start_ml,
+                            .verified_on = NO_DAY,
+                            .valid_until = NO_DAY };
+
+    if (r->f.to_s == FITTING_OPEN)
+        e.text[EVENT_REASON] = r->cells->at[CELL_FITTING_reason];
+    return e;
+}
+
+static struct life_event remove_of(const struct fitting_row *r)
+{
+    struct life_event e = { .kind = EVENT_REMOVE,
+                            .flags =
+                                (uint8_t)(EVENT_IMPORTED | (r->f.has_end ? EVENT_HAS_INDEX : 0)),
+                            .at_s = r->f.to_s,
+                            .index_ml = r->f.end_ml,
+                            .verified_on = NO_DAY,
+                            .valid_until = NO_DAY };
+
+    e.text[EVENT_REASON] = r->cells->at[CELL_FITTING_reason];
+    return e;
+}
+
+/* Is the event at `place` right, whatever comes after it? */
+static bool is_right(const struct meter_life *l, size_t place, struct life_refusal *why)
+{
+    struct life_warnings ignored;
+
+    return life_judge(&l->rules, l->events, place, &l->events[place], &ignored, why) == ERR_OK;
+}
+
+static bool same_event(const struct life_event *a, const struct life_event *b)
+{
+    return a->at_s == b->at_s && a->arrival == b->arrival;
+}
+
+/* Events that somebody recorded must stay right where they were (L3). `then`: the life with the row's events. */
+static enum err recorded_right(const struct fitting_row *r, const struct meter_life *then)
+{
+    const struct meter_life *now = &r->life;
+    struct life_refusal why;
+    size_t place = 0;
+
+    for (size_t i = 0; i < now->count; i++) {
+        const struct life_event *e = &now->events[i];
+
+        if (e->at_s < r->f.from_s || e->flags & EVENT_IMPORTED)
+            continue;
+        while (place < then->count && !same_event(&then->events[place], e))
+            place++;
+        if (place == then->count)
+            return ERR_CORRUPT;
+        if (is_right(now, i, &why) && !is_right(then, place, &why))
+            return row_refuse(r->why, ERR_CONFLICT, column_of(CELL_FITTING_from),
+                              r->cells->at[CELL_FITTING_from],
+                              "a fitting with which the recorded event %s stays right: %.200s",
+                              event_name((enum life_kind)e->kind), why.text);
+    }
+    return ERR_OK;
+}
+
+/* What follows must be the fittings known, and this one. */
+static enum err follows(const struct fitting_row *r, const struct meter_life *then, bool is_known)
+{
+    size_t cap = then->count, count, found = 0;
+    struct fitting *all = (struct fitting *)malloc(cap * sizeof *all);
+
+    if (!all)
+        return ERR_NO_MEMORY;
+    count = life_fittings(then->events, then->count, then->meter, all, NULL, cap);
+    for (size_t i = 0; i < count && i < cap; i++) {
+        const struct fitting *f = &all[i];
+
+        for (size_t k = 0; k < r->known_count; k++)
+            found +=
+                same_key(f, &r->known[k]) && f->to_s == r->known[k].to_s && !same_key(f, &r->f);
+        found += same_key(f, &r->f) && f->to_s == r->f.to_s;
+    }
+    free(all);
+    if (count == r->known_count + !is_known && found == count)
+        return ERR_OK;
+    return row_refuse(r->why, ERR_CONFLICT, column_of(CELL_FITTING_from),
+                      r->cells->at[CELL_FITTING_from],
+                      "a fitting that leaves the meter's other fittings as they are");
+}
+
+/* The life as it would be, in memory of its own but for the texts. */
+static enum err life_with(const struct meter_life *l, const struct fitting *f,
+                          const struct life_event *events, size_t count, struct meter_life *out)
+{
+    enum err err = ERR_OK;
+
+    *out = *l;
+    memset(&out->texts, 0, sizeof out->texts);
+    out->cap = l->count + count;
+    if (!(out->events = (struct life_event *)malloc(out->cap * sizeof *out->events)))
+        return ERR_NO_MEMORY;
+    if (l->count)
+        memcpy(out->events, l->events, l->count * sizeof *l->events);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct life_event e = events[i];
+
+        err = life_add_at(out, &e, life_place_told(out, &e, f));
+    }
+    return err;
+}
+
+static enum err life_allows(const struct fitting_row *r, const struct life_event *events,
+                            size_t count, bool is_known)
+{
+    struct meter_life then;
+    enum err err;
+
+    if (!r->life.count)
+        return ERR_OK;
+    err = life_with(&r->life, &r->f, events, count, &then);
+    if (!err)
+        err = recorded_right(r, &then);
+    if (!err)
+        err = follows(r, &then, is_known);
+    life_done(&then);
+    return err;
+}
+
+/* ---- writing ---- */
+
+/* As of every row of the register: what was added or changed, under the row's key. */
+static void note(const struct fitting_row *r, bool is_known)
+{
+    const struct list *l = list_of(LIST_FITTING);
+    struct act *act = r->g->act;
+    uint8_t bytes[512];
+    struct wr key = wr_of(bytes, sizeof bytes);
+    struct out told = { 0 };
+
+    if (is_known ? act->quiet_known : act->quiet_new)
+        return;
+    cells_key(l, r->cells, &key);
+    out_text(&told, "{");
+    for (unsigned i = is_known ? CELL_FITTING_to : 0; i < l->columns; i++)
+        if (r->cells->at[i].len)
+            out_member_span(&told, l->column[i].name, r->cells->at[i]);
+    out_text(&told, "}");
+    if (key.err || told.err)
+        act->txn.err = key.err ? key.err : told.err;
+    else
+        act_note(act, is_known ? "fittings.change" : "fittings.add", wr_span(&key),
+                 span_of(NULL, 0), span_of(told.at, told.len), span_of(NULL, 0));
+    out_done(&told);
+}
+
+static enum err write_events(struct fitting_row *r, struct life_event *events, size_t count,
+                             bool is_known)
+{
+    struct act *act = r->g->act;
+
+    for (size_t i = 0; i < count; i++)
+        life_write_at(r->g->app, act, &r->life, &events[i],
+                      life_place_told(&r->life, &events[i], &r->f));
+    note(r, is_known);
+    if (act->txn.err)
+        return act->txn.err;
+    return registrar_touch(r->g, r->life.meter) ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err put_known(struct fitting_row *r, size_t place, enum put_outcome *out)
+{
+    struct fitting *was = &r->known[place];
+    struct life_event event;
+    bool closes;
+    enum err err = told_again(r, was, r->reasons[place], &closes);
+
+    *out = PUT_SAME;
+    if (err || !closes)
         return err;
-    act_put_fitting(g->act, &p.fitting);
-    if (g->act->txn.err)
-        return g->act->txn.err;
-    return registrar_touch(g, p.fitting.meter) ? ERR_OK : ERR_NO_MEMORY;
+    event = remove_of(r);
+    if ((err = row_possible(r)) || (err = places_free(r)) ||
+        (err = life_allows(r, &event, 1, true)))
+        return err;
+    *out = PUT_CHANGED;
+    return write_events(r, &event, 1, true);
+}
+
+static enum err put_new(struct fitting_row *r, enum put_outcome *out)
+{
+    struct life_event events[2] = { install_of(r), remove_of(r) };
+    size_t count = r->f.to_s == FITTING_OPEN ? 1 : 2;
+    enum err err;
+
+    if ((err = row_possible(r)) || (err = places_free(r)) ||
+        (err = life_allows(r, events, count, false)))
+        return err;
+    *out = PUT_NEW;
+    return write_events(r, events, count, false);
+}
+
+enum err fitting_put(struct registrar *g, const struct cells *cells, enum put_outcome *out,
+                     struct import_refusal *why)
+{
+    struct fitting_row r = { .g = g, .cells = cells, .why = why };
+    enum err err = row_read(&r);
+    int place;
+
+    if (!err && !(err = known_read(&r))) {
+        place = known_place(&r);
+        err = place < 0 ? put_new(&r, out) : put_known(&r, (size_t)place, out);
+    }
+    life_done(&r.life);
+    free(r.known);
+    free(r.reasons);
+    return err;
 }

@@ -10,8 +10,8 @@ bool registrar_touch(struct registrar *g, uint32_t meter); /* false: no memory *
 enum err meter_check(struct registrar *g, const struct cells *cells, uint32_t id, struct import_refusal *why);
 enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t id, bool known);
 
-enum err fitting_check(struct registrar *g, const struct cells *cells, struct import_refusal *why);
-enum err fitting_written(struct registrar *g, const struct cells *cells);
+/* A row of LIST_FITTING becomes events of the meter's life; there are no rows of that list. It checks its names itself. */
+enum err fitting_put(struct registrar *g, const struct cells *cells, enum put_outcome *out, struct import_refusal *why);
 
 /* INVALID where the cell `to` is before the cell `from`; both may be empty. */
 enum err span_check(const struct list *l, const struct cells *cells, unsigned from, unsigned to, struct import_refusal *why);

@@ -1,6 +1,7 @@
-/* Fittings: all in order of key, or those of one point or meter in order of from; and the life of a
- * meter as it follows from its rows and fittings. */
+/* Fittings as they follow from lives of meters: all in order of point, serial and from, or those of one point or meter in order
+ * of from. */
 #include "proto/base/rd.h"
+#include "server/lives.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 
@@ -12,18 +13,142 @@ static const char *const fitting_columns[] = { "point", "serial",      "from",  
                                                "to",    "end_index_l", "reason", NULL };
 
 struct wanted {
-    int64_t as_of_s;
+    int64_t as_of_s, known_at_s;
     bool of_point, of_meter;
-    struct fittings fittings; /* of one point or meter */
-    uint32_t other;           /* the meter, where both are named */
+    uint32_t point, meter;
 };
 
-static void put_fitting(struct listing *l, struct span point, struct span serial,
-                        const struct fitting *f, struct span reason, struct span cursor)
+/* ---- what is shown ---- */
+
+struct shown {
+    struct fitting fitting;
+    struct span reason; /* lies in a life below */
+    char serial[SERIAL_MAX + 1];
+};
+
+struct pile {
+    const struct wanted *wanted;
+    struct shown *at;
+    size_t count;
+    struct meter_life *lives;
+    size_t life_count;
+};
+
+static void pile_done(struct pile *p)
 {
+    for (size_t i = 0; i < p->life_count; i++)
+        life_done(&p->lives[i]);
+    free(p->lives);
+    free(p->at);
+}
+
+/* What had happened by the instant that was asked for, and was known by then. */
+static void forget_later(const struct wanted *w, struct meter_life *l)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->count; i++)
+        if (l->events[i].at_s <= w->as_of_s && l->events[i].recorded_s <= w->known_at_s)
+            l->events[kept++] = l->events[i];
+    l->count = kept;
+}
+
+static enum err add_fittings(struct pile *p, const struct meter_life *l, uint32_t point)
+{
+    size_t cap = l->count ? l->count : 1, count; /* each begins with an event of its own */
+    struct fitting *fittings = (struct fitting *)malloc(cap * sizeof *fittings);
+    struct span *reasons = (struct span *)calloc(cap, sizeof *reasons);
+    struct shown *more = (struct shown *)realloc(p->at, (p->count + cap) * sizeof *more);
+    enum err err = fittings && reasons && more ? ERR_OK : ERR_NO_MEMORY;
+
+    if (more)
+        p->at = more;
+    count = err ? 0 : life_fittings(l->events, l->count, l->meter, fittings, reasons, cap);
+    if (count > cap)
+        err = ERR_CORRUPT;
+    for (size_t i = 0; i < count && !err; i++) {
+        struct shown *s = &p->at[p->count];
+
+        if (point && fittings[i].point != point)
+            continue;
+        *s = (struct shown){ .fitting = fittings[i], .reason = reasons[i] };
+        memcpy(s->serial, l->facts.serial, sizeof s->serial);
+        p->count++;
+    }
+    free(fittings);
+    free(reasons);
+    return err;
+}
+
+/* Those of one meter, at one point or (0) anywhere. */
+static enum err add_meter(struct pile *p, struct app *app, struct txn *t, uint32_t meter,
+                          uint32_t point)
+{
+    struct meter_life *more =
+        (struct meter_life *)realloc(p->lives, (p->life_count + 1) * sizeof *more);
+    enum err err;
+
+    if (!more)
+        return ERR_NO_MEMORY;
+    p->lives = more;
+    err = life_load(app, t, meter, &more[p->life_count]);
+    p->life_count++;
+    if (err)
+        return err;
+    forget_later(p->wanted, &more[p->life_count - 1]);
+    return add_fittings(p, &more[p->life_count - 1], point);
+}
+
+static bool is_in_pile(const struct pile *p, uint32_t meter)
+{
+    for (size_t i = 0; i < p->life_count; i++)
+        if (p->lives[i].meter == meter)
+            return true;
+    return false;
+}
+
+/* A meter that was ever at the point stands in its index, whatever was known of it when. */
+static enum err add_point(struct pile *p, struct app *app, struct txn *t, uint32_t point)
+{
+    struct fittings all;
+    enum err err = fittings_load(t, true, point, &all);
+
+    for (size_t i = 0; i < all.count && !err; i++) {
+        uint32_t meter = all.at[i].meter;
+
+        if (!is_in_pile(p, meter) && (!p->wanted->of_meter || meter == p->wanted->meter))
+            err = add_meter(p, app, t, meter, point);
+    }
+    fittings_done(&all);
+    return err;
+}
+
+static int by_from(const void *a, const void *b)
+{
+    const struct shown *x = (const struct shown *)a, *y = (const struct shown *)b;
+
+    if (x->fitting.from_s != y->fitting.from_s)
+        return x->fitting.from_s < y->fitting.from_s ? -1 : 1;
+    if (x->fitting.to_s != y->fitting.to_s)
+        return x->fitting.to_s < y->fitting.to_s ? -1 : 1;
+    return strcmp(x->serial, y->serial);
+}
+
+static int by_serial(const void *a, const void *b)
+{
+    int order = strcmp(((const struct shown *)a)->serial, ((const struct shown *)b)->serial);
+
+    return order ? order : by_from(a, b);
+}
+
+static void put_fitting(struct listing *l, struct span point, const struct shown *s,
+                        struct span cursor)
+{
+    const struct fitting *f = &s->fitting;
+
     row_begin(l);
     row_text(l, "point", point);
-    row_text(l, "serial", serial);
+    row_text(l, "serial", span_text(s->serial));
     row_time(l, "from", f->from_s);
     row_litres(l, "start_index_l", f->start_ml);
     if (f->to_s == FITTING_OPEN)
@@ -34,113 +159,107 @@ static void put_fitting(struct listing *l, struct span point, struct span serial
         row_litres(l, "end_index_l", f->end_ml);
     else
         row_null(l, "end_index_l");
-    row_text(l, "reason", reason);
+    row_text(l, "reason", s->reason);
     row_end(l, cursor);
 }
 
-/* As it stood at an instant: an end that lies later was not there yet. */
-static struct fitting as_of(const struct fitting *f, int64_t at_s)
-{
-    struct fitting then = *f;
+/* ---- of one point or meter: the cursor is a fitting's number ---- */
 
-    if (at_s != INT64_MAX && then.to_s > at_s) {
-        then.to_s = FITTING_OPEN;
-        then.has_end = false;
+static enum err put_numbered(struct listing *l, struct txn *t, const struct pile *p, uint32_t n)
+{
+    for (; n < p->count && !listing_full(l); n++) {
+        uint8_t cursor[4];
+        struct wr w = wr_of(cursor, sizeof cursor);
+        char point[64];
+
+        if (!point_name(t, p->at[n].fitting.point, point))
+            return t->err ? t->err : ERR_MISSING;
+        wr_be32(&w, n + 1);
+        put_fitting(l, span_text(point), &p->at[n], wr_span(&w));
     }
-    return then;
+    l->ended = n >= p->count;
+    return ERR_OK;
 }
 
-static struct span reason_of(struct txn *t, const char *point, const char *serial, int64_t from_s)
+static void fill_one(struct listing *l)
 {
-    uint8_t key[256];
-    struct wr w = wr_of(key, sizeof key);
-    struct ledger_row row;
-    char from[TEXT_TIME_SIZE];
-
-    text_put_time(from, from_s);
-    wr_text(&w, point);
-    wr_u8(&w, 0);
-    wr_text(&w, serial);
-    wr_u8(&w, 0);
-    wr_text(&w, from);
-    wr_u8(&w, 0);
-    if (w.err || !ledger_find(t, LIST_FITTING, wr_span(&w), INT64_MAX, &row) || row.count < 7)
-        return (struct span){ 0 };
-    return row.cells[6];
-}
-
-/* One fitting of the few that were loaded; its number is the cursor. */
-static void put_loaded(struct listing *l, struct txn *t, uint32_t n, const struct fitting *f)
-{
-    uint8_t cursor[4];
-    struct wr w = wr_of(cursor, sizeof cursor);
-    char point[64], serial[SERIAL_MAX + 1];
-    struct fitting then = as_of(f, ((struct wanted *)l->state)->as_of_s);
-
-    wr_be32(&w, n + 1);
-    if (!point_name(t, f->point, point) || !meter_serial(t, f->meter, serial)) {
-        listing_fail(l, t->err ? t->err : ERR_MISSING);
-        return;
-    }
-    put_fitting(l, span_text(point), span_text(serial), &then,
-                reason_of(t, point, serial, f->from_s), wr_span(&w));
-}
-
-static void fill_loaded(struct listing *l)
-{
-    struct wanted *w = (struct wanted *)l->state;
+    const struct wanted *w = (const struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
     struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
     uint32_t n = l->cursor_len ? rd_be32(&r) : 0;
+    struct pile p = { .wanted = w };
+    enum err err =
+        w->of_point ? add_point(&p, l->app, &t, w->point) : add_meter(&p, l->app, &t, w->meter, 0);
 
-    for (; n < w->fittings.count && !listing_full(l) && !t.err; n++) {
-        const struct fitting *f = &w->fittings.at[n];
-
-        if (f->from_s <= w->as_of_s && (!w->other || f->meter == w->other))
-            put_loaded(l, &t, n, f);
-    }
-    l->ended = n >= w->fittings.count;
+    if (!err && p.count)
+        qsort(p.at, p.count, sizeof *p.at, by_from);
+    if (!err)
+        err = put_numbered(l, &t, &p, n);
+    pile_done(&p);
+    listing_fail(l, err);
     listing_fail(l, txn_end(&t));
 }
 
-/* Rows of the ledger in order of key. */
-static void put_kept(struct listing *l, struct txn *t, const struct ledger_row *row,
-                     struct span key)
-{
-    int64_t as_of_s = ((const struct wanted *)l->state)->as_of_s;
-    struct fitting f = { .to_s = FITTING_OPEN };
-    enum err err = row->count < 4 ? ERR_CORRUPT : ERR_OK; /* empty cells at the end are not kept */
+/* ---- all: the cursor is a number of a fitting, and its point's name; number 0: behind the point ---- */
 
-    if (!err &&
-        (text_time(row->cells[2], NULL, &f.from_s) || text_litres(row->cells[3], &f.start_ml) ||
-         (row->cells[4].len && text_time(row->cells[4], NULL, &f.to_s)) ||
-         (row->cells[5].len && text_litres(row->cells[5], &f.end_ml))))
-        err = ERR_CORRUPT;
-    (void)t;
-    listing_fail(l, err);
-    if (err)
-        return;
-    f.has_end = row->cells[5].len != 0;
-    if (f.from_s > as_of_s) {
-        listing_pass(l, key);
-        return;
+static struct wr cursor_write(uint8_t room[CURSOR_MAX], uint32_t n, struct span point)
+{
+    struct wr w = wr_of(room, CURSOR_MAX);
+
+    wr_be32(&w, n);
+    wr_bytes(&w, point);
+    return w;
+}
+
+static enum err put_point(struct listing *l, struct txn *t, uint32_t id, struct span point,
+                          uint32_t n)
+{
+    struct pile p = { .wanted = (const struct wanted *)l->state };
+    enum err err = add_point(&p, l->app, t, id);
+    uint8_t cursor[CURSOR_MAX];
+    struct wr w;
+
+    if (!err && p.count)
+        qsort(p.at, p.count, sizeof *p.at, by_serial);
+    for (; n < p.count && !err && !listing_full(l); n++) {
+        w = cursor_write(cursor, n + 1 < p.count ? n + 1 : 0, point);
+        put_fitting(l, point, &p.at[n], wr_span(&w));
     }
-    f = as_of(&f, as_of_s);
-    put_fitting(l, row->cells[0], row->cells[1], &f, row->cells[6], key);
+    if (!err && !p.count) {
+        w = cursor_write(cursor, 0, point);
+        listing_pass(l, wr_span(&w));
+    }
+    pile_done(&p);
+    return err;
 }
 
-static void fill_kept(struct listing *l)
+static void fill_all(struct listing *l)
 {
-    rows_fill(l, LIST_FITTING, INT64_MAX, put_kept);
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct rd r = rd_of(span_of(after, l->cursor_len));
+    struct span point = { 0 };
+    struct ledger_walk walk;
+    struct ledger_row row;
+    uint32_t n = 0;
+    bool more = true;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    if (l->cursor_len) {
+        n = rd_be32(&r);
+        point = rd_bytes(&r, rd_left(&r));
+    }
+    if (n && ledger_find(&t, LIST_POINT, point, INT64_MAX, &row))
+        listing_fail(l, put_point(l, &t, row.id, point, n));
+    walk = ledger_walk(&t, LIST_POINT, point, INT64_MAX);
+    while (!t.err && !l->err && !listing_full(l) && (more = ledger_walk_next(&walk, &row)))
+        listing_fail(l, put_point(l, &t, row.id, walk.key, 0));
+    ledger_walk_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
 }
 
-static void wanted_done(void *state)
-{
-    struct wanted *w = (struct wanted *)state;
-
-    fittings_done(&w->fittings);
-    free(w);
-}
+/* ---- the request ---- */
 
 /* The id of what a parameter names; false: refused. */
 static bool ask_id(struct request *q, struct txn *t, enum list_kind kind, const char *name,
@@ -163,19 +282,10 @@ static bool ask_id(struct request *q, struct txn *t, enum list_kind kind, const 
 
 static bool ask_wanted(struct request *q, struct txn *t, struct wanted *w)
 {
-    uint32_t point = 0, meter = 0;
-    enum err err = ERR_OK;
-
-    if (!ask_time(q, "as_of", INT64_MAX, &w->as_of_s) ||
-        !ask_id(q, t, LIST_POINT, "point", &w->of_point, &point) ||
-        !ask_id(q, t, LIST_METER, "serial", &w->of_meter, &meter))
-        return false;
-    if (w->of_point || w->of_meter)
-        err = fittings_load(t, w->of_point, w->of_point ? point : meter, &w->fittings);
-    w->other = w->of_point ? meter : 0;
-    if (err)
-        problem_of(q, err, "", "the fittings cannot be read: one %s", err_text(err));
-    return !err;
+    return ask_time(q, "as_of", INT64_MAX, &w->as_of_s) &&
+           ask_time(q, "known_at", INT64_MAX, &w->known_at_s) &&
+           ask_id(q, t, LIST_POINT, "point", &w->of_point, &w->point) &&
+           ask_id(q, t, LIST_METER, "serial", &w->of_meter, &w->meter);
 }
 
 void answer_fittings(struct request *q)
@@ -188,13 +298,12 @@ void answer_fittings(struct request *q)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
         return;
     }
-    w->fittings.at = w->fittings.few;
     t = ledger_read(q->app->ledger);
     fine = ask_wanted(q, &t, w);
     txn_abort(&t);
     if (fine)
-        listing_new(q, fitting_columns, w->of_point || w->of_meter ? fill_loaded : fill_kept, w,
-                    wanted_done, PAGE);
+        listing_new(q, fitting_columns, w->of_point || w->of_meter ? fill_one : fill_all, w, free,
+                    PAGE);
     else
-        wanted_done(w);
+        free(w);
 }
