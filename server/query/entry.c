@@ -151,6 +151,12 @@ static void check_type(struct request *q, struct span type)
 
 int entry_body_most(const struct request *q)
 {
+    static act_handler *const of_lots[] = { act_post_paper, act_post_stocktake, act_post_delivery };
+
+    for (size_t i = 0; i < sizeof of_lots / sizeof of_lots[0]; i++) {
+        if (q->route->act == of_lots[i])
+            return HTTP_LOT_MAX;
+    }
     return q->route->body == BODY_PUSH ? LIMIT_PAYLOAD_BLOCK : HTTP_BODY_MAX;
 }
 

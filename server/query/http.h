@@ -12,7 +12,7 @@
  * suspended, so that no slow request delays a quick one. Everything in `app` must be open before
  * http_open and stay so until http_close returns.
  *
- * Limits: 12 KiB for a request's line and headers; a JSON body of 1 MiB; an import as large as the
+ * Limits: 12 KiB for a request's line and headers; a JSON body of 1 MiB, of 4 MiB where it lists a lot; an import as large as the
  * disk has room for, in an unlinked file under STORE/tmp; 10 000 connections besides 240
  * descriptors for the rest of the process (http_open raises RLIMIT_NOFILE as far as it may);
  * HTTP_IDLE_S without a byte ends a connection; a stream's reader that takes less than
@@ -29,6 +29,7 @@ struct http;
 #define HTTP_SLOW_BYTES 65536
 #define HTTP_CONNECTIONS_MAX 10240
 #define HTTP_BODY_MAX (1 << 20)
+#define HTTP_LOT_MAX (4 << 20) /* a depot's 100 000 serials, as they stand in a body */
 
 struct http_options {
     const char *const *listen; /* "ADDR:PORT", "[ADDR6]:PORT", ":PORT" and "*:PORT" for all; port 0
