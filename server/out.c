@@ -239,7 +239,8 @@ void out_string(struct out *o, struct span text)
 
 void out_csv(struct out *o, struct span text)
 {
-    bool quoted = false;
+    /* Who reads it would take blanks at the edge for layout, not text. */
+    bool quoted = text.len && (text.at[0] == ' ' || text.at[text.len - 1] == ' ');
 
     for (size_t i = 0; i < text.len && !quoted; i++)
         quoted = strchr(",\"\r\n", text.at[i]) != NULL || text.at[i] == 0;

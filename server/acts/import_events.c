@@ -432,13 +432,24 @@ static bool meter_end(struct event_file *f)
 
 /* ---- the file ---- */
 
+/* Texts of people stay as they are, blanks at their edges too. */
+static enum err text_read(struct span text, struct wr *w)
+{
+    if (text.len > LIMIT_TEXT || !text_is_utf8(text))
+        return ERR_INVALID;
+    wr_bytes(w, text);
+    return w->err;
+}
+
 static enum err cells_read(struct event_file *f, const struct rowfile_row *row,
                            struct event_row *out, struct wr *w)
 {
     for (unsigned i = 0; i < EVENT_COLUMNS; i++) {
         const struct column *c = &list_events.column[i];
         uint8_t *start = w->at;
-        enum err err = cell_read(c, row->cells[i], f->import->zone, w, NULL);
+        enum err err = i >= EVENT_FIRST_TEXT && i < EVENT_VERIFIED_ON
+                           ? text_read(row->cells[i], w)
+                           : cell_read(c, row->cells[i], f->import->zone, w, NULL);
 
         out->cells[i] = err ? row->cells[i] : span_of(start, (size_t)(w->at - start));
         if (err == ERR_INVALID || (!err && c->need != NEED_MAY && !out->cells[i].len))

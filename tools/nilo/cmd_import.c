@@ -17,6 +17,7 @@ static const char *const lists[] = {
 #undef COLUMN
     "readings",
     "keys",
+    "events",
 };
 
 static bool list_known(const char *name)
@@ -75,7 +76,8 @@ static void say_warnings(const char *file, const json_t *report)
                     json_is_string(warning) ? json_string_value(warning) : text(warning, "text"));
 }
 
-static void print_report(const struct args *a, enum format format, const struct api_answer *answer)
+static void print_report(const struct args *a, enum format format, const char *list,
+                         const struct api_answer *answer)
 {
     const json_t *report = answer->json;
 
@@ -83,7 +85,7 @@ static void print_report(const struct args *a, enum format format, const struct 
         sheet_object(answer->json, answer->text, format, stdout);
         return;
     }
-    printf("%s: %lld rows; %lld written, %lld unchanged, %lld refused%s\n", a->positional[0],
+    printf("%s: %lld rows; %lld written, %lld unchanged, %lld refused%s\n", list,
            count(report, "rows"), count(report, "written"), count(report, "unchanged"),
            count(report, "refused"),
            args_option(a, "dry-run") ? " (dry run: nothing is kept)" : "");
@@ -92,10 +94,61 @@ static void print_report(const struct args *a, enum format format, const struct 
                count(report, "bare"));
 }
 
-static int import(const struct args *a, enum format format, struct api *c, FILE *file)
+/* ---- --report ---- */
+
+static void put_csv(FILE *to, const char *cell)
 {
-    const char *list = a->positional[0];
-    const char *name = strcmp(a->positional[1], "-") ? a->positional[1] : "standard input";
+    if (!strpbrk(cell, ",\"\r\n")) {
+        fputs(cell, to);
+        return;
+    }
+    putc('"', to);
+    for (; *cell; cell++) {
+        if (*cell == '"')
+            putc('"', to);
+        putc(*cell, to);
+    }
+    putc('"', to);
+}
+
+/* Every refused row that the server told, for whoever mends the file. False: said why. */
+static bool write_report(const char *name, const json_t *report)
+{
+    FILE *to = fopen(name, "w");
+    const json_t *row;
+    bool failed;
+    size_t i;
+
+    if (!to) {
+        say("%s cannot be written: %s", name, strerror(errno));
+        return false;
+    }
+    fputs("line,column,found,expected\r\n", to);
+    json_array_foreach(json_object_get(report, "refusals"), i, row)
+    {
+        fprintf(to, "%lld,", count(row, "line"));
+        put_csv(to, text(row, "column"));
+        putc(',', to);
+        put_csv(to, text(row, "found"));
+        putc(',', to);
+        put_csv(to, text(row, "expected"));
+        fputs("\r\n", to);
+    }
+    failed = ferror(to);
+    failed |= fclose(to) != 0;
+    if (failed)
+        say("%s cannot be written: %s", name, strerror(errno));
+    else if ((long long)i)
+        say_of_file("%s: %lld refused rows", name, (long long)i);
+    return !failed;
+}
+
+/* ---- a file ---- */
+
+static int import(const struct args *a, enum format format, struct api *c, const char *list,
+                  const char *name, FILE *file)
+{
+    const char *report = args_option(a, "report");
     struct path path = path_of("/v1/import");
     struct api_answer answer;
     int code = EXIT_FAILED;
@@ -106,12 +159,17 @@ static int import(const struct args *a, enum format format, struct api *c, FILE 
     path_query(&path, "times_in", args_option(a, "times-in"));
     if (!api_upload(c, &path, file, &answer))
         return EXIT_FAILED;
-    say_refusals(name, answer.json);
+    if (!report)
+        say_refusals(name, answer.json);
+    else if (!write_report(report, answer.json)) {
+        api_answer_done(&answer);
+        return EXIT_FAILED;
+    }
     say_warnings(name, answer.json);
     if (answer.status < 400 && !json_is_integer(json_object_get(answer.json, "rows"))) {
         say("%s: what answered says nothing of rows, so it was no nilod; look at --server", name);
     } else if (answer.status < 400) {
-        print_report(a, format, &answer);
+        print_report(a, format, list, &answer);
         code = EXIT_DONE;
     } else if (count(answer.json, "refused") && !count(answer.json, "rows")) {
         say("%s: the header is refused, so nothing was read and nothing was written", name);
@@ -145,27 +203,65 @@ void import_explain_files(void)
     }
 }
 
-int cmd_import(const struct args *a)
+static int import_file(const struct args *a, enum format format, const char *list, const char *name)
 {
-    const char *name = a->positional[1];
     bool standard = !strcmp(name, "-");
+    FILE *file = standard ? stdin : fopen(name, "rb");
     struct api *c;
-    enum format format;
-    FILE *file;
     int code = EXIT_FAILED;
 
-    if (!list_known(a->positional[0]) || !format_read(a, &format))
-        return EXIT_USAGE;
-    file = standard ? stdin : fopen(name, "rb");
     if (!file) {
         say("%s cannot be read: %s", name, strerror(errno));
         return EXIT_FAILED;
     }
     c = api_open(a);
     if (c)
-        code = import(a, format, c, file);
+        code = import(a, format, c, list, standard ? "standard input" : name, file);
     api_close(c);
     if (!standard)
         fclose(file);
     return code;
+}
+
+/* ---- --all ---- */
+
+/* The files of an export, one after the other: a list may name what those before it hold. */
+static int import_all(const struct args *a, enum format format, const char *dir)
+{
+    int code = EXIT_DONE;
+
+    if (args_option(a, "report")) {
+        say("--report goes with one file: it would hold the refused rows of the last one alone");
+        return EXIT_USAGE;
+    }
+    if (!export_is_whole(dir))
+        return EXIT_FAILED;
+    for (size_t i = 0; fleet_files[i] && code == EXIT_DONE; i++) {
+        char name[1024];
+        int len = snprintf(name, sizeof name, "%s/%s.csv", dir, fleet_files[i]);
+
+        if (len >= (int)sizeof name) {
+            say("%s is too long a name", dir);
+            return EXIT_FAILED;
+        }
+        code = import_file(a, format, fleet_files[i], name);
+    }
+    return code;
+}
+
+int cmd_import(const struct args *a)
+{
+    const char *all = args_option(a, "all");
+    enum format format;
+
+    if (!format_read(a, &format))
+        return EXIT_USAGE;
+    if (a->count != (all ? 0 : 2)) {
+        say("import takes LIST and FILE, or --all and a folder");
+        return EXIT_USAGE;
+    }
+    if (all)
+        return import_all(a, format, all);
+    return list_known(a->positional[0]) ? import_file(a, format, a->positional[0], a->positional[1])
+                                        : EXIT_USAGE;
 }

@@ -20,6 +20,11 @@ enum command_id {
 #undef COMMAND
 #undef OPTION
 
+/* The lists that an export consists of, in the order in which they are imported; NULL-ended. */
+extern const char *const fleet_files[];
+/* An export's files are those that its MANIFEST tells. False: said why. */
+bool export_is_whole(const char *dir);
+
 /* The columns of the files that import takes, on standard output. */
 void import_explain_files(void);
 

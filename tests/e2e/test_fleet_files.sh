@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# The whole register as files, out and in again, against a real nilod. Each function is a claim; one that returns an error has failed.
+set -uo pipefail
+# shellcheck source=tests/e2e/nilod.sh
+. "$(dirname "$0")/nilod.sh"
+
+is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
+has() {
+    local text=$1 part
+    shift
+    for part in "$@"; do
+        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
+    done
+}
+exits() {
+    local code=$1 found=0
+    shift
+    said=$("$@" 2>&1) || found=$?
+    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
+}
+now=2026-03-02T02:00:00Z
+empty_store() { nilod_stop && rm -rf store && nilod_start --virtual-clock $now; }
+
+# A fleet by the dice: every list, odd texts, lives along the state table as far as the dice go.
+fleet_of_dice() {
+    awk -v seed="$1" -v dir="$2" '
+    function any(list, n, a) { n = split(list, a, "|"); return a[1 + int(rand() * n)] }
+    function odd() { return any("|plain|\"with, comma\"|\"a \"\"quote\"\"\"|水表 7号|\" edge \"|=1+1|\x27x") }
+    function put(file, line) { print line > (dir "/" file ".csv") }
+    function at(day) { return sprintf("2026-%02d-%02dT%02d:00:00Z", 1 + int(day / 28), 1 + day % 28, int(rand() * 24)) }
+    BEGIN {
+        srand(seed)
+        put("orgs", "org,parent,level,name\nCO,,company," odd() "\nB1,CO,branch,\nT1,B1,team," odd())
+        put("zones", "zone,parent,name,mains_km,frost_m\nZ0,,," any("|12.50|3") ",\nZ1,Z0," odd() ",,1.4")
+        put("routes", "route,org,name\nR1,T1," odd() "\nR2,B1,")
+        put("models", "model,maker,dn,q3,digits,price\nLX," odd() ",15,2.5,5,80.50")
+        put("batches", "batch,model,supplier,ordered\nB7,LX," odd() ",4")
+        put("depots", "depot,org,name\nD1,B1," odd()); put("crews", "crew,org,name\nC1,T1," odd())
+        put("prices", "item,of,money,source\nwater,residential,2.80," odd())
+        put("seals", "seal,kind,crew\nA1,lead,\nA2,,C1"); put("modems", "modem,imei,serial\nE1,861000000000011,\nE2,,M003")
+        put("meters", "serial,model,dn,q3,verified_on,state,depot,supplier,life_months")
+        put("points", "point,account,address,lon,lat,use_class,zone,route,route_seq")
+        put("events", "serial,event,at,recorded_at,point,index_l,result,document,note,crew,reason,depot,overruled")
+        put("fittings", "point,serial,from,start_index_l,to,end_index_l,reason")
+        put("boundaries", "zone,point,direction,from\nZ1,P001,in,2026-01-01T00:00:00Z")
+        for (i = 1; i <= 40; i++) {
+            m = sprintf("M%03d", i); p = sprintf("P%03d", i)
+            put("points", p "," odd() "," odd() "," any("|120.1550|120") "," any("|30.2") "," any("|residential|hydrant") "," any("|Z0|Z1") "," any("|R1|R2") "," any("|7|70"))
+            old = rand() < 0.3
+            put("meters", m "," any("|LX") ",15,2.5," (old ? "2024-05-06," any("|in-stock") : ",") "," any("|D1") "," odd() "," any("|60"))
+            if (old) {
+                shut = rand() < 0.5
+                put("fittings", p "," m ",2025-01-01T00:00:00Z," int(rand() * 9) any("|.5") "," (shut ? "2025-06-01T00:00:00Z,1000" : ",") "," any("|fitted"))
+                if (!shut && rand() < 0.5) put("events", m ",suspend,2026-01-05T00:00:00Z,2026-01-06T00:00:00Z,,,,N1," odd() ",,,,")
+                continue
+            }
+            day = 0; n = int(rand() * 9)
+            for (k = 1; k <= n; k++) {
+                w = k == 1 ? "receive" : k == 2 ? "inspect" : k == 3 ? "verify" : k == 4 ? "stock" : k == 5 ? "issue" : k == 6 ? "install" : k == 7 ? "suspend" : "remove"
+                if (rand() < 0.8 || k == 7) day++
+                t = at(day)
+                if (t <= last) t = last
+                last = t
+                put("events", m "," w "," t "," (rand() < 0.5 ? "2026-03-01T00:00:00Z" : "") "," (w == "install" ? p : "") "," (w == "install" ? "3" : w == "remove" ? "250.125" : "") "," \
+                    (w == "inspect" ? any("pass|fail") : "") "," (w ~ /receive|issue|suspend/ ? "DOC-" k : "") "," odd() "," (w == "issue" ? "C1" : "") "," odd() "," (w ~ /receive|stock/ ? any("|D1") : "") "," any("|false"))
+            }
+            last = ""
+        }
+    }'
+    # A certificate is what a verification cannot lack.
+    sed -i '1s/$/,certificate/; 2,$s/$/,/; s/\(,verify,.*\),$/\1,C-9/' "$2/events.csv"
+}
+
+what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte() {
+    local seed list
+    for seed in 1 2; do
+        empty_store && mkdir -p "in$seed" && fleet_of_dice $seed "in$seed" || return 1
+        for list in orgs zones routes models batches depots crews prices meters points modems seals fittings events boundaries; do
+            exits 0 nilo import $list "in$seed/$list.csv" || return 1
+        done
+        exits 0 nilo export "out$seed" && empty_store && exits 0 nilo import --all "out$seed" || return 1
+        exits 0 nilo export "again$seed" && diff -r "out$seed" "again$seed" || return 1
+        exits 0 nilo import --all "again$seed" && [[ $said != *'"written":'[1-9]* ]] || { echo "$said"; return 1; }
+        exits 0 nilo export "third$seed" && diff -r "out$seed" "third$seed" || return 1
+    done
+}
+
+lives_come_out_as_they_were_told() {
+    has "$(cat out1/events.csv)" '" edge "' '"a ""quote"""' ',verify,' 'C-9' || return 1
+    (($(wc -l < out1/events.csv) == $(wc -l < in1/events.csv))) && (($(wc -l < out1/fittings.csv) == $(wc -l < in1/fittings.csv)))
+}
+
+a_folder_that_something_broke_off_or_changed_is_not_imported() {
+    cp -r out1 torn && echo >> torn/meters.csv && exits 1 nilo import --all torn && has "$said" meters.csv SHA-256 || return 1
+    rm torn/points.csv && exits 1 nilo import --all torn || return 1
+    exits 1 nilo export out1
+}
+
+a_life_comes_whole_or_not_at_all() {
+    empty_store || return 1
+    printf 'serial,dn,q3\nA,15,2.5\nB,15,2.5\n' | nilo import meters - > /dev/null
+    printf 'point\nP\n' | nilo import points - > /dev/null
+    printf 'serial,event,at,document,point,index_l\nA,receive,2026-01-01T00:00:00Z,D,,\nA,stock,2026-01-02T00:00:00Z,,,\nB,receive,2026-01-01T00:00:00Z,D,,\n' > lives.csv
+    exits 1 nilo import events lives.csv && has "$said" 'lives.csv:3: event:' 'verified or at-lab' 'lives.csv:2: serial:' 'line 3 is refused' || return 1
+    exits 0 nilo import events lives.csv --keep-going --report refused.csv --format ndjson && has "$said" '"written":1' '"refused":2' || return 1
+    is "$(cut -d, -f1,2 refused.csv | tr -d '\r' | tr '\n' ' ')" 'line,column 2,serial 3,event ' || return 1
+    printf 'serial,event,at,point,index_l\nA,install,2026-01-03T00:00:00Z,P,0\nB,install,2026-01-03T00:00:00Z,P,0\n' > lives.csv
+    exits 1 nilo import events lives.csv && has "$said" 'lives.csv:3:' || return 1
+    printf 'serial,event,at,recorded_at,document\nA,receive,2026-01-03T00:00:00Z,2026-01-03T00:00:00Z,D\n' > lives.csv
+    nilo token create --role supervisor --name chief > chief
+    exits 1 nilo import events lives.csv --token-file chief && has "$said" 'only an admin'
+}
+
+nilod_start --virtual-clock $now
+failed=0
+for claim in what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
+    a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all; do
+    [[ $# -gt 0 && $claim != "$1" ]] && continue
+    if "$claim"; then
+        echo "ok      $claim"
+    else
+        echo "FAILED  $claim"
+        failed=1
+    fi
+done
+nilod_stop || { echo "nilod did not end well"; failed=1; }
+exit $failed
