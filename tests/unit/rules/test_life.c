@@ -3,6 +3,7 @@
 #include "proto/base/text.h"
 #include "server/fleet/life.h"
 #include "tests/check.h"
+#include "tests/plain_life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,47 +165,11 @@ static void is(const struct story *s, const char *state)
 
 /* ---- T: the table, from the rules' page ---- */
 
-static const struct expected_line {
-    const char *event, *from, *to, *facts;
-} page[] = {
-    { "order", "-", "ordered", "document" },
-    { "receive", "- ordered", "received", "document" },
-    { "inspect", "received running suspended faulty at-lab", "(unchanged)", "result" },
-    { "verify", "received at-lab", "verified", "certificate" },
-    { "reject", "received verified in-stock at-lab", "rejected", "note" },
-    { "stock", "verified at-lab", "in-stock", "" },
-    { "issue", "in-stock", "issued", "document crew" },
-    { "return", "issued", "in-stock", "document" },
-    { "install", "- issued", "running", "point index_l" },
-    { "suspend", "running", "suspended", "document" },
-    { "resume", "suspended faulty", "running", "note-from-faulty" },
-    { "fault", "running suspended", "faulty", "note" },
-    { "remove", "running suspended faulty", "removed", "index_l" },
-    { "to-lab", "in-stock removed", "at-lab", "document" },
-    { "retire", "rejected in-stock removed at-lab", "retired", "note" },
-    { "scrap", "rejected retired", "scrapped", "document" },
-    { "lose",
-      "received verified rejected in-stock issued running suspended faulty removed at-lab retired",
-      "lost", "note" },
-    { "find", "lost", "(whence)", "note" },
-};
-#define PAGE_LINES (sizeof page / sizeof page[0])
-
 static const char *const all_states[] = { "-",         "ordered",  "received", "verified",
                                           "rejected",  "in-stock", "issued",   "running",
                                           "suspended", "faulty",   "removed",  "at-lab",
                                           "retired",   "scrapped", "lost" };
 #define STATES_COUNT (sizeof all_states / sizeof all_states[0])
-
-static bool has_word(const char *words, const char *word)
-{
-    size_t len = strlen(word);
-
-    for (const char *at = words; (at = strstr(at, word)); at++)
-        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
-            return true;
-    return false;
-}
 
 /* Every name of the states from which an event is allowed stands in a refusal, "no recorded life" for the dash. */
 static void names_all(const char *text, const char *states)
@@ -212,16 +177,16 @@ static void names_all(const char *text, const char *states)
     for (size_t i = 0; i < STATES_COUNT; i++) {
         const char *name = i ? all_states[i] : "no recorded life";
 
-        if (has_word(states, all_states[i]) && !strstr(text, name))
+        if (plain_word(states, all_states[i]) && !strstr(text, name))
             fail_msg("expected %s in: %s", name, text);
     }
 }
 
-static void meets(const struct expected_line *line, const char *from)
+static void meets(const struct plain_line *line, const char *from)
 {
     struct story s = story_of(being(bulk("2026-01-10"), state_of(from)));
     struct life_event e = event(line->event, "2026-03-01");
-    bool allowed = has_word(line->from, from), same = strcmp(line->to, "(unchanged)") == 0;
+    bool allowed = plain_word(line->from, from), same = strcmp(line->to, "(unchanged)") == 0;
 
     if (!allowed) {
         refuses_event(&s, e, strcmp(from, "-") ? from : "no recorded life");
@@ -240,11 +205,10 @@ static void meets(const struct expected_line *line, const char *from)
 static void every_event_is_taken_from_its_states_and_refused_from_all_others(void **state)
 {
     (void)state;
-    assert_int_equal(PAGE_LINES, EVENT_KINDS);
     assert_int_equal(STATES_COUNT, LIFE_STATES);
-    for (size_t i = 0; i < PAGE_LINES; i++)
+    for (size_t i = 0; i < EVENT_KINDS; i++)
         for (size_t k = 0; k < STATES_COUNT; k++)
-            meets(&page[i], all_states[k]);
+            meets(&plain_page[i], all_states[k]);
 }
 
 static void states_and_events_have_the_names_of_the_page(void **state)
@@ -253,8 +217,8 @@ static void states_and_events_have_the_names_of_the_page(void **state)
     enum life_kind k;
 
     (void)state;
-    for (size_t i = 0; i < PAGE_LINES; i++)
-        assert_string_equal(event_name(kind_of(page[i].event)), page[i].event);
+    for (size_t i = 0; i < EVENT_KINDS; i++)
+        assert_string_equal(event_name(kind_of(plain_page[i].event)), plain_page[i].event);
     for (size_t i = 1; i < STATES_COUNT; i++)
         assert_string_equal(life_state_name(state_of(all_states[i])), all_states[i]);
     assert_null(life_state_name(LIFE_NONE));
@@ -304,29 +268,29 @@ static void lacks(struct story *s, struct life_event e, bool overrule, const cha
 static void a_missing_fact_is_named_and_what_is_not_needed_is_not(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < PAGE_LINES; i++) {
+    for (size_t i = 0; i < EVENT_KINDS; i++) {
         for (size_t k = 0; k < STATES_COUNT; k++) {
             struct story s = story_of(being(bulk("2026-01-10"), state_of(all_states[k])));
-            struct life_event e = event(page[i].event, "2026-03-01");
+            struct life_event e = event(plain_page[i].event, "2026-03-01");
 
             lacks(&s, e, false, NULL);
             for (size_t f = 0; f < sizeof all_facts / sizeof all_facts[0]; f++) {
                 struct life_event without = e;
                 bool needed =
-                    has_word(page[i].facts, all_facts[f]) ||
-                    (strcmp(page[i].facts, "note-from-faulty") == 0 &&
+                    plain_word(plain_page[i].facts, all_facts[f]) ||
+                    (strcmp(plain_page[i].facts, "note-from-faulty") == 0 &&
                      strcmp(all_facts[f], "note") == 0 && strcmp(all_states[k], "faulty") == 0);
 
                 take_away(&without, all_facts[f]);
                 lacks(&s, without, false, needed ? all_facts[f] : NULL);
             }
         }
-        assert_int_equal(event_needs_result(kind_of(page[i].event)),
-                         has_word(page[i].facts, "result"));
-        assert_int_equal(event_needs_index(kind_of(page[i].event)),
-                         has_word(page[i].facts, "index_l"));
-        assert_int_equal(event_needs_point(kind_of(page[i].event)),
-                         has_word(page[i].facts, "point"));
+        assert_int_equal(event_needs_result(kind_of(plain_page[i].event)),
+                         plain_word(plain_page[i].facts, "result"));
+        assert_int_equal(event_needs_index(kind_of(plain_page[i].event)),
+                         plain_word(plain_page[i].facts, "index_l"));
+        assert_int_equal(event_needs_point(kind_of(plain_page[i].event)),
+                         plain_word(plain_page[i].facts, "point"));
     }
 }
 
@@ -794,146 +758,25 @@ of_verifications_of_one_day_the_certificate_of_the_last_counts_for_the_periodic(
 
 #define MOST 40
 
-struct plain {
-    char state[16], lost_from[16];
-    bool fitted, verified;
-    uint32_t point;
-};
-
-static void become(struct plain *p, const char *state)
+static struct plain_meter plain_of(const struct life_meter *m)
 {
-    snprintf(p->state, sizeof p->state, "%s", state);
-}
-
-static bool plain_is_fitted(const char *state)
-{
-    return has_word("running suspended faulty", state);
-}
-
-static void plain_find(struct plain *p)
-{
-    if (strcmp(p->state, "lost") != 0)
-        return;
-    become(p, !p->lost_from[0] || plain_is_fitted(p->lost_from) ? "removed" : p->lost_from);
-}
-
-static void plain_step(struct plain *p, const struct life_event *e)
-{
-    const struct expected_line *line = &page[e->kind];
-
-    assert_string_equal(line->event, event_name((enum life_kind)e->kind));
-    if (strcmp(line->to, "(whence)") == 0) {
-        plain_find(p);
-    } else if (strcmp(line->to, "lost") == 0) {
-        if (strcmp(p->state, "lost") != 0)
-            memcpy(p->lost_from, p->state, sizeof p->lost_from);
-        become(p, "lost");
-    } else if (strcmp(line->to, "(unchanged)") != 0) {
-        become(p, line->to);
-    }
-    if (e->kind == EVENT_INSTALL)
-        p->point = e->point;
-    if (!plain_is_fitted(p->state))
-        p->point = 0;
-    p->fitted = p->fitted || plain_is_fitted(p->state) || strcmp(p->state, "removed") == 0;
-    p->verified = p->verified || e->kind == EVENT_VERIFY;
-}
-
-/* What holds before events[n], from the first one on. */
-static struct plain plain_before(const struct life_meter *m, const struct life_event *events,
-                                 size_t n)
-{
-    struct plain p = { .verified = m->verify.row_verified_on != NO_DAY };
-
-    become(&p, say(m->imported));
-    p.fitted = plain_is_fitted(p.state) || strcmp(p.state, "removed") == 0;
-    for (size_t i = 0; i < n; i++)
-        plain_step(&p, &events[i]);
-    return p;
+    return (struct plain_meter){ .limited = m->verify.dn_mm <= 25,
+                                 .life_months = m->verify.life_months,
+                                 .row_verified_on = m->verify.row_verified_on,
+                                 .imported = say(m->imported) };
 }
 
 static int32_t civil(int64_t at_s)
 {
-    return (int32_t)((at_s + 8 * 3600) / 86400);
-}
-
-/* The last day in date by the verifications up to `on`; NO_DAY. */
-static int32_t plain_due(const struct life_meter *m, const struct life_event *events, size_t count,
-                         int32_t on)
-{
-    bool limited = m->verify.dn_mm <= 25;
-    int32_t begin = NO_DAY, until = NO_DAY, due, months = limited ? 72 : 24;
-
-    if (m->verify.row_verified_on != NO_DAY && m->verify.row_verified_on <= on)
-        begin = m->verify.row_verified_on;
-    for (size_t i = 0; i < count; i++) {
-        int32_t at =
-            events[i].verified_on == NO_DAY ? civil(events[i].at_s) : events[i].verified_on;
-
-        if (events[i].kind != EVENT_VERIFY || at > on)
-            continue;
-        if (begin == NO_DAY || (limited ? at < begin : at >= begin)) {
-            begin = at;
-            until = events[i].valid_until;
-        }
-    }
-    if (begin == NO_DAY)
-        return NO_DAY;
-    if (m->verify.life_months && m->verify.life_months < months)
-        months = m->verify.life_months;
-    due = day_months_later(begin, months);
-    return until != NO_DAY && until < due ? until : due;
-}
-
-/* 0 right, 1 against the calendar, 2 against the table. */
-static int plain_verdict(const struct life_meter *m, const struct life_event *events, size_t count,
-                         size_t n)
-{
-    const struct life_event *e = &events[n];
-    struct plain p = plain_before(m, events, n);
-    int32_t on = civil(e->at_s), due = plain_due(m, events, count, on);
-    bool limited = m->verify.dn_mm <= 25, late = due == NO_DAY || due < on;
-
-    if (!has_word(page[e->kind].from, p.state))
-        return 2;
-    if (e->kind == EVENT_RESUME && strcmp(p.state, "faulty") == 0 && !e->text[EVENT_NOTE].len)
-        return 2;
-    if (e->kind == EVENT_INSTALL && strcmp(p.state, "-") == 0 &&
-        plain_due(m, events, count, INT32_MAX) == NO_DAY)
-        return 0;
-    if (e->kind == EVENT_INSTALL || e->kind == EVENT_ISSUE)
-        return late;
-    if (e->kind == EVENT_STOCK && strcmp(p.state, "at-lab") == 0)
-        return late || (limited && p.fitted);
-    return e->kind == EVENT_VERIFY && limited && (p.verified || p.fitted);
-}
-
-static bool plain_takes(const struct story *s, const struct life_event *e)
-{
-    struct life_event with[MOST + 1];
-    size_t place = 0;
-
-    while (place < s->count && s->events[place].at_s <= e->at_s)
-        place++;
-    memcpy(with, s->events, place * sizeof *with);
-    with[place] = *e;
-    memcpy(with + place + 1, s->events + place, (s->count - place) * sizeof *with);
-    if (plain_verdict(&s->meter, with, s->count + 1, place))
-        return false;
-    for (size_t i = place; i < s->count; i++)
-        if (!(s->events[i].flags & EVENT_IMPORTED) &&
-            plain_verdict(&s->meter, with, s->count + 1, i + 1) >
-                plain_verdict(&s->meter, s->events, s->count, i))
-            return false;
-    return true;
+    return (int32_t)zone_day_number(&zone, at_s);
 }
 
 static struct life_event random_event(struct check_random *r)
 {
     static const char *const likely[] = { "receive", "verify", "stock", "issue",
                                           "install", "remove", "to-lab" };
-    const char *name =
-        check_below(r, 2) ? likely[check_below(r, 7)] : page[check_below(r, PAGE_LINES)].event;
+    const char *name = check_below(r, 2) ? likely[check_below(r, 7)]
+                                         : plain_page[check_below(r, EVENT_KINDS)].event;
     struct life_event e = event(name, "2020-01-01");
 
     e.at_s += check_between(r, 0, 80) * 30 * 86400 + check_between(r, 0, 2) * 6 * 3600;
@@ -947,14 +790,30 @@ static struct life_event random_event(struct check_random *r)
     return e;
 }
 
+static void same_fittings(const struct story *s, const struct plain_meter *m,
+                          const struct life *now)
+{
+    struct fitting f[MOST], g[MOST];
+    size_t count = life_fittings(s->events, s->count, 1, f, NULL, MOST);
+
+    assert_int_equal(count, plain_fittings(m, s->events, s->count, 1, g, MOST));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(f[i].point, g[i].point);
+        assert_int_equal(f[i].from_s, g[i].from_s);
+        assert_int_equal(f[i].to_s, g[i].to_s);
+        assert_true(i + 1 == count || f[i].to_s <= f[i + 1].from_s);
+    }
+    assert_int_equal(count && f[count - 1].to_s == FITTING_OPEN ? f[count - 1].point : 0,
+                     now->point);
+}
+
 static void agrees_with_plain(const struct story *s)
 {
-    struct fitting f[MOST];
-    size_t count = life_fittings(s->events, s->count, 1, f, NULL, MOST);
+    struct plain_meter m = plain_of(&s->meter);
     struct life l;
 
     for (size_t i = 0; i <= s->count; i++) {
-        struct plain p = plain_before(&s->meter, s->events, i);
+        struct plain_life p = plain_before(&m, s->events, i);
 
         if (i < s->count && i && s->events[i].at_s == s->events[i - 1].at_s)
             continue;
@@ -963,11 +822,7 @@ static void agrees_with_plain(const struct story *s)
         assert_string_equal(say(l.state), p.state);
         assert_int_equal(l.point, p.point);
     }
-    for (size_t i = 0; i < count; i++) {
-        assert_true(f[i].from_s <= f[i].to_s);
-        assert_true(i + 1 == count || f[i].to_s <= f[i + 1].from_s);
-    }
-    assert_int_equal(count && f[count - 1].to_s == FITTING_OPEN ? f[count - 1].point : 0, l.point);
+    same_fittings(s, &m, &l);
 }
 
 static void random_life(struct check_random *r, unsigned *taken, unsigned *refused)
@@ -982,6 +837,7 @@ static void random_life(struct check_random *r, unsigned *taken, unsigned *refus
     s = story_of(m);
     for (unsigned tries = 0; tries < 150 && s.count < 30; tries++) {
         struct life_event e = random_event(r);
+        struct plain_meter plain;
         bool fine;
 
         if (check_below(r, 40) == 0)
@@ -991,8 +847,9 @@ static void random_life(struct check_random *r, unsigned *taken, unsigned *refus
             put(&s, e);
             continue;
         }
+        plain = plain_of(&s.meter);
         fine = judge(&s, &e) == ERR_OK;
-        if (fine != plain_takes(&s, &e))
+        if (fine != plain_takes(&plain, s.events, s.count, &e))
             fail_msg("%s: the model %s it; %s", event_name((enum life_kind)e.kind),
                      fine ? "refuses" : "takes", s.why.text);
         *(fine ? taken : refused) += 1;
