@@ -250,12 +250,9 @@ static struct life_event remove_of(const struct fitting_row *r)
     return e;
 }
 
-/* Is the event at `place` right, whatever comes after it? */
-static bool is_right(const struct meter_life *l, size_t place, struct life_refusal *why)
+static enum life_verdict verdict(const struct meter_life *l, size_t place, struct life_refusal *why)
 {
-    struct life_warnings ignored;
-
-    return life_judge(&l->rules, l->events, place, &l->events[place], &ignored, why) == ERR_OK;
+    return life_verdict(&l->rules, l->events, l->count, place, why);
 }
 
 static bool same_event(const struct life_event *a, const struct life_event *b)
@@ -263,11 +260,11 @@ static bool same_event(const struct life_event *a, const struct life_event *b)
     return a->at_s == b->at_s && a->arrival == b->arrival;
 }
 
-/* Events that somebody recorded must stay right where they were (L3). `then`: the life with the row's events. */
+/* Events that somebody recorded must stay as right as they were (L3). `then`: the life with the row's events. */
 static enum err recorded_right(const struct fitting_row *r, const struct meter_life *then)
 {
     const struct meter_life *now = &r->life;
-    struct life_refusal why;
+    struct life_refusal before, why;
     size_t place = 0;
 
     for (size_t i = 0; i < now->count; i++) {
@@ -279,7 +276,7 @@ static enum err recorded_right(const struct fitting_row *r, const struct meter_l
             place++;
         if (place == then->count)
             return ERR_CORRUPT;
-        if (is_right(now, i, &why) && !is_right(then, place, &why))
+        if (verdict(then, place, &why) > verdict(now, i, &before))
             return row_refuse(r->why, ERR_CONFLICT, column_of(CELL_FITTING_from),
                               r->cells->at[CELL_FITTING_from],
                               "a fitting with which the recorded event %s stays right: %.200s",

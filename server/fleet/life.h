@@ -82,4 +82,8 @@ MUST_CHECK enum err life_facts(const struct life_meter *m, const struct life_eve
 MUST_CHECK enum err life_judge(const struct life_meter *m, const struct life_event *events, size_t count, const struct life_event *e,
                                struct life_warnings *warnings, struct life_refusal *why);
 
+enum life_verdict { LIFE_RIGHT, LIFE_AGAINST_RULES, LIFE_AGAINST_TABLE }; /* the later the worse */
+/* Of events[place] where it stands; imported events are not judged: right. `why` says what stands against it, unless it is right. */
+enum life_verdict life_verdict(const struct life_meter *m, const struct life_event *events, size_t count, size_t place, struct life_refusal *why);
+
 #endif

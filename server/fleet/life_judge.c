@@ -207,24 +207,22 @@ static bool say_lacking(const struct life_event *e, enum life_state at, struct w
     return true;
 }
 
-enum verdict { RIGHT, AGAINST_RULES, AGAINST_TABLE }; /* the later the worse */
-
 /* Says what stands against `e` where `was` holds. */
-static enum verdict say_wrong(const struct life_view *v, const struct life *was,
-                              const struct life_event *e, struct wr *w)
+static enum life_verdict say_wrong(const struct life_view *v, const struct life *was,
+                                   const struct life_event *e, struct wr *w)
 {
     enum life_kind kind = (enum life_kind)e->kind;
     bool wrong = false;
 
     if (say_wrong_state(was, kind, w) || say_lacking(e, was->state, w))
-        return AGAINST_TABLE;
+        return LIFE_AGAINST_TABLE;
     if (kind == EVENT_ISSUE || kind == EVENT_INSTALL)
         wrong = say_not_to_be_used(v, was, e, event_day(v->meter, e), w);
     else if (kind == EVENT_STOCK && was->state == LIFE_AT_LAB)
         wrong = say_not_to_stock(v, was, event_day(v->meter, e), w);
     else if (kind == EVENT_VERIFY)
         wrong = say_not_again(v, was, w);
-    return wrong ? AGAINST_RULES : RIGHT;
+    return wrong ? LIFE_AGAINST_RULES : LIFE_RIGHT;
 }
 
 /* ---- a whole life ---- */
@@ -268,6 +266,14 @@ static const struct life_event *later_wrong(const struct life_view *with, const 
     return NULL;
 }
 
+/* "event: install at … is not allowed: found …, expected …" */
+static void say_not_allowed(const struct life_event *e, const char *reasons, struct wr *w)
+{
+    wr_text(w, "event: ");
+    say_event(w, e);
+    wr_format(w, " is not allowed: %s", reasons);
+}
+
 enum err life_judge(const struct life_meter *m, const struct life_event *events, size_t count,
                     const struct life_event *e, struct life_warnings *warnings,
                     struct life_refusal *why)
@@ -288,9 +294,7 @@ enum err life_judge(const struct life_meter *m, const struct life_event *events,
         return ERR_OK;
     reason = sentence(reasons, sizeof reasons);
     if (say_wrong(&with, &was, e, &reason)) {
-        wr_text(&text, "event: ");
-        say_event(&text, e);
-        wr_format(&text, " is not allowed: %s", reasons);
+        say_not_allowed(e, reasons, &text);
         return ERR_CONFLICT;
     }
     if (!(later = later_wrong(&with, &was, &reason)))
@@ -302,4 +306,26 @@ enum err life_judge(const struct life_meter *m, const struct life_event *events,
     say_event(&text, later);
     wr_format(&text, ": %s", reasons);
     return ERR_CONFLICT;
+}
+
+enum life_verdict life_verdict(const struct life_meter *m, const struct life_event *events,
+                               size_t count, size_t place, struct life_refusal *why)
+{
+    const struct life_view v = { .meter = m, .events = events, .count = count };
+    struct wr text = sentence(why->text, sizeof why->text), reason;
+    enum life_verdict verdict;
+    char reasons[400];
+    struct life was;
+
+    why->field = "event";
+    if (events[place].flags & EVENT_IMPORTED)
+        return LIFE_RIGHT;
+    life_begin(&was, m);
+    for (size_t i = 0; i < place; i++)
+        life_step(&was, &events[i]);
+    reason = sentence(reasons, sizeof reasons);
+    verdict = say_wrong(&v, &was, &events[place], &reason);
+    if (verdict != LIFE_RIGHT)
+        say_not_allowed(&events[place], reasons, &text);
+    return verdict;
 }

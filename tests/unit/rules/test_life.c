@@ -810,8 +810,13 @@ static void same_fittings(const struct story *s, const struct plain_meter *m,
 static void agrees_with_plain(const struct story *s)
 {
     struct plain_meter m = plain_of(&s->meter);
+    struct life_refusal why;
     struct life l;
 
+    for (size_t i = 0; i < s->count; i++)
+        assert_int_equal(
+            life_verdict(&s->meter, s->events, s->count, i, &why),
+            s->events[i].flags & EVENT_IMPORTED ? 0 : plain_verdict(&m, s->events, s->count, i));
     for (size_t i = 0; i <= s->count; i++) {
         struct plain_life p = plain_before(&m, s->events, i);
 
