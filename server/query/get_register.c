@@ -10,11 +10,14 @@
 
 struct wanted {
     const struct list *list;
-    int64_t as_of_s, at_s; /* of the ledger's rows (INT64_MAX: the newest); of fittings */
+    int64_t as_of_s, at_s; /* of the ledger's rows (INT64_MAX: the newest); of lives */
+    int64_t known_s;       /* what was recorded later is not known yet */
     char state[32];        /* "": any */
-    int zone_column, route_column;
-    char zone[128], route[128];
-    const char *columns[COLUMNS_MAX + 3];
+    int zone_column, route_column, model_column, batch_column;
+    char zone[128], route[128], model[128], batch[128];
+    char holder_kind; /* 'c', 'd', 0: any */
+    char holder[128]; /* a crew or depot */
+    const char *columns[COLUMNS_MAX + 12];
 };
 
 static bool cell_is(const struct ledger_row *row, int column, const char *wanted)
@@ -23,22 +26,39 @@ static bool cell_is(const struct ledger_row *row, int column, const char *wanted
                         span_equal(row->cells[column], span_text(wanted)));
 }
 
-static bool state_is(struct listing *l, struct txn *t, const struct wanted *w,
-                     const struct ledger_row *row)
+static bool holder_is(const struct wanted *w, const struct life *life)
 {
-    char state[32];
-    enum err err = state_at(t, row, w->at_s, state, NULL);
+    return !w->holder_kind ||
+           span_equal(w->holder_kind == 'c' ? life->crew : life->depot, span_text(w->holder));
+}
+
+static bool life_is(const struct wanted *w, const struct meter_then *m)
+{
+    const char *state = life_state_name(m->life.state);
+
+    return (!w->state[0] || (state && strcmp(state, w->state) == 0)) && holder_is(w, &m->life);
+}
+
+static bool cells_are(const struct wanted *w, const struct ledger_row *row)
+{
+    return cell_is(row, w->zone_column, w->zone) && cell_is(row, w->route_column, w->route) &&
+           cell_is(row, w->model_column, w->model) && cell_is(row, w->batch_column, w->batch);
+}
+
+static void put_meter(struct listing *l, struct txn *t, const struct ledger_row *row,
+                      struct span key)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct meter_then m = { 0 };
+    enum err err = meter_then(l->app, t, row->id, w->at_s, w->known_s, &m);
 
     if (err)
         listing_fail(l, err);
-    return !err && strcmp(state, w->state) == 0;
-}
-
-static bool is_wanted(struct listing *l, struct txn *t, const struct wanted *w,
-                      const struct ledger_row *row)
-{
-    return cell_is(row, w->zone_column, w->zone) && cell_is(row, w->route_column, w->route) &&
-           (!w->state[0] || state_is(l, t, w, row));
+    else if (life_is(w, &m))
+        row_of_meter(l, t, row, &m, key);
+    else
+        listing_pass(l, key);
+    life_done(&m.of);
 }
 
 static void put_wanted(struct listing *l, struct txn *t, const struct ledger_row *row,
@@ -46,10 +66,12 @@ static void put_wanted(struct listing *l, struct txn *t, const struct ledger_row
 {
     const struct wanted *w = (const struct wanted *)l->state;
 
-    if (is_wanted(l, t, w, row))
-        row_of_register(l, t, w->list, row, w->at_s, key);
-    else
+    if (!cells_are(w, row))
         listing_pass(l, key);
+    else if (w->list->kind == LIST_METER)
+        put_meter(l, t, row, key);
+    else
+        row_of_register(l, t, w->list, row, w->at_s, key);
 }
 
 static void fill(struct listing *l)
@@ -57,6 +79,51 @@ static void fill(struct listing *l)
     const struct wanted *w = (const struct wanted *)l->state;
 
     rows_fill(l, w->list->kind, w->as_of_s, put_wanted);
+}
+
+/* The index knows lives to their last event: one that is ahead of the clock counts for nothing here yet, for which the row itself is
+ * asked; where the past is asked for, or anything may be, all are walked. */
+static struct index_walk index_of(struct txn *t, const struct wanted *w, struct span after)
+{
+    enum life_state state = LIFE_NONE;
+
+    if (w->holder_kind)
+        return lives_held(t, w->holder_kind, span_text(w->holder), after);
+    (void)life_state_read(span_text(w->state), &state);
+    return lives_in_state(t, state, after);
+}
+
+static bool by_index(const struct wanted *w)
+{
+    return w->list->kind == LIST_METER && w->as_of_s == INT64_MAX && w->known_s == INT64_MAX &&
+           (w->state[0] || w->holder_kind);
+}
+
+static void put_indexed(struct listing *l, struct txn *t, uint32_t meter)
+{
+    struct ledger_row row;
+
+    if (ledger_by_id(t, LIST_METER, meter, INT64_MAX, &row) && row.count)
+        put_wanted(l, t, &row, row.cells[CELL_METER_serial]);
+    else
+        listing_fail(l, t->err ? t->err : ERR_MISSING);
+}
+
+static void fill_indexed(struct listing *l)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct index_walk walk;
+    bool more = true;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    walk = index_of(&t, w, span_of(after, l->cursor_len));
+    while (!t.err && !l->err && (more = index_next(&walk)) && !listing_full(l))
+        put_indexed(l, &t, walk.value);
+    index_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
 }
 
 /* The columns of the CSV: those of the list, and what row_of_register adds. */
@@ -69,8 +136,8 @@ static void name_columns(struct wanted *w)
             w->columns[n++] = w->list->column[i].name;
     }
     if (w->list->kind == LIST_METER) {
-        w->columns[n++] = "state";
-        w->columns[n++] = "point";
+        for (unsigned i = 0; meter_columns[i]; i++)
+            w->columns[n++] = meter_columns[i];
     } else if (w->list->kind == LIST_POINT) {
         w->columns[n++] = "serial";
     }
@@ -105,6 +172,19 @@ static const struct list *list_of_path(const struct request *q)
     return list_named(q->target.segment[1]);
 }
 
+/* A meter that a crew has lies in no depot. */
+static bool ask_holder(struct request *q, struct wanted *w)
+{
+    struct span crew = ask_text(q, "crew"), depot = ask_text(q, "depot");
+
+    if (crew.len && depot.len) {
+        problem_of(q, ERR_INVALID, "depot", "depot: found one beside a crew, expected one of them");
+        return false;
+    }
+    w->holder_kind = crew.len ? 'c' : depot.len ? 'd' : 0;
+    return copy_text(q, crew.len ? "crew" : "depot", w->holder, sizeof w->holder);
+}
+
 static bool ask_filters(struct request *q, struct wanted *w)
 {
     struct txn t;
@@ -112,7 +192,9 @@ static bool ask_filters(struct request *q, struct wanted *w)
 
     if (!copy_text(q, "state", w->state, sizeof w->state) ||
         !copy_text(q, "zone", w->zone, sizeof w->zone) ||
-        !copy_text(q, "route", w->route, sizeof w->route))
+        !copy_text(q, "route", w->route, sizeof w->route) ||
+        !copy_text(q, "model", w->model, sizeof w->model) ||
+        !copy_text(q, "batch", w->batch, sizeof w->batch) || !ask_holder(q, w))
         return false;
     if (w->state[0] && !state_known(span_text(w->state))) {
         problem_of(q, ERR_INVALID, "state", "state: found %s, expected a state of a meter",
@@ -136,12 +218,15 @@ void answer_register(struct request *q)
     w->list = list_of_path(q);
     w->zone_column = list_column(w->list, span_text("zone"));
     w->route_column = list_column(w->list, span_text("route"));
+    w->model_column = list_column(w->list, span_text("model"));
+    w->batch_column = list_column(w->list, span_text("batch"));
     name_columns(w);
-    if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !ask_filters(q, w)) {
+    if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !ask_time(q, "known_at", INT64_MAX, &w->known_s) ||
+        !ask_filters(q, w)) {
         free(w);
         return;
     }
-    listing_new(q, w->columns, fill, w, free, PAGE);
+    listing_new(q, w->columns, by_index(w) ? fill_indexed : fill, w, free, PAGE);
 }
 
 /* ---- one row ---- */
@@ -212,11 +297,18 @@ static void put_vitals(struct listing *l, const struct meter_facts *m)
         row_int(l, "cell", vitals.cell);
 }
 
-static enum err facts_of(const struct ledger_row *row, struct meter_facts *out)
+static void put_meter_alone(struct listing *l, struct txn *t, const struct ledger_row *row,
+                            int64_t at_s, int64_t known_s, struct meter_facts *out)
 {
-    struct cells cells = cells_of(row);
+    struct meter_then m = { 0 };
+    enum err err = meter_then(l->app, t, row->id, at_s, known_s, &m);
 
-    return cells_meter(&cells, row->id, out);
+    listing_fail(l, err);
+    if (!err) {
+        *out = m.of.facts;
+        row_of_meter(l, t, row, &m, (struct span){ 0 });
+    }
+    life_done(&m.of);
 }
 
 void answer_register_one(struct request *q)
@@ -225,26 +317,27 @@ void answer_register_one(struct request *q)
     struct listing alone;
     struct meter_facts m = { 0 };
     struct ledger_row row;
-    int64_t as_of_s, at_s;
+    int64_t as_of_s, at_s, known_s;
     struct txn t;
 
-    if (!ask_as_of(q, &as_of_s, &at_s))
+    if (!ask_as_of(q, &as_of_s, &at_s) || !ask_time(q, "known_at", INT64_MAX, &known_s))
         return;
     t = ledger_read(q->app->ledger);
     row_alone_begin(&alone, q);
-    if (row_named(q, &t, list, as_of_s, &row)) {
-        if (list->kind == LIST_METER)
-            listing_fail(&alone, facts_of(&row, &m));
-        row_of_register(&alone, &t, list, &row, at_s, (struct span){ 0 });
-        listing_fail(&alone, txn_end(&t));
-        if (m.id && as_of_s == INT64_MAX && !alone.err && alone.out.len) {
-            alone.out.len--; /* the row is opened again for what is read outside the register */
-            put_last_reading(&alone, &m, at_s);
-            put_vitals(&alone, &m);
-            out_text(&alone.out, "}");
-        }
-        row_alone_end(&alone);
-    } else {
+    if (!row_named(q, &t, list, as_of_s, &row)) {
         txn_abort(&t);
+        return;
     }
+    if (list->kind == LIST_METER)
+        put_meter_alone(&alone, &t, &row, at_s, known_s, &m);
+    else
+        row_of_register(&alone, &t, list, &row, at_s, (struct span){ 0 });
+    listing_fail(&alone, txn_end(&t));
+    if (m.id && as_of_s == INT64_MAX && known_s == INT64_MAX && !alone.err && alone.out.len) {
+        alone.out.len--; /* the row is opened again for what is read outside the register */
+        put_last_reading(&alone, &m, at_s);
+        put_vitals(&alone, &m);
+        out_text(&alone.out, "}");
+    }
+    row_alone_end(&alone);
 }

@@ -14,21 +14,16 @@ struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at
     return f;
 }
 
-enum err state_at(struct txn *t, const struct ledger_row *meter, int64_t at_s, char out[32],
-                  uint32_t *out_point)
+enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s,
+                    struct meter_then *out)
 {
-    int column = list_column(list_of(LIST_METER), span_text("state"));
-    struct span imported =
-        column >= 0 && (unsigned)column < meter->count ? meter->cells[column] : (struct span){ 0 };
-    struct fittings fittings;
-    const char *state;
-    enum err err = fittings_load(t, false, meter->id, &fittings);
+    enum err err = life_load(app, t, meter, &out->of);
 
     if (err)
         return err;
-    state = meter_state(imported, fittings.at, fittings.count, at_s, out_point);
-    snprintf(out, 32, "%s", state ? state : "");
-    fittings_done(&fittings);
+    out->day = (int32_t)zone_day_number(&app->zone, at_s);
+    life_fold(&out->of.rules, out->of.events, out->of.count, at_s, known_s, &out->life);
+    life_legal(&out->of.rules, out->of.events, out->of.count, out->day, known_s, &out->legal);
     return ERR_OK;
 }
 
@@ -60,7 +55,29 @@ static bool is_number(enum column_type type)
     return type == COLUMN_INT || type == COLUMN_DECIMAL || type == COLUMN_LITRES;
 }
 
-static void put_cells(struct listing *l, const struct list *list, const struct ledger_row *row)
+void row_day(struct listing *l, const char *name, int32_t day)
+{
+    char text[11];
+
+    if (day == NO_DAY) {
+        row_null(l, name);
+        return;
+    }
+    text_put_date(text, day);
+    row_word(l, name, text);
+}
+
+static void put_cell(struct listing *l, const struct column *c, struct span cell)
+{
+    if (is_number(c->type))
+        row_number(l, c->name, cell);
+    else
+        row_text(l, c->name, cell);
+}
+
+/* Of a meter some cells are where its life began: what holds now stands in their place. */
+static void put_cells(struct listing *l, const struct list *list, const struct ledger_row *row,
+                      const struct meter_then *m)
 {
     for (unsigned i = 0; i < list->columns; i++) {
         const struct column *c = &list->column[i];
@@ -68,26 +85,78 @@ static void put_cells(struct listing *l, const struct list *list, const struct l
 
         if (c->type == COLUMN_STATE)
             continue; /* what holds now stands at the row's end */
-        if (is_number(c->type))
-            row_number(l, c->name, cell);
+        if (m && i == CELL_METER_verified_on)
+            row_day(l, c->name, m->legal.verified_on);
+        else if (m && i == CELL_METER_depot)
+            row_text(l, c->name, m->life.depot);
         else
-            row_text(l, c->name, cell);
+            put_cell(l, c, cell);
     }
 }
 
-static void put_meter_place(struct listing *l, struct txn *t, const struct ledger_row *row,
-                            int64_t at_s)
+static void put_warning(struct out *o, bool *first, const char *code, const char *text)
 {
-    char state[32], point[64];
-    uint32_t at = 0;
-    enum err err = state_at(t, row, at_s, state, &at);
+    out_text(o, *first ? "{" : ",{");
+    out_member_text(o, "code", code);
+    out_member_text(o, "text", text);
+    out_text(o, "}");
+    *first = false;
+}
 
-    if (err) {
-        listing_fail(l, err);
-        return;
+static void put_warnings(struct listing *l, unsigned warnings)
+{
+    struct out *o = row_raw_begin(l, "warnings");
+    bool first = true;
+
+    out_text(o, "[");
+    if (warnings & LEGAL_OVERRIDE_IGNORED)
+        put_warning(o, &first, "override-ignored",
+                    "life_months is longer than the rule allows, and does not count");
+    if (warnings & LEGAL_CERTIFICATE_IGNORED)
+        put_warning(o, &first, "certificate-date-ignored",
+                    "valid_until lies after the last day that the rule allows, and does not count");
+    out_text(o, "]");
+    row_raw_end(l);
+}
+
+/* meter_columns, in their order (rules-fleet V9). */
+static void put_life(struct listing *l, struct txn *t, const struct meter_then *m)
+{
+    const struct legal *legal = &m->legal;
+    char point[64];
+
+    row_word(l, "state", life_state_name(m->life.state));
+    row_word(l, "point", m->life.point && point_name(t, m->life.point, point) ? point : NULL);
+    if (m->life.crew.len)
+        row_text(l, "crew", m->life.crew);
+    else
+        row_null(l, "crew");
+    row_word(l, "regime", regime_name(legal->regime));
+    row_int(l, "rule_years", legal->rule_years);
+    row_day(l, "first_verified_on", legal->first_verified_on);
+    row_day(l, "legal_due", legal->due);
+    row_word(l, "due_basis", due_basis_name(legal->basis));
+    if (legal->due == NO_DAY) {
+        row_null(l, "days_left");
+    } else {
+        row_int(l, "days_left", (int64_t)legal->due - m->day);
     }
-    row_word(l, "state", state[0] ? state : NULL);
-    row_word(l, "point", at && point_name(t, at, point) ? point : NULL);
+    row_bool(l, "in_date", legal->due != NO_DAY && legal->due >= m->day);
+    put_warnings(l, legal->warnings);
+}
+
+const char *const meter_columns[] = { "state",     "point",      "crew",
+                                      "regime",    "rule_years", "first_verified_on",
+                                      "legal_due", "due_basis",  "days_left",
+                                      "in_date",   "warnings",   NULL };
+
+void row_of_meter(struct listing *l, struct txn *t, const struct ledger_row *row,
+                  const struct meter_then *m, struct span cursor)
+{
+    row_begin(l);
+    put_cells(l, list_of(LIST_METER), row, m);
+    put_life(l, t, m);
+    row_end(l, cursor);
 }
 
 static void put_point_meter(struct listing *l, struct txn *t, const struct ledger_row *row,
@@ -111,10 +180,8 @@ void row_of_register(struct listing *l, struct txn *t, const struct list *list,
                      const struct ledger_row *row, int64_t at_s, struct span cursor)
 {
     row_begin(l);
-    put_cells(l, list, row);
-    if (list->kind == LIST_METER)
-        put_meter_place(l, t, row, at_s);
-    else if (list->kind == LIST_POINT)
+    put_cells(l, list, row, NULL);
+    if (list->kind == LIST_POINT)
         put_point_meter(l, t, row, at_s);
     row_end(l, cursor);
 }

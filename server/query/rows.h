@@ -4,7 +4,7 @@
 
 #include "server/fleet/columns.h"
 #include "server/query/listing.h"
-#include "server/registers.h"
+#include "server/lives.h"
 
 /* Where a meter was, or what was at a point, at an instant (rules-fleet T3, L13). */
 struct fitted {
@@ -16,7 +16,20 @@ struct fitted {
 /* `fittings` by from. */
 struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at_s);
 
-/* Emits one row of a list: its columns, then `point` and `state` of a meter, `serial` of a point. */
+/* What held of a meter at an instant (rules-fleet L13, V9), as known at known_s (INT64_MAX: now). life_done(&of) when done, also after an error; spans borrow from it. */
+struct meter_then {
+    struct meter_life of;
+    struct life life;
+    struct legal legal; /* by the verifications of the instant's civil day or earlier */
+    int32_t day;        /* that civil day */
+};
+MUST_CHECK enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s, struct meter_then *out);
+
+extern const char *const meter_columns[]; /* what a meter's row has besides its cells; NULL-ended */
+void row_of_meter(struct listing *l, struct txn *t, const struct ledger_row *row, const struct meter_then *m, struct span cursor);
+void row_day(struct listing *l, const char *name, int32_t day); /* NO_DAY: null */
+
+/* Emits one row of another list: its columns, then `serial` of a point. */
 void row_of_register(struct listing *l, struct txn *t, const struct list *list, const struct ledger_row *row, int64_t at_s,
                      struct span cursor);
 
@@ -24,9 +37,6 @@ void row_of_register(struct listing *l, struct txn *t, const struct list *list, 
  * over, with `key` (a view) as the cursor. */
 typedef void rows_put(struct listing *l, struct txn *t, const struct ledger_row *row, struct span key);
 void rows_fill(struct listing *l, enum list_kind kind, int64_t as_of_s, rows_put *put);
-
-/* The state of a meter at an instant (rules-fleet T3), copied: "" if it has none; and the point that it is at, 0 if none. */
-MUST_CHECK enum err state_at(struct txn *t, const struct ledger_row *meter, int64_t at_s, char out[32], uint32_t *out_point);
 
 /* One row as the whole answer. */
 void row_alone_begin(struct listing *l, struct request *q);
