@@ -157,6 +157,17 @@ static void put_list_schema(struct out *o, const struct list *l)
         put_field(o, l->column[i].name, column_shape(l->column[i].type), NULL);
     if (l->kind == LIST_METER) {
         put_field(o, "point", SHAPE_TEXT, "Where it is fitted; null elsewhere");
+        put_field(o, "crew", SHAPE_TEXT, "Who has it while it is issued");
+        put_field(o, "regime", SHAPE_TEXT, "limited or periodic, by the table of verifications");
+        put_field(o, "rule_years", SHAPE_NUMBER, "How long a verification holds by that table");
+        put_field(o, "first_verified_on", SHAPE_TEXT, "The day of its first verification");
+        put_field(o, "legal_due", SHAPE_TEXT,
+                  "The last day in date; null where it never was verified");
+        put_field(o, "due_basis", SHAPE_TEXT,
+                  "What makes it so: rule, override, certificate or unknown");
+        put_field(o, "days_left", SHAPE_NUMBER, "From today to that day");
+        put_field(o, "in_date", SHAPE_BOOL, "Whether that day is not over");
+        put_field(o, "warnings", SHAPE_ARRAY, "override-ignored, certificate-date-ignored");
         put_field(o, "last_reading_at", SHAPE_TIME, "Of the newest reading on the billed channel");
         put_field(o, "last_index_l", SHAPE_NUMBER, "Its value");
         put_field(o, "last_seen_at", SHAPE_TIME, "Arrival of the newest report");

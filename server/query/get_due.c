@@ -1,0 +1,411 @@
+/* Verifications that fall due, and those that are overdue (rules-fleet V12, V13), by legal due date, then serial.
+ *
+ * Today's lists walk the index of due dates.  What was overdue on an earlier day no index knows: then all
+ * lives are folded to the end of that day, once a page, and the matches sorted. */
+#include "proto/base/rd.h"
+#include "proto/base/wr.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAGE 1000
+
+static const char *const columns[] = { "serial", "point", "state",     "dn",        "q3",
+                                       "zone",   "route", "legal_due", "days_left", NULL };
+
+struct past {
+    int32_t due; /* NO_DAY: never verified */
+    uint32_t meter;
+    char serial[SERIAL_MAX + 1];
+};
+
+struct wanted {
+    bool overdue;
+    bool fitted, store;       /* which of them */
+    int32_t from_day, to_day; /* of legal_due, both inside */
+    int32_t count_day;        /* days_left counts from here */
+    int64_t at_s;             /* lives as of */
+    int64_t dn;               /* 0: any */
+    char zone[128], route[128];
+    struct past *past; /* of an earlier day */
+    size_t past_count, past_cap;
+};
+
+static void wanted_done(void *state)
+{
+    struct wanted *w = (struct wanted *)state;
+
+    free(w->past);
+    free(w);
+}
+
+/* ---- one row ---- */
+
+static bool state_is(const struct wanted *w, enum life_state s)
+{
+    return (w->fitted && life_is_fitted(s)) || (w->store && LIFE_IN_STORE >> s & 1);
+}
+
+static bool due_is(const struct wanted *w, int32_t due)
+{
+    if (due == NO_DAY)
+        return w->overdue;
+    return (w->from_day == NO_DAY || due >= w->from_day) && due <= w->to_day;
+}
+
+static struct span cell_of(const struct ledger_row *row, unsigned cell)
+{
+    return cell < row->count ? row->cells[cell] : (struct span){ 0 };
+}
+
+static bool place_is(const struct wanted *w, const struct ledger_row *point)
+{
+    return (!w->zone[0] || span_equal(cell_of(point, CELL_POINT_zone), span_text(w->zone))) &&
+           (!w->route[0] || span_equal(cell_of(point, CELL_POINT_route), span_text(w->route)));
+}
+
+static void put_row(struct listing *l, const struct ledger_row *meter,
+                    const struct ledger_row *point, const struct meter_then *m, struct span cursor)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+
+    row_begin(l);
+    row_text(l, "serial", cell_of(meter, CELL_METER_serial));
+    if (point->count)
+        row_text(l, "point", cell_of(point, CELL_POINT_point));
+    else
+        row_null(l, "point");
+    row_word(l, "state", life_state_name(m->life.state));
+    row_number(l, "dn", cell_of(meter, CELL_METER_dn));
+    row_number(l, "q3", cell_of(meter, CELL_METER_q3));
+    row_text(l, "zone", cell_of(point, CELL_POINT_zone));
+    row_text(l, "route", cell_of(point, CELL_POINT_route));
+    row_day(l, "legal_due", m->legal.due);
+    if (m->legal.due == NO_DAY)
+        row_null(l, "days_left");
+    else
+        row_int(l, "days_left", (int64_t)m->legal.due - w->count_day);
+    row_end(l, cursor);
+}
+
+/* An index knows lives to their last event: whether the row is wanted, the life as of the instant says. */
+static void put_judged(struct listing *l, struct txn *t, uint32_t id, const struct meter_then *m,
+                       struct span cursor)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct ledger_row meter, point = { 0 };
+
+    if (!state_is(w, m->life.state) || !due_is(w, m->legal.due) ||
+        (w->dn && m->of.facts.dn_mm != w->dn)) {
+        listing_pass(l, cursor);
+        return;
+    }
+    if (!ledger_by_id(t, LIST_METER, id, INT64_MAX, &meter) ||
+        (m->life.point && !ledger_by_id(t, LIST_POINT, m->life.point, INT64_MAX, &point)))
+        listing_fail(l, t->err ? t->err : ERR_MISSING);
+    else if (place_is(w, &point))
+        put_row(l, &meter, &point, m, cursor);
+    else
+        listing_pass(l, cursor);
+}
+
+static void put(struct listing *l, struct txn *t, uint32_t id, struct span cursor)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct meter_then m = { 0 };
+    enum err err = meter_then(l->app, t, id, w->at_s, INT64_MAX, &m);
+
+    if (err)
+        listing_fail(l, err);
+    else
+        put_judged(l, t, id, &m, cursor);
+    life_done(&m.of);
+}
+
+/* ---- by the index ---- */
+
+/* One place's walk; `at`: its next row, not taken yet. */
+struct lane {
+    struct due_walk walk;
+    bool open, at;
+    uint8_t after[CURSOR_MAX];
+};
+
+/* The cursor of a row in one place serves in the other: they differ in the place alone. */
+static void lane_open(struct lane *lane, struct listing *l, struct txn *t, enum due_place place)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+
+    memcpy(lane->after, l->cursor, l->cursor_len);
+    if (l->cursor_len)
+        lane->after[0] = (uint8_t)place;
+    lane->walk = lives_due(t, place, w->from_day, w->to_day, w->overdue,
+                           span_of(lane->after, l->cursor_len));
+    lane->open = true;
+    lane->at = due_next(&lane->walk);
+}
+
+static int key_order(struct span a, struct span b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = memcmp(a.at + 1, b.at + 1, len - 1);
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static struct lane *lane_first(struct lane *a, struct lane *b)
+{
+    if (!a->at || !b->at)
+        return a->at ? a : b->at ? b : NULL;
+    return key_order(a->walk.cursor, b->walk.cursor) <= 0 ? a : b;
+}
+
+static void fill_indexed(struct listing *l)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    struct lane fitted = { 0 }, store = { 0 }, *next = NULL;
+
+    if (w->fitted)
+        lane_open(&fitted, l, &t, DUE_FITTED);
+    if (w->store)
+        lane_open(&store, l, &t, DUE_STORE);
+    while (!t.err && !l->err && (next = lane_first(&fitted, &store)) && !listing_full(l)) {
+        put(l, &t, next->walk.meter, next->walk.cursor);
+        next->at = due_next(&next->walk);
+    }
+    if (fitted.open)
+        due_done(&fitted.walk);
+    if (store.open)
+        due_done(&store.walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !next && !l->err;
+}
+
+/* ---- of an earlier day ---- */
+
+static int past_order(const void *a, const void *b)
+{
+    const struct past *x = (const struct past *)a, *y = (const struct past *)b;
+
+    if (x->due != y->due) /* never verified: last */
+        return x->due == NO_DAY || (y->due != NO_DAY && x->due > y->due) ? 1 : -1;
+    return strcmp(x->serial, y->serial);
+}
+
+static enum err past_add(struct wanted *w, const struct meter_then *m)
+{
+    struct past p = { .due = m->legal.due, .meter = m->of.meter };
+
+    if (w->past_count == w->past_cap) {
+        size_t cap = w->past_cap ? 2 * w->past_cap : 256;
+        struct past *more = (struct past *)realloc(w->past, cap * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        w->past = more;
+        w->past_cap = cap;
+    }
+    memcpy(p.serial, m->of.facts.serial, sizeof p.serial);
+    w->past[w->past_count++] = p;
+    return ERR_OK;
+}
+
+static enum err past_look(struct wanted *w, struct app *app, struct txn *t, uint32_t meter)
+{
+    struct meter_then m = { 0 };
+    enum err err = meter_then(app, t, meter, w->at_s, INT64_MAX, &m);
+
+    if (!err && state_is(w, m.life.state) && due_is(w, m.legal.due))
+        err = past_add(w, &m);
+    life_done(&m.of);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err past_find(struct wanted *w, struct app *app)
+{
+    enum err err = ERR_OK;
+    uint32_t meter = 1, last = 1;
+
+    while (!err && meter <= last) {
+        struct txn t = ledger_read(app->ledger);
+        enum err ended;
+
+        last = ledger_last_id(&t, LIST_METER);
+        for (unsigned n = 0; n < LISTING_VISITS && meter <= last && !err; n++)
+            err = past_look(w, app, &t, meter++);
+        ended = txn_end(&t);
+        err = err ? err : ended;
+        if (!err && app->stopping)
+            err = ERR_STOPPING;
+    }
+    if (w->past_count)
+        qsort(w->past, w->past_count, sizeof *w->past, past_order);
+    return err;
+}
+
+/* Behind the cursor, which is (due, serial) as text sorts. */
+static size_t past_first(const struct wanted *w, struct span cursor)
+{
+    struct rd r = rd_of(cursor);
+    struct past after = { 0 };
+    size_t n = 0;
+
+    if (!cursor.len)
+        return 0;
+    after.due = (int32_t)rd_be32(&r);
+    snprintf(after.serial, sizeof after.serial, "%.*s", (int)rd_left(&r), (const char *)r.at);
+    while (n < w->past_count && past_order(&w->past[n], &after) <= 0)
+        n++;
+    return n;
+}
+
+static void fill_past(struct listing *l)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    size_t n = past_first(w, span_of(l->cursor, l->cursor_len));
+
+    for (; n < w->past_count && !listing_full(l) && !l->err; n++) {
+        const struct past *p = &w->past[n];
+        uint8_t bytes[4 + SERIAL_MAX];
+        struct wr cursor = wr_of(bytes, sizeof bytes);
+
+        wr_be32(&cursor, (uint32_t)p->due);
+        wr_text(&cursor, p->serial);
+        put(l, &t, p->meter, wr_span(&cursor));
+    }
+    l->ended = n >= w->past_count;
+    listing_fail(l, txn_end(&t));
+}
+
+/* ---- asking ---- */
+
+static bool ask_day(struct request *q, const char *name, int32_t absent, int32_t *out)
+{
+    struct span text = ask_text(q, name);
+    int64_t day = absent;
+
+    if (!text.len && absent == NO_DAY)
+        problem_of(q, ERR_INVALID, name, "%s: found nothing, expected a date as 2026-03-01", name);
+    else if (text.len && text_date(text, &day))
+        problem_of(q, ERR_INVALID, name, "%s: found %.*s, expected a date as 2026-03-01", name,
+                   (int)(text.len < 40 ? text.len : 40), (const char *)text.at);
+    else
+        *out = (int32_t)day;
+    return q->status == 0;
+}
+
+static bool ask_name(struct request *q, struct txn *t, enum list_kind kind, const char *name,
+                     char *out, size_t size)
+{
+    struct span text = ask_text(q, name);
+
+    if (!named_is_known(q, t, kind, name))
+        return false;
+    snprintf(out, size, "%.*s", (int)text.len, text.len ? (const char *)text.at : "");
+    return true;
+}
+
+static bool ask_filters(struct request *q, struct wanted *w)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    bool fine = ask_name(q, &t, LIST_ZONE, "zone", w->zone, sizeof w->zone) &&
+                ask_name(q, &t, LIST_ROUTE, "route", w->route, sizeof w->route);
+
+    txn_abort(&t);
+    return fine && ask_int(q, "dn", 1, 5000, 0, &w->dn);
+}
+
+static struct wanted *wanted_new(struct request *q)
+{
+    struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
+
+    if (!w) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+        return NULL;
+    }
+    w->at_s = clock_now_s(&q->app->clock);
+    w->count_day = (int32_t)zone_day_number(&q->app->zone, w->at_s);
+    w->fitted = true;
+    return w;
+}
+
+static bool ask_where(struct request *q, struct wanted *w)
+{
+    struct span where = ask_text(q, "where");
+    bool all = span_equal(where, span_text("all")), store = span_equal(where, span_text("store"));
+
+    if (where.len && !all && !store && !span_equal(where, span_text("fitted"))) {
+        problem_of(q, ERR_INVALID, "where", "where: found %.*s, expected fitted, store or all",
+                   (int)(where.len < 40 ? where.len : 40), (const char *)where.at);
+        return false;
+    }
+    w->fitted = !store;
+    w->store = store || all;
+    return true;
+}
+
+static bool ask_window(struct request *q, struct wanted *w)
+{
+    char from[11], to[11];
+
+    if (!ask_day(q, "from", NO_DAY, &w->from_day) || !ask_day(q, "to", NO_DAY, &w->to_day))
+        return false;
+    if (w->from_day <= w->to_day)
+        return true;
+    text_put_date(from, w->from_day);
+    text_put_date(to, w->to_day);
+    problem_of(q, ERR_INVALID, "from", "from: found %s, expected a date not after to, %s", from,
+               to);
+    return false;
+}
+
+void answer_verifications_due(struct request *q)
+{
+    struct wanted *w = wanted_new(q);
+
+    if (w && ask_window(q, w) && ask_where(q, w) && ask_filters(q, w))
+        listing_new(q, columns, fill_indexed, w, wanted_done, PAGE);
+    else if (w)
+        wanted_done(w);
+}
+
+/* False: refused. An earlier day is looked at as of its end. */
+static bool day_taken(struct request *q, struct wanted *w, int32_t today)
+{
+    struct civil c = day_civil((int64_t)w->count_day * 86400);
+    int64_t start_s;
+    enum err err;
+
+    w->from_day = NO_DAY;
+    w->to_day = w->count_day - 1;
+    if (w->count_day >= today)
+        return true;
+    if (zone_utc(&q->app->zone, c, &start_s)) /* a day that begins later than at midnight */
+        start_s = day_utc(c) - zone_offset(&q->app->zone, day_utc(c));
+    w->at_s = zone_day_next(&q->app->zone, start_s) - 1;
+    if (!(err = past_find(w, q->app)))
+        return true;
+    problem_of(q, err, "", "the lives of meters cannot be read: one %s", err_text(err));
+    return false;
+}
+
+void answer_verifications_overdue(struct request *q)
+{
+    struct wanted *w = wanted_new(q);
+    int32_t today = w ? w->count_day : 0;
+
+    if (w && ask_day(q, "on", today, &w->count_day) && ask_filters(q, w)) {
+        w->overdue = true;
+        if (day_taken(q, w, today)) {
+            listing_new(q, columns, w->count_day < today ? fill_past : fill_indexed, w, wanted_done,
+                        PAGE);
+            return;
+        }
+    }
+    if (w)
+        wanted_done(w);
+}
