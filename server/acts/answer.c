@@ -47,8 +47,8 @@ void answer_refuse(struct act_reply *out, enum err err, const char *field, const
     va_start(args, format);
     vsnprintf(out->detail, sizeof out->detail, format, args);
     va_end(args);
-    snprintf(out->refusal.text, sizeof out->refusal.text, "%.*s",
-             (int)sizeof out->refusal.text - 1, out->detail);
+    snprintf(out->refusal.text, sizeof out->refusal.text, "%.*s", (int)sizeof out->refusal.text - 1,
+             out->detail);
 }
 
 void answer_failed(struct act_reply *out, enum err err)
