@@ -5,6 +5,14 @@
 #include "tools/nilo/columns.h"
 #include "tools/nilo/commands.h"
 
+/* What may be left out completes like what must be there. */
+static void print_bare(const char *arguments)
+{
+    for (; *arguments; arguments++)
+        if (*arguments != '[' && *arguments != ']')
+            putchar(*arguments);
+}
+
 static void print_options(const struct args *a, const struct command *c)
 {
     char line[2048];
@@ -17,7 +25,9 @@ static void print_options(const struct args *a, const struct command *c)
             len +=
                 (size_t)snprintf(line + len, sizeof line - len, "%s--%s", len ? " " : "", o->name);
     }
-    printf("    '%s') next='%s' takes='%s' ;;\n", c->words, line, c->arguments);
+    printf("    '%s') next='%s' takes='", c->words, line);
+    print_bare(c->arguments);
+    puts("' ;;");
 }
 
 static bool has_argument(const struct args *a, unsigned option)
