@@ -63,6 +63,18 @@ int cmd_route_list(const struct args *a)
     return list(a, "/v1/routes", "route org reader days name");
 }
 
+#define DUE_COLUMNS "serial legal_due days_left state point dn q3 zone route"
+
+int cmd_verification_due(const struct args *a)
+{
+    return list(a, "/v1/verifications/due", DUE_COLUMNS);
+}
+
+int cmd_verification_overdue(const struct args *a)
+{
+    return list(a, "/v1/verifications/overdue", DUE_COLUMNS);
+}
+
 int cmd_fitting_list(const struct args *a)
 {
     return list(a, "/v1/fittings", "point serial from start_index_l to end_index_l reason");
