@@ -3,7 +3,7 @@
  * judge_rebuild finds the same table, byte for byte.
  *
  *   judge_pass, judge_pass_new, judge_rebuild   the settling thread, or in its place (settler_lend)
- *   flags_each, flag_of, replacements_make      any thread
+ *   flags_each, flag_of                         any thread
  *
  * A flag's birth (its id, and what was told first) is a ledger fact. An episode that the readings
  * show keeps the id of the birth of its kind with the same onset, else of the first one that
@@ -83,31 +83,5 @@ struct flag_filter {
 MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
                                bool (*each)(void *arg, const struct flag *f), void *arg);
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
-
-/* ---- meters to replace or to inspect, worst first ---- */
-
-/* Meters with open or confirmed flags that the meter itself is to blame for (stuck, reversed): a
- * customer's leak is no reason to change a meter, though it is named when the meter is on the list
- * anyway. */
-struct replacement {
-    uint32_t meter, point;
-    unsigned kinds;                                   /* a set of 1 << n: detector_at(n) */
-    int64_t onset_s;                                  /* the earliest */
-    int64_t lost_mlpd, lost_low_mlpd, lost_high_mlpd; /* of the worst of its kinds */
-    unsigned confidence_pct;
-    enum severity severity;
-    char flag_id[FLAG_ID_SIZE]; /* the worst one: its text says why */
-    char text_en[FLAG_TEXT_SIZE], text_zh[FLAG_TEXT_SIZE];
-};
-
-struct replacement_filter {
-    struct span zone;  /* this zone and those below it; empty: any */
-    struct span route; /* empty: any */
-};
-
-/* Ranked by what is lost a day times confidence; of equals the lower meter id first. Free `*out`
- * with free(). NO_MEMORY. */
-MUST_CHECK enum err replacements_make(struct app *app, const struct replacement_filter *filter,
-                                      struct replacement **out, size_t *out_count);
 
 #endif

@@ -1,8 +1,8 @@
 /* Meters to replace, worst first: made whole, since a rank is a place among all. */
 #include "proto/base/rd.h"
-#include "server/judge.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/replacements.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "server/app_open.h"
-#include "server/judge.h"
 #include "server/registers.h"
+#include "server/replacements.h"
 #include "tests/check.h"
 
 #include <stdio.h>
