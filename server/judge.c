@@ -352,7 +352,39 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
     return err;
 }
 
-static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
+/* ---- what the calendar says ---- */
+
+static enum err overdue_replace(struct slice *s, const struct flag_records *wanted)
+{
+    size_t kept = 0;
+
+    recall(s);
+    for (size_t i = 0; i < s->episodes.count; i++)
+        if (s->episodes.at[i].kind != &detector_overdue)
+            s->episodes.at[kept++] = s->episodes.at[i];
+    s->episodes.count = kept;
+    for (size_t i = 0; i < wanted->count && !s->err; i++)
+        s->err = flag_records_push(&s->episodes, &wanted->at[i]);
+    return s->err;
+}
+
+/* Readings alone move nothing here: it is looked at where the register or the date did, or all is made anew. */
+static enum err look_at_calendar(struct slice *s)
+{
+    struct flag_records wanted = { 0 }, kept = { 0 };
+    enum err err = overdue_episodes(s->app, &s->ledger, s->meter.id, s->now_s, s->fittings.at,
+                                    s->fittings.count, &wanted);
+
+    if (!err && !s->said)
+        err = flags_kept(&s->views, s->meter.id, &kept);
+    if (!err && (s->said || !overdue_same(&kept, &wanted)))
+        err = overdue_replace(s, &wanted);
+    flag_records_done(&wanted);
+    flag_records_done(&kept);
+    return err;
+}
+
+static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s, bool date)
 {
     struct meter_state *state;
     enum err err = look_up(s, meter);
@@ -362,6 +394,8 @@ static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s)
     if (!(state = (struct meter_state *)views_states_at(&s->states, meter)))
         return s->views.err;
     err = fold(s, state, first_s);
+    if (!err && (s->said || first_s == 0 || date))
+        err = look_at_calendar(s);
     if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
         /* One meter's damage is not the others': its flags stay as they are, and the next time it
          * is judged from nothing. */
@@ -410,7 +444,7 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     s->views = views_write(s->app->views);
     err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
     for (size_t i = 0; i < count && !err; i++)
-        err = judge_meter(s, news[i].meter, news[i].first_s);
+        err = judge_meter(s, news[i].meter, news[i].first_s, news[i].date);
     views_states_end(&s->states);
     ended = txn_end(&s->ledger);
     if (!err)

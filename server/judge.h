@@ -23,7 +23,9 @@ MUST_CHECK enum err judge_pass(struct app *app, const uint32_t *meters, size_t c
  * read. */
 struct judge_news {
     uint32_t meter, first_s;
+    bool date; /* its legal due date has passed */
 };
+#define JUDGE_NO_READING UINT32_MAX /* first_s: none is new */
 MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count,
                                    int64_t now_s);
 

@@ -46,4 +46,10 @@ MUST_CHECK enum err flags_born(struct txn *ledger, uint32_t meter, struct flag_r
 MUST_CHECK enum err flags_match(struct flag_records *episodes, const struct flag_records *births,
                                 int64_t now_s, struct flag_records *fresh);
 
+/* judge_overdue.c: the episodes of `overdue` of a meter's fittings, in their order; and whether kept flags say the same. */
+MUST_CHECK enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter,
+                                     int64_t now_s, const struct fitting *fittings, size_t count,
+                                     struct flag_records *out);
+bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted);
+
 #endif

@@ -34,6 +34,15 @@ enum err news_push(struct news *n, uint32_t meter, uint32_t first_s)
     return ERR_OK;
 }
 
+enum err news_push_due(struct news *n, uint32_t meter)
+{
+    enum err err = news_push(n, meter, JUDGE_NO_READING);
+
+    if (!err)
+        n->at[n->count - 1].date = true;
+    return err;
+}
+
 static int news_order(const void *a, const void *b)
 {
     const struct judge_news *x = (const struct judge_news *)a, *y = (const struct judge_news *)b;
@@ -52,6 +61,8 @@ void news_sort(struct news *n)
     for (size_t i = 0; i < n->count; i++)
         if (kept == 0 || n->at[kept - 1].meter != n->at[i].meter)
             n->at[kept++] = n->at[i];
+        else
+            n->at[kept - 1].date |= n->at[i].date;
     n->count = kept;
 }
 

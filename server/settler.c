@@ -8,6 +8,7 @@
 
 #include "server/acts/quarantine.h"
 #include "server/commands.h"
+#include "server/lives.h"
 #include "server/metrics.h"
 #include "server/settle_pass.h"
 
@@ -39,6 +40,8 @@ struct settler {
     enum err last;               /* how the last one ended */
     bool started, stopping;
     struct release_due due; /* the settling thread's: frames may wait for what is there by now */
+    int32_t
+        due_seen; /* the civil day on which legal due dates were last looked at; NO_DAY: not yet */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
@@ -212,6 +215,25 @@ static enum err take_touched(struct settler *s, struct news *touched, uint64_t *
     return err;
 }
 
+/* Meters whose legal due date has passed since this was looked at; at a start all that are overdue. */
+static enum err touch_overdue(struct settler *s, int32_t today, struct news *touched)
+{
+    struct txn t;
+    struct due_walk w;
+    enum err err = ERR_OK, ended;
+
+    if (s->due_seen != NO_DAY && today <= s->due_seen)
+        return ERR_OK;
+    t = ledger_read(s->app->ledger);
+    w = lives_due(&t, DUE_FITTED, s->due_seen == NO_DAY ? NO_DAY : s->due_seen, today - 1, false,
+                  (struct span){ 0 });
+    while (!err && due_next(&w))
+        err = news_push_due(touched, w.meter);
+    due_done(&w);
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
 static void give_back(struct settler *s, const struct news *touched)
 {
     for (size_t i = 0; i < touched->count; i++)
@@ -223,6 +245,7 @@ static void give_back(struct settler *s, const struct news *touched)
 static enum err settle_lkd(struct settler *s, bool asked)
 {
     struct news touched = { 0 };
+    int32_t today = (int32_t)zone_day_number(&s->app->zone, clock_now_s(&s->app->clock));
     uint64_t acts;
     enum err err = settle_generations(s, &touched);
     enum err late = err ? ERR_OK : settle_late(s, &touched); /* what waits holds up nobody else */
@@ -230,7 +253,9 @@ static enum err settle_lkd(struct settler *s, bool asked)
     if (!err)
         err = take_touched(s, &touched, &acts);
     if (!err)
-        err = judge_touched(s, &touched, acts);
+        err = touch_overdue(s, today, &touched);
+    if (!err && !(err = judge_touched(s, &touched, acts)))
+        s->due_seen = today;
     if (!err && asked && s->app->commands)
         err = commands_flush(s->app->commands);
     if (err)
@@ -347,6 +372,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
     s->app = app;
     s->every_s = every_s ? every_s : 1;
     t = views_read(app->views);
+    s->due_seen = NO_DAY;
     s->acts_seen = views_acts(&t);
     if ((err = txn_end(&t))) {
         free(s);

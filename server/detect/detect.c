@@ -7,6 +7,7 @@ static const struct {
     { &detector_stuck, 0 },
     { &detector_leak, STUCK_STATE },
     { &detector_reversed, STUCK_STATE + LEAK_STATE },
+    { &detector_overdue, DETECTORS_STATE },
 };
 
 #define TABLE_COUNT (sizeof table / sizeof table[0])
@@ -77,7 +78,8 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
         step->reverse = !billed;
         step->day = day_of(state, place->zone, step->from_s + (step->to_s - step->from_s) / 2);
         for (size_t n = 0; n < TABLE_COUNT; n++)
-            if (table[n].detector->judge(state->detectors + table[n].state_at, place, step, &v))
+            if (table[n].detector->judge &&
+                table[n].detector->judge(state->detectors + table[n].state_at, place, step, &v))
                 say(arg, table[n].detector, &v);
     }
 }

@@ -80,6 +80,7 @@ struct detector {
     /* Takes one step. Returns whether it has something to say, in *out: an episode opened, changed
      * (worse, better known), or ended. `out` is filled only then; onset_s and raised_s stay the
      * same while an episode lasts. */
+    /* NULL: it follows from no reading. */
     bool (*judge)(void *state, const struct judge_place *place, const struct judge_step *step,
                   struct verdict *out);
     /* One sentence for a crew, from the verdict's numbers. */
@@ -157,6 +158,6 @@ void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-
 void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-01 02:00", local */
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
-extern const struct detector detector_stuck, detector_reversed, detector_leak;
+extern const struct detector detector_stuck, detector_reversed, detector_leak, detector_overdue;
 
 #endif

@@ -113,7 +113,7 @@ static uint32_t first_of(const struct row *rows, size_t count)
 
 static void bring(struct world *w, uint32_t meter, enum channel c, struct row *rows, size_t count)
 {
-    struct judge_news news = { meter, first_of(rows, count) };
+    struct judge_news news = { .meter = meter, .first_s = first_of(rows, count) };
 
     put_rows(w, meter, c, rows, count);
     assert_ok(judge_pass_new(&w->app, &news, 1, clock_now_s(&w->app.clock)));

@@ -1,0 +1,89 @@
+/* The flag `overdue` (rules-fleet V14): for each fitting of a meter, from the midnight that ends its legal
+ * due date, or from the fitting's beginning if that is later, until the meter is taken off. */
+#include "server/judge_priv.h"
+#include "server/lives.h"
+
+#define URGENT_AFTER_DAYS 365
+#define HIGH_AFTER_DAYS 90
+
+/* The midnight that ends a civil day. */
+static int64_t day_end(const struct zone *z, int32_t day)
+{
+    /* Noon by the zone's offset at that day's noon in UTC lies within the day, whatever the clocks did at night. */
+    int64_t noon_s = (int64_t)day * 86400 + 43200;
+
+    return zone_day_next(z, noon_s - zone_offset(z, noon_s));
+}
+
+static enum severity severity_of(int64_t days)
+{
+    return days > URGENT_AFTER_DAYS ? SEVERITY_URGENT
+           : days > HIGH_AFTER_DAYS ? SEVERITY_HIGH
+                                    : SEVERITY_MEDIUM;
+}
+
+/* False: it was, or is, in date all the time, or nobody knows. A fitting that is over is judged by what was verified until its end. */
+static bool episode_of(const struct meter_life *l, const struct zone *z, const struct fitting *f,
+                       int64_t now_s, struct flag_record *out)
+{
+    bool ended = f->to_s <= now_s;
+    int64_t until_s = ended ? f->to_s : now_s, end_s, onset_s;
+    struct legal legal;
+
+    life_legal(&l->rules, l->events, l->count, (int32_t)zone_day_number(z, until_s), INT64_MAX,
+               &legal);
+    if (legal.due == NO_DAY)
+        return false;
+    end_s = day_end(z, legal.due);
+    onset_s = end_s > f->from_s ? end_s : f->from_s;
+    if (ended ? onset_s >= until_s : onset_s > until_s)
+        return false;
+    *out = (struct flag_record){ .kind = &detector_overdue,
+                                 .meter = l->meter,
+                                 .point = f->point,
+                                 .fitting_from_s = f->from_s,
+                                 .ended = ended };
+    out->verdict = (struct verdict){ .open = !ended,
+                                     .onset_s = onset_s,
+                                     .raised_s = onset_s,
+                                     .cleared_s = ended ? f->to_s : 0,
+                                     .severity = severity_of((until_s - end_s) / 86400),
+                                     .confidence_pct = 100 };
+    verdict_time(&out->verdict, "legal_end", end_s);
+    verdict_number(&out->verdict, "rule_years", (int64_t)legal.rule_years * 1000);
+    return true;
+}
+
+enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter, int64_t now_s,
+                          const struct fitting *fittings, size_t count, struct flag_records *out)
+{
+    struct meter_life life = { 0 };
+    enum err err = life_load(app, ledger, meter, &life);
+
+    for (size_t i = 0; i < count && !err; i++) {
+        struct flag_record e;
+
+        if (fittings[i].from_s <= now_s && episode_of(&life, &app->zone, &fittings[i], now_s, &e))
+            err = flag_records_push(out, &e);
+    }
+    life_done(&life);
+    return err;
+}
+
+bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct flag_record *k = &kept->at[i], *w;
+
+        if (k->kind != &detector_overdue || k->withdrawn)
+            continue;
+        w = n < wanted->count ? &wanted->at[n++] : NULL;
+        if (!w || k->verdict.onset_s != w->verdict.onset_s || k->ended != w->ended ||
+            k->verdict.cleared_s != w->verdict.cleared_s ||
+            k->verdict.severity != w->verdict.severity || k->fitting_from_s != w->fitting_from_s)
+            return false;
+    }
+    return n == wanted->count;
+}
