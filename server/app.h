@@ -4,6 +4,7 @@
 
 #include "server/clock.h"
 #include "server/detect/detect.h"
+#include "server/fleet/defaults.h"
 #include "server/fleet/verify.h"
 #include "server/ingest.h"
 #include "storage/archive.h"
@@ -17,6 +18,7 @@ struct keyring;
 struct settler;
 struct store_key;
 struct store_lock;
+struct surveys;
 struct uplink;
 
 struct app {
@@ -24,6 +26,7 @@ struct app {
     struct zone zone;
     struct holidays holidays;
     struct verify_rules verify_rules; /* the verification calendar's table */
+    struct fleet_rules fleet_rules;   /* what replacements and failures are reckoned with */
     char store[512]; /* DIR */
     struct store_lock *lock;
     struct journal *journal;
@@ -43,6 +46,7 @@ struct app {
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */
+    struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
