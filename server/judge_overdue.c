@@ -3,9 +3,6 @@
 #include "server/judge_priv.h"
 #include "server/lives.h"
 
-#define URGENT_AFTER_DAYS 365
-#define HIGH_AFTER_DAYS 90
-
 /* The midnight that ends a civil day. */
 static int64_t day_end(const struct zone *z, int32_t day)
 {
@@ -15,11 +12,15 @@ static int64_t day_end(const struct zone *z, int32_t day)
     return zone_day_next(z, noon_s - zone_offset(z, noon_s));
 }
 
-static enum severity severity_of(int64_t days)
+/* On the day on which a meter is taken off it can be verified anew only after that. */
+static int32_t day_judged(const struct zone *z, const struct fitting *f, int64_t now_s)
 {
-    return days > URGENT_AFTER_DAYS ? SEVERITY_URGENT
-           : days > HIGH_AFTER_DAYS ? SEVERITY_HIGH
-                                    : SEVERITY_MEDIUM;
+    int32_t first = (int32_t)zone_day_number(z, f->from_s), last;
+
+    if (f->to_s > now_s)
+        return (int32_t)zone_day_number(z, now_s);
+    last = (int32_t)zone_day_number(z, f->to_s) - 1;
+    return last > first ? last : first;
 }
 
 /* False: it was, or is, in date all the time, or nobody knows. A fitting that is over is judged by what was verified until its end. */
@@ -30,8 +31,7 @@ static bool episode_of(const struct meter_life *l, const struct zone *z, const s
     int64_t until_s = ended ? f->to_s : now_s, end_s, onset_s;
     struct legal legal;
 
-    life_legal(&l->rules, l->events, l->count, (int32_t)zone_day_number(z, until_s), INT64_MAX,
-               &legal);
+    life_legal(&l->rules, l->events, l->count, day_judged(z, f, now_s), INT64_MAX, &legal);
     if (legal.due == NO_DAY)
         return false;
     end_s = day_end(z, legal.due);
@@ -47,7 +47,7 @@ static bool episode_of(const struct meter_life *l, const struct zone *z, const s
                                      .onset_s = onset_s,
                                      .raised_s = onset_s,
                                      .cleared_s = ended ? f->to_s : 0,
-                                     .severity = severity_of((until_s - end_s) / 86400),
+                                     .severity = SEVERITY_MEDIUM,
                                      .confidence_pct = 100 };
     verdict_time(&out->verdict, "legal_end", end_s);
     verdict_number(&out->verdict, "rule_years", (int64_t)legal.rule_years * 1000);
