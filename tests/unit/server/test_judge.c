@@ -722,7 +722,7 @@ static void a_day_of_a_meter_costs_little(void **state)
     enum { METERS = 64 };
     struct world w;
     struct life *l = (struct life *)calloc(1, sizeof *l);
-    struct judge_news news[METERS];
+    struct judge_news news[METERS] = { 0 };
     struct timespec a, b;
     double us;
 
