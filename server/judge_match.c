@@ -166,9 +166,20 @@ static bool overlap(const struct flag_record *episode, const struct flag_record 
     return (!episode->ended || b->onset_s <= e->cleared_s) && e->onset_s <= b->raised_s;
 }
 
+/* Of a fitting there is one date at most: however far that moves, it is the same flag. */
+static bool same_date(const struct flag_record *episode, const struct flag_record *birth)
+{
+    return episode->kind == &detector_overdue && episode->fitting_from_s == birth->fitting_from_s;
+}
+
+static bool same_onset(const struct flag_record *episode, const struct flag_record *birth)
+{
+    return episode->verdict.onset_s == birth->verdict.onset_s;
+}
+
 /* Gives each episode that has no id yet the first birth left that fits. */
 static void assign(struct flag_records *episodes, const struct flag_records *births, bool *taken,
-                   bool exactly)
+                   bool (*fits)(const struct flag_record *episode, const struct flag_record *birth))
 {
     for (size_t i = 0; i < episodes->count; i++) {
         struct flag_record *e = &episodes->at[i];
@@ -176,8 +187,7 @@ static void assign(struct flag_records *episodes, const struct flag_records *bir
         for (size_t j = 0; j < births->count && !e->id[0]; j++) {
             const struct flag_record *b = &births->at[j];
 
-            if (taken[j] || b->kind != e->kind ||
-                !(exactly ? b->verdict.onset_s == e->verdict.onset_s : overlap(e, b)))
+            if (taken[j] || b->kind != e->kind || !fits(e, b))
                 continue;
             taken[j] = true;
             memcpy(e->id, b->id, sizeof e->id);
@@ -223,8 +233,9 @@ enum err flags_match(struct flag_records *episodes, const struct flag_records *b
         qsort(episodes->at, count, sizeof *episodes->at, record_order);
     for (size_t i = 0; i < count; i++)
         episodes->at[i].id[0] = 0;
-    assign(episodes, births, taken, true);
-    assign(episodes, births, taken, false);
+    assign(episodes, births, taken, same_date);
+    assign(episodes, births, taken, same_onset);
+    assign(episodes, births, taken, overlap);
     for (size_t i = 0; i < count && !err; i++)
         if (!episodes->at[i].id[0])
             err = bear(episodes, i, births, now_s, fresh);
