@@ -3,6 +3,9 @@
 #include "server/judge_priv.h"
 #include "server/lives.h"
 
+/* A removal may be stamped so far ahead of the clock (rules-fleet L4); nobody looks again when it is over. */
+#define AHEAD_S 600
+
 /* The midnight that ends a civil day. */
 static int64_t day_end(const struct zone *z, int32_t day)
 {
@@ -17,7 +20,7 @@ static int32_t day_judged(const struct zone *z, const struct fitting *f, int64_t
 {
     int32_t first = (int32_t)zone_day_number(z, f->from_s), last;
 
-    if (f->to_s > now_s)
+    if (f->to_s > now_s + AHEAD_S)
         return (int32_t)zone_day_number(z, now_s);
     last = (int32_t)zone_day_number(z, f->to_s) - 1;
     return last > first ? last : first;
@@ -27,7 +30,7 @@ static int32_t day_judged(const struct zone *z, const struct fitting *f, int64_t
 static bool episode_of(const struct meter_life *l, const struct zone *z, const struct fitting *f,
                        int64_t now_s, struct flag_record *out)
 {
-    bool ended = f->to_s <= now_s;
+    bool ended = f->to_s <= now_s + AHEAD_S;
     int64_t until_s = ended ? f->to_s : now_s, end_s, onset_s;
     struct legal legal;
 
