@@ -288,6 +288,24 @@ void life_write(struct app *app, struct act *act, struct meter_life *l, struct l
     life_write_at(app, act, l, e, second_end(l, e->at_s, 0));
 }
 
+void life_read_index(struct act *act, struct meter_life *l, size_t place, int64_t index_ml)
+{
+    struct fitting *was = NULL, *is = NULL;
+    size_t was_count = 0, is_count = 0;
+    struct life_event *e = &l->events[place];
+
+    fail(act, fittings_of(l, &was, &was_count));
+    e->index_ml = index_ml;
+    e->flags |= EVENT_HAS_INDEX | EVENT_READ_INDEX;
+    act_put_event(act, l->meter, e);
+    if (!act->txn.err)
+        fail(act, fittings_of(l, &is, &is_count));
+    if (!act->txn.err)
+        fittings_follow(act, was, was_count, is, is_count);
+    free(was);
+    free(is);
+}
+
 void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter)
 {
     struct life_keys was = { .place.state = LIFE_NONE }, is;

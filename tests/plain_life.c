@@ -108,7 +108,7 @@ size_t plain_place(const struct life_event *events, size_t count, int64_t at_s)
 
 static int32_t civil(int64_t at_s)
 {
-    return (int32_t)((at_s + 8 * 3600) / 86400);
+    return (int32_t)((at_s + INT64_C(8) * 3600) / 86400);
 }
 
 static int32_t months_later(int32_t day, int32_t months)

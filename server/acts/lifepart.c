@@ -461,10 +461,47 @@ static bool part_seals(struct life_part *p)
     return err ? life_failed(p->l, err) : true;
 }
 
+static const struct fitting *fitting_begun(const struct life_part *p)
+{
+    for (size_t i = 0; p->event.kind == EVENT_INSTALL && i < p->after.count; i++) {
+        const struct fitting *f = &p->after.at[i];
+
+        if (f->point == p->event.point && f->from_s == p->event.at_s)
+            return f;
+    }
+    return NULL;
+}
+
+/* It was lost later, when nobody knew that it was fitted: what the fitting closes with is read now (L10). */
+static enum err close_lost(struct life_part *p)
+{
+    const struct fitting *f = fitting_begun(p);
+    struct meter_life *life = &p->life;
+    struct rows rows = { 0 };
+    struct mark last;
+    size_t i = p->place + 1;
+    enum err err;
+
+    if (!f || f->to_s == FITTING_OPEN || f->has_end)
+        return ERR_OK;
+    while (i < life->count &&
+           (life->events[i].kind != EVENT_LOSE || life->events[i].at_s != f->to_s))
+        i++;
+    if (i == life->count)
+        return ERR_OK;
+    err = rows_of(p, f->from_s, f->to_s, &rows);
+    if (!err && !(err = contradict_last(&life->facts, p->after.at, p->after.count, f, &rows,
+                                        f->to_s, &last)))
+        life_read_index(p->l->act, life, i, last.value);
+    rows_done(&rows);
+    return err;
+}
+
 bool part_write(struct life_part *p)
 {
     struct life_act *l = p->l;
     struct life then = p->was;
+    enum err err;
 
     life_step(&then, &p->event);
     l->state = then.state;
@@ -473,6 +510,8 @@ bool part_write(struct life_part *p)
     if (!part_seals(p))
         return false;
     life_write(l->q->app, l->act, &p->life, &p->event);
+    if (!l->act->txn.err && (err = close_lost(p)))
+        return life_failed(l, err);
     if (!l->quiet)
         part_note(p);
     if (l->act->txn.err)

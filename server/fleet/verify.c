@@ -71,7 +71,7 @@ static enum err wrong(struct reader *f, enum err err, struct span found, const c
     size_t len = found.len < sizeof shown - 1 ? found.len : sizeof shown - 1;
 
     for (size_t i = 0; i < len; i++)
-        shown[i] = found.at[i] < ' ' || found.at[i] > '~' ? '?' : (char)found.at[i];
+        shown[i] = (char)(found.at[i] < ' ' || found.at[i] > '~' ? '?' : found.at[i]);
     shown[len] = 0;
     return refuse(f->r, err, f->number, "", "line %u: found %s%s%s, expected %s", f->number,
                   len ? "\"" : "", len ? shown : "nothing more", len ? "\"" : "", expected);

@@ -16,7 +16,7 @@
 #define CLIENTS 3
 #define ROUNDS 300
 #define KILL_EVERY 60
-#define HOUR_S 3600
+#define HOUR_S INT64_C(3600)
 #define NOW "2026-03-02T01:00:00Z"
 #define NOW_S INT64_C(1772413200)
 #define SPAN_H (60 * 24) /* events lie in these hours before now */
@@ -196,7 +196,7 @@ static void time_text(char out[TEXT_TIME_SIZE], int64_t at_s)
 /* An index rises with time, so that readings stand against nothing here. */
 static long index_at(int64_t at_s)
 {
-    return (long)((at_s - NOW_S) / 60 + 60 * (SPAN_H + 24));
+    return (long)((at_s - NOW_S) / 60 + INT64_C(60) * (SPAN_H + 24));
 }
 
 static struct life_event event_at(enum life_kind kind, int64_t at_s, uint32_t point)
@@ -704,6 +704,124 @@ static void of_two_crews_with_one_exchange_the_second_is_told(void **state)
     free(w[1].said);
 }
 
+static void restart_with(const char *rules)
+{
+    n.extra[0] = rules ? "--verification-rules" : NULL;
+    n.extra[1] = rules;
+    restart();
+}
+
+static void is_due(const char *serial, const char *expected)
+{
+    char path[96];
+    json_t *meter, *page;
+
+    snprintf(path, sizeof path, "/v1/meters/%s", serial);
+    meter = get(path);
+    assert_string_equal(text_of(meter, "legal_due"), expected);
+    json_decref(meter);
+    snprintf(path, sizeof path, "/v1/verifications/due?where=store&dn=97&from=%s&to=%s", expected,
+             expected);
+    page = get(path);
+    assert_int_equal(json_array_size(json_object_get(page, "rows")), 1);
+    json_decref(page);
+}
+
+/* What is shown and what is found by date move together, there and back. */
+static void another_country_is_another_table(void **state)
+{
+    static const char table[] =
+        "name elsewhere\nsource a neighbour\nperiodic 5 years dn > 50\nlimited 12 years\n";
+    char path[600];
+
+    (void)state;
+    tell("/v1/meters", "{\"serial\":\"C1\",\"dn\":97,\"q3\":63,\"verified_on\":\"2025-01-31\","
+                       "\"state\":\"in-stock\"}");
+    is_due("C1", "2027-01-31");
+    snprintf(path, sizeof path, "%s/country.rules", check_folder());
+    check_write(path, span_text(table));
+    restart_with(path);
+    is_due("C1", "2030-01-31");
+    restart_with(NULL);
+    is_due("C1", "2027-01-31");
+}
+
+static void nilod_does_not_start_on_a_wrong_table(void **state)
+{
+    const char *folder = check_folder();
+    char path[600], store[600], said[600];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/wrong.rules", folder);
+    snprintf(store, sizeof store, "%s/no-store", folder);
+    check_write(path, span_text("name a\nsource b\nlimited 6 yaers\n"));
+    assert_int_equal(nilod_run(said, sizeof said, "--store", store, "--verification-rules", path),
+                     1);
+    assert_non_null(strstr(said, "line 3: found \"yaers\", expected years or months"));
+    snprintf(path, sizeof path, "%s/none.rules", folder);
+    assert_int_equal(nilod_run(said, sizeof said, "--store", store, "--verification-rules", path),
+                     1);
+    assert_non_null(strstr(said, "cannot be read"));
+}
+
+static void read_at(const char *serial, const char *at, long index_l)
+{
+    char body[160];
+    struct answer a;
+
+    snprintf(body, sizeof body, "serial,time,index_l\n%s,%s,%ld\n", serial, at, index_l);
+    http_post(&clients[0], "/v1/import/readings", "Content-Type: text/csv\r\n", body, &a);
+    if (a.status / 100 != 2)
+        fail_msg("heard %d %s", a.status, a.body);
+    answer_done(&a);
+}
+
+static void closes_with(const char *serial, json_int_t index_l)
+{
+    char path[64];
+    json_t *page, *row;
+
+    snprintf(path, sizeof path, "/v1/fittings?serial=%s", serial);
+    page = get(path);
+    row = json_array_get(json_object_get(page, "rows"), 0);
+    assert_string_equal(text_of(row, "to"), "2026-02-10T00:00:00Z");
+    assert_int_equal(json_integer_value(json_object_get(row, "end_index_l")), index_l);
+    json_decref(page);
+}
+
+/* The crew's paper of its installation comes after the loss: the fitting ends with the last reading, or as it began. */
+static void lost_before_the_paper_came_it_leaves_with_its_last_reading(void **state)
+{
+    static const char *const serials[] = { "LOST-1", "LOST-2" };
+    char path[64], body[160];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(body, sizeof body, "{\"point\":\"%s\",\"use_class\":\"residential\"}", serials[i]);
+        tell("/v1/points", body);
+        snprintf(body, sizeof body,
+                 "{\"serial\":\"%s\",\"dn\":15,\"q3\":2.5,\"verified_on\":\"2025-06-10\",\"state\":"
+                 "\"issued\"}",
+                 serials[i]);
+        tell("/v1/meters", body);
+        snprintf(path, sizeof path, "/v1/meters/%s/events", serials[i]);
+        tell(path,
+             "{\"event\":\"lose\",\"at\":\"2026-02-10T00:00:00Z\",\"note\":\"not in the van\"}");
+        if (i == 0)
+            read_at(serials[i], "2026-02-08T00:00:00Z", 71);
+        snprintf(body, sizeof body,
+                 "{\"event\":\"install\",\"at\":\"2026-02-05T00:00:00Z\",\"point\":\"%s\",\"index_"
+                 "l\":5}",
+                 serials[i]);
+        tell(path, body);
+    }
+    closes_with("LOST-1", 71);
+    closes_with("LOST-2", 5);
+    restart();
+    closes_with("LOST-1", 71);
+    tell("/v1/meters/LOST-1/events", "{\"event\":\"find\",\"note\":\"at the police\"}");
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -724,6 +842,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_two_crews_with_one_exchange_the_second_is_told),
+        cmocka_unit_test(lost_before_the_paper_came_it_leaves_with_its_last_reading),
+        cmocka_unit_test(another_country_is_another_table),
+        cmocka_unit_test(nilod_does_not_start_on_a_wrong_table),
         cmocka_unit_test(many_hands_make_no_history_inconsistent),
     };
 

@@ -83,7 +83,7 @@ static struct life_event event(const char *name, const char *at)
 
     assert_ok(text_time(span_text(at), &zone, &e.at_s));
     if (strlen(at) == 10)
-        e.at_s += 12 * 3600;
+        e.at_s += INT64_C(43200);
     for (unsigned i = 0; i < EVENT_TEXTS; i++)
         e.text[i] = span_text("told");
     e.text[EVENT_DEPOT] = e.text[EVENT_REASON] = none;
