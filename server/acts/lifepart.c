@@ -195,14 +195,15 @@ static bool place_free(struct life_part *p, const struct fitting *f)
     return err ? life_failed(p->l, err) : is_free;
 }
 
-/* L5: what the event makes of the meter's fittings must find its points without another meter. */
+/* L5: what an installation makes of the meter's fittings must find its points without another meter;
+ * what takes a meter off is never in anybody's way. */
 static bool places_free(struct life_part *p)
 {
     enum err err = fits_known(p);
 
     if (err)
         return life_failed(p->l, err);
-    for (size_t i = 0; i < p->after.count; i++) {
+    for (size_t i = 0; i < p->after.count && p->event.kind == EVENT_INSTALL; i++) {
         if (!is_in(&p->before, &p->after.at[i]) && !place_free(p, &p->after.at[i]))
             return false;
     }

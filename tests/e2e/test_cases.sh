@@ -13,7 +13,7 @@ grep -q '^NILO_SANITIZE:[A-Z]*=..*' "$build/CMakeCache.txt" && share=3
 
 # Those whose steps and questions the server has by now: cycles and adjustments are not among them.
 chosen() {
-    python3 - "$share" "$cases"/{lifecycle,verification,consumption,vee}.json <<'END'
+    python3 - "$share" "$cases"/{lifecycle,verification,twists,consumption,vee}.json <<'END'
 import json, sys
 ids = []
 for name in sys.argv[2:]:
@@ -25,4 +25,4 @@ print(','.join(ids[::int(sys.argv[1])]))
 END
 }
 ids=$(chosen) && [[ $ids ]] || exit 1
-python3 "$cases/run.py" --build "$build" --only "$ids" "$cases"/{lifecycle,verification,consumption,vee}.json
+python3 "$cases/run.py" --build "$build" --only "$ids" "$cases"/{lifecycle,verification,twists,consumption,vee}.json
