@@ -45,7 +45,7 @@ static enum err file_load(const char *path, const char *option, char *room, size
 static enum err holidays_load(const char *path, struct holidays *out, struct refusal *r)
 {
     static char bytes[HOLIDAYS_MAX + 1];
-    struct span text;
+    struct span text = { 0 };
     enum err err;
 
     if (!path) {
@@ -60,7 +60,7 @@ static enum err verify_rules_load(const char *path, struct verify_rules *out, st
 {
     static char bytes[VERIFY_RULES_BYTES + 1];
     struct refusal why = { 0 };
-    struct span text;
+    struct span text = { 0 };
     enum err err;
 
     if (!path) {
@@ -78,7 +78,7 @@ static enum err fleet_rules_load(const char *path, struct fleet_rules *out, stru
 {
     static char bytes[DEFAULTS_BYTES + 1];
     struct refusal why = { 0 };
-    struct span text;
+    struct span text = { 0 };
     enum err err;
 
     if (!path) {
