@@ -1,6 +1,6 @@
 /* POST /v1/exchanges: the old meter off and the new one on, at one instant and in one act (rules-fleet
  * L12).  Whatever stands against one of them leaves both as they are. */
-#include "server/acts/event_priv.h"
+#include "server/acts/paper.h"
 
 #include <stdio.h>
 
@@ -9,6 +9,7 @@ struct exchange {
     const struct exchange_wish *w;
     uint32_t point;
     struct life_part old, new;
+    struct paper receipt;
 };
 
 static void missing_add(char missing[], size_t cap, bool there, const char *name)
@@ -50,6 +51,10 @@ static bool facts_possible(struct exchange *x)
         return life_refuse(x->l, STAGE_FACTS, ERR_INVALID, "new_serial",
                            "new_serial: found %.*s, expected another meter than the old one",
                            (int)w->new_serial.len, (const char *)w->new_serial.at);
+    if (w->receipt.len && !paper_number_fits(w->receipt))
+        return life_refuse(x->l, STAGE_FACTS, ERR_INVALID, "receipt",
+                           "receipt: expected a number of 1 to %d bytes in one line, or auto",
+                           PAPER_NUMBER_MAX);
     return part_time(&x->old) && part_index(&x->old) && part_index(&x->new);
 }
 
@@ -100,6 +105,43 @@ static bool old_is_there(struct exchange *x)
                        life_is_fitted(was->state) ? " elsewhere" : "", there);
 }
 
+/* ---- the receipt: who handed the old meter over, and where it lies now ---- */
+
+static bool receipt_open(struct exchange *x)
+{
+    const struct exchange_wish *w = x->w;
+    struct paper *p = &x->receipt;
+
+    x->l->receipt[0] = 0;
+    if (!w->receipt.len)
+        return true;
+    if (!paper_open(p, &x->l->q->app->zone, x->l->act, x->l->out, "receipt", w->receipt, "receipt",
+                    w->at_s)) {
+        x->l->stage = STAGE_STATE;
+        return false;
+    }
+    p->crew = w->text[EVENT_CREW];
+    p->depot = w->text[EVENT_DEPOT];
+    p->note = w->text[EVENT_REASON];
+    return true;
+}
+
+static bool receipt_write(struct exchange *x)
+{
+    struct paper *p = &x->receipt;
+    struct act *act = x->l->act;
+    struct paper_line line = { .what = LINE_DONE, .serial = x->w->old_serial };
+
+    if (!x->w->receipt.len || x->l->judge_only)
+        return true;
+    line_of_life(&act->txn, &x->old.life, x->w->at_s, &line);
+    paper_line(p, act, &line);
+    p->meters = 1;
+    paper_close(p, act);
+    memcpy(x->l->receipt, p->number, sizeof x->l->receipt);
+    return act->txn.err ? life_failed(x->l, act->txn.err) : true;
+}
+
 /* The old meter is taken off before the new one is judged, so that it does not stand in its way; what
  * the readings say is told last (R3). */
 static bool exchanged(struct exchange *x)
@@ -108,8 +150,8 @@ static bool exchanged(struct exchange *x)
         return false;
     x->old.named = x->new.named = true;
     return old_is_there(x) && part_judge(&x->old) && part_weigh(&x->old) && part_write(&x->old) &&
-           part_judge(&x->new) && part_weigh(&x->new) && part_agrees(&x->old) &&
-           part_agrees(&x->new) && part_write(&x->new);
+           part_judge(&x->new) && part_weigh(&x->new) && receipt_open(x) && part_agrees(&x->old) &&
+           part_agrees(&x->new) && part_write(&x->new) && receipt_write(x);
 }
 
 static void part_begin(struct exchange *x, struct life_part *p, bool is_new)
@@ -165,9 +207,10 @@ static void read_wish(const struct act_request *q, int64_t now_s, struct exchang
     body_text(&b, "new_serial", &w->new_serial);
     body_index(&b, "new_index_l", &w->has_new_index, &w->new_index_ml);
     body_flag(&b, "overrule", &w->overrule);
+    body_text(&b, "receipt", &w->receipt);
     body_texts(&b, w->text);
     body_others(&b, "point", "at", "old_serial", "old_index_l", "new_serial", "new_index_l",
-                "overrule", NULL);
+                "overrule", "receipt", NULL);
     w->wrong = wrong->err ? wrong : NULL;
 }
 
@@ -184,6 +227,8 @@ static void answer(const struct life_act *l, const struct exchange_wish *w,
     out_member_span(o, "new_serial", w->new_serial);
     out_member_litres(o, "new_index_l", w->new_index_ml);
     out_member_text(o, "state", life_state_name(l->state));
+    if (l->receipt[0])
+        out_member_text(o, "receipt", l->receipt);
     answer_end(l->out, warnings);
 }
 

@@ -20,7 +20,7 @@
 #define NILO_SERVER_ACTS_LIFEACT_H
 
 #include "server/acts/answer.h"
-#include "server/lives.h"
+#include "server/paper_lines.h"
 
 /* ---- wishes: what is asked for, not judged yet; all texts borrowed; a zeroed one asks for nothing ---- */
 
@@ -42,6 +42,7 @@ struct exchange_wish {
     bool has_old_index, has_new_index, overrule;
     int64_t old_index_ml, new_index_ml;
     struct span text[EVENT_TEXTS]; /* reason and depot go to the old meter's remove, the seal to the new one's install, the rest to both */
+    struct span receipt;           /* number of the paper by which the old meter is handed over, auto: the next of our own; empty: none */
     const struct refusal *wrong;
 };
 
@@ -63,6 +64,7 @@ struct life_act {
     bool judge_only;       /* nothing is written any more: the act is refused already, and only its first reason by R3 is looked for */
     uint32_t *touched;     /* to be judged anew */
     size_t touched_count, touched_cap;
+    char receipt[PAPER_NUMBER_MAX + 1]; /* of the last exchange; "": none was asked for */
     struct life_issued *issued; /* by kind of meter: the latest date that went out, for older ones in stock (V11) */
     size_t issued_count;
 };

@@ -12,7 +12,7 @@ static const struct {
     { "order", "OR" },  { "receive", "RE" }, { "verify", "VE" },   { "reject", "RJ" },
     { "stock", "ST" },  { "issue", "IS" },   { "return", "RT" },   { "to-lab", "LB" },
     { "retire", "RR" }, { "scrap", "SC" },   { "delivery", "DL" }, { "stocktake", "TK" },
-    { "sample", "SM" },
+    { "sample", "SM" }, { "receipt", "RC" },
 };
 
 static bool taken(struct paper *p, struct act *act)
@@ -55,28 +55,33 @@ static void own_number(struct paper *p, struct act *act, const struct zone *zone
     act_index_put(act, INDEX_PAPERS, key_span(&k), last);
 }
 
+bool paper_number_fits(struct span number)
+{
+    return number.len && number.len <= PAPER_NUMBER_MAX && !memchr(number.at, '\n', number.len) &&
+           !memchr(number.at, '\t', number.len);
+}
+
 bool paper_open(struct paper *p, const struct zone *zone, struct act *act, struct act_reply *out,
-                const char *kind, struct span document, int64_t at_s)
+                const char *kind, struct span number, const char *field, int64_t at_s)
 {
     memset(p, 0, sizeof *p);
     p->kind = kind;
     p->at_s = at_s;
-    if (span_equal(document, span_text("auto"))) {
+    if (span_equal(number, span_text("auto"))) {
         own_number(p, act, zone);
         return true;
     }
-    if (!document.len || document.len > PAPER_NUMBER_MAX ||
-        memchr(document.at, '\n', document.len) || memchr(document.at, '\t', document.len)) {
-        answer_refuse(out, ERR_INVALID, "document",
-                      "document: expected a number of 1 to %d bytes in one line, or auto",
+    if (!paper_number_fits(number)) {
+        answer_refuse(out, ERR_INVALID, field,
+                      "%s: expected a number of 1 to %d bytes in one line, or auto", field,
                       PAPER_NUMBER_MAX);
         return false;
     }
-    memcpy(p->number, document.at, document.len);
+    memcpy(p->number, number.at, number.len);
     if (!taken(p, act))
         return true;
-    answer_refuse(out, ERR_CONFLICT, "document",
-                  "document: the %s %s is written already, expected a number that is not used",
+    answer_refuse(out, ERR_CONFLICT, field,
+                  "%s: the %s %s is written already, expected a number that is not used", field,
                   kind, p->number);
     return false;
 }

@@ -11,7 +11,7 @@
 #include "server/paper_lines.h"
 
 struct paper {
-    const char *kind; /* an event's name, or delivery, stocktake, sample */
+    const char *kind; /* an event's name, or delivery, stocktake, sample, receipt */
     char number[PAPER_NUMBER_MAX + 1], name[PAPER_NAME_MAX + 1];
     int64_t at_s;
     struct span batch, depot, crew, note;
@@ -20,8 +20,10 @@ struct paper {
     uint64_t lines;
 };
 
-/* Takes the number `document`, or the next of our own where it is "auto". False: refused (409: that kind has it; 422: too long). */
-bool paper_open(struct paper *p, const struct zone *zone, struct act *act, struct act_reply *out, const char *kind, struct span document, int64_t at_s);
+bool paper_number_fits(struct span number); /* 1 to PAPER_NUMBER_MAX bytes in one line */
+/* Takes `number`, or the next of our own where it is "auto"; `field` is what the body calls it. False: refused (409: that kind has it; 422: too long). */
+bool paper_open(struct paper *p, const struct zone *zone, struct act *act, struct act_reply *out, const char *kind, struct span number, const char *field,
+                int64_t at_s);
 void paper_line(struct paper *p, struct act *act, const struct paper_line *line);
 /* Writes the paper's row and its audit record; errors stick in act->txn. */
 void paper_close(struct paper *p, struct act *act);

@@ -228,7 +228,7 @@ static bool all(struct delivery *d)
     if (err)
         return failed(d, err);
     if (!paper_open(p, &d->q->app->zone, &d->act, d->out, "delivery", d->w.text[EVENT_DOCUMENT],
-                    d->w.at_s))
+                    "document", d->w.at_s))
         return false;
     d->w.text[EVENT_DOCUMENT] = span_text(p->number);
     json_array_foreach((json_t *)d->serials, i, serial)

@@ -60,7 +60,7 @@ static bool all(struct noting *n)
     struct paper *p = &n->paper;
 
     if (!paper_open(p, &n->q->app->zone, n->l.act, n->out, event_name(n->w.kind),
-                    n->w.text[EVENT_DOCUMENT], n->w.at_s))
+                    n->w.text[EVENT_DOCUMENT], "document", n->w.at_s))
         return false;
     n->w.text[EVENT_DOCUMENT] = span_text(p->number);
     p->depot = n->w.text[EVENT_DEPOT];

@@ -95,7 +95,7 @@ static bool all(struct rejecting *r)
     if (err)
         return failed(r, err);
     if (!paper_open(p, &r->q->app->zone, &r->act, r->out, "reject", r->w.text[EVENT_DOCUMENT],
-                    r->w.at_s))
+                    "document", r->w.at_s))
         return false;
     r->w.text[EVENT_DOCUMENT] = span_text(p->number);
     for (size_t i = 0; i < r->meters.count; i++) {

@@ -155,7 +155,7 @@ static bool all(struct sampling *s)
     struct paper *p = &s->paper;
 
     if (!paper_open(p, &s->q->app->zone, &s->act, s->out, "sample", s->w.text[EVENT_DOCUMENT],
-                    s->w.at_s))
+                    "document", s->w.at_s))
         return false;
     s->w.text[EVENT_DOCUMENT] = span_text(p->number);
     for (size_t i = 0; i < s->sample.plan.sample; i++) {

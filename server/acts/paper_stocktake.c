@@ -181,7 +181,7 @@ static void carry_out(struct stocktake *s)
         return;
     }
     if (!paper_open(&s->paper, &s->q->app->zone, &s->act, s->out, "stocktake", s->number,
-                    s->at_s) ||
+                    "stocktake", s->at_s) ||
         !compare(s))
         return;
     close_paper(s);

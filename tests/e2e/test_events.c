@@ -345,6 +345,58 @@ static void a_killed_server_has_the_exchange_whole_and_its_answer(void **state)
     tell(&crew, "/v1/exchanges", body, 409);
 }
 
+static json_t *told(struct client *who, const char *path, const char *body, int expected)
+{
+    char *text = post(who, path, "", body, expected);
+    json_t *answer = json_loads(text, 0, NULL);
+
+    assert_non_null(answer);
+    free(text);
+    return answer;
+}
+
+static void the_old_meter_is_handed_over_against_a_receipt(void **state)
+{
+    char old[16], next[16], third[16], point[16], body[400], again[400], path[96], number[40];
+    json_t *taken, *paper, *line;
+
+    (void)state;
+    new_point(point);
+    new_meter(old, ",\"verified_on\":\"2021-01-01\"");
+    new_meter(next, ",\"verified_on\":\"2026-01-01\",\"state\":\"issued\"");
+    new_meter(third, ",\"verified_on\":\"2026-01-01\",\"state\":\"issued\"");
+    snprintf(body, sizeof body, "\"event\":\"install\",\"point\":\"%s\",\"index_l\":0", point);
+    happens(old, body);
+    snprintf(body, sizeof body,
+             "{\"point\":\"%s\",\"at\":\"" NOW "\",\"old_serial\":\"%s\",\"old_index_l\":70,"
+             "\"new_serial\":\"%s\",\"new_index_l\":0,\"reason\":\"periodic\",\"crew\":\"crew-1\","
+             "\"depot\":\"North\",\"receipt\":\"auto\"}",
+             point, old, next);
+    taken = told(&crew, "/v1/exchanges", body, 201);
+    snprintf(number, sizeof number, "%s", json_string_value(json_object_get(taken, "receipt")));
+    json_decref(taken);
+    assert_memory_equal(number, "RC-2026-", 8);
+    snprintf(path, sizeof path, "/v1/papers/receipt:%s", number);
+    paper = get(path);
+    assert_string_equal(json_string_value(json_object_get(paper, "crew")), "crew-1");
+    assert_string_equal(json_string_value(json_object_get(paper, "depot")), "North");
+    line = json_array_get(json_object_get(paper, "lines"), 0);
+    assert_string_equal(json_string_value(json_object_get(line, "serial")), old);
+    assert_string_equal(json_string_value(json_object_get(line, "state")), "removed");
+    json_decref(paper);
+
+    /* A number that is used once is used: the exchange is refused whole. */
+    snprintf(again, sizeof again,
+             "{\"point\":\"%s\",\"at\":\"" NOW "\",\"old_serial\":\"%s\",\"old_index_l\":0,"
+             "\"new_serial\":\"%s\",\"new_index_l\":0,\"reason\":\"x\",\"receipt\":\"%s\"}",
+             point, next, third, number);
+    taken = told(&crew, "/v1/exchanges", again, 409);
+    assert_string_equal(json_string_value(json_object_get(taken, "field")), "receipt");
+    json_decref(taken);
+    state_is(next, "running");
+    state_is(third, "issued");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +407,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_warning_of_many_meters_counts_them),
         cmocka_unit_test(every_event_stands_in_the_audit),
         cmocka_unit_test(a_killed_server_has_the_exchange_whole_and_its_answer),
+        cmocka_unit_test(the_old_meter_is_handed_over_against_a_receipt),
     };
 
     check_begin(argc, argv);
