@@ -4,6 +4,7 @@
 
 #include "server/clock.h"
 #include "server/detect/detect.h"
+#include "server/fleet/defaults.h"
 #include "server/fleet/verify.h"
 #include "server/ingest.h"
 #include "storage/archive.h"
@@ -25,6 +26,7 @@ struct app {
     struct zone zone;
     struct holidays holidays;
     struct verify_rules verify_rules; /* the verification calendar's table */
+    struct fleet_rules fleet_rules;   /* what replacements and failures are reckoned with */
     char store[512]; /* DIR */
     struct store_lock *lock;
     struct journal *journal;

@@ -74,6 +74,24 @@ static enum err verify_rules_load(const char *path, struct verify_rules *out, st
     return ERR_OK;
 }
 
+static enum err fleet_rules_load(const char *path, struct fleet_rules *out, struct refusal *r)
+{
+    static char bytes[DEFAULTS_BYTES + 1];
+    struct refusal why = { 0 };
+    struct span text = { 0 };
+    enum err err;
+
+    if (!path) {
+        fleet_rules_builtin(out);
+        return ERR_OK;
+    }
+    if ((err = file_load(path, "fleet-rules", bytes, DEFAULTS_BYTES, &text, r)))
+        return err;
+    if ((err = fleet_rules_read(out, text, &why)))
+        return refuse(r, err, why.offset, "fleet-rules", "%.60s: %s", path, why.text);
+    return ERR_OK;
+}
+
 /* ---- after a crash ---- */
 
 /* What is made visible here was judged by nobody, whatever the views say. */
@@ -360,9 +378,11 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
     snprintf(app->store, sizeof app->store, "%s", o->dir);
     app->started_ms = clock_monotonic_ms();
     app->retention_days = o->retention_days;
+    verify_rules_builtin(&app->verify_rules);
     if ((err = zone_load(o->tz, &app->zone, r)) ||
         (err = holidays_load(o->holidays, &app->holidays, r)) ||
         (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)) ||
+        (err = fleet_rules_load(o->fleet_rules, &app->fleet_rules, r)) ||
         (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
         return err;
     return fill_memory(app, o, r);

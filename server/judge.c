@@ -566,3 +566,17 @@ enum err judge_rebuild(struct app *app)
     judge_mark(app, &t);
     return txn_end(&t);
 }
+
+bool judge_index(struct txn *views, uint32_t meter, int64_t fitting_from_s, struct judge_index *out)
+{
+    struct meter_state state;
+    const struct track *t = &state.detect.billed;
+    struct judge_index index;
+
+    views_state(views, meter, STATE_VERSION, &state, sizeof state);
+    if (views->err || !state.begun || state.fitting_from_s != fitting_from_s ||
+        !track_believes(t, &index.index_ml, &index.at_s))
+        return false;
+    *out = index;
+    return true;
+}

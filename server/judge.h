@@ -39,6 +39,13 @@ MUST_CHECK enum err judge_outdated(struct app *app, bool *out_outdated);
 void judge_mark(struct app *app, struct txn *views);
 void judge_unmark(struct txn *views); /* as if nobody had judged */
 
+/* The newest index of the billed channel that a later reading bore out (of a single reading: it), in the fitting that began at `fitting_from_s`: what the meter itself sent, as far as readings were folded.
+ * False: none, or views->err. */
+struct judge_index {
+    int64_t index_ml, at_s;
+};
+bool judge_index(struct txn *views, uint32_t meter, int64_t fitting_from_s, struct judge_index *out);
+
 /* ---- flags as they are listed ---- */
 
 enum flag_state {
@@ -85,5 +92,8 @@ struct flag_filter {
 MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
                                bool (*each)(void *arg, const struct flag *f), void *arg);
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
+
+/* A meter's flags that a person confirmed, in order of kind and onset, each with the onset it was told with; false from `each` ends it. CORRUPT, NO_MEMORY, ledger->err. */
+MUST_CHECK enum err flags_confirmed(struct txn *ledger, uint32_t meter, bool (*each)(void *arg, const char *kind, int64_t fitting_from_s, int64_t onset_s), void *arg);
 
 #endif

@@ -191,3 +191,30 @@ enum err flag_of(struct app *app, struct span id, struct flag *out)
     ended = txn_end(&views);
     return err ? err : ended;
 }
+
+static bool confirmed(struct txn *ledger, const struct flag_record *f)
+{
+    struct flag_decision d;
+
+    return ledger_flag_decision(ledger, span_text(f->id), &d) && d.state == 1;
+}
+
+enum err flags_confirmed(struct txn *ledger, uint32_t meter,
+                         bool (*each)(void *arg, const char *kind, int64_t fitting_from_s,
+                                      int64_t onset_s),
+                         void *arg)
+{
+    struct flag_records births = { 0 };
+    enum err err = flags_born(ledger, meter, &births);
+    bool more = true;
+
+    for (size_t i = 0; i < births.count && !err && more; i++) {
+        const struct flag_record *f = &births.at[i];
+
+        if (confirmed(ledger, f))
+            more = each(arg, f->kind->flag, f->fitting_from_s, f->verdict.onset_s);
+        err = ledger->err;
+    }
+    flag_records_done(&births);
+    return err;
+}

@@ -199,3 +199,12 @@ unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, cons
         return take(t, m, net, row, used, out);
     return doubt(t, m, net, row, out);
 }
+
+bool track_believes(const struct track *t, int64_t *out_value, int64_t *out_at_s)
+{
+    if (!(t->flags & HAS))
+        return false;
+    *out_value = t->flags & HELD ? t->before : t->value;
+    *out_at_s = t->flags & HELD ? t->before_s : t->value_s;
+    return true;
+}

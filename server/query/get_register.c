@@ -1,4 +1,5 @@
 /* Meters, points, zones, routes, orgs and boundaries, as they are or were. */
+#include "server/prices.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/readings.h"
@@ -15,9 +16,10 @@ struct wanted {
     char state[32];        /* "": any */
     int zone_column, route_column, model_column, batch_column;
     char zone[128], route[128], model[128], batch[128];
-    char holder_kind; /* 'c', 'd', 0: any */
-    char holder[128]; /* a crew or depot */
-    const char *columns[COLUMNS_MAX + 12];
+    char holder_kind;         /* 'c', 'd', 0: any */
+    char holder[128];         /* a crew or depot */
+    struct fleet_rules rules; /* of meters as they are now: for their dates by condition */
+    const char *columns[COLUMNS_MAX + 17];
 };
 
 static bool cell_is(const struct ledger_row *row, int column, const char *wanted)
@@ -45,16 +47,24 @@ static bool cells_are(const struct wanted *w, const struct ledger_row *row)
            cell_is(row, w->model_column, w->model) && cell_is(row, w->batch_column, w->batch);
 }
 
+static bool is_now(const struct wanted *w)
+{
+    return w->as_of_s == INT64_MAX && w->known_s == INT64_MAX;
+}
+
 static void put_meter(struct listing *l, struct txn *t, const struct ledger_row *row,
                       struct span key)
 {
     const struct wanted *w = (const struct wanted *)l->state;
     struct meter_then m = { 0 };
     enum err err = meter_then(l->app, t, row->id, w->at_s, w->known_s, &m);
+    bool shown = !err && life_is(w, &m);
 
+    if (shown && is_now(w))
+        err = meter_condition(l->app, t, &w->rules, w->at_s, &m);
     if (err)
         listing_fail(l, err);
-    else if (life_is(w, &m))
+    else if (shown)
         row_of_meter(l, t, row, &m, key);
     else
         listing_pass(l, key);
@@ -95,8 +105,7 @@ static struct index_walk index_of(struct txn *t, const struct wanted *w, struct 
 
 static bool by_index(const struct wanted *w)
 {
-    return w->list->kind == LIST_METER && w->as_of_s == INT64_MAX && w->known_s == INT64_MAX &&
-           (w->state[0] || w->holder_kind);
+    return w->list->kind == LIST_METER && is_now(w) && (w->state[0] || w->holder_kind);
 }
 
 static void put_indexed(struct listing *l, struct txn *t, uint32_t meter)
@@ -188,6 +197,7 @@ static bool ask_holder(struct request *q, struct wanted *w)
 static bool ask_filters(struct request *q, struct wanted *w)
 {
     struct txn t;
+    enum err err;
     bool known;
 
     if (!copy_text(q, "state", w->state, sizeof w->state) ||
@@ -203,6 +213,10 @@ static bool ask_filters(struct request *q, struct wanted *w)
     }
     t = ledger_read(q->app->ledger);
     known = named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
+    if (known && (err = fleet_rules_now(q->app, &t, &w->rules))) {
+        problem_of(q, err, "", "the list of prices cannot be read: it %s", err_text(err));
+        known = false;
+    }
     txn_abort(&t);
     return known;
 }
@@ -298,11 +312,14 @@ static void put_vitals(struct listing *l, const struct meter_facts *m)
 }
 
 static void put_meter_alone(struct listing *l, struct txn *t, const struct ledger_row *row,
-                            int64_t at_s, int64_t known_s, struct meter_facts *out)
+                            int64_t at_s, int64_t known_s, bool now, struct meter_facts *out)
 {
     struct meter_then m = { 0 };
     enum err err = meter_then(l->app, t, row->id, at_s, known_s, &m);
+    struct fleet_rules rules;
 
+    if (!err && now && !(err = fleet_rules_now(l->app, t, &rules)))
+        err = meter_condition(l->app, t, &rules, at_s, &m);
     listing_fail(l, err);
     if (!err) {
         *out = m.of.facts;
@@ -319,9 +336,11 @@ void answer_register_one(struct request *q)
     struct ledger_row row;
     int64_t as_of_s, at_s, known_s;
     struct txn t;
+    bool now;
 
     if (!ask_as_of(q, &as_of_s, &at_s) || !ask_time(q, "known_at", INT64_MAX, &known_s))
         return;
+    now = as_of_s == INT64_MAX && known_s == INT64_MAX;
     t = ledger_read(q->app->ledger);
     row_alone_begin(&alone, q);
     if (!row_named(q, &t, list, as_of_s, &row)) {
@@ -329,11 +348,11 @@ void answer_register_one(struct request *q)
         return;
     }
     if (list->kind == LIST_METER)
-        put_meter_alone(&alone, &t, &row, at_s, known_s, &m);
+        put_meter_alone(&alone, &t, &row, at_s, known_s, now, &m);
     else
         row_of_register(&alone, &t, list, &row, at_s, (struct span){ 0 });
     listing_fail(&alone, txn_end(&t));
-    if (m.id && as_of_s == INT64_MAX && known_s == INT64_MAX && !alone.err && alone.out.len) {
+    if (m.id && now && !alone.err && alone.out.len) {
         alone.out.len--; /* the row is opened again for what is read outside the register */
         put_last_reading(&alone, &m, at_s);
         put_vitals(&alone, &m);

@@ -168,6 +168,12 @@ static void put_list_schema(struct out *o, const struct list *l)
         put_field(o, "days_left", SHAPE_NUMBER, "From today to that day");
         put_field(o, "in_date", SHAPE_BOOL, "Whether that day is not over");
         put_field(o, "warnings", SHAPE_ARRAY, "override-ignored, certificate-date-ignored");
+        put_field(o, "condition_due", SHAPE_TEXT,
+                  "When it is due by its condition; null where nothing speaks for a date");
+        put_field(o, "condition_basis", SHAPE_TEXT, "throughput, alarm, lab or fault");
+        put_field(o, "condition_text_en", SHAPE_TEXT, "What that date is from, English");
+        put_field(o, "condition_text_zh", SHAPE_TEXT, "The same in Chinese");
+        put_field(o, "due_on", SHAPE_TEXT, "The earlier of legal_due and condition_due");
         put_field(o, "last_reading_at", SHAPE_TIME, "Of the newest reading on the billed channel");
         put_field(o, "last_index_l", SHAPE_NUMBER, "Its value");
         put_field(o, "last_seen_at", SHAPE_TIME, "Arrival of the newest report");

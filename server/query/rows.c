@@ -22,9 +22,20 @@ enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s
     if (err)
         return err;
     out->day = (int32_t)zone_day_number(&app->zone, at_s);
+    out->condition = (struct condition){ .due = NO_DAY };
     life_fold(&out->of.rules, out->of.events, out->of.count, at_s, known_s, &out->life);
     life_legal(&out->of.rules, out->of.events, out->of.count, out->day, known_s, &out->legal);
     return ERR_OK;
+}
+
+enum err meter_condition(struct app *app, struct txn *t, const struct fleet_rules *rules,
+                         int64_t now_s, struct meter_then *m)
+{
+    struct txn views = views_read(app->views);
+    enum err err = condition_now(app, rules, t, &views, &m->of, &m->life, now_s, &m->condition);
+    enum err ended = txn_end(&views);
+
+    return err ? err : ended;
 }
 
 bool point_name(struct txn *t, uint32_t point, char out[64])
@@ -119,7 +130,25 @@ static void put_warnings(struct listing *l, unsigned warnings)
     row_raw_end(l);
 }
 
-/* meter_columns, in their order (rules-fleet V9). */
+static int32_t earlier_day(int32_t a, int32_t b)
+{
+    return b == NO_DAY || (a != NO_DAY && a < b) ? a : b;
+}
+
+static void put_condition(struct listing *l, const struct condition *c)
+{
+    char text_en[160], text_zh[160];
+    struct wr en = wr_of(text_en, sizeof text_en - 1), zh = wr_of(text_zh, sizeof text_zh - 1);
+
+    condition_say(c, &en, &zh);
+    *en.at = *zh.at = 0;
+    row_day(l, "condition_due", c->due);
+    row_word(l, "condition_basis", condition_name(c->basis));
+    row_word(l, "condition_text_en", c->due == NO_DAY ? NULL : text_en);
+    row_word(l, "condition_text_zh", c->due == NO_DAY ? NULL : text_zh);
+}
+
+/* meter_columns, in their order (rules-fleet V9), and the date by condition beside the law's. */
 static void put_life(struct listing *l, struct txn *t, const struct meter_then *m)
 {
     const struct legal *legal = &m->legal;
@@ -143,12 +172,27 @@ static void put_life(struct listing *l, struct txn *t, const struct meter_then *
     }
     row_bool(l, "in_date", legal->due != NO_DAY && legal->due >= m->day);
     put_warnings(l, legal->warnings);
+    put_condition(l, &m->condition);
+    row_day(l, "due_on", earlier_day(legal->due, m->condition.due));
 }
 
-const char *const meter_columns[] = { "state",     "point",      "crew",
-                                      "regime",    "rule_years", "first_verified_on",
-                                      "legal_due", "due_basis",  "days_left",
-                                      "in_date",   "warnings",   NULL };
+const char *const meter_columns[] = { "state",
+                                      "point",
+                                      "crew",
+                                      "regime",
+                                      "rule_years",
+                                      "first_verified_on",
+                                      "legal_due",
+                                      "due_basis",
+                                      "days_left",
+                                      "in_date",
+                                      "warnings",
+                                      "condition_due",
+                                      "condition_basis",
+                                      "condition_text_en",
+                                      "condition_text_zh",
+                                      "due_on",
+                                      NULL };
 
 void row_of_meter(struct listing *l, struct txn *t, const struct ledger_row *row,
                   const struct meter_then *m, struct span cursor)

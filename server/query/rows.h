@@ -4,7 +4,7 @@
 
 #include "server/fleet/columns.h"
 #include "server/query/listing.h"
-#include "server/lives.h"
+#include "server/condition_now.h"
 
 /* Where a meter was, or what was at a point, at an instant (rules-fleet T3, L13). */
 struct fitted {
@@ -22,8 +22,10 @@ struct meter_then {
     struct life life;
     struct legal legal; /* by the verifications of the instant's civil day or earlier */
     int32_t day;        /* that civil day */
+    struct condition condition; /* of what holds now alone; else, and until it is asked for, none */
 };
 MUST_CHECK enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s, struct meter_then *out);
+MUST_CHECK enum err meter_condition(struct app *app, struct txn *t, const struct fleet_rules *rules, int64_t now_s, struct meter_then *m); /* `m` as of now */
 
 extern const char *const meter_columns[]; /* what a meter's row has besides its cells; NULL-ended */
 void row_of_meter(struct listing *l, struct txn *t, const struct ledger_row *row, const struct meter_then *m, struct span cursor);
