@@ -69,6 +69,7 @@ enum err ledger_open(const char *dir, unsigned db_flags, struct ledger **out, st
         free(l);
         return err;
     }
+    ledger_queue_init(&l->queue);
     *out = l;
     return ERR_OK;
 }
@@ -78,6 +79,7 @@ void ledger_close(struct ledger *l)
     if (!l)
         return;
     db_close(l->db);
+    ledger_queue_done(&l->queue);
     free(l);
 }
 

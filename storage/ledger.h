@@ -4,7 +4,7 @@
  * Storage knows no columns: a row is a list of texts; which list has which columns is server/fleet/columns.def.  Rows are found by
  * (list, key), have a dense id within their list from 1, and versions by the instant from which they hold.
  *
- *   reading   any number of threads       acts   one at a time (others wait; an act begins and ends on one thread)
+ *   reading   any number of threads       acts   one at a time, those that wait in order (an act begins and ends on one thread)
  *
  * The file is DIR/ledger.mdb; its tables are drawn in FORMAT.md. */
 #ifndef NILO_STORAGE_LEDGER_H
@@ -89,7 +89,16 @@ struct act_words {
 
 struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position);
 MUST_CHECK enum err act_end(struct act *a); /* commits, or undoes all when an error stuck; one that changed nothing takes no number */
-void act_abort(struct act *a);              /* fine after act_end */
+
+/* Begins an act that goes with others in one commit where several wait (ledger_group.c). It sees what those before it changed, is undone
+ * alone, and ends when all are durable: with their commit it fails. So it must keep, from within the act until after its end, nothing
+ * that another act may wait for, and judge by nothing in memory that follows from acts only after their end. */
+struct act act_join(struct ledger *l, const char *who, int64_t now_s, uint64_t position);
+
+unsigned ledger_waiting(struct ledger *l); /* acts that wait for their turn, or for their group's commit */
+
+/* Fine after act_end. Not OK: the act was judged by what others changed before it, whose commit then failed. */
+enum err act_abort(struct act *a);
 
 /* Puts a row: a new key gets the next id; a known key gets a version from `since_s` on (equal cells change nothing).
  * *out_id (may be NULL) its id, *out_new (may be NULL) whether something was written. Writes the audit record: before and after

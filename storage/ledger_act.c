@@ -4,25 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position)
-{
-    struct act a = { .ledger = l, .now_s = now_s, .position = position };
-    size_t len = strnlen(who, sizeof a.who - 1);
-
-    memcpy(a.who, who, len);
-    a.txn = txn_begin(l->db, TXN_WRITE);
-    a.work = (struct act_work *)calloc(1, sizeof *a.work);
-    if (a.work) {
-        a.work->scratch = (uint8_t *)malloc((size_t)2 * LEDGER_SCRATCH_BYTES);
-        a.work->sha = EVP_MD_CTX_new();
-    }
-    if (!a.work || !a.work->scratch || !a.work->sha)
-        ledger_fail(&a.txn, ERR_NO_MEMORY);
-    if (!a.txn.err)
-        a.number = ledger_end(&a.txn) + 1;
-    return a;
-}
-
 static void work_done(struct act *a)
 {
     if (a->work) {
@@ -33,24 +14,67 @@ static void work_done(struct act *a)
     a->work = NULL;
 }
 
-void act_abort(struct act *a)
+static bool work_init(struct act *a)
 {
-    txn_abort(&a->txn);
+    if (!(a->work = (struct act_work *)calloc(1, sizeof *a->work)))
+        return false;
+    a->work->scratch = (uint8_t *)malloc((size_t)2 * LEDGER_SCRATCH_BYTES);
+    a->work->sha = EVP_MD_CTX_new();
+    if (a->work->scratch && a->work->sha)
+        return true;
     work_done(a);
+    return false;
+}
+
+static struct act begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position,
+                        bool shares)
+{
+    struct act a = { .ledger = l, .now_s = now_s, .position = position };
+
+    memcpy(a.who, who, strnlen(who, sizeof a.who - 1));
+    if (!work_init(&a)) { /* before the turn, so that nobody waits for it */
+        ledger_fail(&a.txn, ERR_NO_MEMORY);
+        return a;
+    }
+    a.work->seat.shares = shares;
+    a.txn = group_enter(l, &a.work->seat);
+    if (!a.txn.err)
+        a.number = ledger_end(&a.txn) + 1;
+    return a;
+}
+
+struct act act_begin(struct ledger *l, const char *who, int64_t now_s, uint64_t position)
+{
+    return begin(l, who, now_s, position, false);
+}
+
+struct act act_join(struct ledger *l, const char *who, int64_t now_s, uint64_t position)
+{
+    return begin(l, who, now_s, position, true);
+}
+
+/* `work` is there as long as the act has its turn. */
+static enum err leave(struct act *a, bool keep)
+{
+    enum err err = a->txn.err;
+
+    if (a->work)
+        err = group_leave(a->ledger, &a->work->seat, &a->txn, keep);
+    work_done(a);
+    return err;
+}
+
+enum err act_abort(struct act *a)
+{
+    return a->work ? leave(a, false) : ERR_OK;
 }
 
 enum err act_end(struct act *a)
 {
-    enum err err = a->txn.err;
-
-    if (!err && a->work->changed)
+    if (!a->txn.err && a->work->changed)
         audit_seal(a);
-    if (!err && !a->work->changed && !a->work->written)
-        txn_abort(&a->txn); /* nothing to commit, and no fsync for it */
-    else
-        err = txn_end(&a->txn);
-    work_done(a);
-    return err;
+    /* Where nothing was written there is nothing to commit, and no fsync for it. */
+    return leave(a, !a->txn.err && (a->work->changed || a->work->written));
 }
 
 static struct wr scratch_part(struct act *a, unsigned part)

@@ -9,6 +9,7 @@
 #include "storage/ledger.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 
 enum ledger_table {
     LEDGER_KEYS,      /* list · key → id */
@@ -39,8 +40,27 @@ enum ledger_table {
 
 #define SHA256_BYTES 32
 
+/* Whose turn it is to act, and who waits (ledger_group.c). A seat is an act's place in that queue, and later in its group. */
+struct ledger_seat {
+    struct ledger_seat *next;
+    pthread_cond_t called;
+    bool shares;       /* may go with others in one commit */
+    bool turn;         /* it is this act's turn */
+    bool ended;        /* the group is committed, or failed: `err` */
+    struct txn *group; /* the transaction that it goes with; NULL: none, it opens its own */
+    enum err err;
+};
+
+struct ledger_queue {
+    pthread_mutex_t lock; /* held for moments; the turn is what lasts */
+    bool taken;           /* somebody has the turn */
+    struct ledger_seat *first, **last; /* who wait, in order */
+    struct ledger_seat *opener, *members; /* of the group under way */
+};
+
 struct ledger {
     struct db *db;
+    struct ledger_queue queue;
 };
 
 /* What an act keeps count of until it ends. */
@@ -51,11 +71,18 @@ struct act_work {
     uint32_t next_id[LEDGER_LISTS_MAX]; /* 0: not asked yet */
     EVP_MD_CTX *sha;
     uint8_t *scratch; /* twice LEDGER_SCRATCH_BYTES */
+    struct ledger_seat seat;
 };
 
 /* Two rows of 32 cells in JSON, with every byte escaped in the worst case, stay below this. */
 #define LEDGER_SCRATCH_BYTES (512u << 10)
 _Static_assert(LEDGER_SCRATCH_BYTES > 2u * LEDGER_CELLS_MAX * LIMIT_TEXT * 6, "");
+
+void ledger_queue_init(struct ledger_queue *q);
+void ledger_queue_done(struct ledger_queue *q);
+struct txn group_enter(struct ledger *l, struct ledger_seat *seat); /* waits for the turn; the act's transaction */
+/* Ends the act's transaction, and with it or after it the turn: commits, or undoes it where `keep` is false or an error stuck. */
+MUST_CHECK enum err group_leave(struct ledger *l, struct ledger_seat *seat, struct txn *t, bool keep);
 
 void ledger_fail(struct txn *t, enum err err);
 struct key ledger_row_key(unsigned list, struct span key);

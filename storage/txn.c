@@ -50,6 +50,26 @@ struct txn txn_begin(struct db *db, enum txn_mode mode)
     return t;
 }
 
+struct txn txn_begin_within(struct txn *outer)
+{
+    struct txn t = { .db = outer->db, .mode = TXN_WRITE, .within = true, .err = outer->err };
+
+    assert(outer->mode == TXN_WRITE);
+    t.map_end = outer->map_end;
+    if (t.err)
+        return t;
+    stick(&t, mdb_txn_begin(t.db->env, outer->mdb, 0, &t.mdb));
+    if (t.err)
+        t.mdb = NULL;
+    return t;
+}
+
+static void leave(struct txn *t)
+{
+    if (!t->within)
+        db_leave(t->db); /* the outer one is counted */
+}
+
 /* A row whose length was damaged must not lead us out of the file. */
 static bool inside(const struct txn *t, struct span value)
 {
@@ -218,9 +238,10 @@ enum err txn_end(struct txn *t)
     t->mdb = NULL;
     if (rc) {
         stick(t, rc);
-        db_failed(t->db);
+        if (!t->within)
+            db_failed(t->db);
     }
-    db_leave(t->db);
+    leave(t);
     return t->err;
 }
 
@@ -230,7 +251,7 @@ void txn_abort(struct txn *t)
         return;
     mdb_txn_abort(t->mdb);
     t->mdb = NULL;
-    db_leave(t->db);
+    leave(t);
 }
 
 void txn_renew(struct txn *t)

@@ -24,10 +24,15 @@ struct txn {
     struct MDB_txn *mdb;
     enum err err;
     enum txn_mode mode;
+    bool within;            /* another: its end gives what it changed to that one */
     const uint8_t *map_end; /* where the file ended when it began */
 };
 
 struct txn txn_begin(struct db *db, enum txn_mode mode);
+
+/* A write transaction within another: it sees what that changed, txn_end hands it what this one changed (nothing is on disk by that),
+ * and txn_abort undoes this one alone. Until then the outer one stands still; any thread may use the inner one. */
+struct txn txn_begin_within(struct txn *outer);
 bool txn_get(struct txn *t, unsigned table, struct span key, struct span *out_view); /* false: absent, or t->err says why */
 void txn_put(struct txn *t, unsigned table, struct span key, struct span value);     /* replaces */
 void txn_append(struct txn *t, unsigned table, struct span key, struct span value);  /* key above all others: fills pages */

@@ -226,3 +226,11 @@ enum err answer_commit(const struct act_request *q, struct act_reply *out, struc
         answer_failed(out, err);
     return err;
 }
+
+void answer_abort(struct act_reply *out, struct act *act)
+{
+    enum err err = act_abort(act);
+
+    if (err && out->status >= 400)
+        answer_failed(out, err);
+}

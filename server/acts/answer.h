@@ -21,6 +21,8 @@ void answer_failed(struct act_reply *out, enum err err); /* the machine or the s
 /* Commits the act together with the answer in `out`, so that its key gives that answer again whatever happens next (rules-fleet
  * R6). Where the commit fails, the answer becomes that failure. */
 MUST_CHECK enum err answer_commit(const struct act_request *q, struct act_reply *out, struct act *act);
+/* Undoes what was not committed; fine after answer_commit. A refusal by what others did just before, which then failed, becomes that failure. */
+void answer_abort(struct act_reply *out, struct act *act);
 
 /* {"…": members written by the caller, "warnings":[…]} */
 struct warnings {

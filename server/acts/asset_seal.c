@@ -289,12 +289,12 @@ static void seal_act(const struct act_request *q, struct act_reply *out, enum de
         return;
     read_body(&s);
     act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+        act_join(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     act.words = &register_words;
     act.quiet_new = act.quiet_known = true; /* one record tells of all */
     s.act = &act;
     carry_out(&s);
-    act_abort(&act);
+    answer_abort(out, &act);
 }
 
 /* One row as of any list, or a range of numbers. */

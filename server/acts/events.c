@@ -105,7 +105,7 @@ void act_post_events(const struct act_request *q, struct act_reply *out)
     event_wish_read(q, "serials", now_s, &lot.w, &wrong);
     if (!life_may(q, out, lot.w.kind, lot.w.overrule) || !serials_are_list(&lot, out))
         return;
-    act = act_begin(app->ledger, q->caller->who, now_s, journal_end(app->journal));
+    act = act_join(app->ledger, q->caller->who, now_s, journal_end(app->journal));
     life_act_init(&lot.l, q, out, &act);
     lot.l.many = lot.l.quiet = true;
     if (act.txn.err) {
@@ -116,6 +116,6 @@ void act_post_events(const struct act_request *q, struct act_reply *out)
         if (!answer_commit(q, out, &act))
             life_act_committed(&lot.l);
     }
-    act_abort(&act);
+    answer_abort(out, &act);
     life_act_done(&lot.l);
 }

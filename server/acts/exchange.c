@@ -244,7 +244,7 @@ void act_post_exchange(const struct act_request *q, struct act_reply *out)
     read_wish(q, now_s, &w, &wrong);
     if (!life_may_exchange(q, out, w.overrule))
         return;
-    act = act_begin(app->ledger, q->caller->who, now_s, journal_end(app->journal));
+    act = act_join(app->ledger, q->caller->who, now_s, journal_end(app->journal));
     life_act_init(&l, q, out, &act);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
@@ -253,6 +253,6 @@ void act_post_exchange(const struct act_request *q, struct act_reply *out)
         if (!answer_commit(q, out, &act))
             life_act_committed(&l);
     }
-    act_abort(&act);
+    answer_abort(out, &act);
     life_act_done(&l);
 }

@@ -55,7 +55,7 @@ static void decide(const struct act_request *q, struct act_reply *out,
                    const struct flag_decision *d)
 {
     struct app *app = q->app;
-    struct act act = act_begin(app->ledger, d->who, d->at_s, journal_end(app->journal));
+    struct act act = act_join(app->ledger, d->who, d->at_s, journal_end(app->journal));
     struct flag_decision old = { 0 };
     bool same = ledger_flag_decision(&act.txn, q->subject, &old) && old.state == d->state &&
                 strcmp(old.note, d->note) == 0;

@@ -1,7 +1,7 @@
 /* Events and exchanges of meters as parts of an act: judged by rules-fleet R3 and written in the caller's own transaction, which the
  * caller commits.  Used by the acts on events themselves, and by those of which an event is a part: an order done, a delivery received.
  *
- *     struct act act = act_begin(…);                  first, so that what is checked is what is written to (R7)
+ *     struct act act = act_join(…);                   first, so that what is checked is what is written to (R7)
  *     struct life_act l;
  *
  *     life_act_init(&l, q, out, &act);
@@ -12,7 +12,7 @@
  *         if (!answer_commit(q, out, &act))
  *             life_act_committed(&l);                 the meters are judged anew
  *     }
- *     act_abort(&act);
+ *     answer_abort(out, &act);
  *     life_act_done(&l);
  *
  * Who may do it is asked before, by life_may. */

@@ -104,7 +104,7 @@ void act_post_paper(const struct act_request *q, struct act_reply *out)
     n.w.wrong = wrong.err ? &wrong : NULL;
     if (!life_may(q, out, n.w.kind, n.w.overrule) || !serials_read(n.serials, SERIALS_MAX, out))
         return;
-    act = act_begin(app->ledger, q->caller->who, now_s, journal_end(app->journal));
+    act = act_join(app->ledger, q->caller->who, now_s, journal_end(app->journal));
     life_act_init(&n.l, q, out, &act);
     n.l.many = n.l.quiet = true;
     if (act.txn.err) {
@@ -114,7 +114,7 @@ void act_post_paper(const struct act_request *q, struct act_reply *out)
         if (!answer_commit(q, out, &act))
             life_act_committed(&n.l);
     }
-    act_abort(&act);
+    answer_abort(out, &act);
     out_done(&n.paper.facts);
     life_act_done(&n.l);
 }

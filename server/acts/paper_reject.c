@@ -147,12 +147,12 @@ void act_reject_batch(const struct act_request *q, struct act_reply *out)
     if (!answer_role(q, out, ROLES_STORE))
         return;
     r.act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+        act_join(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     life_act_init(&r.l, q, out, &r.act);
     r.l.many = r.l.quiet = true;
     read_body(&r);
     carry_out(&r);
-    act_abort(&r.act);
+    answer_abort(out, &r.act);
     free(r.meters.at);
     out_done(&r.paper.facts);
     life_act_done(&r.l);

@@ -213,12 +213,12 @@ void act_post_sample(const struct act_request *q, struct act_reply *out)
     if (!answer_role(q, out, ROLES_STORE))
         return;
     s.act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+        act_join(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     life_act_init(&s.l, q, out, &s.act);
     s.l.many = s.l.quiet = true;
     read_body(&s);
     carry_out(&s);
-    act_abort(&s.act);
+    answer_abort(out, &s.act);
     lot_sample_done(&s.sample);
     json_decref(s.results);
     out_done(&s.paper.facts);

@@ -206,10 +206,10 @@ void act_post_stocktake(const struct act_request *q, struct act_reply *out)
         answer_failed(out, ERR_NO_MEMORY);
         return;
     }
-    s.act = act_begin(app->ledger, q->caller->who, s.now_s, journal_end(app->journal));
+    s.act = act_join(app->ledger, q->caller->who, s.now_s, journal_end(app->journal));
     s.act.words = &register_words;
     carry_out(&s);
-    act_abort(&s.act);
+    answer_abort(out, &s.act);
     json_decref(s.counted);
     out_done(&s.paper.facts);
 }

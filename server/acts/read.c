@@ -181,7 +181,7 @@ static enum err read_journal(struct manual *m)
 static void read_note(struct manual *m)
 {
     struct app *app = m->q->app;
-    struct act act = act_begin(app->ledger, m->q->caller->who, m->now_s, journal_end(app->journal));
+    struct act act = act_join(app->ledger, m->q->caller->who, m->now_s, journal_end(app->journal));
     struct out told = { 0 };
 
     out_text(&told, "{");

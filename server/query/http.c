@@ -30,7 +30,8 @@
 #define DESCRIPTORS_REST 240u /* for everything in the process that is no HTTP connection */
 #define READERS 2
 #define WRITERS                                                                                    \
-    8 /* acts wait for each other in the ledger; settling and imports must not take all places */
+    32 /* acts that wait go with one commit, so as many as wait; settling and imports must not take     \
+          all places */
 #define PUSHERS 8           /* that wait for the journal at once: all of them go with one commit */
 #define DRAIN_MAX (8 << 20) /* of a refused body, so that the client gets to see the refusal */
 #define FAREWELL_MS 3000    /* for answers under way when the server stops */

@@ -176,7 +176,7 @@ static enum err keep_body(struct request *q, const uint8_t request[32], struct s
 
     if (err || kept)
         return err;
-    a = act_begin(app->ledger, q->caller.who, clock_now_s(&app->clock), journal_end(app->journal));
+    a = act_join(app->ledger, q->caller.who, clock_now_s(&app->clock), journal_end(app->journal));
     act_answer(&a, who_of(q), span_text(q->key), request, q->status, answer);
     return act_end(&a);
 }
