@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define SLICE_METERS 4096
-#define STATE_VERSION (1000u + DETECTORS_VERSION)
+#define STATE_VERSION (1001u + DETECTORS_VERSION)
 
 /* What is remembered of a meter between passes. */
 struct meter_state {
@@ -329,6 +329,7 @@ static enum err keep_flags(struct slice *s)
             views_del_flag(&s->views, span_text(old.at[i].id));
     for (size_t i = 0; i < s->episodes.count && !err; i++)
         err = put_flag(&s->views, &s->episodes.at[i]);
+    overdue_list(&s->views, span_text(s->meter.serial), &old, &s->episodes);
     flag_records_done(&old);
     return err ? err : s->views.err;
 }

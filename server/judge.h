@@ -93,6 +93,27 @@ MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter
                                bool (*each)(void *arg, const struct flag *f), void *arg);
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
 
+/* Those of the calendar (overdue) by onset, then serial (rules-fleet V14), whatever kind the filter
+ * names: filter->after is the cursor of the row before. `cursor`: of the flag at hand, a view; `f`
+ * NULL: one that is not wanted. */
+MUST_CHECK enum err flags_dated_each(struct app *app, const struct flag_filter *filter,
+                                     bool (*each)(void *arg, const struct flag *f,
+                                                  struct span cursor),
+                                     void *arg);
+
+/* As flags_each, without what costs: facts of meter and point, and texts. */
+struct flag_head {
+    const char *id;
+    const struct detector *kind;
+    uint32_t meter, point;
+    int64_t fitting_from_s;
+    const struct verdict *verdict;
+    enum flag_state state;
+    bool ended;
+};
+MUST_CHECK enum err flag_heads_each(struct app *app, const struct flag_filter *filter,
+                                    bool (*each)(void *arg, const struct flag_head *f), void *arg);
+
 /* A meter's flags that a person confirmed, in order of kind and onset, each with the onset it was told with; false from `each` ends it. CORRUPT, NO_MEMORY, ledger->err. */
 MUST_CHECK enum err flags_confirmed(struct txn *ledger, uint32_t meter, bool (*each)(void *arg, const char *kind, int64_t fitting_from_s, int64_t onset_s), void *arg);
 

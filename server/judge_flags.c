@@ -60,12 +60,22 @@ static void explain(struct app *app, struct flag *f)
     *zh.at = 0;
 }
 
+/* False: it is in none of the wanted states, or ledger->err. */
+static bool decided(struct txn *ledger, const struct flag_filter *q, const struct flag_record *r,
+                    struct flag_decision *out_decision, enum flag_state *out_state)
+{
+    memset(out_decision, 0, sizeof *out_decision);
+    (void)ledger_flag_decision(ledger, span_text(r->id), out_decision);
+    *out_state = state_of(r, out_decision);
+    return !ledger->err && (!q->states || (q->states & 1u << *out_state));
+}
+
+/* All but `state` and `decision`. */
 static enum err fill(struct app *app, struct txn *ledger, const struct flag_record *r,
                      struct flag *out)
 {
     enum err err;
 
-    memset(out, 0, sizeof *out);
     memcpy(out->id, r->id, sizeof out->id);
     out->kind = r->kind;
     out->meter = r->meter;
@@ -74,10 +84,6 @@ static enum err fill(struct app *app, struct txn *ledger, const struct flag_reco
     out->told_s = r->told_s;
     out->verdict = r->verdict;
     out->ended = r->ended;
-    (void)ledger_flag_decision(ledger, span_text(r->id), &out->decision);
-    if (ledger->err)
-        return ledger->err;
-    out->state = state_of(r, &out->decision);
     if ((err = meter_facts_by_id(ledger, r->meter, &out->meter_facts)) ||
         (err = point_facts_by_id(ledger, r->point, &out->point_facts)))
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
@@ -91,6 +97,16 @@ static bool wanted(const struct flag_filter *q, const struct flag_record *r)
 {
     return (!q->kind || q->kind == r->kind) && r->told_s >= q->since_s &&
            (!q->meter || q->meter == r->meter);
+}
+
+/* An id says its meter and kind: what is not wanted need not be read. */
+static bool id_may_be(const struct flag_filter *q, struct span id)
+{
+    const char *kind = q->kind ? q->kind->flag : "";
+    size_t len = strlen(kind);
+
+    return !len || (id.len > 9 + len && id.at[8] == '-' && memcmp(id.at + 9, kind, len) == 0 &&
+                    id.at[9 + len] == '-');
 }
 
 /* The next wanted records after *last, at most PAGE; *last becomes the id that was looked at last.
@@ -110,7 +126,7 @@ static enum err read_page(struct app *app, const struct flag_filter *q, char las
     while (!err && scan_next(&s)) {
         struct flag_record r;
 
-        if (span_equal(s.key, span_text(after)))
+        if (span_equal(s.key, span_text(after)) || !id_may_be(q, s.key))
             continue;
         if ((err = flag_decode(s.key, s.value, &r)) || (q->meter && r.meter > q->meter))
             break;
@@ -127,21 +143,47 @@ static enum err read_page(struct app *app, const struct flag_filter *q, char las
     return err ? err : ended;
 }
 
-/* False in *go: the caller has seen enough. */
-static enum err show_page(struct app *app, const struct flag_filter *q,
-                          const struct flag_records *page,
-                          bool (*each)(void *arg, const struct flag *f), void *arg, bool *go)
-{
-    struct txn t = ledger_read(app->ledger);
-    struct flag *f = (struct flag *)malloc(sizeof *f);
-    enum err err = f ? ERR_OK : ERR_NO_MEMORY, ended;
+/* Who is shown what: flags whole, or their heads. */
+struct show {
+    struct app *app;
+    const struct flag_filter *q;
+    bool (*each)(void *arg, const struct flag *f);
+    bool (*each_head)(void *arg, const struct flag_head *f); /* instead */
+    void *arg;
+    struct flag *flag; /* room for one */
+    bool go;           /* false: the caller has seen enough */
+};
 
-    for (size_t i = 0; i < page->count && !err && *go; i++) {
-        err = fill(app, &t, &page->at[i], f);
-        if (!err && (!q->states || (q->states & 1u << f->state)))
-            *go = each(arg, f);
+static void show_head(struct show *show, const struct flag_record *r, enum flag_state state)
+{
+    struct flag_head head = { .id = r->id,
+                              .kind = r->kind,
+                              .meter = r->meter,
+                              .point = r->point,
+                              .fitting_from_s = r->fitting_from_s,
+                              .verdict = &r->verdict,
+                              .state = state,
+                              .ended = r->ended };
+
+    show->go = show->each_head(show->arg, &head);
+}
+
+static enum err show_page(struct show *show, const struct flag_records *page)
+{
+    struct txn t = ledger_read(show->app->ledger);
+    struct flag *f = show->flag;
+    enum err err = ERR_OK, ended;
+
+    for (size_t i = 0; i < page->count && !err && show->go; i++) {
+        const struct flag_record *r = &page->at[i];
+
+        if (!decided(&t, show->q, r, &f->decision, &f->state))
+            err = t.err;
+        else if (show->each_head)
+            show_head(show, r, f->state);
+        else if (!(err = fill(show->app, &t, r, f)))
+            show->go = show->each(show->arg, f);
     }
-    free(f);
     ended = txn_end(&t);
     return err ? err : ended;
 }
@@ -158,19 +200,124 @@ static void begin_after(const struct flag_filter *q, char out[FLAG_ID_SIZE])
         wr_format(&w, "%08x", (unsigned)q->meter);
 }
 
-enum err flags_each(struct app *app, const struct flag_filter *filter,
-                    bool (*each)(void *arg, const struct flag *f), void *arg)
+static enum err walk(struct show *show)
 {
     struct flag_records page = { 0 };
     char last[FLAG_ID_SIZE];
-    bool more = true, go = true;
+    bool more = true;
     enum err err = ERR_OK;
 
-    begin_after(filter, last);
-    while (more && go && !err)
-        if (!(err = read_page(app, filter, last, &page, &more)))
-            err = show_page(app, filter, &page, each, arg, &go);
+    if (!(show->flag = (struct flag *)malloc(sizeof *show->flag)))
+        return ERR_NO_MEMORY;
+    begin_after(show->q, last);
+    while (more && show->go && !err)
+        if (!(err = read_page(show->app, show->q, last, &page, &more)))
+            err = show_page(show, &page);
     flag_records_done(&page);
+    free(show->flag);
+    return err;
+}
+
+enum err flags_each(struct app *app, const struct flag_filter *filter,
+                    bool (*each)(void *arg, const struct flag *f), void *arg)
+{
+    struct show show = { .app = app, .q = filter, .each = each, .arg = arg, .go = true };
+
+    return walk(&show);
+}
+
+enum err flag_heads_each(struct app *app, const struct flag_filter *filter,
+                         bool (*each)(void *arg, const struct flag_head *f), void *arg)
+{
+    struct show show = { .app = app, .q = filter, .each_head = each, .arg = arg, .go = true };
+
+    return walk(&show);
+}
+
+/* ---- those of the calendar ---- */
+
+struct dated {
+    struct flag_record record;
+    uint8_t cursor[KEY_MAX];
+    size_t cursor_len;
+};
+
+struct dated_page {
+    struct dated at[PAGE];
+    size_t count;
+    bool more;
+};
+
+/* The next PAGE of them behind `after`. */
+static enum err read_dated(struct app *app, struct span after, struct dated_page *out)
+{
+    struct txn t = views_read(app->views);
+    struct scan s = views_dated(&t, after);
+    enum err err = ERR_OK, ended;
+
+    out->count = 0;
+    while (!err && out->count < PAGE && scan_next(&s)) {
+        struct dated *d = &out->at[out->count];
+        struct span id = dated_id(s.key), facts;
+
+        if (span_equal(s.key, after))
+            continue;
+        memcpy(d->cursor, s.key.at, d->cursor_len = s.key.len);
+        if (!views_flag(&t, id, &facts))
+            err = t.err ? t.err : ERR_CORRUPT;
+        else if (!(err = flag_decode(id, facts, &d->record)))
+            out->count++;
+    }
+    out->more = out->count == PAGE;
+    scan_done(&s);
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
+static enum err show_dated(struct app *app, const struct flag_filter *q,
+                           const struct dated_page *page,
+                           bool (*each)(void *arg, const struct flag *f, struct span cursor),
+                           void *arg, struct flag *f, bool *go)
+{
+    struct txn t = ledger_read(app->ledger);
+    enum err err = ERR_OK, ended;
+
+    for (size_t i = 0; i < page->count && !err && *go; i++) {
+        const struct dated *d = &page->at[i];
+        bool shown = wanted(q, &d->record) && decided(&t, q, &d->record, &f->decision, &f->state);
+
+        err = shown ? fill(app, &t, &d->record, f) : t.err;
+        if (!err)
+            *go = each(arg, shown ? f : NULL, span_of(d->cursor, d->cursor_len));
+    }
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
+enum err flags_dated_each(struct app *app, const struct flag_filter *filter,
+                          bool (*each)(void *arg, const struct flag *f, struct span cursor),
+                          void *arg)
+{
+    struct dated_page *page = (struct dated_page *)malloc(sizeof *page);
+    struct flag *f = (struct flag *)malloc(sizeof *f);
+    struct span after = filter->after;
+    enum err err = page && f ? ERR_OK : ERR_NO_MEMORY;
+    uint8_t last[KEY_MAX];
+    bool go = true, more = true;
+
+    while (!err && go && more) {
+        if ((err = read_dated(app, after, page)))
+            break;
+        err = show_dated(app, filter, page, each, arg, f, &go);
+        if ((more = page->more)) {
+            const struct dated *d = &page->at[page->count - 1];
+
+            memcpy(last, d->cursor, d->cursor_len);
+            after = span_of(last, d->cursor_len);
+        }
+    }
+    free(page);
+    free(f);
     return err;
 }
 
@@ -184,7 +331,9 @@ enum err flag_of(struct app *app, struct span id, struct flag *out)
     if (!views_flag(&views, id, &facts))
         err = views.err ? views.err : ERR_NOT_FOUND;
     else if (!(err = flag_decode(id, facts, &record)))
-        err = fill(app, &ledger, &record, out);
+        err = decided(&ledger, &(struct flag_filter){ 0 }, &record, &out->decision, &out->state)
+                  ? fill(app, &ledger, &record, out)
+                  : ledger.err;
     ended = txn_end(&ledger);
     if (!err)
         err = ended;

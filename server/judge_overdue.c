@@ -90,3 +90,29 @@ bool overdue_same(const struct flag_records *kept, const struct flag_records *wa
     }
     return n == wanted->count;
 }
+
+/* The record of the same id and onset. */
+static bool dated_alike(const struct flag_records *list, const struct flag_record *f)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i].verdict.onset_s == f->verdict.onset_s && strcmp(list->at[i].id, f->id) == 0)
+            return true;
+    return false;
+}
+
+void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
+                  const struct flag_records *wanted)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct flag_record *f = &kept->at[i];
+
+        if (f->kind == &detector_overdue && !dated_alike(wanted, f))
+            views_del_dated(views, f->verdict.onset_s, serial, span_text(f->id));
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct flag_record *f = &wanted->at[i];
+
+        if (f->kind == &detector_overdue)
+            views_put_dated(views, f->verdict.onset_s, serial, span_text(f->id));
+    }
+}

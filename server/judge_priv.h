@@ -50,6 +50,9 @@ MUST_CHECK enum err flags_match(struct flag_records *episodes, const struct flag
 MUST_CHECK enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter,
                                      int64_t now_s, const struct fitting *fittings, size_t count,
                                      struct flag_records *out);
+/* They are listed by date: what was kept goes, what is to be kept comes. Errors stick in `views`. */
+void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
+                  const struct flag_records *wanted);
 bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted);
 
 #endif

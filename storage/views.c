@@ -3,7 +3,10 @@
  *   STATES   u32 meter / 32 → u32 version · u32 size of one state · 32 states      little-endian
  *   FLAGS    flag's id      → facts, the judge's own encoding
  *   META     "folded"       → u64 journal position      "acts" → u64 number of a ledger act
- *            "rules"        → u64 the judge's hash of what it judges by */
+ *            "rules"        → u64 the judge's hash of what it judges by
+ *            "changes"      → u64 how often flags and conditions were changed
+ *   DATED    i64 onset · serial 00 · flag's id → nothing      big-endian
+ *   CONDITIONS  u32 meter  → the judge's own encoding         big-endian */
 #include "storage/views.h"
 
 #include "proto/base/rd.h"
@@ -14,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATES, FLAGS, META, TABLES };
+enum { STATES, FLAGS, META, DATED, CONDITIONS, TABLES };
 
 #define HEAD_SIZE 8
 
@@ -22,6 +25,8 @@ static const struct table tables[TABLES] = {
     [STATES] = { "states", 0 },
     [FLAGS] = { "flags", 0 },
     [META] = { "meta", 0 },
+    [DATED] = { "dated", TABLE_LATER },
+    [CONDITIONS] = { "conditions", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -161,29 +166,7 @@ void views_states_end(struct views_states *s)
     s->loaded = false;
 }
 
-/* ---- flags ---- */
-
-void views_put_flag(struct txn *t, struct span id, struct span facts)
-{
-    txn_put(t, FLAGS, id, facts);
-}
-
-void views_del_flag(struct txn *t, struct span id)
-{
-    txn_del(t, FLAGS, id);
-}
-
-bool views_flag(struct txn *t, struct span id, struct span *out_facts_view)
-{
-    return txn_get(t, FLAGS, id, out_facts_view);
-}
-
-struct scan views_flags(struct txn *t, struct span from_id)
-{
-    return scan_from(t, FLAGS, from_id);
-}
-
-/* ---- how far ---- */
+/* ---- numbers by name ---- */
 
 static uint64_t meta_get(struct txn *t, const char *name)
 {
@@ -208,6 +191,119 @@ static void meta_set(struct txn *t, const char *name, uint64_t number)
     wr_le64(&w, number);
     txn_put(t, META, span_text(name), wr_span(&w));
 }
+
+static void changed(struct txn *t)
+{
+    meta_set(t, "changes", meta_get(t, "changes") + 1);
+}
+
+/* ---- flags ---- */
+
+void views_put_flag(struct txn *t, struct span id, struct span facts)
+{
+    txn_put(t, FLAGS, id, facts);
+    changed(t);
+}
+
+void views_del_flag(struct txn *t, struct span id)
+{
+    txn_del(t, FLAGS, id);
+    changed(t);
+}
+
+bool views_flag(struct txn *t, struct span id, struct span *out_facts_view)
+{
+    return txn_get(t, FLAGS, id, out_facts_view);
+}
+
+struct scan views_flags(struct txn *t, struct span from_id)
+{
+    return scan_from(t, FLAGS, from_id);
+}
+
+/* ---- flags by date ---- */
+
+static struct key dated_key(int64_t onset_s, struct span serial, struct span id)
+{
+    struct key k;
+
+    key_clear(&k);
+    key_i64(&k, onset_s);
+    key_text(&k, serial);
+    for (size_t i = 0; i < id.len; i++)
+        key_u8(&k, id.at[i]);
+    return k;
+}
+
+void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id)
+{
+    struct key k = dated_key(onset_s, serial, id);
+    struct span kept;
+
+    if (!txn_get(t, DATED, key_span(&k), &kept))
+        txn_put(t, DATED, key_span(&k), span_text(""));
+}
+
+void views_del_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id)
+{
+    struct key k = dated_key(onset_s, serial, id);
+
+    txn_del(t, DATED, key_span(&k));
+}
+
+struct scan views_dated(struct txn *t, struct span from_key)
+{
+    return scan_from(t, DATED, from_key);
+}
+
+struct span dated_id(struct span key)
+{
+    size_t head = sizeof(int64_t);
+    const uint8_t *zero = key.len > head ? memchr(key.at + head, 0, key.len - head) : NULL;
+    size_t before = zero ? (size_t)(zero + 1 - key.at) : key.len;
+
+    return span_of(key.at + before, key.len - before);
+}
+
+/* ---- conditions ---- */
+
+bool views_condition(struct txn *t, uint32_t meter, struct span *out_view)
+{
+    struct key k = chunk_key(meter);
+
+    return txn_get(t, CONDITIONS, key_span(&k), out_view);
+}
+
+void views_put_condition(struct txn *t, uint32_t meter, struct span facts)
+{
+    struct key k = chunk_key(meter);
+
+    txn_put(t, CONDITIONS, key_span(&k), facts);
+    changed(t);
+}
+
+void views_del_condition(struct txn *t, uint32_t meter)
+{
+    struct key k = chunk_key(meter);
+
+    txn_del(t, CONDITIONS, key_span(&k));
+    changed(t);
+}
+
+struct scan views_conditions(struct txn *t, struct key *room, uint32_t from_meter)
+{
+    *room = chunk_key(from_meter);
+    return scan_from(t, CONDITIONS, key_span(room));
+}
+
+uint32_t condition_meter(struct span key)
+{
+    struct rd r = rd_of(key);
+
+    return rd_be32(&r);
+}
+
+/* ---- how far ---- */
 
 uint64_t views_folded(struct txn *t)
 {
@@ -237,4 +333,9 @@ uint64_t views_rules(struct txn *t)
 void views_set_rules(struct txn *t, uint64_t hash)
 {
     meta_set(t, "rules", hash);
+}
+
+uint64_t views_changes(struct txn *t)
+{
+    return meta_get(t, "changes");
 }

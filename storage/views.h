@@ -3,6 +3,7 @@
 #ifndef NILO_STORAGE_VIEWS_H
 #define NILO_STORAGE_VIEWS_H
 
+#include "storage/key.h"
 #include "storage/txn.h"
 
 struct views;
@@ -40,6 +41,23 @@ void views_del_flag(struct txn *t, struct span id);
 bool views_flag(struct txn *t, struct span id, struct span *out_facts_view);
 struct scan views_flags(struct txn *t,
                         struct span from_id); /* ids begin with the meter's id as 8 hex digits */
+
+/* Flags that are listed by their onset, then the meter's serial, then their id: kept beside them by whoever puts them.
+ * Put twice is once, and dropped twice is fine. */
+void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id);
+void views_del_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id);
+struct scan views_dated(struct txn *t, struct span from_key); /* keys are dated_id's to read, and cursors */
+struct span dated_id(struct span key);                        /* a view into the key; empty: it is none */
+
+/* What speaks for a meter's condition date, of those meters alone of which something does; server/judge's encoding. */
+bool views_condition(struct txn *t, uint32_t meter, struct span *out_view);
+void views_put_condition(struct txn *t, uint32_t meter, struct span facts);
+void views_del_condition(struct txn *t, uint32_t meter);
+struct scan views_conditions(struct txn *t, struct key *room, uint32_t from_meter); /* in order of meters; `room` lives as long as the scan */
+uint32_t condition_meter(struct span key);
+
+/* Rises with every change of a flag or a condition: what was made of them holds as long as it stands. */
+uint64_t views_changes(struct txn *t);
 
 uint64_t views_folded(struct txn *t); /* journal position that views are folded up to */
 void views_set_folded(struct txn *t, uint64_t position);

@@ -1,11 +1,8 @@
-/* Flags and the list of meters to replace, as the judge makes them. */
-#include "proto/base/rd.h"
-#include "proto/base/wr.h"
+/* Flags, as the judge makes them. */
 #include "server/judge.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -118,119 +115,29 @@ static void fill(struct listing *l)
 
 /* ---- those of the calendar: by onset, then serial (rules-fleet V14) ---- */
 
-struct dated {
-    int64_t onset_s;
-    char serial[SERIAL_MAX + 1], id[FLAG_ID_SIZE];
-};
-
-struct dated_list {
-    struct dated *at;
-    size_t count, cap;
-    const struct wanted *wanted;
-    bool full; /* no memory */
-};
-
-static int dated_order(const void *a, const void *b)
+static bool take_dated(void *arg, const struct flag *f, struct span cursor)
 {
-    const struct dated *x = (const struct dated *)a, *y = (const struct dated *)b;
-    int order = (x->onset_s > y->onset_s) - (x->onset_s < y->onset_s);
+    struct wanted *w = (struct wanted *)arg;
 
-    if (!order)
-        order = strcmp(x->serial, y->serial);
-    return order ? order : strcmp(x->id, y->id);
-}
-
-static bool take_dated(void *arg, const struct flag *f)
-{
-    struct dated_list *d = (struct dated_list *)arg;
-    struct dated *one;
-
-    if (d->wanted->point[0] && strcmp(d->wanted->point, f->point_facts.point) != 0)
-        return true;
-    if (d->count == d->cap) {
-        size_t cap = d->cap ? 2 * d->cap : 64;
-        struct dated *at = (struct dated *)realloc(d->at, cap * sizeof *at);
-
-        if (!at) {
-            d->full = true;
-            return false;
-        }
-        d->at = at;
-        d->cap = cap;
-    }
-    one = &d->at[d->count++];
-    *one = (struct dated){ .onset_s = f->verdict.onset_s };
-    memcpy(one->serial, f->meter_facts.serial, sizeof one->serial);
-    memcpy(one->id, f->id, sizeof one->id);
+    if (listing_full(w->l))
+        return false;
+    if (f && !(w->point[0] && strcmp(w->point, f->point_facts.point) != 0))
+        put_flag(w->l, f);
+    listing_pass(w->l, cursor);
     return true;
-}
-
-/* The cursor: onset · serial 00 · id. */
-static void dated_cursor(struct wr *w, const struct dated *d)
-{
-    wr_be64(w, (uint64_t)d->onset_s);
-    wr_text(w, d->serial);
-    wr_u8(w, 0);
-    wr_text(w, d->id);
-}
-
-/* The first behind the cursor, whether the row before is still there or not. */
-static size_t dated_first(struct listing *l, const struct dated_list *d)
-{
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    struct dated last = { .onset_s = (int64_t)rd_be64(&r) };
-    struct span rest = rd_bytes(&r, rd_left(&r));
-    const uint8_t *zero = rest.len ? memchr(rest.at, 0, rest.len) : NULL;
-    size_t n = 0;
-
-    if (!zero)
-        return 0;
-    snprintf(last.serial, sizeof last.serial, "%s", (const char *)rest.at);
-    snprintf(last.id, sizeof last.id, "%.*s", (int)(rest.len - (size_t)(zero + 1 - rest.at)),
-             (const char *)zero + 1);
-    while (n < d->count && dated_order(&d->at[n], &last) <= 0)
-        n++;
-    return n;
-}
-
-static void put_dated(struct listing *l, const struct dated_list *d, struct flag *f)
-{
-    size_t n = l->cursor_len ? dated_first(l, d) : 0;
-    enum err err = ERR_OK;
-
-    for (; n < d->count && !listing_full(l) && !err; n++) {
-        err = flag_of(l->app, span_text(d->at[n].id), f);
-        if (err == ERR_NOT_FOUND) { /* it went meanwhile */
-            err = ERR_OK;
-        } else if (!err) {
-            uint8_t bytes[128];
-            struct wr cursor = wr_of(bytes, sizeof bytes);
-
-            dated_cursor(&cursor, &d->at[n]);
-            put_flag(l, f);
-            listing_pass(l, wr_span(&cursor));
-        }
-    }
-    listing_fail(l, err);
-    l->ended = n >= d->count;
 }
 
 static void fill_dated(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
-    struct dated_list d = { .wanted = w };
-    struct flag *f = (struct flag *)malloc(sizeof *f);
-    enum err err = f ? flags_each(l->app, &w->filter, take_dated, &d) : ERR_NO_MEMORY;
+    enum err err;
 
-    if (d.full)
-        err = ERR_NO_MEMORY;
-    if (d.count)
-        qsort(d.at, d.count, sizeof *d.at, dated_order);
-    listing_fail(l, err);
-    if (!err)
-        put_dated(l, &d, f);
-    free(d.at);
-    free(f);
+    w->l = l;
+    memcpy(w->after, l->cursor, l->cursor_len);
+    w->filter.after = span_of(w->after, l->cursor_len);
+    if ((err = flags_dated_each(l->app, &w->filter, take_dated, w)))
+        listing_fail(l, err);
+    l->ended = !listing_full(l);
 }
 
 /* ---- asking ---- */
@@ -286,6 +193,12 @@ static bool ask_subject(struct request *q, struct wanted *w)
     return known;
 }
 
+/* One meter's dates follow each other as its ids do. */
+static bool by_date(const struct flag_filter *f)
+{
+    return f->kind == &detector_overdue && !f->meter;
+}
+
 void answer_flags(struct request *q)
 {
     struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
@@ -294,8 +207,7 @@ void answer_flags(struct request *q)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
     else if (ask_kind(q, w) && ask_state(q, w) && ask_subject(q, w) &&
              ask_time(q, "since", INT64_MIN, &w->filter.since_s))
-        listing_new(q, columns, w->filter.kind == &detector_overdue ? fill_dated : fill, w, free,
-                    PAGE);
+        listing_new(q, columns, by_date(&w->filter) ? fill_dated : fill, w, free, PAGE);
     else
         free(w);
 }

@@ -144,6 +144,83 @@ static void flags_stand_in_order_of_their_ids(void **unused)
     views_close(v);
 }
 
+static void dated_flags_stand_in_order_of_onset_then_serial(void **unused)
+{
+    static const struct {
+        int64_t onset_s;
+        const char *serial, *id;
+    } put[] = { { 50, "B", "2-x" }, { -7, "Z", "9-x" }, { 50, "A", "3-x" }, { 50, "AB", "1-x" } };
+    static const char *const order[] = { "9-x", "3-x", "1-x", "2-x" };
+    struct views *v = opened(check_folder());
+    struct txn t = views_write(v);
+    uint64_t changes = views_changes(&t);
+    uint8_t cursor[64];
+    struct scan s;
+    size_t len = 0;
+    int n = 0;
+
+    (void)unused;
+    for (int twice = 0; twice < 2; twice++)
+        for (int i = 0; i < 4; i++)
+            views_put_dated(&t, put[i].onset_s, span_text(put[i].serial), span_text(put[i].id));
+    assert_ok(txn_end(&t));
+    t = views_read(v);
+    s = views_dated(&t, span_of(NULL, 0));
+    while (scan_next(&s)) {
+        assert_true(n < 4 && span_equal(dated_id(s.key), span_text(order[n])));
+        if (n++ == 1)
+            memcpy(cursor, s.key.at, len = s.key.len);
+    }
+    scan_done(&s);
+    assert_int_equal(n, 4);
+    s = views_dated(&t, span_of(cursor, len)); /* the row of the cursor itself, then the next */
+    assert_true(scan_next(&s) && scan_next(&s));
+    assert_true(span_equal(dated_id(s.key), span_text("1-x")));
+    scan_done(&s);
+    assert_int_equal(views_changes(&t), changes);
+    assert_ok(txn_end(&t));
+    t = views_write(v);
+    views_del_dated(&t, 50, span_text("A"), span_text("3-x"));
+    views_del_dated(&t, 50, span_text("A"), span_text("3-x"));
+    s = views_dated(&t, span_of(NULL, 0));
+    for (n = 0; scan_next(&s);)
+        n++;
+    scan_done(&s);
+    assert_int_equal(n, 3);
+    assert_ok(txn_end(&t));
+    views_close(v);
+}
+
+static void conditions_stand_by_meter_and_count_as_changes(void **unused)
+{
+    struct views *v = opened(check_folder());
+    struct txn t = views_write(v);
+    struct key room;
+    struct scan s;
+    struct span facts;
+    uint64_t before;
+
+    (void)unused;
+    views_put_condition(&t, 300, span_text("late"));
+    views_put_condition(&t, 2, span_text("soon"));
+    before = views_changes(&t);
+    views_put_condition(&t, 2, span_text("now"));
+    assert_int_equal(views_changes(&t), before + 1);
+    views_put_flag(&t, span_text("00000001-stuck-69000000"), span_text("f"));
+    assert_int_equal(views_changes(&t), before + 2);
+    assert_true(views_condition(&t, 2, &facts) && span_equal(facts, span_text("now")));
+    s = views_conditions(&t, &room, 3);
+    assert_true(scan_next(&s));
+    assert_int_equal(condition_meter(s.key), 300);
+    assert_false(scan_next(&s));
+    scan_done(&s);
+    views_del_condition(&t, 300);
+    assert_false(views_condition(&t, 300, &facts));
+    assert_int_equal(views_changes(&t), before + 3);
+    assert_ok(txn_end(&t));
+    views_close(v);
+}
+
 static void how_far_they_go_is_kept_with_them(void **unused)
 {
     const char *dir = check_folder();
@@ -210,6 +287,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_state_of_another_version_or_size_is_none),
         cmocka_unit_test(states_that_are_aborted_never_were),
         cmocka_unit_test(flags_stand_in_order_of_their_ids),
+        cmocka_unit_test(dated_flags_stand_in_order_of_onset_then_serial),
+        cmocka_unit_test(conditions_stand_by_meter_and_count_as_changes),
         cmocka_unit_test(how_far_they_go_is_kept_with_them),
         cmocka_unit_test(a_damaged_state_is_never_served),
     };
