@@ -126,7 +126,7 @@ enum ledger_index {
     INDEX_DUE,       /* place u8 · legal due u32 · serial → meter (server/lives.c) */
     INDEX_SHELF,     /* dn · q3 · model 00 · legal due u32 · serial → meter, of those in stock (server/lives.c) */
     INDEX_HELD,      /* 'c' or 'd' · crew or depot 00 · serial → meter (server/lives.c) */
-    INDEX_ORDERS,    /* server/acts/order*.c */
+    INDEX_ORDERS,    /* orders of work by state, kind, due time, place, assignee, flag and tour (server/orders.h) */
     INDEX_PAPERS,    /* server/acts/paper*.c */
     INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
     INDEX_BATCH,     /* batch 00 · serial 00 → meter (server/acts/asset_meter.c) */

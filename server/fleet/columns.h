@@ -45,7 +45,7 @@ struct column {
     enum column_need need;
 };
 
-#define COLUMNS_MAX 24
+#define COLUMNS_MAX 32
 
 struct list {
     enum list_kind kind;
