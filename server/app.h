@@ -49,6 +49,7 @@ struct app {
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
+    _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
 };
 

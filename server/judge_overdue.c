@@ -1,10 +1,8 @@
 /* The flag `overdue` (rules-fleet V14): for each fitting of a meter, from the midnight that ends its legal
- * due date, or from the fitting's beginning if that is later, until the meter is taken off. */
+ * due date, or from the fitting's beginning if that is later, until the meter is taken off. What is stamped ahead
+ * of the clock counts when its time has come: the settler looks again then (lives_moved). */
 #include "server/judge_priv.h"
 #include "server/lives.h"
-
-/* A removal may be stamped so far ahead of the clock (rules-fleet L4); nobody looks again when it is over. */
-#define AHEAD_S 600
 
 /* The midnight that ends a civil day. */
 static int64_t day_end(const struct zone *z, int32_t day)
@@ -20,7 +18,7 @@ static int32_t day_judged(const struct zone *z, const struct fitting *f, int64_t
 {
     int32_t first = (int32_t)zone_day_number(z, f->from_s), last;
 
-    if (f->to_s > now_s + AHEAD_S)
+    if (f->to_s > now_s)
         return (int32_t)zone_day_number(z, now_s);
     last = (int32_t)zone_day_number(z, f->to_s) - 1;
     return last > first ? last : first;
@@ -30,7 +28,7 @@ static int32_t day_judged(const struct zone *z, const struct fitting *f, int64_t
 static bool episode_of(const struct meter_life *l, const struct zone *z, const struct fitting *f,
                        int64_t now_s, struct flag_record *out)
 {
-    bool ended = f->to_s <= now_s + AHEAD_S;
+    bool ended = f->to_s <= now_s;
     int64_t until_s = ended ? f->to_s : now_s, end_s, onset_s;
     struct legal legal;
 

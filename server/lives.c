@@ -266,9 +266,10 @@ void life_write_at(struct app *app, struct act *act, struct meter_life *l, struc
     struct fitting *was = NULL, *is = NULL;
     size_t was_count = 0, is_count = 0;
     struct life_keys before, after;
+    int64_t at_s = lives_instant(app, act);
 
-    (void)app;
-    life_keys_of(l, &before);
+    lives_catch_up(app, act);
+    life_keys_of(l, at_s, &before);
     if (moves_fittings(e))
         fail(act, fittings_of(l, &was, &was_count));
     put_event(act, l, e, place);
@@ -276,7 +277,7 @@ void life_write_at(struct app *app, struct act *act, struct meter_life *l, struc
         fail(act, fittings_of(l, &is, &is_count));
     if (!act->txn.err) {
         fittings_follow(act, was, was_count, is, is_count);
-        life_keys_of(l, &after);
+        life_keys_of(l, at_s, &after);
         life_keys_follow(act, l->meter, &before, &after);
     }
     free(was);
@@ -309,15 +310,16 @@ void life_read_index(struct act *act, struct meter_life *l, size_t place, int64_
 void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter)
 {
     struct life_keys was = { .place.state = LIFE_NONE }, is;
+    int64_t at_s = lives_instant(app, act);
     struct meter_life l;
 
     if (act->txn.err)
         return;
     if (before)
-        life_keys_of(before, &was);
+        life_keys_of(before, at_s, &was);
     fail(act, life_load(app, &act->txn, meter, &l));
     if (!act->txn.err) {
-        life_keys_of(&l, &is);
+        life_keys_of(&l, at_s, &is);
         life_keys_follow(act, meter, before ? &was : NULL, &is);
     }
     life_done(&l);

@@ -42,8 +42,21 @@ void life_write_at(struct app *app, struct act *act, struct meter_life *l, struc
 size_t life_place_told(const struct meter_life *l, const struct life_event *e, const struct fitting *f);
 MUST_CHECK enum err life_add_at(struct meter_life *l, const struct life_event *e, size_t place); /* as life_add */
 
-/* The meter's row was added (before NULL) or changed: the indexes follow. `l` as it was before the change, loaded anew afterwards by the caller if needed. */
+/* The meter's row was added (before NULL) or changed: the indexes follow. `before` as it was before the change, and before that lives_catch_up was called. */
 void life_indexed(struct app *app, struct act *act, const struct meter_life *before, uint32_t meter);
+
+/* ---- the clock ----
+ *
+ * The indexes say what holds now, as each meter's own answer does. An event may be stamped ahead of the clock (rules-fleet L4), a told fitting or verification begin later: INDEX_AHEAD knows
+ * when a life changes of itself, and whoever asks an index has it moved first. */
+
+/* Within an act, before it asks or changes an index; life_write does it itself. Errors stick in act->txn. */
+void lives_catch_up(struct app *app, struct act *act);
+/* Before a list is read. One look where nothing is due, else an act without a number, which waits for the ledger's writer. *out_now_s: the instant that the indexes stand for, from the clock's on. */
+MUST_CHECK enum err lives_now(struct app *app, int64_t *out_now_s);
+/* The meters that moved so and were not judged since; lives_judged(*out_until_s) forgets them. An error of `each` ends it. */
+MUST_CHECK enum err lives_moved(struct app *app, enum err (*each)(void *arg, uint32_t meter), void *arg, int64_t *out_until_s);
+MUST_CHECK enum err lives_judged(struct app *app, int64_t until_s);
 
 /* ---- what is found by index; keys are made here alone ---- */
 

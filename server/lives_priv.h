@@ -6,7 +6,7 @@
 #include "server/stock.h"
 #include "storage/key.h"
 
-enum life_key { KEY_STATE, KEY_DUE, KEY_SHELF, KEY_HELD, LIFE_KEYS };
+enum life_key { KEY_STATE, KEY_DUE, KEY_SHELF, KEY_HELD, KEY_AHEAD, LIFE_KEYS };
 
 struct life_keys {
     struct key at[LIFE_KEYS];     /* empty: it does not stand there */
@@ -17,10 +17,13 @@ struct life_keys {
 /* A life of a row without its events. CORRUPT where the row does not read. Nothing is to be freed after an error. */
 enum err life_of_row(struct app *app, const struct ledger_row *row, struct meter_life *out);
 
-/* By the state after all events, and the date that follows from all verifications. */
-void life_keys_of(const struct meter_life *l, struct life_keys *out);
+/* By the state at an instant, and the date that follows from the verifications of its civil day or earlier. */
+void life_keys_of(const struct meter_life *l, int64_t at_s, struct life_keys *out);
 /* What differs is dropped and put; `before` NULL: it stood nowhere. Errors stick in act->txn. */
 void life_keys_follow(struct act *act, uint32_t meter, const struct life_keys *before, const struct life_keys *after);
+
+/* The instant as of which an act keeps the indexes: its own, or that of an earlier one if that was later; it never goes back. */
+int64_t lives_instant(struct app *app, const struct act *act);
 
 void lives_index_made(struct app *app, struct act *act); /* they agree with the rules of today */
 

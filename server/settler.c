@@ -234,6 +234,20 @@ static enum err touch_overdue(struct settler *s, int32_t today, struct news *tou
     return err ? err : ended;
 }
 
+static enum err push_moved(void *arg, uint32_t meter)
+{
+    return news_push((struct news *)arg, meter, 0);
+}
+
+/* Lives that are another since an instant came for which something was told before. */
+static enum err touch_moved(struct settler *s, struct news *touched, int64_t *until_s)
+{
+    int64_t now_s;
+    enum err err = lives_now(s->app, &now_s);
+
+    return err ? err : lives_moved(s->app, push_moved, touched, until_s);
+}
+
 static void give_back(struct settler *s, const struct news *touched)
 {
     for (size_t i = 0; i < touched->count; i++)
@@ -246,6 +260,7 @@ static enum err settle_lkd(struct settler *s, bool asked)
 {
     struct news touched = { 0 };
     int32_t today = (int32_t)zone_day_number(&s->app->zone, clock_now_s(&s->app->clock));
+    int64_t moved_s = INT64_MIN;
     uint64_t acts;
     enum err err = settle_generations(s, &touched);
     enum err late = err ? ERR_OK : settle_late(s, &touched); /* what waits holds up nobody else */
@@ -253,9 +268,13 @@ static enum err settle_lkd(struct settler *s, bool asked)
     if (!err)
         err = take_touched(s, &touched, &acts);
     if (!err)
+        err = touch_moved(s, &touched, &moved_s);
+    if (!err)
         err = touch_overdue(s, today, &touched);
-    if (!err && !(err = judge_touched(s, &touched, acts)))
+    if (!err && !(err = judge_touched(s, &touched, acts))) {
         s->due_seen = today;
+        err = lives_judged(s->app, moved_s);
+    }
     if (!err && asked && s->app->commands)
         err = commands_flush(s->app->commands);
     if (err)

@@ -79,6 +79,7 @@ struct act {
     const struct act_words *words; /* how the audit names lists and cells; NULL: by number */
     bool quiet_new;      /* new rows leave no audit record each: the act notes them together (imports) */
     bool quiet_known;    /* likewise changed rows */
+    bool still;          /* indexes follow the clock, and nothing else is written: it is committed, but takes no number */
     struct act_work *work; /* counters and the running checksum of the audit; the ledger's own */
 };
 
@@ -131,7 +132,8 @@ enum ledger_index {
     INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
     INDEX_BATCH,     /* batch 00 · serial 00 → meter (server/acts/asset_meter.c) */
     INDEX_STOCK,     /* meters by holder, model, size, state and due date, counted (server/stock.c) */
-    INDEX_MADE       /* nothing → by which rules the indexes of lives were made (server/lives_index.c) */
+    INDEX_MADE,      /* nothing → by which rules the indexes of lives were made; 't' → as of when the clock alone moved them last (server/lives_index.c) */
+    INDEX_AHEAD      /* 'a' · time i64 · meter u32 → meter whose life changes then of itself; 'j' likewise: it did, and was not judged since (server/lives_index.c) */
 };
 /* `key` is what follows the first byte; several numbers under one key are not kept. */
 void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value);

@@ -22,6 +22,14 @@ static struct key index_key(enum ledger_index index, struct span key)
     return k;
 }
 
+static void index_changes(struct act *a)
+{
+    if (a->still)
+        a->work->written = true;
+    else
+        act_changed(a);
+}
+
 void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value)
 {
     struct key k = index_key(index, key);
@@ -32,7 +40,7 @@ void act_index_put(struct act *a, enum ledger_index index, struct span key, uint
         ledger_fail(&a->txn, ERR_TOO_LARGE);
     if (a->txn.err)
         return;
-    act_changed(a);
+    index_changes(a);
     wr_le32(&w, value);
     txn_put(&a->txn, LEDGER_INDEX, key_span(&k), wr_span(&w));
 }
@@ -43,7 +51,7 @@ void act_index_drop(struct act *a, enum ledger_index index, struct span key)
 
     if (k.full || a->txn.err)
         return;
-    act_changed(a);
+    index_changes(a);
     txn_del(&a->txn, LEDGER_INDEX, key_span(&k));
 }
 

@@ -66,7 +66,7 @@ struct ledger {
 /* What an act keeps count of until it ends. */
 struct act_work {
     bool changed; /* it gets a number and a link of the audit's chain */
-    bool written; /* an answer alone: committed, but no act */
+    bool written; /* an answer alone, or what follows the clock: committed, but no act */
     uint32_t parts;
     uint32_t next_id[LEDGER_LISTS_MAX]; /* 0: not asked yet */
     EVP_MD_CTX *sha;

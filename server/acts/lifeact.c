@@ -155,6 +155,8 @@ const struct warnings *life_act_warnings(struct life_act *l)
 {
     struct warnings *w = &l->warnings;
 
+    if (l->issued_count)
+        lives_catch_up(l->q->app, l->act);
     for (size_t i = 0; i < l->issued_count; i++)
         warn_of_older(l, &l->issued[i]);
     l->issued_count = 0;

@@ -86,9 +86,11 @@ struct held {
 static enum err held_load(struct stocktake *s, struct held *out)
 {
     struct span name = s->depot.len ? s->depot : s->crew;
-    struct index_walk w = lives_held(&s->act.txn, s->depot.len ? 'd' : 'c', name, span_of(NULL, 0));
+    struct index_walk w;
     enum err err = ERR_OK;
 
+    lives_catch_up(s->q->app, &s->act);
+    w = lives_held(&s->act.txn, s->depot.len ? 'd' : 'c', name, span_of(NULL, 0));
     while (!err && index_next(&w)) {
         if (out->count == out->cap) {
             size_t cap = out->cap ? out->cap * 2 : 1024;

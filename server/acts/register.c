@@ -290,6 +290,7 @@ static bool put_and_index(struct registrar *g, const struct list *l, const struc
 
     if (l->kind != LIST_METER)
         return row_put(g, l, cells, known_id != 0, out_id);
+    lives_catch_up(g->app, g->act);
     if (known_id) {
         enum err err = life_load(g->app, &g->act->txn, known_id, &before);
 

@@ -90,7 +90,7 @@ static void put_row(struct listing *l, const struct ledger_row *meter,
     row_end(l, cursor);
 }
 
-/* An index knows lives to their last event: whether the row is wanted, the life as of the instant says. */
+/* Whether the row is wanted, the life as of the instant says: it may have moved since the index was asked. */
 static void put_judged(struct listing *l, struct txn *t, uint32_t id, const struct meter_then *m,
                        struct span cursor)
 {
@@ -164,10 +164,12 @@ static struct lane *lane_first(struct lane *a, struct lane *b)
 
 static void fill_indexed(struct listing *l)
 {
-    const struct wanted *w = (const struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
+    struct wanted *w = (struct wanted *)l->state;
     struct lane fitted = { 0 }, store = { 0 }, *next = NULL;
+    struct txn t;
 
+    listing_fail(l, lives_now(l->app, &w->at_s));
+    t = ledger_read(l->app->ledger);
     if (w->fitted)
         lane_open(&fitted, l, &t, DUE_FITTED);
     if (w->store)

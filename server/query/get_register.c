@@ -3,6 +3,7 @@
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/readings.h"
+#include "server/stock.h"
 
 #include <stdlib.h>
 
@@ -28,10 +29,14 @@ static bool cell_is(const struct ledger_row *row, int column, const char *wanted
                         span_equal(row->cells[column], span_text(wanted)));
 }
 
+/* A depot has what lies in it, and not what went out from there. */
 static bool holder_is(const struct wanted *w, const struct life *life)
 {
-    return !w->holder_kind ||
-           span_equal(w->holder_kind == 'c' ? life->crew : life->depot, span_text(w->holder));
+    bool lies = STOCK_STATES >> life->state & 1 && life->state != LIFE_ISSUED;
+
+    if (w->holder_kind == 'c')
+        return span_equal(life->crew, span_text(w->holder));
+    return !w->holder_kind || (lies && span_equal(life->depot, span_text(w->holder)));
 }
 
 static bool life_is(const struct wanted *w, const struct meter_then *m)
@@ -91,8 +96,7 @@ static void fill(struct listing *l)
     rows_fill(l, w->list->kind, w->as_of_s, put_wanted);
 }
 
-/* The index knows lives to their last event: one that is ahead of the clock counts for nothing here yet, for which the row itself is
- * asked; where the past is asked for, or anything may be, all are walked. */
+/* The index knows what holds now; where the past is asked for, or anything may be, all are walked. */
 static struct index_walk index_of(struct txn *t, const struct wanted *w, struct span after)
 {
     enum life_state state = LIFE_NONE;
@@ -120,12 +124,14 @@ static void put_indexed(struct listing *l, struct txn *t, uint32_t meter)
 
 static void fill_indexed(struct listing *l)
 {
-    const struct wanted *w = (const struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
+    struct wanted *w = (struct wanted *)l->state;
     uint8_t after[CURSOR_MAX];
     struct index_walk walk;
+    struct txn t;
     bool more = true;
 
+    listing_fail(l, lives_now(l->app, &w->at_s));
+    t = ledger_read(l->app->ledger);
     memcpy(after, l->cursor, l->cursor_len);
     walk = index_of(&t, w, span_of(after, l->cursor_len));
     while (!t.err && !l->err && (more = index_next(&walk)) && !listing_full(l))

@@ -1,5 +1,5 @@
 /* GET /v1/stock: what depots and crews hold, counted by model, size and state, with what runs out. */
-#include "server/fleet/life.h"
+#include "server/lives.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/stock.h"
@@ -104,15 +104,18 @@ static void pile_put(struct listing *l, const struct pile *p, const struct wante
 static void fill(struct listing *l)
 {
     const struct wanted *wanted = (const struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
     uint8_t after[CURSOR_MAX];
     struct pile pile = { .group_len = 0 };
     struct stock_walk w;
+    struct txn t;
     bool more = true;
+    int64_t now_s;
 
+    listing_fail(l, lives_now(l->app, &now_s));
+    t = ledger_read(l->app->ledger);
     memcpy(after, l->cursor, l->cursor_len);
     w = stock_walk(&t, wanted->kind, span_text(wanted->holder), span_of(after, l->cursor_len));
-    while (!t.err && !listing_full(l) && (more = stock_next(&w))) {
+    while (!t.err && !l->err && !listing_full(l) && (more = stock_next(&w))) {
         if (!pile.group_len || !span_equal(w.group, span_of(pile.group, pile.group_len))) {
             if (pile.group_len)
                 pile_put(l, &pile, wanted);

@@ -24,6 +24,8 @@ enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s
     out->day = (int32_t)zone_day_number(&app->zone, at_s);
     out->condition = (struct condition){ .due = NO_DAY };
     life_fold(&out->of.rules, out->of.events, out->of.count, at_s, known_s, &out->life);
+    if (!out->life.depot.len) /* where its life began */
+        out->life.depot = span_text(out->of.depot);
     life_legal(&out->of.rules, out->of.events, out->of.count, out->day, known_s, &out->legal);
     return ERR_OK;
 }

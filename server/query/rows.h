@@ -16,7 +16,7 @@ struct fitted {
 /* `fittings` by from. */
 struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at_s);
 
-/* What held of a meter at an instant (rules-fleet L13, V9), as known at known_s (INT64_MAX: now). life_done(&of) when done, also after an error; spans borrow from it. */
+/* What held of a meter at an instant (rules-fleet L13, V9), as known at known_s (INT64_MAX: now). life_done(&of) when done, also after an error; spans borrow from it, so that it is not to be copied. */
 struct meter_then {
     struct meter_life of;
     struct life life;
