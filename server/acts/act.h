@@ -89,6 +89,7 @@ struct import_report {
  * NOT_FOUND: no such list. */
 MUST_CHECK enum err act_import(struct app *app, const struct caller *caller, struct span list, int fd, const struct import_options *options,
                                struct import_report *out, struct refusal *r);
+bool import_may(enum role role, struct span list); /* whether the role may import that list at all; of events each row is looked at besides (403 names the line) */
 void import_report_done(struct import_report *report);
 
 /* POST /v1/recipes: a recipe's file (proto/recipe.h). INVALID: it does not parse, or a sample does not come out as it states; `r` says

@@ -1,6 +1,7 @@
 #include "server/acts/import.h"
 
 #include "server/acts/answer.h"
+#include "server/acts/register.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,6 +145,10 @@ static enum err import_run(struct import *i, const struct list *l, int fd, struc
     if (err == ERR_INVALID)
         return refuse(r, err, 0, "", "nothing was written: %llu of %llu rows were refused",
                       (unsigned long long)i->report->refused, (unsigned long long)i->report->rows);
+    if (err == ERR_FORBIDDEN) {
+        *r = i->forbidden;
+        return err;
+    }
     if (err == ERR_STOPPING)
         return refuse(r, err, 0, "", "nothing was written: the server is stopping");
     return err ? refuse(r, err, 0, "", "nothing was written: the store %s", err_text(err)) : ERR_OK;
@@ -159,6 +164,17 @@ static const struct list *list_to_import(struct span name)
     return list_named(name);
 }
 
+/* As the row alone (rules-fleet R2); of events each row says who may. */
+bool import_may(enum role role, struct span list)
+{
+    const struct list *l = list_to_import(list);
+    unsigned roles = l == &list_events           ? ROLES_STORE
+                     : l && l->kind < LIST_COUNT ? list_roles(l->kind)
+                                                 : ROLES_CHIEF;
+
+    return roles & 1u << role;
+}
+
 enum err act_import(struct app *app, const struct caller *caller, struct span list, int fd,
                     const struct import_options *options, struct import_report *out,
                     struct refusal *r)
@@ -170,12 +186,12 @@ enum err act_import(struct app *app, const struct caller *caller, struct span li
                         .zone = options->times_in ? options->times_in : &app->zone,
                         .now_s = clock_now_s(&app->clock),
                         .report = out };
-    unsigned roles = l && l->kind == LIST_METER ? ROLES_STORE : ROLES_CHIEF;
 
     memset(out, 0, sizeof *out);
-    if (!(roles & 1u << caller->role))
-        return refuse(r, ERR_FORBIDDEN, 0, "", "the role %s may not import this",
-                      role_name(caller->role));
+    if (!import_may(caller->role, list))
+        return refuse(r, ERR_FORBIDDEN, 0, "", "the role %s may not import %.*s",
+                      role_name(caller->role), (int)(list.len < 40 ? list.len : 40),
+                      (const char *)list.at);
     if (!l)
         return refuse(
             r, ERR_NOT_FOUND, 0, "list",

@@ -12,6 +12,7 @@ struct import {
     int64_t now_s;
     struct import_report *report;
     enum err err; /* what ended it before its end */
+    struct refusal forbidden; /* FORBIDDEN: what the caller's role may not */
 };
 
 /* Counts a refused row, and keeps it while there is room; false: no memory. */

@@ -147,6 +147,24 @@ static bool times_read(struct event_file *f, struct event_row *row)
     return true;
 }
 
+/* As of the event told alone (rules-fleet R2): one that the role may not record is no row's fault, and ends the file. */
+static bool role_may(struct event_file *f, struct event_row *row)
+{
+    const struct life_event *e = &row->event;
+    enum role role = f->import->caller->role;
+    bool beyond = e->flags & (EVENT_OVERRULED | EVENT_IMPORTED) && !(ROLES_CHIEF & 1u << role);
+
+    if (life_role_may(role, (enum life_kind)e->kind) && !beyond)
+        return true;
+    f->import->err = row->err =
+        refuse(&f->import->forbidden, ERR_FORBIDDEN, 0, beyond ? "overruled" : "event",
+               "line %llu: the role %s may not record %s%s", (unsigned long long)row->refusal.line,
+               role_name(role),
+               beyond ? "what was overruled or imported: a supervisor or admin may" : "the event ",
+               beyond ? "" : event_name((enum life_kind)e->kind));
+    return false;
+}
+
 static bool facts_read(struct event_file *f, struct event_row *row)
 {
     struct life_event *e = &row->event;
@@ -164,7 +182,7 @@ static bool facts_read(struct event_file *f, struct event_row *row)
            day_read(row, EVENT_VALID_UNTIL, &e->valid_until) &&
            flag_read(row, EVENT_IS_OVERRULED, EVENT_OVERRULED) &&
            flag_read(row, EVENT_IS_READ, EVENT_READ_INDEX) &&
-           flag_read(row, EVENT_IS_IMPORTED, EVENT_IMPORTED);
+           flag_read(row, EVENT_IS_IMPORTED, EVENT_IMPORTED) && role_may(f, row);
 }
 
 static bool point_read(struct event_file *f, struct event_row *row)

@@ -20,7 +20,7 @@
     (EVENT_BIT(EVENT_INSTALL) | EVENT_BIT(EVENT_SUSPEND) | EVENT_BIT(EVENT_RESUME) |               \
      EVENT_BIT(EVENT_FAULT) | EVENT_BIT(EVENT_REMOVE))
 
-static bool role_may(enum role role, enum life_kind kind)
+bool life_role_may(enum role role, enum life_kind kind)
 {
     if (ROLES_CHIEF & 1u << role)
         return true;
@@ -42,7 +42,7 @@ static bool may_overrule(const struct act_request *q, struct act_reply *out, boo
 bool life_may(const struct act_request *q, struct act_reply *out, enum life_kind kind,
               bool overrule)
 {
-    if (role_may(q->caller->role, kind))
+    if (life_role_may(q->caller->role, kind))
         return may_overrule(q, out, overrule);
     answer_refuse(out, ERR_FORBIDDEN, "", "the role %s may not record the event %s",
                   role_name(q->caller->role),

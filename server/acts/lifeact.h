@@ -73,6 +73,7 @@ void life_act_init(struct life_act *l, const struct act_request *q, struct act_r
 void life_act_done(struct life_act *l);
 
 /* May the caller do this (R2)? EVENT_KINDS: an event that is not known, which whoever may send any may send. False: refused, 403. */
+bool life_role_may(enum role role, enum life_kind kind); /* the same without an answer */
 bool life_may(const struct act_request *q, struct act_reply *out, enum life_kind kind, bool overrule);
 bool life_may_exchange(const struct act_request *q, struct act_reply *out, bool overrule);
 

@@ -163,7 +163,7 @@ static void post(struct post *p, put_row *put)
 }
 
 /* What lies in the store is the store's business; places and the tree of units are the chiefs'. */
-static unsigned list_roles(enum list_kind kind)
+unsigned list_roles(enum list_kind kind)
 {
     static const unsigned of_store = 1u << LIST_METER | 1u << LIST_MODEL | 1u << LIST_BATCH |
                                      1u << LIST_MODEM | 1u << LIST_SEAL | 1u << LIST_DEPOT |

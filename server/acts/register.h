@@ -47,6 +47,7 @@ MUST_CHECK enum err registrar_committed(struct registrar *g);
 MUST_CHECK enum err registrar_replace(struct registrar *g, const struct list *l, const struct cells *cells, uint32_t id, enum put_outcome *out,
                                       struct import_refusal *why);
 
+unsigned list_roles(enum list_kind kind); /* who may write rows of a list: a set of roles (rules-fleet R2) */
 /* POST /v1/LIST: one row by a request's body, by whoever may write that list. */
 void act_post_row(const struct act_request *q, struct act_reply *out, enum list_kind kind);
 

@@ -86,15 +86,14 @@ static bool ask_options(struct request *q, struct zone *zone, struct import_opti
     return false;
 }
 
-/* The register of meters is the warehouse's too, all else the chiefs' (rules-fleet R2). */
 static bool may_import(struct request *q)
 {
-    bool meters = span_equal(q->subject[0], span_text("meters"));
+    struct span list = q->subject[0];
 
-    if (meters || SCOPE_CHIEF & 1u << q->caller.role)
+    if (import_may(q->caller.role, list))
         return true;
-    problem_of(q, ERR_FORBIDDEN, "", "the role %s may import meters and nothing else",
-               role_name(q->caller.role));
+    problem_of(q, ERR_FORBIDDEN, "", "the role %s may not import %.*s", role_name(q->caller.role),
+               (int)(list.len < 40 ? list.len : 40), (const char *)list.at);
     return false;
 }
 

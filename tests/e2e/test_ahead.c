@@ -126,11 +126,12 @@ static void list_is(const char *path, bool (*belongs)(const json_t *m, const cha
     {
         bool there = false;
 
-        json_array_foreach(listed, k, l)
-            there = there || strcmp(text_of(l, "serial"), text_of(m, "serial")) == 0;
+        json_array_foreach(listed, k, l) there =
+            there || strcmp(text_of(l, "serial"), text_of(m, "serial")) == 0;
         if (there != belongs(m, what))
             fail_msg("%s: %s, which is %s and due %s, %s", path, text_of(m, "serial"),
-                     text_of(m, "state"), text_of(m, "legal_due"), there ? "stands there" : "is missing");
+                     text_of(m, "state"), text_of(m, "legal_due"),
+                     there ? "stands there" : "is missing");
         count += there;
     }
     assert_int_equal(count, json_array_size(listed));
@@ -144,8 +145,7 @@ static void stock_is_counted(void)
     json_int_t held = 0, counted = 0;
     size_t i;
 
-    json_array_foreach(all, i, m)
-        held += one_of(text_of(m, "state"), STOCK);
+    json_array_foreach(all, i, m) held += one_of(text_of(m, "state"), STOCK);
     json_array_foreach(piles, i, p)
     {
         json_int_t here = 0;
@@ -205,15 +205,18 @@ static void town(void)
     char body[192];
 
     for (size_t i = 0; i < sizeof meters / sizeof meters[0]; i++) {
-        snprintf(body, sizeof body,
-                 "{\"serial\":%s,\"dn\":15,\"q3\":2.5,\"depot\":\"north\"}", meters[i]);
+        snprintf(body, sizeof body, "{\"serial\":%s,\"dn\":15,\"q3\":2.5,\"depot\":\"north\"}",
+                 meters[i]);
         tell("/v1/meters", body, 201);
         snprintf(body, sizeof body, "{\"point\":\"P%zu\"}", i + 1);
         tell("/v1/points", body, 201);
     }
-    event("A5", "\"event\":\"install\",\"point\":\"P5\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
-    event("A6", "\"event\":\"install\",\"point\":\"P6\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
-    event("A8", "\"event\":\"install\",\"point\":\"P8\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
+    event("A5",
+          "\"event\":\"install\",\"point\":\"P5\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
+    event("A6",
+          "\"event\":\"install\",\"point\":\"P6\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
+    event("A8",
+          "\"event\":\"install\",\"point\":\"P8\",\"index_l\":0,\"at\":\"2024-01-01T00:00:00Z\"");
 }
 
 #define AT(time) ",\"at\":\"2026-03-02T" time "Z\""
@@ -232,8 +235,10 @@ static void much_is_stamped_ahead(void)
 
 static void the_clock_goes_on(void)
 {
-    static const char *const times[] = { "15:56:59", "15:57:00", "15:59:30", "15:59:59", "16:00:00",
-                                         "16:00:01", "16:02:00", "16:04:59", "16:05:00", "17:00:00" };
+    static const char *const times[] = {
+        "15:56:59", "15:57:00", "15:59:30", "15:59:59", "16:00:00",
+        "16:00:01", "16:02:00", "16:04:59", "16:05:00", "17:00:00"
+    };
     char now[32];
 
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
@@ -326,8 +331,7 @@ static void is_flagged(const char *serial, bool flagged)
     bool any = false;
     size_t i;
 
-    json_array_foreach(found, i, f)
-        any = any || strcmp(text_of(f, "serial"), serial) == 0;
+    json_array_foreach(found, i, f) any = any || strcmp(text_of(f, "serial"), serial) == 0;
     if (any != flagged)
         fail_msg("%s: the flag overdue is %s", serial, any ? "open" : "not open");
     json_decref(found);

@@ -111,10 +111,38 @@ a_life_comes_whole_or_not_at_all() {
     exits 1 nilo import events lives.csv --token-file chief && has "$said" 'only an admin'
 }
 
+a_file_is_for_whoever_may_write_its_rows() {
+    empty_store || return 1
+    nilo token create --role store --name depot > keeper
+    nilo token create --role viewer --name hall > viewer
+    printf 'point\nP\n' > points.csv
+    printf 'serial,dn,q3\nA,15,2.5\n' > meters.csv
+    printf 'model,dn\nM,15\n' > models.csv
+    printf 'crew\nC\n' > crews.csv
+    for list in models meters crews; do
+        exits 1 nilo import $list $list.csv --token-file viewer && has "$said" 'role viewer' || return 1
+        exits 0 nilo import $list $list.csv --token-file keeper || return 1
+    done
+    for list in points zones routes orgs fittings boundaries prices keys readings; do
+        exits 1 nilo import $list points.csv --token-file keeper && has "$said" 'role store' $list || return 1
+    done
+    nilo import points points.csv > /dev/null
+    printf 'serial,event,at,document\nA,receive,2026-01-01T00:00:00Z,D\n' > lives.csv
+    exits 0 nilo import events lives.csv --token-file keeper && has "$said" '"written":1' || return 1
+    # What the role may not do alone, it may not do by a file either, and nothing of the file is taken.
+    printf 'serial,event,at,certificate,point,index_l,overruled,imported\nA,verify,2026-01-02T00:00:00Z,C,,,,\nA,%s,2026-01-03T00:00:00Z,,P,0,%s,%s\n' install '' '' > lives.csv
+    exits 1 nilo import events lives.csv --token-file keeper --keep-going && has "$said" 'role store' 'line 3' 'install' || return 1
+    exits 1 nilo import events lives.csv --token-file viewer && has "$said" 'role viewer' || return 1
+    printf 'serial,event,at,note,index_l,overruled\nA,lose,2026-01-02T00:00:00Z,gone,5,true\n' > lives.csv
+    exits 1 nilo import events lives.csv --token-file keeper && has "$said" 'role store' 'supervisor' || return 1
+    exits 0 nilo meter show A --format json && has "$said" '"state":"received"'
+}
+
 nilod_start --virtual-clock $now
 failed=0
 for claim in what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
-    a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all; do
+    a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
+    a_file_is_for_whoever_may_write_its_rows; do
     [[ $# -gt 0 && $claim != "$1" ]] && continue
     if "$claim"; then
         echo "ok      $claim"
