@@ -495,6 +495,16 @@ const uint8_t *db_map_end(const struct db *db)
     return db->map ? db->map + used_bytes(db) : NULL;
 }
 
+const uint8_t *db_file_end(const struct db *db)
+{
+    struct stat file;
+    mdb_filehandle_t fd;
+
+    if (!db->map || mdb_env_get_fd(db->env, &fd) || fstat(fd, &file))
+        return NULL;
+    return db->map + file.st_size;
+}
+
 unsigned db_readers_clear(struct db *db)
 {
     int dead = 0;

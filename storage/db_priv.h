@@ -49,7 +49,8 @@ void db_leave(struct db *db);
 void db_failed(
     struct db *db); /* after a commit that failed: finds out whether the environment still lives */
 bool db_folder_sync(const char *path); /* of the folder that the file is in */
-const uint8_t *db_map_end(const struct db *db);
+const uint8_t *db_map_end(const struct db *db);  /* of what is committed */
+const uint8_t *db_file_end(const struct db *db); /* of the file as it is: a large transaction writes before its commit */
 
 /* The file that this thread is in, while it is inside LMDB: damaged pages can lead LMDB anywhere, not only into the map. */
 extern _Thread_local struct db *db_at_work;

@@ -32,6 +32,7 @@ MUST_CHECK enum err ledger_open(const char *dir, unsigned db_flags, struct ledge
 void ledger_close(struct ledger *l); /* NULL is fine */
 struct txn ledger_read(struct ledger *l); /* a read transaction; end it with txn_end */
 uint64_t ledger_bytes(struct ledger *l);  /* the file's size in use */
+uint64_t ledger_audit_bytes(struct txn *t); /* of that, the pages of the audit */
 
 /* ---- the register ---- */
 

@@ -146,6 +146,11 @@ void act_note(struct act *a, const char *what, struct span subject, struct span 
         put_part(a, ++a->work->parts, wr_span(&w));
 }
 
+uint64_t ledger_audit_bytes(struct txn *t)
+{
+    return txn_bytes(t, LEDGER_AUDIT);
+}
+
 /* ---- reading ---- */
 
 static void head_read(struct txn *t, struct span value, struct audit_record *out)

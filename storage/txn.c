@@ -71,13 +71,22 @@ static void leave(struct txn *t)
 }
 
 /* A row whose length was damaged must not lead us out of the file. */
-static bool inside(const struct txn *t, struct span value)
+static bool ends_before(struct span value, const uint8_t *end)
+{
+    return value.at < end && value.len <= (size_t)(end - value.at);
+}
+
+static bool inside(struct txn *t, struct span value)
 {
     const uint8_t *map = t->db->map;
 
     if (!map || value.at < map || value.at >= map + t->db->map_bytes)
         return true; /* a page that this transaction has changed */
-    return value.at < t->map_end && value.len <= (size_t)(t->map_end - value.at);
+    if (ends_before(value, t->map_end))
+        return true;
+    if (t->mode == TXN_WRITE) /* a page for which memory was too small: LMDB wrote it ahead */
+        t->map_end = db_file_end(t->db);
+    return ends_before(value, t->map_end);
 }
 
 /* Takes the checksum off; false and CORRUPT if it is not that of the row. */
@@ -199,6 +208,15 @@ uint64_t txn_count(struct txn *t, unsigned table)
     if (!t->err && !absent(t, table))
         stick(t, mdb_stat(t->mdb, t->db->handles[table], &s));
     return t->err ? 0 : s.ms_entries;
+}
+
+uint64_t txn_bytes(struct txn *t, unsigned table)
+{
+    MDB_stat s = { 0 };
+
+    if (!t->err && !absent(t, table))
+        stick(t, mdb_stat(t->mdb, t->db->handles[table], &s));
+    return t->err ? 0 : (s.ms_branch_pages + s.ms_leaf_pages + s.ms_overflow_pages) * s.ms_psize;
 }
 
 uint64_t txn_free_bytes(struct txn *t)

@@ -39,6 +39,8 @@ void txn_append(struct txn *t, unsigned table, struct span key, struct span valu
 void txn_del(struct txn *t, unsigned table, struct span key);                        /* absent is fine */
 uint64_t txn_count(struct txn *t, unsigned table);
 
+uint64_t txn_bytes(struct txn *t, unsigned table); /* of the pages that hold it */
+
 /* Bytes of the file that hold nothing now and will be written anew: the price of never changing a page in place. */
 uint64_t txn_free_bytes(struct txn *t);
 

@@ -107,6 +107,9 @@ static json_t *stat_of(struct parts *p, enum err *out_err)
         json_object_set_new(object, list_of((enum list_kind)i)->plural,
                             json_integer(INT(ledger_last_id(&t, (unsigned)i))));
     json_object_set_new(object, "acts", json_integer(INT(ledger_end(&t))));
+    json_object_set_new(object, "ledger_bytes", json_integer(INT(ledger_bytes(p->ledger))));
+    json_object_set_new(object, "ledger_free_bytes", json_integer(INT(txn_free_bytes(&t))));
+    json_object_set_new(object, "ledger_audit_bytes", json_integer(INT(ledger_audit_bytes(&t))));
     if (!*out_err)
         *out_err = txn_end(&t);
     return object;

@@ -290,6 +290,62 @@ static void appending_below_the_last_key_is_a_conflict(void **state)
     db_close(db);
 }
 
+/* LMDB keeps at most 131 072 changed pages in memory, and writes the others to the file before the commit. */
+static void a_transaction_too_large_for_memory_reads_what_it_wrote(void **state)
+{
+    enum { ROWS = 134000, ROW = 3000 }; /* a page each */
+    struct db *db = fresh_db();
+    struct txn t = txn_begin(db, TXN_WRITE);
+    static uint8_t row[ROW];
+    struct span value;
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        memcpy(row, &i, sizeof i);
+        put_number(&t, PLAIN, i, span_of(row, ROW));
+    }
+    assert_ok(t.err);
+    for (unsigned i = 0; i < ROWS; i += 97) {
+        assert_true(get_number(&t, PLAIN, i, &value));
+        assert_memory_equal(value.at, &i, sizeof i);
+    }
+    assert_ok(t.err);
+    txn_abort(&t);
+    db_close(db);
+}
+
+static void a_transaction_within_another_is_undone_alone(void **state)
+{
+    struct db *db = fresh_db();
+    struct txn outer = txn_begin(db, TXN_WRITE), inner;
+    struct span value;
+
+    (void)state;
+    put_number(&outer, PLAIN, 1, span_text("outer"));
+    inner = txn_begin_within(&outer);
+    assert_true(get_number(&inner, PLAIN, 1, &value));
+    put_number(&inner, PLAIN, 1, span_text("undone"));
+    put_number(&inner, PLAIN, 2, span_text("undone"));
+    txn_abort(&inner);
+    inner = txn_begin_within(&outer);
+    assert_false(get_number(&inner, PLAIN, 2, &value));
+    put_number(&inner, PLAIN, 3, span_text("inner"));
+    inner.err = ERR_CONFLICT; /* an error of its own is its own */
+    assert_err(ERR_CONFLICT, txn_end(&inner));
+    inner = txn_begin_within(&outer);
+    put_number(&inner, PLAIN, 4, span_text("inner"));
+    assert_ok(txn_end(&inner));
+    assert_true(get_number(&outer, PLAIN, 1, &value));
+    assert_true(span_equal(value, span_text("outer")));
+    assert_false(get_number(&outer, PLAIN, 3, &value));
+    assert_ok(txn_end(&outer));
+    outer = txn_begin(db, TXN_READ);
+    assert_int_equal(2, txn_count(&outer, PLAIN));
+    assert_true(get_number(&outer, PLAIN, 4, &value));
+    assert_ok(txn_end(&outer));
+    db_close(db);
+}
+
 static void a_renewed_reader_sees_what_was_committed_since(void **state)
 {
     struct db *db = fresh_db();
@@ -716,6 +772,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_scan_goes_on_after_its_row_was_deleted),
         cmocka_unit_test(the_first_error_sticks_and_nothing_is_changed),
         cmocka_unit_test(appending_below_the_last_key_is_a_conflict),
+        cmocka_unit_test(a_transaction_too_large_for_memory_reads_what_it_wrote),
+        cmocka_unit_test(a_transaction_within_another_is_undone_alone),
         cmocka_unit_test(a_renewed_reader_sees_what_was_committed_since),
         cmocka_unit_test(keys_stand_in_the_order_of_their_numbers),
         cmocka_unit_test(a_key_that_is_full_says_so),
