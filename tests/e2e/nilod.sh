@@ -2,6 +2,14 @@
 #
 #   nilod_start [OPTION...]   starts one, with coaps at $NILOD_COAPS (off without it), on $folder/store; sets NILO_SERVER, NILO_TOKEN_FILE, coap and coaps
 #   nilod_stop                stops it; fails unless it exits with 0
+#   hold CLAIM...             runs functions, each a claim that has failed where it returns an error; with an argument to the script that one alone
+#   hold_end                  stops nilod, and exits with 1 if a claim failed
+#
+# Claims say what differs by
+#
+#   is EXPECTED FOUND         both texts are the same
+#   has TEXT PART...          every part stands in the text
+#   exits CODE COMMAND...     the command ends with that code; what it printed, on both outputs, is in $said
 # shellcheck shell=bash
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${NILO_BUILD_DIR:-$source/build/debug}
@@ -38,4 +46,40 @@ nilod_stop() {
     wait "$nilod" || code=$?
     nilod=''
     return $code
+}
+
+is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
+has() {
+    local text=$1 part
+    shift
+    for part in "$@"; do
+        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
+    done
+}
+exits() {
+    local code=$1 found=0
+    shift
+    said=$("$@" 2>&1) || found=$?
+    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
+}
+
+only=${1:-}
+failed=0
+hold() {
+    local claim
+    for claim in "$@"; do
+        [[ $only && $claim != "$only" ]] && continue
+        said=''
+        if "$claim"; then
+            echo "ok      $claim"
+        else
+            echo "FAILED  $claim"
+            failed=1
+        fi
+    done
+}
+hold_end() {
+    [[ ! $nilod ]] || nilod_stop || { echo "nilod did not end well"; failed=1; }
+    [[ $failed == 0 ]] || { tail -20 nilod.log; exit 1; }
+    exit 0
 }

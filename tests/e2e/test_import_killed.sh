@@ -6,7 +6,6 @@ set -uo pipefail
 . "$(dirname "$0")/nilod.sh"
 
 rows=${ROWS:-20000} kills=${KILLS:-6}
-is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
 meters_there() { nilo stat --format ndjson | sed 's/.*"meters":\([0-9]*\).*/\1/'; }
 now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
@@ -53,13 +52,5 @@ killed_in() {
 all_or_nothing() { killed_in good.csv ''; }
 what_may_be_kept_or_nothing() { killed_in some.csv --keep-going; }
 
-failed=0
-for claim in all_or_nothing what_may_be_kept_or_nothing; do
-    if "$claim"; then
-        echo "ok      $claim"
-    else
-        echo "FAILED  $claim"
-        failed=1
-    fi
-done
-exit $failed
+hold all_or_nothing what_may_be_kept_or_nothing
+hold_end

@@ -6,23 +6,6 @@ set -uo pipefail
 
 # ---- what is asked of an answer ----
 
-# is EXPECTED FOUND
-is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
-# has TEXT PART...: every part stands in the text.
-has() {
-    local text=$1 part
-    shift
-    for part in "$@"; do
-        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
-    done
-}
-# exits CODE COMMAND...: with that code; what it printed, on both outputs, is in $said.
-exits() {
-    local code=$1 found=0
-    shift
-    said=$("$@" 2>&1) || found=$?
-    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
-}
 json() { printf '%s' "$1" | grep -oE "\"$2\":(\"[^\"]*\"|[^,}]*)" | head -1 | sed -E 's/^"[^"]*"://; s/^"(.*)"$/\1/'; }
 rows() { printf '%s\n' "$1" | tail -1; }
 
@@ -331,13 +314,5 @@ a_store_is_checked_copied_and_rebuilt() {
 files
 nilod_start --virtual-clock 2026-03-06T00:00:00+08:00
 claims=$(sed -nE 's/^([a-z_]+_[a-z_]+)\(\) \{$/\1/p' "$source/tests/e2e/test_nilo.sh" | grep -v '^nilod_')
-failed=0
-for claim in $claims; do
-    if said='' && "$claim"; then
-        echo "ok    $claim"
-    else
-        echo "FAIL  $claim"
-        failed=$((failed + 1))
-    fi
-done
-[[ $failed -eq 0 ]] || { tail -20 nilod.log; exit 1; }
+hold $claims
+hold_end

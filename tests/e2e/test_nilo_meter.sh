@@ -4,22 +4,6 @@ set -uo pipefail
 # shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
-# has TEXT PART...: every part stands in the text.
-has() {
-    local text=$1 part
-    shift
-    for part in "$@"; do
-        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
-    done
-}
-# exits CODE COMMAND...: with that code; what it printed, on both outputs, is in $said.
-exits() {
-    local code=$1 found=0
-    shift
-    said=$("$@" 2>&1) || found=$?
-    [[ $code == "$found" ]] || { printf '      expected: %s from %s\n      found:    %s, said %s\n' "$code" "$*" "$found" "$said"; return 1; }
-}
-
 a_meter_goes_from_the_delivery_to_a_customer() {
     exits 0 nilo meter event M-1 receive --document DN-1 --at 2026-03-01T10:00:00+08:00 --depot North && has "$said" received || return 1
     exits 0 nilo meter event M-1 verify --certificate C-1 --verified-on 2026-03-01 --at 2026-03-01T11:00:00+08:00 || return 1
@@ -63,14 +47,5 @@ printf 'serial,dn,q3,verified_on,state\nM-1,15,2.5,,\nM-2,15,2.5,2026-01-01,in-s
 printf 'point\nP-1\nP-2\n' > points.csv
 exits 0 nilo import meters meters.csv && exits 0 nilo import points points.csv || exit 1
 claims=$(sed -nE 's/^([a-z_]+_[a-z_]+)\(\) \{$/\1/p' "$source/tests/e2e/test_nilo_meter.sh" | grep -v '^nilod_')
-failed=0
-for claim in $claims; do
-    if said='' && "$claim"; then
-        echo "ok    $claim"
-    else
-        echo "FAIL  $claim"
-        failed=$((failed + 1))
-    fi
-done
-nilod_stop || failed=$((failed + 1))
-[[ $failed -eq 0 ]] || { tail -20 nilod.log; exit 1; }
+hold $claims
+hold_end

@@ -4,21 +4,6 @@ set -uo pipefail
 # shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
-is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
-has() {
-    local text=$1 part
-    shift
-    for part in "$@"; do
-        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
-    done
-}
-exits() {
-    local code=$1 found=0
-    shift
-    said=$("$@" 2>&1) || found=$?
-    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
-}
-
 lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing() {
     local list
     printf 'model,maker,dn,q3,r,register,digits,price\nLXS-15,Ningbo,15,2.5,100,net,5,85.50\n' > models.csv
@@ -77,16 +62,6 @@ meters_come_in_are_sampled_and_go_out_by_notes() {
 }
 
 nilod_start
-failed=0
-for claim in lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing modems_and_seals_change_hands \
-    meters_come_in_are_sampled_and_go_out_by_notes; do
-    [[ $# -gt 0 && $claim != "$1" ]] && continue
-    if "$claim"; then
-        echo "ok      $claim"
-    else
-        echo "FAILED  $claim"
-        failed=1
-    fi
-done
-nilod_stop || { echo "nilod did not end well"; failed=1; }
-exit $failed
+hold lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing modems_and_seals_change_hands \
+    meters_come_in_are_sampled_and_go_out_by_notes
+hold_end

@@ -4,21 +4,6 @@ set -uo pipefail
 # shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
-is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
-has() {
-    local text=$1 part
-    shift
-    for part in "$@"; do
-        [[ $text == *"$part"* ]] || { printf '      expected: …%s…\n      found:    %s\n' "$part" "$text"; return 1; }
-    done
-}
-exits() {
-    local code=$1 found=0
-    shift
-    said=$("$@" 2>&1) || found=$?
-    is "$code from $*" "$found from $*" || { printf '      said:     %s\n' "$said"; return 1; }
-}
-
 # The company CO has the branches NORTH, with the team N1, and SOUTH. as NAME COMMAND…: nilo with NAME's token.
 as() { local name=$1; shift; nilo "$@" --token-file "$name.token"; }
 # call NAME METHOD PATH [BODY]: the status and the body.
@@ -93,15 +78,6 @@ what_is_made_is_made_for_the_unit() {
 }
 
 nilod_start --virtual-clock 2026-03-02T02:00:00Z
-failed=0
-for claim in a_token_is_for_a_unit_that_is_registered lists_leave_out_what_is_not_the_units what_is_named_and_is_not_the_units_is_403_with_role_and_unit \
-    acts_touch_what_is_the_units_alone what_is_made_is_made_for_the_unit; do
-    if "$claim"; then
-        echo "ok      $claim"
-    else
-        echo "FAILED  $claim"
-        failed=1
-    fi
-done
-nilod_stop || { echo "nilod did not end well"; failed=1; }
-exit $failed
+hold a_token_is_for_a_unit_that_is_registered lists_leave_out_what_is_not_the_units what_is_named_and_is_not_the_units_is_403_with_role_and_unit \
+    acts_touch_what_is_the_units_alone what_is_made_is_made_for_the_unit
+hold_end
