@@ -1,7 +1,8 @@
 /* Verifications that fall due, and those that are overdue (rules-fleet V12, V13), by legal due date, then serial.
  *
  * Today's lists walk the index of due dates.  What was overdue on an earlier day no index knows: then all
- * lives are folded to the end of that day, once a page, and the matches sorted. */
+ * lives are folded to the end of that day, once a page, and the first matches kept in order; a longer list
+ * goes on with another such walk. */
 #include "proto/base/rd.h"
 #include "proto/base/wr.h"
 #include "server/query/answers.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #define PAGE 1000
+#define PAST_MOST 32768 /* some 3 MB; a list of a million takes thirty walks over the lives */
 
 static const char *const columns[] = { "serial", "point", "state",     "dn",        "q3",
                                        "zone",   "route", "legal_due", "days_left", NULL };
@@ -29,8 +31,9 @@ struct wanted {
     int64_t at_s;             /* lives as of */
     int64_t dn;               /* 0: any */
     char zone[128], route[128];
-    struct past *past; /* of an earlier day */
-    size_t past_count, past_cap;
+    struct past *past; /* of an earlier day: the first that are not told yet, PAST_MOST at most */
+    size_t past_count, past_at;
+    bool past_found, past_more; /* they were looked for; there are more behind them */
 };
 
 static void wanted_done(void *state)
@@ -197,90 +200,121 @@ static int past_order(const void *a, const void *b)
     return strcmp(x->serial, y->serial);
 }
 
-static enum err past_add(struct wanted *w, const struct meter_then *m)
+/* What lies behind the first PAST_MOST is looked for again when these are through. */
+static void past_cut(struct wanted *w)
 {
-    struct past p = { .due = m->legal.due, .meter = m->of.meter };
-
-    if (w->past_count == w->past_cap) {
-        size_t cap = w->past_cap ? 2 * w->past_cap : 256;
-        struct past *more = (struct past *)realloc(w->past, cap * sizeof *more);
-
-        if (!more)
-            return ERR_NO_MEMORY;
-        w->past = more;
-        w->past_cap = cap;
-    }
-    memcpy(p.serial, m->of.facts.serial, sizeof p.serial);
-    w->past[w->past_count++] = p;
-    return ERR_OK;
+    qsort(w->past, w->past_count, sizeof *w->past, past_order);
+    if (w->past_count <= PAST_MOST)
+        return;
+    w->past_count = PAST_MOST;
+    w->past_more = true;
 }
 
-static enum err past_look(struct wanted *w, struct app *app, struct txn *t, uint32_t meter)
+static void past_add(struct wanted *w, const struct past *p)
+{
+    if (w->past_more && past_order(p, &w->past[PAST_MOST - 1]) >= 0)
+        return;
+    w->past[w->past_count++] = *p;
+    if (w->past_count == 2 * PAST_MOST)
+        past_cut(w);
+}
+
+/* Its place as known now, of which the filters speak. */
+static bool past_place_is(struct wanted *w, struct txn *t, uint32_t point)
+{
+    struct ledger_row row = { 0 };
+
+    if ((w->zone[0] || w->route[0]) && point &&
+        !ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row))
+        return false;
+    return place_is(w, &row);
+}
+
+static enum err past_look(struct wanted *w, struct app *app, struct txn *t, uint32_t meter,
+                          const struct past *after)
 {
     struct meter_then m = { 0 };
     enum err err = meter_then(app, t, meter, w->at_s, INT64_MAX, &m);
 
-    if (!err && state_is(w, m.life.state) && due_is(w, m.legal.due))
-        err = past_add(w, &m);
+    if (!err && state_is(w, m.life.state) && due_is(w, m.legal.due) &&
+        (!w->dn || m.of.facts.dn_mm == w->dn) && past_place_is(w, t, m.life.point)) {
+        struct past p = { .due = m.legal.due, .meter = meter };
+
+        memcpy(p.serial, m.of.facts.serial, sizeof p.serial);
+        if (!after || past_order(&p, after) > 0)
+            past_add(w, &p);
+    }
     life_done(&m.of);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err == ERR_NOT_FOUND ? t->err : err;
 }
 
-static enum err past_find(struct wanted *w, struct app *app)
+/* The first of those behind `after` (NULL: of all), in order. */
+static enum err past_find(struct wanted *w, struct app *app, const struct past *after)
 {
     enum err err = ERR_OK;
     uint32_t meter = 1, last = 1;
 
+    if (!w->past && !(w->past = (struct past *)malloc(2 * PAST_MOST * sizeof *w->past)))
+        return ERR_NO_MEMORY;
+    w->past_count = w->past_at = 0;
+    w->past_more = false;
     while (!err && meter <= last) {
         struct txn t = ledger_read(app->ledger);
         enum err ended;
 
         last = ledger_last_id(&t, LIST_METER);
         for (unsigned n = 0; n < LISTING_VISITS && meter <= last && !err; n++)
-            err = past_look(w, app, &t, meter++);
+            err = past_look(w, app, &t, meter++, after);
         ended = txn_end(&t);
         err = err ? err : ended;
         if (!err && app->stopping)
             err = ERR_STOPPING;
     }
-    if (w->past_count)
-        qsort(w->past, w->past_count, sizeof *w->past, past_order);
+    past_cut(w);
+    w->past_found = true;
     return err;
 }
 
-/* Behind the cursor, which is (due, serial) as text sorts. */
-static size_t past_first(const struct wanted *w, struct span cursor)
+/* The cursor is (due, serial) of a row. */
+static enum err past_begin(struct wanted *w, struct app *app, struct span cursor)
 {
     struct rd r = rd_of(cursor);
     struct past after = { 0 };
-    size_t n = 0;
 
     if (!cursor.len)
-        return 0;
+        return past_find(w, app, NULL);
     after.due = (int32_t)rd_be32(&r);
     snprintf(after.serial, sizeof after.serial, "%.*s", (int)rd_left(&r), (const char *)r.at);
-    while (n < w->past_count && past_order(&w->past[n], &after) <= 0)
-        n++;
-    return n;
+    return past_find(w, app, &after);
+}
+
+static void past_put(struct listing *l, struct txn *t, const struct past *p)
+{
+    uint8_t bytes[4 + SERIAL_MAX];
+    struct wr cursor = wr_of(bytes, sizeof bytes);
+
+    wr_be32(&cursor, (uint32_t)p->due);
+    wr_text(&cursor, p->serial);
+    put(l, t, p->meter, wr_span(&cursor));
 }
 
 static void fill_past(struct listing *l)
 {
-    const struct wanted *w = (const struct wanted *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
-    size_t n = past_first(w, span_of(l->cursor, l->cursor_len));
+    struct wanted *w = (struct wanted *)l->state;
+    struct txn t;
 
-    for (; n < w->past_count && !listing_full(l) && !l->err; n++) {
-        const struct past *p = &w->past[n];
-        uint8_t bytes[4 + SERIAL_MAX];
-        struct wr cursor = wr_of(bytes, sizeof bytes);
+    if (!w->past_found)
+        listing_fail(l, past_begin(w, l->app, span_of(l->cursor, l->cursor_len)));
+    if (!l->err && w->past_at == w->past_count && w->past_more) {
+        struct past last = w->past[w->past_count - 1];
 
-        wr_be32(&cursor, (uint32_t)p->due);
-        wr_text(&cursor, p->serial);
-        put(l, &t, p->meter, wr_span(&cursor));
+        listing_fail(l, past_find(w, l->app, &last));
     }
-    l->ended = n >= w->past_count;
+    t = ledger_read(l->app->ledger);
+    while (w->past_at < w->past_count && !listing_full(l))
+        past_put(l, &t, &w->past[w->past_at++]);
     listing_fail(l, txn_end(&t));
+    l->ended = w->past_at == w->past_count && !w->past_more && !l->err;
 }
 
 /* ---- asking ---- */
@@ -375,24 +409,19 @@ void answer_verifications_due(struct request *q)
         wanted_done(w);
 }
 
-/* False: refused. An earlier day is looked at as of its end. */
-static bool day_taken(struct request *q, struct wanted *w, int32_t today)
+/* An earlier day is looked at as of its end. */
+static void take_day(struct request *q, struct wanted *w, int32_t today)
 {
     struct civil c = day_civil((int64_t)w->count_day * 86400);
     int64_t start_s;
-    enum err err;
 
     w->from_day = NO_DAY;
     w->to_day = w->count_day - 1;
     if (w->count_day >= today)
-        return true;
+        return;
     if (zone_utc(&q->app->zone, c, &start_s)) /* a day that begins later than at midnight */
         start_s = day_utc(c) - zone_offset(&q->app->zone, day_utc(c));
     w->at_s = zone_day_next(&q->app->zone, start_s) - 1;
-    if (!(err = past_find(w, q->app)))
-        return true;
-    problem_of(q, err, "", "the lives of meters cannot be read: one %s", err_text(err));
-    return false;
 }
 
 void answer_verifications_overdue(struct request *q)
@@ -402,12 +431,10 @@ void answer_verifications_overdue(struct request *q)
 
     if (w && ask_day(q, "on", today, &w->count_day) && ask_filters(q, w)) {
         w->overdue = true;
-        if (day_taken(q, w, today)) {
-            listing_new(q, columns, w->count_day < today ? fill_past : fill_indexed, w, wanted_done,
-                        PAGE);
-            return;
-        }
-    }
-    if (w)
+        take_day(q, w, today);
+        listing_new(q, columns, w->count_day < today ? fill_past : fill_indexed, w, wanted_done,
+                    PAGE);
+    } else if (w) {
         wanted_done(w);
+    }
 }
