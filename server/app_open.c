@@ -1,6 +1,7 @@
 #include "server/app_open.h"
 
 #include "server/commands.h"
+#include "server/cycles.h"
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
@@ -361,7 +362,7 @@ static enum err fill_memory(struct app *app, const struct app_options *o, struct
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = imports_finish(app)))
         return part_refused(app, err, "archive.mdb", r);
-    if ((err = lives_convert(app)) || (err = lives_reindex(app)))
+    if ((err = lives_convert(app)) || (err = lives_reindex(app)) || (err = cycles_tidy(app)))
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = tail_load(app, r)))
         return part_refused(app, err, "journal", r);

@@ -50,6 +50,9 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_RECIPES] = { "recipes", TABLE_LATER },
     [LEDGER_EVENTS] = { "events", TABLE_LATER },
     [LEDGER_INDEX] = { "indexes", TABLE_LATER },
+    [LEDGER_CYCLES] = { "cycles", TABLE_LATER },
+    [LEDGER_CYCLE_NAMES] = { "cycle-names", TABLE_LATER },
+    [LEDGER_DETERMINANTS] = { "determinants", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -385,6 +388,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_lives_check(&t, r);
     if (!err)
         err = ledger_index_check(&t, r);
+    if (!err)
+        err = ledger_cycles_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

@@ -266,6 +266,56 @@ bool ledger_recipe(struct txn *t, struct span name, uint32_t version, struct led
 MUST_CHECK enum err ledger_recipes(struct txn *t, bool (*each)(void *arg, const struct ledger_recipe *r), void *arg);
 void act_put_recipe(struct act *a, const struct ledger_recipe *recipe); /* its name, version and text; who and when are the act's */
 
+/* ---- billing cycles: what was opened, what its closing froze, and what was set right since (rules-bills F) ---- */
+
+enum cycle_state { CYCLE_OPEN, CYCLE_REVIEWED, CYCLE_CLOSED };
+#define CYCLE_NAME_MAX 64
+#define CYCLE_QUALITIES 4 /* of server/billing/consume.h */
+
+struct cycle_mark {
+    int64_t at_s; /* 0: not yet */
+    char who[64];
+};
+struct ledger_cycle {
+    uint32_t id; /* from 1, in the order of opening; 0 to act_put_cycle: a new one */
+    char name[CYCLE_NAME_MAX + 1];
+    uint8_t state; /* enum cycle_state */
+    int64_t from_s, to_s;
+    struct cycle_mark opened, reviewed, closed;
+    struct span routes; /* their names, each ended by 0x00; a view */
+    /* Of a closed one. */
+    uint64_t position; /* of the journal: what came before it was known */
+    uint64_t act;      /* likewise the newest act */
+    uint64_t points, by_quality[CYCLE_QUALITIES];
+    uint64_t elsewhere; /* points of its routes that another closed cycle has over a part of the span: frozen there, not here */
+    int64_t consumption_ml, billed_m3; /* sums of what is not missing */
+    uint8_t digest[32];                /* SHA-256 over the lines of its determinants */
+};
+bool ledger_cycle(struct txn *t, struct span name, struct ledger_cycle *out); /* false: none, or t->err */
+bool ledger_cycle_by_id(struct txn *t, uint32_t id, struct ledger_cycle *out);
+/* In order of name, after `after`; false from `each` ends it. `c` is borrowed for the call. */
+MUST_CHECK enum err ledger_cycles(struct txn *t, struct span after, bool (*each)(void *arg, const struct ledger_cycle *c), void *arg);
+void act_put_cycle(struct act *a, struct ledger_cycle *c); /* gives c->id; the caller notes it */
+
+/* Determinants of a cycle by point; their bytes are server/billing/cycle.h's. They are written in slices of their own before the
+ * cycle is closed, when nobody looks at them, and stay as they are from the act on that closes it. */
+struct determinant_row {
+    struct span point, bytes;
+};
+MUST_CHECK enum err ledger_stage_determinants(struct ledger *l, uint32_t cycle, const struct determinant_row *rows, size_t count); /* one commit */
+MUST_CHECK enum err ledger_drop_determinants(struct ledger *l, uint32_t cycle); /* of a cycle that is not closed; in slices */
+bool ledger_determinant(struct txn *t, uint32_t cycle, struct span point, struct span *out_view);
+struct determinant_walk {
+    struct scan scan;
+    struct key from;
+    uint32_t cycle;
+    bool skip;                /* the key that equals `from` is the one before */
+    struct span point, bytes; /* views */
+};
+struct determinant_walk ledger_determinants(struct txn *t, uint32_t cycle, struct span after_point);
+bool determinant_next(struct determinant_walk *w); /* false: the end, or an error in the transaction */
+void determinant_done(struct determinant_walk *w);
+
 /* ---- audit ---- */
 
 struct audit_record {

@@ -35,6 +35,9 @@ enum ledger_table {
     LEDGER_RECIPES,       /* name · version → a recipe as given (ledger_recipes.c) */
     LEDGER_EVENTS,        /* meter · at · arrival → an event of its life (ledger_life.c) */
     LEDGER_INDEX,         /* index · key → number (ledger_index.c) */
+    LEDGER_CYCLES,        /* id → a billing cycle (ledger_cycle.c) */
+    LEDGER_CYCLE_NAMES,   /* name → id */
+    LEDGER_DETERMINANTS,  /* cycle · point → what closing froze */
     LEDGER_TABLES
 };
 
@@ -94,6 +97,7 @@ MUST_CHECK enum err ledger_fittings_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_commands_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_index_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_cycles_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

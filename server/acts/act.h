@@ -14,6 +14,7 @@
 #define ROLES_STORE (ROLES_CHIEF | 1u << ROLE_STORE)
 #define ROLES_CREW (ROLES_CHIEF | 1u << ROLE_CREW)
 #define ROLES_FIELD (ROLES_STORE | ROLES_CREW) /* of which one or another may send events of meters */
+#define ROLES_BILLING (ROLES_CHIEF | 1u << ROLE_BILLING)
 #define ROLES_READS (ROLES_CHIEF | 1u << ROLE_READER | 1u << ROLE_CREW)
 
 struct caller {
@@ -61,6 +62,7 @@ act_handler act_post_seals, act_issue_seals, act_return_seals, act_break_seals; 
 act_handler act_post_paper, act_post_stocktake, act_post_delivery; /* POST /v1/papers, /v1/stocktakes, /v1/deliveries */
 act_handler act_post_sample, act_reject_batch; /* POST /v1/batches/BATCH/sample, …/reject */
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
+act_handler act_open_cycle, act_review_cycle, act_close_cycle; /* POST /v1/cycles[/ID/review, /ID/close] (rules-bills F) */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
 act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */

@@ -11,7 +11,7 @@
 
 const char *check_name(enum check c)
 {
-    static const char *const names[] = { "high", "low", "negative", "spike", "zero" };
+    static const char *const names[] = { "high", "low", "negative", "prolonged", "spike", "zero" };
 
     return names[c];
 }

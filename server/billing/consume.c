@@ -86,12 +86,14 @@ static enum err part_metered(struct consumer *c, struct row_of_use *row, struct 
     };
 
     p.quality = start.quality > end.quality ? start.quality : end.quality;
+    p.start_known = start.quality != QUALITY_MISSING;
+    p.end_known = end.quality != QUALITY_MISSING;
+    p.start_ml = p.start_known ? dial(l, start.register_ml) : 0;
+    p.end_ml = p.end_known ? dial(l, end.register_ml) : 0;
     if (p.quality == QUALITY_MISSING)
         return part_push(row, p);
     p.known = true;
     p.method = start.method > end.method ? start.method : end.method;
-    p.start_ml = dial(l, start.register_ml);
-    p.end_ml = dial(l, end.register_ml);
     p.consumption_ml = volume_clamped((__int128)end.register_ml - start.register_ml);
     p.rollovers = (int32_t)(rolled(l, end.register_ml) - rolled(l, start.register_ml));
     row->c.billed_m3 +=
@@ -111,6 +113,8 @@ static enum err part_rebased(struct row_of_use *row, const struct fitting_line *
                                          .start_ml = dial(l, n[-1].dial_ml),
                                          .end_ml = dial(l, n->dial_ml),
                                          .known = true,
+                                         .start_known = true,
+                                         .end_known = true,
                                          .quality = QUALITY_ESTIMATED,
                                          .method = METHOD_REBASED });
 }

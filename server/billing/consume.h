@@ -9,7 +9,8 @@ enum method { METHOD_NONE, METHOD_READ, METHOD_INTERPOLATED, METHOD_LIKE_DAY, ME
 enum part_kind { PART_METERED, PART_REBASED, PART_NO_METER };
 enum consume_step { STEP_NONE, STEP_HOUR, STEP_DAY, STEP_MONTH };
 
-enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_SPIKE, CHECK_ZERO, CHECK_COUNT }; /* rules-bills E, by name */
+/* rules-bills E, by name; numbers stand on disk (server/billing/cycle.h). PROLONGED is for determinants alone. */
+enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_PROLONGED, CHECK_SPIKE, CHECK_ZERO, CHECK_COUNT };
 
 const char *quality_name(enum quality q);
 const char *method_name(enum method m); /* NULL for METHOD_NONE */
@@ -21,7 +22,8 @@ struct part {
     int64_t from_s, to_s;
     const char *serial; /* borrowed from the meter's facts */
     int64_t start_ml, end_ml, consumption_ml;
-    bool known; /* false: an end is missing (D4) */
+    bool known;                 /* false: an end is missing (D4) */
+    bool start_known, end_known; /* which of start_ml and end_ml count */
     enum quality quality;
     enum method method;
     int32_t rollovers;

@@ -1,160 +1,51 @@
 /* What a service point used (rules-bills C to E), and the same cut at civil hours, days or months:
  * a row at a time, so that years of hours leave with flat memory. */
 #include "proto/base/rd.h"
-#include "server/billing/consume.h"
+#include "server/point_use.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
-#include "server/readings.h"
-#include "server/registers.h"
 
 #include <stdlib.h>
 
 #define PAGE 10000
-#define CHECKED_S (62 * 86400) /* before the span, for the checks of E3 */
 
 static const char *const columns[] = { "point",   "from",   "to",     "consumption_l", "billed_m3",
                                        "quality", "method", "checks", "parts",         NULL };
-
-/* A fitting that touches the span, with the meter and the rows it needs. */
-struct load {
-    struct meter_facts meter;
-    struct rows rows;
-};
 
 struct used {
     char point[64];
     int64_t from_s, to_s, now_s;
     enum consume_step step;
-    size_t count;
-    struct consume_fitting *fittings;
-    struct load *loads;
-    struct consumer *consumer;
+    struct point_use use;
 };
 
 static void used_done(void *state)
 {
     struct used *u = (struct used *)state;
 
-    for (size_t i = 0; i < u->count; i++)
-        rows_done(&u->loads[i].rows);
-    consumer_free(u->consumer);
-    free(u->fittings);
-    free(u->loads);
+    point_use_done(&u->use);
     free(u);
 }
 
 /* ---- loading ---- */
 
-static enum err load_meters(struct txn *t, struct used *u, const struct fittings *f)
-{
-    u->fittings = (struct consume_fitting *)calloc(f->count + 1, sizeof *u->fittings);
-    u->loads = (struct load *)calloc(f->count + 1, sizeof *u->loads);
-    if (!u->fittings || !u->loads)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct fitting *fitting = &f->at[i];
-        struct load *load = &u->loads[u->count];
-        enum err err;
-
-        if (fitting->from_s >= u->to_s || fitting->to_s < u->from_s - CHECKED_S)
-            continue;
-        if ((err = meter_facts_by_id(t, fitting->meter, &load->meter)))
-            return err;
-        u->fittings[u->count++] = (struct consume_fitting){ .fitting = *fitting,
-                                                            .meter = &load->meter,
-                                                            .rows = &load->rows };
-    }
-    return ERR_OK;
-}
-
-static enum err load_rows(struct app *app, struct used *u)
-{
-    enum err err = ERR_OK;
-
-    for (size_t i = 0; i < u->count && !err; i++) {
-        const struct fitting *f = &u->fittings[i].fitting;
-        struct load *load = &u->loads[i];
-
-        err = readings_load(app, &load->meter, meter_billed_channel(&load->meter),
-                            f->from_s < 0 ? 0 : f->from_s,
-                            f->to_s == FITTING_OPEN ? INT64_MAX : f->to_s + 1, &load->rows);
-    }
-    return err;
-}
-
 static bool load(struct request *q, struct used *u)
 {
     struct txn t = ledger_read(q->app->ledger);
-    struct fittings fittings = { .at = fittings.few };
     struct ledger_row row;
     enum err err = ERR_OK;
     bool found =
         row_named(q, &t, list_of(LIST_POINT), INT64_MAX, &row) && point_name(&t, row.id, u->point);
 
-    if (found && !(err = fittings_load(&t, true, row.id, &fittings)))
-        err = load_meters(&t, u, &fittings);
-    fittings_done(&fittings);
+    if (found)
+        err = point_use_load(q->app, &t, row.id, u->from_s, u->to_s, u->step, u->now_s, &u->use);
     txn_abort(&t);
-    if (found && !err && !(err = load_rows(q->app, u)))
-        err = consumer_new(u->fittings, u->count, u->step, &q->app->zone, u->now_s, &u->consumer);
     if (err)
         problem_of(q, err, "", "the point's readings cannot be read: a part %s", err_text(err));
     return found && !err;
 }
 
 /* ---- writing ---- */
-
-static void put_part(struct out *o, const struct part *p)
-{
-    out_text(o, "{");
-    out_member_text(o, "kind", part_kind_name(p->kind));
-    out_member_time(o, "from", p->from_s);
-    out_member_time(o, "to", p->to_s);
-    if (p->kind != PART_NO_METER) {
-        out_member_text(o, "serial", p->serial);
-        if (p->known) {
-            out_member_litres(o, "start_index_l", p->start_ml);
-            out_member_litres(o, "end_index_l", p->end_ml);
-        }
-    }
-    if (p->known)
-        out_member_litres(o, "consumption_l", p->consumption_ml);
-    else
-        out_member_null(o, "consumption_l");
-    out_member_text(o, "quality", quality_name(p->quality));
-    if (p->known && method_name(p->method))
-        out_member_text(o, "method", method_name(p->method));
-    if (p->rollovers)
-        out_member_int(o, "rollovers", p->rollovers);
-    out_text(o, "}");
-}
-
-static void put_parts(struct out *o, const struct consumption *c)
-{
-    out_text(o, "[");
-    for (size_t i = 0; i < c->part_count; i++) {
-        if (i)
-            out_text(o, ",");
-        put_part(o, &c->parts[i]);
-    }
-    out_text(o, "]");
-}
-
-static void put_checks(struct out *o, unsigned checks)
-{
-    bool first = true;
-
-    out_text(o, "[");
-    for (int n = 0; checks >> n; n++) {
-        if (!(checks & 1u << n))
-            continue;
-        if (!first)
-            out_text(o, ",");
-        first = false;
-        out_string(o, span_text(check_name((enum check)n)));
-    }
-    out_text(o, "]");
-}
 
 /* The cursor is the row's end: where the next begins. */
 static void put(struct listing *l, const struct used *u, const struct consumption *c)
@@ -176,9 +67,9 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
     }
     row_word(l, "quality", quality_name(c->quality));
     row_word(l, "method", c->known ? method_name(c->method) : NULL);
-    put_checks(row_raw_begin(l, "checks"), c->checks);
+    use_put_checks(row_raw_begin(l, "checks"), c->checks);
     row_raw_end(l);
-    put_parts(row_raw_begin(l, "parts"), c);
+    use_put_parts(row_raw_begin(l, "parts"), c->parts, c->part_count);
     row_raw_end(l);
     row_end(l, wr_span(&w));
 }
@@ -200,7 +91,7 @@ static int64_t put_row(struct listing *l, const struct used *u, int64_t from_s)
 
     if (end_s > u->to_s)
         end_s = u->to_s;
-    if ((err = consumer_row(u->consumer, from_s, end_s, &c))) {
+    if ((err = consumer_row(u->use.consumer, from_s, end_s, &c))) {
         listing_fail(l, err);
         return INT64_MAX;
     }

@@ -214,6 +214,8 @@ static void put_allowed(struct MHD_Response *m, uint32_t allowed)
 static void put_headers(const struct request *q, struct MHD_Response *m)
 {
     MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (q->etag[0] && q->status < 400)
+        MHD_add_response_header(m, MHD_HTTP_HEADER_ETAG, q->etag);
     if (q->status == 401)
         MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"nilometer\"");
     if (q->status == 405)
@@ -392,6 +394,7 @@ static void pass_entry(struct request *q, const char *method)
     g.content_type = header_of(q, MHD_HTTP_HEADER_CONTENT_TYPE);
     g.content_length = header_of(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
     g.key = header_of(q, "Idempotency-Key");
+    q->none_match = header_of(q, MHD_HTTP_HEADER_IF_NONE_MATCH);
     entry_pass(q, q->http->auth, &g);
 }
 

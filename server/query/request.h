@@ -12,6 +12,7 @@ struct listing;
 struct MHD_Connection;
 
 #define IDEMPOTENCY_KEY_MAX 255
+#define ETAG_MAX 96
 
 enum phase {
     PHASE_READING, /* the body is coming in */
@@ -45,6 +46,8 @@ struct request {
     unsigned status;
     struct out out;
     const char *type; /* the answer's; NULL: application/json */
+    struct span none_match;     /* If-None-Match, in the connection's memory; empty where none came */
+    char etag[ETAG_MAX];        /* the answer's, with its quotes; "": none */
     struct listing *listing;
     void *answer; /* the stream's MHD_Response: its trailer is added at its end */
 
@@ -59,6 +62,9 @@ void problem(struct request *q, const struct refusal *r);
 void problem_of(struct request *q, enum err err, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
 void problem_status(struct request *q, unsigned status, const struct refusal *r);
 void problem_detail(struct request *q, unsigned status, const struct refusal *r, const char *text); /* in other words than r->text */
+
+/* Gives the answer the entity tag "tag" (RFC 9110 §8.8.3); true: the client has it already, and 304 stands. Before anything else of the answer. */
+bool answer_is_known(struct request *q, const char *tag);
 
 /* ---- typed questions to the query; false: refused, and the answer stands ---- */
 

@@ -1,0 +1,35 @@
+/* What is needed to tell what a service point used (server/billing/consume.h): its fittings, their meters and readings, loaded from the store; and how it is
+ * written in JSON.  One thread at a time; the memory is used again from point to point. */
+#ifndef NILO_SERVER_POINT_USE_H
+#define NILO_SERVER_POINT_USE_H
+
+#include "server/app.h"
+#include "server/billing/cycle.h"
+#include "server/out.h"
+
+struct point_use_load;
+struct point_use {
+    bool settled; /* set by the caller: from settled readings alone. Who holds the settler's place so sees one state of all points */
+    size_t count, cap;
+    struct consume_fitting *fittings; /* those that touch the span, or the 62 days before it (rules-bills E3) */
+    struct point_use_load *loads;
+    struct consumer *consumer;
+};
+void point_use_done(struct point_use *u); /* a zeroed one is fine */
+
+/* u->consumer is ready for rows within [from_s, to_s), and good until the next load. NOT_FOUND, CORRUPT, NO_MEMORY, IO. */
+MUST_CHECK enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s, enum consume_step step, int64_t now_s,
+                                   struct point_use *u);
+
+/* The determinant of [from_s, to_s) as of `now_s` (rules-bills D, E, F1). Its parts are good until the next call, its account is empty. */
+MUST_CHECK enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s, int64_t now_s, struct point_use *u,
+                                          struct determinant *out);
+
+/* What is billed of the span as if now lay after it, and as of now (rules-bills F2): two figures of one load. */
+MUST_CHECK enum err point_use_billed(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s, int64_t now_s, struct billed *out_now,
+                                     struct billed *out_later);
+
+void use_put_parts(struct out *o, const struct part *parts, size_t count); /* [{…},…] */
+void use_put_checks(struct out *o, unsigned checks);                       /* ["high",…] */
+
+#endif
