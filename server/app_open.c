@@ -8,6 +8,7 @@
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/settler.h"
+#include "server/survey.h"
 #include "server/uplink.h"
 #include "server/zonefile.h"
 #include "storage/rowset.h"
@@ -400,7 +401,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     enum err err;
 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
-        (err = uplink_open(app, &app->uplink)) ||
+        (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
@@ -420,6 +421,8 @@ void app_stop(struct app *app)
     app->ingest = NULL;
     commands_close(app->commands);
     app->commands = NULL;
+    surveys_free(app->surveys);
+    app->surveys = NULL;
 }
 
 void app_close_store(struct app *app)

@@ -120,6 +120,21 @@ void act_put_event(struct act *a, uint32_t meter, struct life_event *e);
 MUST_CHECK enum err ledger_events(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct life_event *e), void *arg);
 void act_drop_fitting(struct act *a, const struct fitting *f); /* of this point, meter and from; absent is fine */
 
+/* Walks the events of all meters, from `from_meter` on: by meter, then (at, arrival).
+ *
+ *     struct event_walk w = ledger_event_walk(&t, 1);
+ *     while (event_walk_next(&w)) … w.meter, w.event (views)
+ *     event_walk_done(&w); */
+struct event_walk {
+    struct scan scan;
+    struct key from;
+    uint32_t meter;
+    struct life_event event;
+};
+struct event_walk ledger_event_walk(struct txn *t, uint32_t from_meter);
+bool event_walk_next(struct event_walk *w); /* false: the end, or t->err */
+void event_walk_done(struct event_walk *w);
+
 /* ---- indexes: small sorted sets for whoever lists by something other than a row's key ---- */
 
 /* What the first byte of a key is; numbers stand on disk. Who builds which keys is said beside each. */

@@ -156,6 +156,33 @@ enum err ledger_events(struct txn *t, uint32_t meter,
     return t->err;
 }
 
+struct event_walk ledger_event_walk(struct txn *t, uint32_t from_meter)
+{
+    struct event_walk w = { .from = ledger_number_key(from_meter) };
+
+    w.scan = scan_from(t, LEDGER_EVENTS, (struct span){ 0 });
+    return w;
+}
+
+bool event_walk_next(struct event_walk *w)
+{
+    if (!w->scan.begun) /* only now does `from` lie where it stays */
+        w->scan.from = key_span(&w->from);
+    if (!scan_next(&w->scan))
+        return false;
+    if (w->scan.key.len != KEY_BYTES || event_read_row(w->scan.key, w->scan.value, &w->event)) {
+        ledger_fail(w->scan.txn, ERR_CORRUPT);
+        return false;
+    }
+    w->meter = ledger_be32(w->scan.key.at);
+    return true;
+}
+
+void event_walk_done(struct event_walk *w)
+{
+    scan_done(&w->scan);
+}
+
 /* Events are numbered without a gap within each meter. */
 enum err ledger_lives_check(struct txn *t, struct refusal *r)
 {

@@ -164,6 +164,60 @@ double quality_rate(uint64_t failures, int64_t service_s)
     return service_s > 0 ? (double)failures * 1000 * QUALITY_YEAR_S / (double)service_s : 0;
 }
 
+/* P(X ≤ k), X Poisson of `mean`: Q(k + 1, mean), the upper incomplete gamma function over the whole one (Abramowitz and
+ * Stegun 6.5.29 as a series below the middle, 6.5.31 as a continued fraction by Lentz's method above it). */
+static double poisson_at_most(double k, double mean)
+{
+    double a = k + 1, head, sum, term;
+    int sign;
+
+    if (mean <= 0)
+        return 1;
+    head = exp(a * log(mean) - mean - lgamma_r(a, &sign));
+    if (mean < a + 1) {
+        sum = term = 1 / a;
+        for (double n = a + 1; term > sum * 1e-15; n++)
+            sum += term *= mean / n;
+        return 1 - head * sum;
+    }
+    double b = mean + 1 - a, c = 1e300, d = 1 / b, h = d;
+
+    for (double n = 1; n < 1e6; n++) {
+        double an = n * (a - n), step;
+
+        b += 2;
+        d = 1 / (an * d + b);
+        c = b + an / c;
+        step = c * d;
+        h *= step;
+        if (fabs(step - 1) < 1e-15)
+            break;
+    }
+    return head * h;
+}
+
+/* The mean at which P(X ≤ k) is `share`: it falls as the mean rises. */
+static double poisson_mean(double k, double share)
+{
+    double low = 0, high = k + 10 + 10 * sqrt(k + 1);
+
+    for (int i = 0; i < 100; i++) {
+        double middle = (low + high) / 2;
+
+        if (poisson_at_most(k, middle) > share)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
+}
+
+void quality_bounds(uint64_t failures, double *out_low, double *out_high)
+{
+    *out_low = failures ? poisson_mean((double)failures - 1, 0.975) : 0;
+    *out_high = poisson_mean((double)failures, 0.025);
+}
+
 static int age_order(const void *a, const void *b)
 {
     return *(const uint16_t *)a - *(const uint16_t *)b;

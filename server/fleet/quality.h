@@ -58,6 +58,14 @@ struct quality_end quality_read(const struct quality_of *q);
 /* Failures per 1 000 meter-years; 0 without service. */
 double quality_rate(uint64_t failures, int64_t service_s);
 
+/* Where the rate behind `failures` lies in 95 of 100 cases, were they Poisson's: exact bounds (Garwood 1936), as failures:
+ *
+ *     low    the mean at which so many or more come in 2.5 of 100 cases: half the 2.5 % point of χ² with 2 k degrees; 0 for none
+ *     high   the mean at which so many or fewer do: half the 97.5 % point of χ² with 2 k + 2 degrees
+ *
+ * Divided by the years in service like the failures themselves. */
+void quality_bounds(uint64_t failures, double *out_low, double *out_high);
+
 /* The middle one of `count` ages, the mean of the middle two where it is even; sorts them. `count` ≥ 1. */
 double quality_median(uint16_t *ages, size_t count);
 

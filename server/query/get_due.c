@@ -319,21 +319,6 @@ static void fill_past(struct listing *l)
 
 /* ---- asking ---- */
 
-static bool ask_day(struct request *q, const char *name, int32_t absent, int32_t *out)
-{
-    struct span text = ask_text(q, name);
-    int64_t day = absent;
-
-    if (!text.len && absent == NO_DAY)
-        problem_of(q, ERR_INVALID, name, "%s: found nothing, expected a date as 2026-03-01", name);
-    else if (text.len && text_date(text, &day))
-        problem_of(q, ERR_INVALID, name, "%s: found %.*s, expected a date as 2026-03-01", name,
-                   (int)(text.len < 40 ? text.len : 40), (const char *)text.at);
-    else
-        *out = (int32_t)day;
-    return q->status == 0;
-}
-
 static bool ask_name(struct request *q, struct txn *t, enum list_kind kind, const char *name,
                      char *out, size_t size)
 {
@@ -384,26 +369,11 @@ static bool ask_where(struct request *q, struct wanted *w)
     return true;
 }
 
-static bool ask_window(struct request *q, struct wanted *w)
-{
-    char from[11], to[11];
-
-    if (!ask_day(q, "from", NO_DAY, &w->from_day) || !ask_day(q, "to", NO_DAY, &w->to_day))
-        return false;
-    if (w->from_day <= w->to_day)
-        return true;
-    text_put_date(from, w->from_day);
-    text_put_date(to, w->to_day);
-    problem_of(q, ERR_INVALID, "from", "from: found %s, expected a date not after to, %s", from,
-               to);
-    return false;
-}
-
 void answer_verifications_due(struct request *q)
 {
     struct wanted *w = wanted_new(q);
 
-    if (w && ask_window(q, w) && ask_where(q, w) && ask_filters(q, w))
+    if (w && ask_days(q, true, &w->from_day, &w->to_day) && ask_where(q, w) && ask_filters(q, w))
         listing_new(q, columns, fill_indexed, w, wanted_done, PAGE);
     else if (w)
         wanted_done(w);
@@ -429,7 +399,7 @@ void answer_verifications_overdue(struct request *q)
     struct wanted *w = wanted_new(q);
     int32_t today = w ? w->count_day : 0;
 
-    if (w && ask_day(q, "on", today, &w->count_day) && ask_filters(q, w)) {
+    if (w && ask_day(q, "on", false, &w->count_day) && ask_filters(q, w)) {
         w->overdue = true;
         take_day(q, w, today);
         listing_new(q, columns, w->count_day < today ? fill_past : fill_indexed, w, wanted_done,

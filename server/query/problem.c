@@ -136,6 +136,36 @@ bool ask_int(struct request *q, const char *name, int64_t least, int64_t most, i
     return false;
 }
 
+bool ask_day(struct request *q, const char *name, bool needed, int32_t *out)
+{
+    struct span text = ask_text(q, name);
+    int64_t day = *out;
+
+    if (!text.len && needed)
+        problem_of(q, ERR_INVALID, name, "%s: found nothing, expected a date as 2026-03-01", name);
+    else if (text.len && text_date(text, &day))
+        problem_of(q, ERR_INVALID, name, "%s: found %.*s, expected a date as 2026-03-01", name,
+                   (int)(text.len < 40 ? text.len : 40), (const char *)text.at);
+    else
+        *out = (int32_t)day;
+    return q->status == 0;
+}
+
+bool ask_days(struct request *q, bool needed, int32_t *out_from, int32_t *out_to)
+{
+    char from[11], to[11];
+
+    if (!ask_day(q, "from", needed, out_from) || !ask_day(q, "to", needed, out_to))
+        return false;
+    if (*out_from == NO_DAY || *out_to == NO_DAY || *out_from <= *out_to)
+        return true;
+    text_put_date(from, *out_from);
+    text_put_date(to, *out_to);
+    problem_of(q, ERR_INVALID, "from", "from: found %s, expected a date not after to, %s", from,
+               to);
+    return false;
+}
+
 bool ask_bool(struct request *q, const char *name, bool *out)
 {
     struct refusal r = { 0 };

@@ -71,6 +71,8 @@ bool answer_is_known(struct request *q, const char *tag);
 bool ask_time(struct request *q, const char *name, int64_t fallback_s, int64_t *out_s);
 bool ask_span(struct request *q, int64_t *out_from_s, int64_t *out_to_s, bool needed); /* from, to: 422 where from is after to */
 bool ask_int(struct request *q, const char *name, int64_t least, int64_t most, int64_t fallback, int64_t *out);
+bool ask_day(struct request *q, const char *name, bool needed, int32_t *out); /* not sent: `out` stays */
+bool ask_days(struct request *q, bool needed, int32_t *out_from, int32_t *out_to); /* from, to, both inside: 422 where from is after to */
 bool ask_bool(struct request *q, const char *name, bool *out);
 struct span ask_text(const struct request *q, const char *name); /* empty where not sent */
 

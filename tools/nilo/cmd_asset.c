@@ -118,6 +118,25 @@ int cmd_price_list(const struct args *a)
     return list(a, "/v1/prices", "item of money source");
 }
 
+int cmd_quality_list(const struct args *a)
+{
+    return list(a, "/v1/quality",
+                "name meters service_meter_years failures per_1000_my low high "
+                "median_age_at_failure_days by_kind under_registration");
+}
+
+#define STEPS "age_days at_risk failed censored survival low high median_age_days"
+
+int cmd_quality_survival(const struct args *a)
+{
+    return list_of_one(a, "/v1/models", "survival", STEPS);
+}
+
+int cmd_quality_supplier(const struct args *a)
+{
+    return list_of_one(a, "/v1/suppliers", "survival", STEPS);
+}
+
 int cmd_stock(const struct args *a)
 {
     return list(a, "/v1/stock",
