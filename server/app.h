@@ -15,6 +15,7 @@ struct commands;
 struct cookbook;
 struct formats;
 struct keyring;
+struct rankings;
 struct settler;
 struct store_key;
 struct store_lock;
@@ -46,6 +47,7 @@ struct app {
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */
+    struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;

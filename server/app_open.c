@@ -7,6 +7,7 @@
 #include "server/lore.h"
 #include "server/readings.h"
 #include "server/registers.h"
+#include "server/replacements.h"
 #include "server/settler.h"
 #include "server/survey.h"
 #include "server/uplink.h"
@@ -403,6 +404,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
+        (err = rankings_open(&app->rankings)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
         return r->text[0]
@@ -423,6 +425,8 @@ void app_stop(struct app *app)
     app->commands = NULL;
     surveys_free(app->surveys);
     app->surveys = NULL;
+    rankings_close(app->rankings);
+    app->rankings = NULL;
 }
 
 void app_close_store(struct app *app)

@@ -3,9 +3,7 @@
 #include "server/judge.h"
 #include "server/readings.h"
 
-/* Volume through the register since it showed `start_ml`. A register that stands below its opening index has turned over once where it began in its upper half and has not come
- * far since; else it was re-based, and says nothing. */
-static int64_t volume_since(const struct meter_facts *m, int64_t start_ml, int64_t index_ml)
+int64_t volume_since(const struct meter_facts *m, int64_t start_ml, int64_t index_ml)
 {
     int64_t volume = index_ml - start_ml;
 

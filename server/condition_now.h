@@ -16,4 +16,8 @@
 MUST_CHECK enum err condition_now(struct app *app, const struct fleet_rules *rules, struct txn *ledger, struct txn *views, const struct meter_life *l,
                                   const struct life *now, int64_t now_s, struct condition *out);
 
+/* Volume through the register since it showed `start_ml`. A register that stands below its opening index has turned over once where it began in its upper half and has not come
+ * far since; else it was re-based, and says nothing: 0. */
+int64_t volume_since(const struct meter_facts *m, int64_t start_ml, int64_t index_ml);
+
 #endif

@@ -7,6 +7,7 @@
 #include "proto/base/crc.h"
 #include "proto/base/wr.h"
 #include "server/commands.h"
+#include "server/judge_condition.h"
 #include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -385,6 +386,20 @@ static enum err look_at_calendar(struct slice *s)
     return err;
 }
 
+static enum err look_at_condition(struct slice *s, const struct meter_state *state, bool life)
+{
+    const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
+    struct condition_news news = { .meter = &s->meter, .life = life, .now_s = s->now_s };
+    struct judge_index index;
+
+    if (last && last->to_s == FITTING_OPEN) {
+        news.fitting = last;
+        if (track_believes(&state->detect.billed, &index.index_ml, &index.at_s))
+            news.index = &index;
+    }
+    return condition_note(s->app, &s->ledger, &s->views, &news);
+}
+
 static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s, bool date)
 {
     struct meter_state *state;
@@ -397,6 +412,8 @@ static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s, b
     err = fold(s, state, first_s);
     if (!err && (s->said || first_s == 0 || date))
         err = look_at_calendar(s);
+    if (!err)
+        err = look_at_condition(s, state, first_s == 0);
     if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
         /* One meter's damage is not the others': its flags stay as they are, and the next time it
          * is judged from nothing. */
@@ -516,12 +533,13 @@ enum err judge_pass(struct app *app, const uint32_t *meters, size_t count, int64
     return err;
 }
 
-/* What every judgement rests on beside the meter's own facts. */
+/* What every judgement rests on beside the meter's own facts: civil time, holidays, rules of condition. */
 static uint64_t rules_hash(const struct app *app)
 {
     uint32_t zone = crc32c(0, app->zone.name, strlen(app->zone.name));
 
-    return (uint64_t)(zone ^ STATE_VERSION) << 32 | holidays_hash(&app->holidays) | 1u;
+    zone ^= STATE_VERSION ^ condition_rules_hash(&app->fleet_rules);
+    return (uint64_t)zone << 32 | holidays_hash(&app->holidays) | 1u;
 }
 
 enum err judge_outdated(struct app *app, bool *out_outdated)

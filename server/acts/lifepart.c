@@ -433,10 +433,13 @@ static bool touch(struct life_act *l, uint32_t meter)
     return true;
 }
 
-/* Readings and flags follow from fittings, and from the legal date. */
+/* Readings and flags follow from fittings and from the legal date, a date by condition from what was found. */
 static bool is_judged_anew(const struct life_part *p)
 {
-    return changes_fittings(p) || p->event.kind == EVENT_VERIFY;
+    static const unsigned found =
+        1u << EVENT_VERIFY | 1u << EVENT_INSPECT | 1u << EVENT_FAULT | 1u << EVENT_RESUME;
+
+    return changes_fittings(p) || (found >> p->event.kind & 1);
 }
 
 /* A seal that the register knows is put on once; what comes off with a meter puts none on. */

@@ -85,20 +85,23 @@ int replace_order(const struct replace_rank *a, const struct replace_rank *b)
 
 /* ---- in words ---- */
 
-static void part(struct wr *w, const char *between)
+bool replace_is_legal(const struct fleet_rules *rules, const struct replace_facts *f)
 {
-    if (wr_len(w))
-        wr_text(w, between);
+    return f->legal_due != NO_DAY && (int64_t)f->legal_due - f->today <= rules->horizon_days;
 }
 
-static void say_legal(const struct replace_facts *f, const struct replace_figures *x, struct wr *en,
-                      struct wr *zh)
+bool replace_is_worn(const struct fleet_rules *rules, const struct replace_facts *f)
+{
+    return f->condition_due != NO_DAY &&
+           (int64_t)f->condition_due - f->today <= rules->horizon_days;
+}
+
+void replace_say_legal(const struct replace_facts *f, const struct replace_figures *x,
+                       struct wr *en, struct wr *zh)
 {
     char day[11];
 
     text_put_date(day, f->legal_due);
-    part(en, "; ");
-    part(zh, "；");
     if (x->days_over > 0) {
         wr_format(en, "legal until %s, %d days over", day, (int)x->days_over);
         wr_format(zh, "检定有效期至 %s，已超期 %d 天", day, (int)x->days_over);
@@ -108,13 +111,11 @@ static void say_legal(const struct replace_facts *f, const struct replace_figure
     }
 }
 
-static void say_condition(const struct condition *c, struct wr *en, struct wr *zh)
+void replace_say_condition(const struct condition *c, struct wr *en, struct wr *zh)
 {
     char day[11];
 
     text_put_date(day, c->due);
-    part(en, "; ");
-    part(zh, "；");
     wr_format(en, "by its condition due %s: ", day);
     wr_format(zh, "按状态应于 %s 更换：", day);
     condition_say(c, en, zh);
@@ -133,13 +134,11 @@ static void say_money(struct wr *w, int64_t money)
         wr_format(w, "%lld", whole);
 }
 
-static void say_loss(const struct fleet_rules *rules, const struct replace_facts *f,
-                     const struct replace_figures *x, struct wr *en, struct wr *zh)
+void replace_say_loss(const struct fleet_rules *rules, const struct replace_facts *f,
+                      const struct replace_figures *x, struct wr *en, struct wr *zh)
 {
     double m3 = (double)f->lost_mlpd * REPLACE_MONTH_DAYS / 1e6;
 
-    part(en, "; ");
-    part(zh, "；");
     wr_format(en, "%.1f m³/month ≈ ", m3);
     say_money(en, x->money_month);
     wr_format(en, " %s/month (%u %% sure)", rules->currency, f->confidence_pct);
@@ -148,11 +147,9 @@ static void say_loss(const struct fleet_rules *rules, const struct replace_facts
     wr_format(zh, " %s，把握 %u%%", rules->currency_zh, f->confidence_pct);
 }
 
-static void say_cost(const struct fleet_rules *rules, const struct replace_figures *x,
-                     struct wr *en, struct wr *zh)
+void replace_say_cost(const struct fleet_rules *rules, const struct replace_figures *x,
+                      struct wr *en, struct wr *zh)
 {
-    part(en, "; ");
-    part(zh, "；");
     wr_text(en, "a change costs ");
     say_money(en, x->cost);
     wr_format(en, " %s", rules->currency);
@@ -164,17 +161,4 @@ static void say_cost(const struct fleet_rules *rules, const struct replace_figur
     wr_format(en, ", pays back in %d.%d months", (int)(x->payback_tenths / 10),
               (int)(x->payback_tenths % 10));
     wr_format(zh, "，%d.%d 个月收回", (int)(x->payback_tenths / 10), (int)(x->payback_tenths % 10));
-}
-
-void replace_say(const struct fleet_rules *rules, const struct replace_facts *f,
-                 const struct replace_figures *x, const struct condition *c, struct wr *en,
-                 struct wr *zh)
-{
-    if (f->legal_due != NO_DAY && -x->days_over <= rules->horizon_days)
-        say_legal(f, x, en, zh);
-    if (c->due != NO_DAY && (int64_t)c->due - f->today <= rules->horizon_days)
-        say_condition(c, en, zh);
-    if (f->lost_mlpd > 0)
-        say_loss(rules, f, x, en, zh);
-    say_cost(rules, x, en, zh);
 }

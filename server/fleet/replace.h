@@ -43,8 +43,12 @@ struct replace_rank {
 };
 int replace_order(const struct replace_rank *a, const struct replace_rank *b);
 
-/* What speaks for the change, with the numbers, behind what the flag's own text says ("" where there is none). */
-void replace_say(const struct fleet_rules *rules, const struct replace_facts *f, const struct replace_figures *x, const struct condition *c, struct wr *en,
-                 struct wr *zh);
+/* What speaks for the change, a part each, as words that a person can check; nothing is written where it says nothing: a legal date or one by condition beyond the horizon, no loss. */
+bool replace_is_legal(const struct fleet_rules *rules, const struct replace_facts *f);  /* over, or ends within the horizon */
+bool replace_is_worn(const struct fleet_rules *rules, const struct replace_facts *f);   /* likewise by condition */
+void replace_say_legal(const struct replace_facts *f, const struct replace_figures *x, struct wr *en, struct wr *zh);
+void replace_say_condition(const struct condition *c, struct wr *en, struct wr *zh);
+void replace_say_loss(const struct fleet_rules *rules, const struct replace_facts *f, const struct replace_figures *x, struct wr *en, struct wr *zh);
+void replace_say_cost(const struct fleet_rules *rules, const struct replace_figures *x, struct wr *en, struct wr *zh);
 
 #endif

@@ -1,6 +1,7 @@
 /* Flags, as the judge makes them. */
 #include "server/judge.h"
 #include "server/query/answers.h"
+#include "server/query/replacing.h"
 #include "server/query/rows.h"
 
 #include <stdlib.h>
@@ -142,15 +143,15 @@ static void fill_dated(struct listing *l)
 
 /* ---- asking ---- */
 
-static bool ask_kind(struct request *q, struct wanted *w)
+bool ask_flag_kind(struct request *q, const struct detector **out, bool *out_none)
 {
     struct span name = ask_text(q, "kind");
 
-    if (!name.len || (w->filter.kind = detector_named(name)))
+    if (!name.len || (*out = detector_named(name)))
         return true;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (span_equal(name, span_text(kinds[i]))) {
-            w->none = true;
+            *out_none = true;
             return true;
         }
     }
@@ -205,7 +206,7 @@ void answer_flags(struct request *q)
 
     if (!w)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
-    else if (ask_kind(q, w) && ask_state(q, w) && ask_subject(q, w) &&
+    else if (ask_flag_kind(q, &w->filter.kind, &w->none) && ask_state(q, w) && ask_subject(q, w) &&
              ask_time(q, "since", INT64_MIN, &w->filter.since_s))
         listing_new(q, columns, by_date(&w->filter) ? fill_dated : fill, w, free, PAGE);
     else

@@ -1,5 +1,4 @@
-/* nilo flag, replacement: what is wrong with meters, what people decided about it, and which meters
- * to change first. */
+/* nilo flag: what is wrong with meters, and what people decided about it. */
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
 #include "tools/nilo/sheet.h"
@@ -32,14 +31,4 @@ int cmd_flag_confirm(const struct args *a)
 int cmd_flag_dismiss(const struct args *a)
 {
     return decide(a, "dismissed");
-}
-
-int cmd_replacement_list(const struct args *a)
-{
-    struct path path = path_of("/v1/replacements");
-
-    query_options(&path, a);
-    return list_run(a, &path,
-                    "rank serial point dn route kinds due_on loss_m3_month money_month "
-                    "confidence address reason"); /* the longest last */
 }

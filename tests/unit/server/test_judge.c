@@ -124,13 +124,13 @@ static void bring(struct world *w, uint32_t meter, enum channel c, struct row *r
 static const uint8_t family[24] = { 0,  0,  0, 0, 0, 0,  30, 45, 20, 5,  0,  8,
                                     20, 10, 0, 0, 5, 20, 45, 40, 25, 15, 10, 0 };
 
-struct life {
+struct lived {
     struct row rows[24 * 200];
     size_t count;
     int64_t ml;
 };
 
-static void live(struct life *l, unsigned days, bool at_home, int64_t leak_lph)
+static void live(struct lived *l, unsigned days, bool at_home, int64_t leak_lph)
 {
     for (unsigned hour = 0; hour < days * 24; hour++) {
         l->rows[l->count] =
@@ -179,7 +179,7 @@ static struct flag only(struct world *w)
 static void a_flag_is_told_with_its_id_words_and_clock(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag f;
     uint32_t meter;
 
@@ -213,8 +213,8 @@ static void a_flag_is_told_with_its_id_words_and_clock(void **state)
 static void late_use_withdraws_a_stuck_flag_and_its_evidence_stays(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l),
-                *late = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l),
+                 *late = (struct lived *)calloc(1, sizeof *l);
     struct flag before, after;
     uint32_t meter;
 
@@ -246,7 +246,7 @@ static void late_use_withdraws_a_stuck_flag_and_its_evidence_stays(void **state)
 static void an_onset_that_moves_keeps_the_id(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag before, after;
     uint32_t meter;
 
@@ -272,7 +272,7 @@ static void an_onset_that_moves_keeps_the_id(void **state)
 static void new_readings_go_on_from_the_state_as_if_all_were_read(void **state)
 {
     struct world a, b;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag x, y;
     uint32_t meter;
 
@@ -302,7 +302,7 @@ static void new_readings_go_on_from_the_state_as_if_all_were_read(void **state)
 static void what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct seen *s;
     struct row odd[3];
     uint32_t meter;
@@ -331,9 +331,8 @@ static void what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged(void
 static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
-    struct replacement *list;
-    size_t count;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    struct ranking *list;
     uint32_t meter;
     struct act a;
 
@@ -351,9 +350,9 @@ static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
     live(l, 12, false, 0);
     bring(&w, meter, CHANNEL_FORWARD, l->rows, l->count);
     assert_int_equal(only(&w).fitting_from_s, NEW_YEAR - DAY);
-    assert_ok(replacements_make(&w.app, &(struct replacement_filter){ 0 }, &list, &count));
-    assert_int_equal(count, 1);
-    free(list);
+    assert_ok(ranking_hold(&w.app, &list));
+    assert_int_equal(list->count, 1);
+    ranking_release(list);
     world_end(&w);
     free(l);
 }
@@ -361,10 +360,9 @@ static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
 static void an_exchange_ends_what_was_open(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag f;
-    struct replacement *list;
-    size_t count;
+    struct ranking *list;
     uint32_t meter;
 
     (void)state;
@@ -373,19 +371,19 @@ static void an_exchange_ends_what_was_open(void **state)
     live(l, 30, true, 0);
     live(l, 12, false, 0);
     bring(&w, meter, CHANNEL_FORWARD, l->rows, l->count);
-    assert_ok(replacements_make(&w.app, &(struct replacement_filter){ 0 }, &list, &count));
-    assert_int_equal(count, 1);
-    assert_int_equal(list[0].meter, meter);
-    assert_true(list[0].lost_mlpd > 250000);
-    free(list);
+    assert_ok(ranking_hold(&w.app, &list));
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->at[0].meter, meter);
+    assert_true(list->at[0].lost_mlpd > 250000);
+    ranking_release(list);
     close_fitting(&w, meter, NEW_YEAR + 42 * DAY);
     assert_ok(judge_pass(&w.app, &meter, 1, NEW_YEAR + 42 * DAY));
     f = only(&w);
     assert_int_equal(f.state, FLAG_CLEARED);
     assert_int_equal(f.verdict.cleared_s, NEW_YEAR + 42 * DAY);
-    assert_ok(replacements_make(&w.app, &(struct replacement_filter){ 0 }, &list, &count));
-    assert_int_equal(count, 0);
-    free(list);
+    assert_ok(ranking_hold(&w.app, &list));
+    assert_int_equal(list->count, 0);
+    ranking_release(list);
     /* a day that turns out to have been after the exchange takes no part */
     close_fitting(&w, meter, NEW_YEAR + 32 * DAY);
     assert_ok(judge_pass(&w.app, &meter, 1, NEW_YEAR + 42 * DAY));
@@ -397,7 +395,7 @@ static void an_exchange_ends_what_was_open(void **state)
 static void what_people_decided_goes_before_what_readings_say(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag_decision d = {
         .state = 2, .at_s = NEW_YEAR + 50 * DAY, .who = "crew", .note = "family abroad"
     };
@@ -429,10 +427,9 @@ static void lists_are_filtered_paged_and_ranked(void **state)
 {
     static const unsigned days_off[] = { 8, 0, 9, 30 };
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct seen *s;
-    struct replacement *list;
-    size_t count;
+    struct ranking *list;
 
     (void)state;
     world_begin(&w);
@@ -469,17 +466,11 @@ static void lists_are_filtered_paged_and_ranked(void **state)
     assert_int_equal(s->count, 0);
     free(s);
     /* equal losses: the surer ones first; a customer's leak is no reason to change a meter */
-    assert_ok(replacements_make(
-        &w.app, &(struct replacement_filter){ .route = span_text("R1"), .zone = span_text("Z1") },
-        &list, &count));
-    assert_int_equal(count, 3);
-    assert_int_equal(list[0].meter, 4);
-    assert_true(list[1].confidence_pct <= list[0].confidence_pct);
-    free(list);
-    assert_ok(replacements_make(&w.app, &(struct replacement_filter){ .route = span_text("R2") },
-                                &list, &count));
-    assert_int_equal(count, 0);
-    free(list);
+    assert_ok(ranking_hold(&w.app, &list));
+    assert_int_equal(list->count, 3);
+    assert_int_equal(list->at[0].meter, 4);
+    assert_true(list->at[1].confidence_pct <= list->at[0].confidence_pct);
+    ranking_release(list);
     world_end(&w);
     free(l);
 }
@@ -658,7 +649,7 @@ static void a_rebuild_finds_the_same_flags_whatever_the_history(void **state)
 static void births_without_views_are_found_again(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct flag before, after;
     uint32_t meter;
 
@@ -691,7 +682,7 @@ static bool is_outdated(struct world *w)
 static void a_start_judges_anew_what_was_judged_otherwise(void **state)
 {
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     uint32_t meter;
     struct refusal r;
 
@@ -721,7 +712,7 @@ static void a_day_of_a_meter_costs_little(void **state)
 {
     enum { METERS = 64 };
     struct world w;
-    struct life *l = (struct life *)calloc(1, sizeof *l);
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
     struct judge_news news[METERS] = { 0 };
     struct timespec a, b;
     double us;
