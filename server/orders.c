@@ -169,7 +169,7 @@ struct order order_new(const struct act *a, enum order_kind kind)
 
 /* ---- indexes ---- */
 
-#define KEYS_MAX 9
+#define KEYS_MAX 10
 
 struct keys {
     struct key at[KEYS_MAX];
@@ -229,6 +229,12 @@ static void keys_of(const struct order *o, struct keys *out)
         key_u32(k, o->stop);
         key_u32(k, o->id);
     }
+    if (o->tour.len && o->assignee.len) {
+        k = key_new(out, ORDERS_TOURS_OF);
+        key_text(k, o->assignee);
+        key_text(k, o->tour);
+        key_u32(k, o->id);
+    }
 }
 
 static bool has_key(const struct keys *keys, const struct key *k)
@@ -277,8 +283,7 @@ static struct key number_key(void)
 static uint32_t last_number(struct txn *t)
 {
     struct key k = number_key();
-    struct index_walk w =
-        ledger_index_walk(t, INDEX_ORDERS, key_span(&k), span_of(NULL, 0));
+    struct index_walk w = ledger_index_walk(t, INDEX_ORDERS, key_span(&k), span_of(NULL, 0));
     uint32_t last = index_next(&w) ? w.value : 0;
 
     index_done(&w);

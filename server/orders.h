@@ -11,6 +11,7 @@
  *     'm' serial 00 · closed u8 · id u32          of a meter
  *     'f' flag 00 · id u32                        made for a flag
  *     't' tour 00 · stop u32 · id u32             of a day list, in its order
+ *     'c' assignee 00 · tour 00 · id u32          likewise by whose list it is (server/tours.h; 'T' is its, too)
  *     'h' id u32 · act u64                        the acts that changed it: the audit has what, when and who
  *
  * Any number of threads read; writing is part of an act. */
@@ -96,6 +97,7 @@ struct order_walk orders_in_state(struct txn *t, enum order_state s, enum order_
 struct order_walk orders_of_kind(struct txn *t, enum order_kind k, struct span after);
 struct order_walk orders_by_due(struct txn *t, struct span after); /* live ones */
 enum orders_of { ORDERS_OF_ASSIGNEE = 'a', ORDERS_OF_POINT = 'p', ORDERS_OF_METER = 'm', ORDERS_OF_FLAG = 'f', ORDERS_OF_TOUR = 't' };
+#define ORDERS_TOURS_OF 'c'
 struct order_walk orders_of(struct txn *t, enum orders_of of, struct span name, bool live, struct span after); /* live: only those (not of flags and tours) */
 bool order_next(struct order_walk *w);
 void order_walk_done(struct order_walk *w);

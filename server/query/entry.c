@@ -101,17 +101,30 @@ static void check_parameters(struct request *q)
 
 static void check_form(struct request *q, struct span accept)
 {
+    struct span name = ask_text(q, "form"); /* for whoever follows a link: it goes before Accept */
     struct refusal r;
 
     q->form = FORM_JSON;
     if (!q->route->forms)
         return;
-    q->form = (enum form)form_chosen(accept, q->route->forms);
+    q->form = (enum form)(name.len ? form_named(name, q->route->forms)
+                                   : form_chosen(accept, q->route->forms));
     if (q->form)
         return;
+    if (name.len) {
+        problem_of(q, ERR_INVALID, "form", "form: found %.*s, expected json%s%s",
+                   (int)(name.len < 40 ? name.len : 40), (const char *)name.at,
+                   q->route->forms & FORM_CSV ? ", ndjson or csv" : "",
+                   q->route->forms & FORM_XLSX ? ", geojson or xlsx" : "");
+        return;
+    }
     refuse(&r, ERR_UNSUPPORTED, 0, "Accept", "Accept: found %.*s, expected application/json%s",
            (int)(accept.len < 60 ? accept.len : 60), (const char *)accept.at,
-           q->route->forms & FORM_CSV ? ", application/x-ndjson or text/csv" : "");
+           q->route->forms & FORM_CSV    ? ", application/x-ndjson or text/csv"
+           : q->route->forms & FORM_XLSX ? ", application/geo+json or "
+                                           "application/vnd.openxmlformats-officedocument."
+                                           "spreadsheetml.sheet"
+                                         : "");
     problem_status(q, 406, &r);
 }
 

@@ -299,6 +299,13 @@ static void put_content(struct out *o, const struct route *r)
                     "\"One row a line; the last line is {\\\"end\\\":true,\\\"rows\\\":N}\"}},"
                     "\"text/csv\":{\"schema\":{\"type\":\"string\",\"description\":\"With the "
                     "trailer X-Rows\"}}");
+    if (r->forms & FORM_XLSX)
+        out_text(
+            o, ",\"application/geo+json\":{\"schema\":{\"type\":\"object\","
+               "\"description\":\"A FeatureCollection (RFC 7946): a point a stop, and the way\"}},"
+               "\"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet\":{"
+               "\"schema\":{\"type\":\"string\",\"format\":\"binary\",\"description\":"
+               "\"To be printed and filled in\"}}");
     out_text(o, "}");
 }
 

@@ -5,6 +5,7 @@
 #define FORMS_JSON FORM_JSON
 #define FORMS_TEXT 0u
 #define FORMS_LIST (FORM_JSON | FORM_NDJSON | FORM_CSV)
+#define FORMS_TOUR (FORM_JSON | FORM_GEOJSON | FORM_XLSX)
 
 static const struct route routes[] = {
 #define ROUTE(verb_, path_, scope_, place_, forms_, handler, parameters_, schema_, summary_)       \

@@ -222,11 +222,13 @@ enum err target_cursor(const struct target *t, uint8_t out[CURSOR_MAX], size_t *
 
 static const struct {
     enum form form;
-    const char *type;
+    const char *type, *name;
 } forms[] = {
-    { FORM_JSON, "application/json" },
-    { FORM_NDJSON, "application/x-ndjson" },
-    { FORM_CSV, "text/csv" },
+    { FORM_JSON, "application/json", "json" },
+    { FORM_NDJSON, "application/x-ndjson", "ndjson" },
+    { FORM_CSV, "text/csv", "csv" },
+    { FORM_GEOJSON, "application/geo+json", "geojson" },
+    { FORM_XLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx" },
 };
 
 static struct span trim(struct span s)
@@ -275,6 +277,14 @@ static int64_t weight_of(struct span parameters)
             return text_decimal(span_of(p.at + 2, p.len - 2), 3, &q) || q < 0 || q > 1000 ? 0 : q;
     }
     return 1000;
+}
+
+unsigned form_named(struct span name, unsigned offered)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (offered & forms[i].form && span_equal(name, span_text(forms[i].name)))
+            return forms[i].form;
+    return 0;
 }
 
 unsigned form_chosen(struct span accept, unsigned offered)

@@ -35,10 +35,13 @@ MUST_CHECK enum err target_int(const struct target *t, const char *name, int64_t
 MUST_CHECK enum err target_bool(const struct target *t, const char *name, bool *out, struct refusal *r);
 
 /* The forms an answer can have. */
-enum form { FORM_JSON = 1, FORM_NDJSON = 2, FORM_CSV = 4 };
+enum form { FORM_JSON = 1, FORM_NDJSON = 2, FORM_CSV = 4, FORM_GEOJSON = 8, FORM_XLSX = 16 };
 
 /* The best of `offered` (a set of enum form) by an Accept header (RFC 9110 §12.5.1); an empty one accepts all. 0: none will do. */
 unsigned form_chosen(struct span accept, unsigned offered);
+
+/* A form by its short name ("xlsx"), of those offered; 0: there is none such. */
+unsigned form_named(struct span name, unsigned offered);
 
 /* Opaque cursors: bytes as hexadecimal text. */
 #define CURSOR_MAX 320

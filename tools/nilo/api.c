@@ -538,3 +538,18 @@ bool api_csv(struct api *c, const struct path *path, FILE *to)
     }
     return true;
 }
+
+static bool copy_bytes(void *arg, const char *bytes, size_t len)
+{
+    return fwrite(bytes, 1, len, (FILE *)arg) == len;
+}
+
+bool api_file(struct api *c, const struct path *path, const char *type, FILE *to)
+{
+    struct intake_body b = { .take = copy_bytes, .arg = to };
+    struct api_answer refused;
+    char accept[160];
+
+    snprintf(accept, sizeof accept, "Accept: %s", type);
+    return stream(c, path, accept, &b, &refused);
+}

@@ -58,4 +58,7 @@ bool api_rows(struct api *c, const struct path *path, api_row *each, void *arg, 
 /* A list as the server's own CSV, copied and held against its trailer. */
 bool api_csv(struct api *c, const struct path *path, FILE *to);
 
+/* One answer in the form of that media type, as it came. */
+bool api_file(struct api *c, const struct path *path, const char *type, FILE *to);
+
 #endif
