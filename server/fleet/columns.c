@@ -516,28 +516,3 @@ enum err cells_point(const struct cells *c, uint32_t id, struct point_facts *out
 
 _Static_assert(USE_RESIDENTIAL == 1 && USE_ZONE_OUTLET == 7, "use_names follow enum use_class");
 _Static_assert(REGISTER_NET == 0 && REGISTER_BOTH == 2, "register_names follow enum register_form");
-
-const char *meter_state(struct span imported, const struct fitting *fittings, size_t count,
-                        int64_t at_s, uint32_t *out_point)
-{
-    uint32_t point = 0;
-    bool ended = false;
-    int place = imported.len ? word_place(state_names, imported) : -1;
-
-    for (size_t i = 0; i < count; i++) {
-        if (fittings[i].from_s > at_s)
-            continue;
-        /* At the instant it comes off it is off: the removal is the later of the two events. */
-        if (fittings[i].to_s > at_s)
-            point = fittings[i].point;
-        else
-            ended = true;
-    }
-    if (out_point)
-        *out_point = point;
-    if (point)
-        return "running";
-    if (ended)
-        return "removed";
-    return place < 0 ? NULL : state_names[place];
-}

@@ -77,10 +77,6 @@ void cells_key(const struct list *l, const struct cells *c, struct wr *out);
 /* A state that a meter may be in (rules-fleet T). */
 bool state_known(struct span name);
 
-/* What a meter is at an instant, by its imported state and its fittings (rules-fleet L13): "running" while fitted, "removed" after,
- * else `imported`, NULL where that is empty. *out_point (may be NULL): the point it is fitted at, 0 if none. */
-const char *meter_state(struct span imported, const struct fitting *fittings, size_t count, int64_t at_s, uint32_t *out_point);
-
 /* What the rules need of a row. The row was checked before: a wrong cell is a CORRUPT store. */
 MUST_CHECK enum err cells_meter(const struct cells *c, uint32_t id, struct meter_facts *out);
 MUST_CHECK enum err cells_point(const struct cells *c, uint32_t id, struct point_facts *out);

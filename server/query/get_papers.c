@@ -12,21 +12,6 @@ struct papers {
     char kind[32], batch[64], depot[128], crew[128]; /* "": any */
 };
 
-static bool copy_text(struct request *q, const char *name, char *to, size_t size)
-{
-    struct span text = ask_text(q, name);
-
-    if (text.len >= size) {
-        problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most %zu", name,
-                   text.len, size - 1);
-        return false;
-    }
-    if (text.len)
-        memcpy(to, text.at, text.len);
-    to[text.len] = 0;
-    return true;
-}
-
 static bool is(const struct ledger_row *row, unsigned place, const char *wanted)
 {
     return !*wanted || (place < row->count && span_equal(row->cells[place], span_text(wanted)));
@@ -100,10 +85,10 @@ void answer_papers(struct request *q)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
         return;
     }
-    if (!copy_text(q, "kind", p->kind, sizeof p->kind) ||
-        !copy_text(q, "batch", p->batch, sizeof p->batch) ||
-        !copy_text(q, "depot", p->depot, sizeof p->depot) ||
-        !copy_text(q, "crew", p->crew, sizeof p->crew)) {
+    if (!ask_copy(q, "kind", p->kind, sizeof p->kind) ||
+        !ask_copy(q, "batch", p->batch, sizeof p->batch) ||
+        !ask_copy(q, "depot", p->depot, sizeof p->depot) ||
+        !ask_copy(q, "crew", p->crew, sizeof p->crew)) {
         free(p);
         return;
     }

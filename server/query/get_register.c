@@ -159,21 +159,6 @@ static void name_columns(struct wanted *w)
     w->columns[n] = NULL;
 }
 
-static bool copy_text(struct request *q, const char *name, char *to, size_t size)
-{
-    struct span text = ask_text(q, name);
-
-    if (text.len >= size) {
-        problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most %zu", name,
-                   text.len, size - 1);
-        return false;
-    }
-    if (text.len)
-        memcpy(to, text.at, text.len);
-    to[text.len] = 0;
-    return true;
-}
-
 static bool ask_as_of(struct request *q, int64_t *out_as_of_s, int64_t *out_at_s)
 {
     if (!ask_time(q, "as_of", INT64_MAX, out_as_of_s))
@@ -197,7 +182,7 @@ static bool ask_holder(struct request *q, struct wanted *w)
         return false;
     }
     w->holder_kind = crew.len ? 'c' : depot.len ? 'd' : 0;
-    return copy_text(q, crew.len ? "crew" : "depot", w->holder, sizeof w->holder);
+    return ask_copy(q, crew.len ? "crew" : "depot", w->holder, sizeof w->holder);
 }
 
 static bool ask_filters(struct request *q, struct wanted *w)
@@ -206,11 +191,11 @@ static bool ask_filters(struct request *q, struct wanted *w)
     enum err err;
     bool known;
 
-    if (!copy_text(q, "state", w->state, sizeof w->state) ||
-        !copy_text(q, "zone", w->zone, sizeof w->zone) ||
-        !copy_text(q, "route", w->route, sizeof w->route) ||
-        !copy_text(q, "model", w->model, sizeof w->model) ||
-        !copy_text(q, "batch", w->batch, sizeof w->batch) || !ask_holder(q, w))
+    if (!ask_copy(q, "state", w->state, sizeof w->state) ||
+        !ask_copy(q, "zone", w->zone, sizeof w->zone) ||
+        !ask_copy(q, "route", w->route, sizeof w->route) ||
+        !ask_copy(q, "model", w->model, sizeof w->model) ||
+        !ask_copy(q, "batch", w->batch, sizeof w->batch) || !ask_holder(q, w))
         return false;
     if (w->state[0] && !state_known(span_text(w->state))) {
         problem_of(q, ERR_INVALID, "state", "state: found %s, expected a state of a meter",

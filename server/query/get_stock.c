@@ -134,19 +134,6 @@ static const char *const columns[] = { "holder_kind",  "holder",  "model",      
                                        "q3",           "state",   "meters",     "earliest_due",
                                        "under_a_year", "overdue", "unverified", NULL };
 
-static bool copy_text(struct request *q, const char *name, char *to, size_t size)
-{
-    struct span text = ask_text(q, name);
-
-    if (text.len < size) {
-        keep_text(to, size, text);
-        return true;
-    }
-    problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most %zu", name, text.len,
-               size - 1);
-    return false;
-}
-
 static bool ask_wanted(struct request *q, struct wanted *w)
 {
     bool crew = ask_text(q, "crew").len != 0, depot = ask_text(q, "depot").len != 0;
@@ -156,8 +143,8 @@ static bool ask_wanted(struct request *q, struct wanted *w)
         return false;
     }
     w->kind = (char)(crew ? 'c' : depot ? 'd' : 0);
-    return copy_text(q, crew ? "crew" : "depot", w->holder, sizeof w->holder) &&
-           copy_text(q, "model", w->model, sizeof w->model) && ask_int(q, "dn", 1, 5000, 0, &w->dn);
+    return ask_copy(q, crew ? "crew" : "depot", w->holder, sizeof w->holder) &&
+           ask_copy(q, "model", w->model, sizeof w->model) && ask_int(q, "dn", 1, 5000, 0, &w->dn);
 }
 
 void answer_stock(struct request *q)

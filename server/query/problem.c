@@ -166,6 +166,21 @@ bool ask_days(struct request *q, bool needed, int32_t *out_from, int32_t *out_to
     return false;
 }
 
+bool ask_copy(struct request *q, const char *name, char *out, size_t size)
+{
+    struct span text = ask_text(q, name);
+
+    if (text.len >= size) {
+        problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most %zu", name,
+                   text.len, size - 1);
+        return false;
+    }
+    if (text.len)
+        memcpy(out, text.at, text.len);
+    out[text.len] = 0;
+    return true;
+}
+
 bool ask_bool(struct request *q, const char *name, bool *out)
 {
     struct refusal r = { 0 };

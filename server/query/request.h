@@ -75,5 +75,6 @@ bool ask_day(struct request *q, const char *name, bool needed, int32_t *out); /*
 bool ask_days(struct request *q, bool needed, int32_t *out_from, int32_t *out_to); /* from, to, both inside: 422 where from is after to */
 bool ask_bool(struct request *q, const char *name, bool *out);
 struct span ask_text(const struct request *q, const char *name); /* empty where not sent */
+bool ask_copy(struct request *q, const char *name, char *out, size_t size); /* likewise, ended by 0: 422 where it is longer */
 
 #endif

@@ -7,34 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int list(const struct args *a, const char *where, const char *columns)
-{
-    struct path path = path_of(where);
-
-    query_options(&path, a);
-    return list_run(a, &path, columns);
-}
-
-static int show(const struct args *a, const char *where)
-{
-    struct path path = path_of(where);
-
-    path_part(&path, a->positional[0]);
-    query_options(&path, a);
-    return show_run(a, &path);
-}
-
-static int list_of_one(const struct args *a, const char *where, const char *what,
-                       const char *columns)
-{
-    struct path path = path_of(where);
-
-    path_part(&path, a->positional[0]);
-    path_part(&path, what);
-    query_options(&path, a);
-    return list_run(a, &path, columns);
-}
-
 /* Releases `body`; NULL: no memory. */
 static int post(const struct args *a, const struct path *path, json_t *body)
 {
@@ -63,100 +35,101 @@ static int post_serials(const struct args *a, const char *where, json_t *body, c
 
 int cmd_model_list(const struct args *a)
 {
-    return list(a, "/v1/models", "model maker approval dn q3 r register dialect life_months price");
+    return list_at(a, "/v1/models",
+                   "model maker approval dn q3 r register dialect life_months price");
 }
 
 int cmd_model_show(const struct args *a)
 {
-    return show(a, "/v1/models");
+    return show_at(a, "/v1/models");
 }
 
 int cmd_batch_list(const struct args *a)
 {
-    return list(a, "/v1/batches", "batch model supplier lot order_document ordered_on ordered");
+    return list_at(a, "/v1/batches", "batch model supplier lot order_document ordered_on ordered");
 }
 
 int cmd_batch_show(const struct args *a)
 {
-    return show(a, "/v1/batches");
+    return show_at(a, "/v1/batches");
 }
 
 int cmd_modem_list(const struct args *a)
 {
-    return list(a, "/v1/modems", "modem imei deveui iccid model serial");
+    return list_at(a, "/v1/modems", "modem imei deveui iccid model serial");
 }
 
 int cmd_modem_show(const struct args *a)
 {
-    return show(a, "/v1/modems");
+    return show_at(a, "/v1/modems");
 }
 
 #define STAYS "serial modem imei deveui from to"
 
 int cmd_modem_history(const struct args *a)
 {
-    return list_of_one(a, "/v1/modems", "meters", STAYS);
+    return list_below(a, "/v1/modems", "meters", STAYS);
 }
 
 int cmd_meter_modems(const struct args *a)
 {
-    return list_of_one(a, "/v1/meters", "modems", STAYS);
+    return list_below(a, "/v1/meters", "modems", STAYS);
 }
 
 int cmd_depot_list(const struct args *a)
 {
-    return list(a, "/v1/depots", "depot org name address");
+    return list_at(a, "/v1/depots", "depot org name address");
 }
 
 int cmd_crew_list(const struct args *a)
 {
-    return list(a, "/v1/crews", "crew org name phone");
+    return list_at(a, "/v1/crews", "crew org name phone");
 }
 
 int cmd_price_list(const struct args *a)
 {
-    return list(a, "/v1/prices", "item of money source");
+    return list_at(a, "/v1/prices", "item of money source");
 }
 
 int cmd_quality_list(const struct args *a)
 {
-    return list(a, "/v1/quality",
-                "name meters service_meter_years failures per_1000_my low high "
-                "median_age_at_failure_days by_kind under_registration");
+    return list_at(a, "/v1/quality",
+                   "name meters service_meter_years failures per_1000_my low high "
+                   "median_age_at_failure_days by_kind under_registration");
 }
 
 #define STEPS "age_days at_risk failed censored survival low high median_age_days"
 
 int cmd_quality_survival(const struct args *a)
 {
-    return list_of_one(a, "/v1/models", "survival", STEPS);
+    return list_below(a, "/v1/models", "survival", STEPS);
 }
 
 int cmd_quality_supplier(const struct args *a)
 {
-    return list_of_one(a, "/v1/suppliers", "survival", STEPS);
+    return list_below(a, "/v1/suppliers", "survival", STEPS);
 }
 
 int cmd_stock(const struct args *a)
 {
-    return list(a, "/v1/stock",
-                "holder_kind holder model dn q3 state meters earliest_due "
-                "under_a_year overdue");
+    return list_at(a, "/v1/stock",
+                   "holder_kind holder model dn q3 state meters earliest_due "
+                   "under_a_year overdue");
 }
 
 int cmd_paper_list(const struct args *a)
 {
-    return list(a, "/v1/papers", "paper at batch depot crew meters note");
+    return list_at(a, "/v1/papers", "paper at batch depot crew meters note");
 }
 
 int cmd_paper_show(const struct args *a)
 {
-    return show(a, "/v1/papers");
+    return show_at(a, "/v1/papers");
 }
 
 int cmd_paper_meters(const struct args *a)
 {
-    return list_of_one(a, "/v1/papers", "meters", "serial what state crew depot point settled_by");
+    return list_below(a, "/v1/papers", "meters", "serial what state crew depot point settled_by");
 }
 
 int cmd_sample_show(const struct args *a)
@@ -171,7 +144,7 @@ int cmd_sample_show(const struct args *a)
 
 int cmd_seal_list(const struct args *a)
 {
-    return list(a, "/v1/seals", "seal kind state crew serial point");
+    return list_at(a, "/v1/seals", "seal kind state crew serial point");
 }
 
 /* ---- acts ---- */

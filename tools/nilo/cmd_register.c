@@ -2,31 +2,14 @@
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
 
-static int list(const struct args *a, const char *where, const char *columns)
-{
-    struct path path = path_of(where);
-
-    query_options(&path, a);
-    return list_run(a, &path, columns);
-}
-
-static int show(const struct args *a, const char *where)
-{
-    struct path path = path_of(where);
-
-    path_part(&path, a->positional[0]);
-    query_options(&path, a);
-    return show_run(a, &path);
-}
-
 int cmd_meter_list(const struct args *a)
 {
-    return list(a, "/v1/meters", "serial model dn q3 register state point legal_due");
+    return list_at(a, "/v1/meters", "serial model dn q3 register state point legal_due");
 }
 
 int cmd_meter_show(const struct args *a)
 {
-    return show(a, "/v1/meters");
+    return show_at(a, "/v1/meters");
 }
 
 int cmd_key_list(const struct args *a)
@@ -40,42 +23,42 @@ int cmd_key_list(const struct args *a)
 
 int cmd_point_list(const struct args *a)
 {
-    return list(a, "/v1/points", "point account use_class zone route route_seq serial address");
+    return list_at(a, "/v1/points", "point account use_class zone route route_seq serial address");
 }
 
 int cmd_point_show(const struct args *a)
 {
-    return show(a, "/v1/points");
+    return show_at(a, "/v1/points");
 }
 
 int cmd_zone_list(const struct args *a)
 {
-    return list(a, "/v1/zones", "zone parent level kind mains_km pressure_m name");
+    return list_at(a, "/v1/zones", "zone parent level kind mains_km pressure_m name");
 }
 
 int cmd_zone_show(const struct args *a)
 {
-    return show(a, "/v1/zones");
+    return show_at(a, "/v1/zones");
 }
 
 int cmd_route_list(const struct args *a)
 {
-    return list(a, "/v1/routes", "route org reader days name");
+    return list_at(a, "/v1/routes", "route org reader days name");
 }
 
 #define DUE_COLUMNS "serial legal_due days_left state point dn q3 zone route"
 
 int cmd_verification_due(const struct args *a)
 {
-    return list(a, "/v1/verifications/due", DUE_COLUMNS);
+    return list_at(a, "/v1/verifications/due", DUE_COLUMNS);
 }
 
 int cmd_verification_overdue(const struct args *a)
 {
-    return list(a, "/v1/verifications/overdue", DUE_COLUMNS);
+    return list_at(a, "/v1/verifications/overdue", DUE_COLUMNS);
 }
 
 int cmd_fitting_list(const struct args *a)
 {
-    return list(a, "/v1/fittings", "point serial from start_index_l to end_index_l reason");
+    return list_at(a, "/v1/fittings", "point serial from start_index_l to end_index_l reason");
 }

@@ -170,3 +170,32 @@ int post_run(const struct args *a, const struct path *path, json_t *body)
     json_decref(body);
     return code;
 }
+
+/* ---- by path ---- */
+
+int list_at(const struct args *a, const char *where, const char *columns)
+{
+    struct path path = path_of(where);
+
+    query_options(&path, a);
+    return list_run(a, &path, columns);
+}
+
+int show_at(const struct args *a, const char *where)
+{
+    struct path path = path_of(where);
+
+    path_part(&path, a->positional[0]);
+    query_options(&path, a);
+    return show_run(a, &path);
+}
+
+int list_below(const struct args *a, const char *where, const char *what, const char *columns)
+{
+    struct path path = path_of(where);
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, what);
+    query_options(&path, a);
+    return list_run(a, &path, columns);
+}

@@ -13,6 +13,12 @@ int list_run(const struct args *a, const struct path *path, const char *columns)
 /* Prints one object. An exit code. */
 int show_run(const struct args *a, const struct path *path);
 
+/* The same of a path, with the command's own options as its query: a list, the thing of a list that the first argument names, and a
+ * list below that. */
+int list_at(const struct args *a, const char *where, const char *columns);
+int show_at(const struct args *a, const char *where);
+int list_below(const struct args *a, const char *where, const char *what, const char *columns);
+
 /* Sends a request with a body (which it releases; NULL: none) and prints the answer's object. An
  * exit code. */
 int post_run(const struct args *a, const struct path *path, json_t *body);

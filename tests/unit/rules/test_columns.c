@@ -261,26 +261,6 @@ static void a_row_that_does_not_read_is_a_damaged_store(void **state)
     assert_err(ERR_CORRUPT, cells_point(&c, 1, &p));
 }
 
-static void a_meter_runs_while_it_is_fitted_and_is_removed_after(void **state)
-{
-    const struct fitting f[] = {
-        { .point = 7, .from_s = 100, .to_s = 200 },
-        { .point = 8, .from_s = 200, .to_s = FITTING_OPEN },
-    };
-    uint32_t point;
-
-    (void)state;
-    assert_null(meter_state(span_text(""), f, 2, 99, &point));
-    assert_int_equal(0, point);
-    assert_string_equal("issued", meter_state(span_text("issued"), f, 2, 99, &point));
-    assert_string_equal("running", meter_state(span_text("issued"), f, 2, 100, &point));
-    assert_int_equal(7, point);
-    assert_string_equal("running", meter_state(span_text("issued"), f, 2, 200, &point));
-    assert_int_equal(8, point);
-    assert_string_equal("removed", meter_state(span_text("issued"), f, 1, 200, &point));
-    assert_int_equal(0, point);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -292,7 +272,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(words_and_names_are_held_to_what_they_may_be),
         cmocka_unit_test(a_register_turns_over_where_the_rules_say),
         cmocka_unit_test(a_row_that_does_not_read_is_a_damaged_store),
-        cmocka_unit_test(a_meter_runs_while_it_is_fitted_and_is_removed_after),
     };
 
     zone_fixed(&shanghai, "Asia/Shanghai", 8 * 3600);
