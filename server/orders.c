@@ -1,5 +1,6 @@
 #include "server/orders.h"
 
+#include "proto/base/rd.h"
 #include "proto/base/text.h"
 #include "server/acts/register.h"
 #include "server/fleet/columns.h"
@@ -401,13 +402,13 @@ void order_imported(struct act *a, uint32_t id)
 
 static void tell_closed(const struct order *o, char *out, size_t size)
 {
+    bool told = o->state == ORDER_DONE && o->result < ORDER_RESULTS;
     char at[TEXT_TIME_SIZE];
 
     text_put_time(at, o->since_s);
     snprintf(out, size, ", since %s by %.*s%s%s", at, (int)o->closed_by.len,
              o->closed_by.len ? (const char *)o->closed_by.at : "",
-             o->result < ORDER_RESULTS ? ", with the result " : "",
-             o->result < ORDER_RESULTS ? order_result_name(o->result) : "");
+             told ? ", with the result " : "", told ? order_result_name(o->result) : "");
 }
 
 bool order_may(const struct order *o, enum order_move m, char *why, size_t size)
@@ -585,6 +586,49 @@ bool order_live_at(struct txn *t, enum order_kind k, struct span point, struct s
 {
     return live_of(t, k, ORDERS_OF_POINT, point, out_view) ||
            live_of(t, k, ORDERS_OF_METER, serial, out_view);
+}
+
+/* ---- history ---- */
+
+struct telling {
+    uint64_t number; /* the act at hand */
+    struct span name;
+    bool (*each)(void *arg, const struct audit_record *r);
+    void *arg;
+    bool ended;
+};
+
+static bool tell(void *arg, const struct audit_record *r)
+{
+    struct telling *t = (struct telling *)arg;
+
+    if (r->number != t->number)
+        return false;
+    if (r->what.len > 7 && memcmp(r->what.at, "orders.", 7) == 0 && span_equal(r->subject, t->name))
+        t->ended = !t->each(t->arg, r);
+    return !t->ended;
+}
+
+enum err order_history(struct txn *t, const struct order *o,
+                       bool (*each)(void *arg, const struct audit_record *r), void *arg)
+{
+    struct telling telling = { .name = o->name, .each = each, .arg = arg };
+    struct key prefix;
+    struct index_walk w;
+    enum err err = ERR_OK;
+
+    key_clear(&prefix);
+    key_u8(&prefix, 'h');
+    key_u32(&prefix, o->id);
+    w = ledger_index_walk(t, INDEX_ORDERS, key_span(&prefix), span_of(NULL, 0));
+    while (!err && !telling.ended && index_next(&w)) {
+        struct rd r = rd_of(span_of(w.key.at + prefix.len, w.key.len - prefix.len));
+
+        telling.number = rd_be64(&r);
+        err = ledger_audit(t, telling.number, tell, &telling);
+    }
+    index_done(&w);
+    return err ? err : t->err;
 }
 
 /* ---- as people see them ---- */

@@ -105,6 +105,9 @@ void order_walk_done(struct order_walk *w);
 /* A live order of that kind at the point or of the meter (either may be empty); false: there is none, or t->err. */
 bool order_live_at(struct txn *t, enum order_kind k, struct span point, struct span serial, struct order *out_view);
 
+/* What the audit has of an order, oldest first: its making and each change, with when and by whom; false from `each` ends it. Records are views. */
+MUST_CHECK enum err order_history(struct txn *t, const struct order *o, bool (*each)(void *arg, const struct audit_record *r), void *arg);
+
 /* ---- as people see them ---- */
 
 /* Members of an object, with `late` and `sla` as of now_s; no braces. */

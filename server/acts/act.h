@@ -64,6 +64,8 @@ act_handler act_post_sample, act_reject_batch; /* POST /v1/batches/BATCH/sample,
 act_handler act_post_tour;     /* POST /v1/tours: orders become day lists in walking order */
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_open_cycle, act_review_cycle, act_close_cycle; /* POST /v1/cycles[/ID/review, /ID/close] (rules-bills F) */
+act_handler act_post_order, act_change_order, act_assign_orders; /* POST /v1/orders, /v1/orders/ORDER, /v1/orders/assign */
+act_handler act_start_order, act_cancel_order, act_order_done;   /* POST /v1/orders/ORDER/start, …/cancel, …/done */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
 act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */

@@ -1,5 +1,6 @@
 /* POST /v1/exchanges: the old meter off and the new one on, at one instant and in one act (rules-fleet
  * L12).  Whatever stands against one of them leaves both as they are. */
+#include "server/acts/order_priv.h"
 #include "server/acts/paper.h"
 
 #include <stdio.h>
@@ -215,7 +216,7 @@ static void read_wish(const struct act_request *q, int64_t now_s, struct exchang
 }
 
 static void answer(const struct life_act *l, const struct exchange_wish *w,
-                   const struct warnings *warnings)
+                   const struct order_closed *closed, const struct warnings *warnings)
 {
     struct out *o = &l->out->body;
 
@@ -229,7 +230,20 @@ static void answer(const struct life_act *l, const struct exchange_wish *w,
     out_member_text(o, "state", life_state_name(l->state));
     if (l->receipt[0])
         out_member_text(o, "receipt", l->receipt);
+    if (closed->found)
+        out_member_span(o, "order", closed->kept.order.name);
     answer_end(l->out, warnings);
+}
+
+/* An order to replace that meter is done by it, whoever reported it and how. */
+static bool exchanged_for_order(struct life_act *l, struct exchange_wish *w,
+                                struct order_closed *closed)
+{
+    order_seek_exchanged(l->act, w, closed);
+    if (!life_act_exchange(l, w))
+        return false;
+    order_close_exchanged(l->act, w, closed);
+    return !l->act->txn.err || life_failed(l, l->act->txn.err);
 }
 
 void act_post_exchange(const struct act_request *q, struct act_reply *out)
@@ -237,6 +251,7 @@ void act_post_exchange(const struct act_request *q, struct act_reply *out)
     struct app *app = q->app;
     int64_t now_s = clock_now_s(&app->clock);
     struct refusal wrong = { 0 };
+    struct order_closed closed;
     struct exchange_wish w;
     struct life_act l;
     struct act act;
@@ -248,8 +263,8 @@ void act_post_exchange(const struct act_request *q, struct act_reply *out)
     life_act_init(&l, q, out, &act);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
-    } else if (life_act_exchange(&l, &w)) {
-        answer(&l, &w, life_act_warnings(&l));
+    } else if (exchanged_for_order(&l, &w, &closed)) {
+        answer(&l, &w, &closed, life_act_warnings(&l));
         if (!answer_commit(q, out, &act))
             life_act_committed(&l);
     }

@@ -14,6 +14,7 @@ answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;   
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */
 answer_handler answer_quality, answer_model_survival, answer_supplier_survival;       /* get_quality.c */
+answer_handler answer_orders, answer_order;                                          /* get_orders.c */
 answer_handler answer_stock;                                                         /* get_stock.c */
 answer_handler answer_tours, answer_tour;                                            /* get_tours.c */
 answer_handler answer_sample;                                                        /* get_sample.c */

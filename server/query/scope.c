@@ -208,14 +208,16 @@ static bool object_is_ours(struct body_check *c, const json_t *object)
 
 static bool list_is_ours(struct body_check *c, const char *name, const json_t *list)
 {
-    static const struct named one = { "serial", LIST_METER };
-    bool serials = strcmp(name, "serials") == 0 && !c->serials_freely;
+    static const struct named serial = { "serial", LIST_METER }, order = { "order", LIST_ORDER };
+    const struct named *one = strcmp(name, "orders") == 0                          ? &order
+                              : strcmp(name, "serials") == 0 && !c->serials_freely ? &serial
+                                                                                   : NULL;
     json_t *v;
     size_t i;
 
     json_array_foreach((json_t *)list, i, v)
     {
-        if ((serials && !value_is_ours(c, &one, v)) || (json_is_object(v) && !object_is_ours(c, v)))
+        if ((one && !value_is_ours(c, one, v)) || (json_is_object(v) && !object_is_ours(c, v)))
             return false;
     }
     return true;

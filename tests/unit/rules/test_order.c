@@ -98,9 +98,10 @@ static void late_is_past_its_time_when_it_ended(void **state)
 
 static void names_are_numbers_with_eight_digits_at_least(void **state)
 {
-    static const char *const wrong[] = { "",          "W",          "W0000001",     "W000000001",
-                                         "W00000000", "w00000001",  "W0000000x",    "X00000001",
-                                         "W9999999999", "W00000001 ", "W+0000001" };
+    static const char *const wrong[] = { "",           "W",         "W0000001",
+                                         "W000000001", "W00000000", "w00000001",
+                                         "W0000000x",  "X00000001", "W9999999999",
+                                         "W00000001 ", "W+0000001" };
     char name[ORDER_NAME_SIZE];
     uint32_t n;
 

@@ -100,8 +100,7 @@ static void change(struct store *s)
     if (m == MOVE_REPORT)
         o.result = (enum order_result)below(s, ORDER_RESULTS);
     order_move(&o, m, s->now_s);
-    if (m == MOVE_UNASSIGN ||
-        (m == MOVE_REPORT && order_result_ending(o.result) == ORDER_BACK))
+    if (m == MOVE_UNASSIGN || (m == MOVE_REPORT && order_result_ending(o.result) == ORDER_BACK))
         p->crew = p->tour = p->stop = 0;
     if (m == MOVE_REPORT && order_result_ending(o.result) == ORDER_BACK)
         p->due_s = order_due(PRIORITY_NORMAL, s->now_s);

@@ -1,0 +1,63 @@
+/* POST /v1/orders/ORDER/start: somebody is on the spot. POST /v1/orders/ORDER/cancel: it is not to be done any more. */
+#include "server/acts/order_priv.h"
+
+/* An order that nobody has becomes that of the crew that is named, or of whoever starts it. */
+void act_start_order(const struct act_request *q, struct act_reply *out)
+{
+    static const char *const members[] = { "crew", NULL };
+    struct order_act o;
+    struct span crew;
+
+    if (!answer_role(q, out, ROLES_CREW))
+        return;
+    order_act_init(&o, q, out);
+    order_name_member(&o, "crew", &crew);
+    order_members(&o, members);
+    if (order_act_begin(&o) && order_known(&o, q->subject, "order") && order_is_his(&o) &&
+        order_facts(&o) && order_allows(&o, MOVE_START)) {
+        struct order *order = &o.kept.order;
+
+        if (crew.len && caller_is_crew(&o))
+            crew = span_text(q->caller->who);
+        if (!order->assignee.len)
+            order_assign(&o, crew.len ? crew : span_text(q->caller->who));
+        order_move(order, MOVE_START, o.act.now_s);
+        if (order_write(&o, NULL)) {
+            order_answer(&o, 200, &o.warnings);
+            (void)!answer_commit(q, out, &o.act); /* the answer tells */
+        }
+    }
+    order_act_done(&o);
+}
+
+static bool has_note(struct order_act *o, struct span note)
+{
+    if (note.len)
+        return true;
+    answer_refuse(o->out, ERR_INVALID, "note", "note: found nothing, expected why");
+    return false;
+}
+
+void act_cancel_order(const struct act_request *q, struct act_reply *out)
+{
+    static const char *const members[] = { "note", NULL };
+    struct order_act o;
+    struct span note;
+
+    if (!answer_role(q, out, ROLES_CHIEF))
+        return;
+    order_act_init(&o, q, out);
+    body_text(&o.body, "note", &note);
+    order_members(&o, members);
+    if (order_act_begin(&o) && order_known(&o, q->subject, "order") && order_facts(&o) &&
+        has_note(&o, note) && order_allows(&o, MOVE_CANCEL)) {
+        o.kept.order.note = note;
+        o.kept.order.closed_by = span_text(o.act.who);
+        order_move(&o.kept.order, MOVE_CANCEL, o.act.now_s);
+        if (order_write(&o, NULL)) {
+            order_answer(&o, 200, &o.warnings);
+            (void)!answer_commit(q, out, &o.act); /* the answer tells */
+        }
+    }
+    order_act_done(&o);
+}

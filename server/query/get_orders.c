@@ -1,0 +1,366 @@
+/* Orders of work: the list, by whichever index fits what is asked for, and one with its history.
+ *
+ *   tour            its stops in order            flag, point, serial, assignee   the oldest first, live before closed (but for flag)
+ *   late, due_before (of live ones)   by due time   state, kind                   by kind, oldest first
+ *   nothing of these                  by name
+ *
+ * What else is asked for is filtered out of that. */
+#include "server/orders.h"
+
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAGE 1000
+
+static const char *const columns[] = {
+    "order",      "kind",       "kind_en",  "kind_zh",   "state",     "state_zh",    "priority",
+    "point",      "serial",     "assignee", "due",       "late",      "sla",         "reason",
+    "note",       "flag",       "rule",     "tour",      "stop",      "created_at",  "created_by",
+    "since",      "assigned_at", "started_at", "result", "result_en", "result_zh",   "done_at",
+    "closed_by",  "index_l",    "new_serial", "new_index_l", "photo", "seal",        "lon",
+    "lat",        "remark",     "attempts", "address",   "zone",      "route",       NULL
+};
+
+struct wanted {
+    enum order_state state;     /* ORDER_STATES: any */
+    enum order_kind kind;       /* ORDER_KINDS: any */
+    char assignee[64], point[64], serial[64], zone[64], route[64], flag[64], tour[64]; /* "": any */
+    bool has_late, late;
+    int64_t due_before_s;
+    int64_t now_s;
+};
+
+/* ---- a row ---- */
+
+static void put_time(struct listing *l, const char *name, int64_t at_s)
+{
+    if (at_s == INT64_MIN || at_s == INT64_MAX)
+        row_null(l, name);
+    else
+        row_time(l, name, at_s);
+}
+
+static void put_litres(struct listing *l, const char *name, bool has, int64_t ml)
+{
+    if (has)
+        row_litres(l, name, ml);
+    else
+        row_null(l, name);
+}
+
+static void put_span(struct listing *l, const char *name, struct span text)
+{
+    if (text.len)
+        row_text(l, name, text);
+    else
+        row_null(l, name);
+}
+
+static void put_number(struct listing *l, const char *name, struct span text)
+{
+    if (text.len)
+        row_number(l, name, text);
+    else
+        row_null(l, name);
+}
+
+static void put_report(struct listing *l, const struct order *o)
+{
+    row_word(l, "result", order_result_name(o->result));
+    row_word(l, "result_en", order_result_en(o->result));
+    row_word(l, "result_zh", order_result_zh(o->result));
+    put_time(l, "done_at", o->done_s);
+    put_span(l, "closed_by", o->closed_by);
+    put_litres(l, "index_l", o->has_index, o->index_ml);
+    put_span(l, "new_serial", o->new_serial);
+    put_litres(l, "new_index_l", o->has_new_index, o->new_index_ml);
+    put_span(l, "photo", o->photo);
+    put_span(l, "seal", o->seal);
+    put_number(l, "lon", o->lon);
+    put_number(l, "lat", o->lat);
+    put_span(l, "remark", o->remark);
+    row_int(l, "attempts", o->attempts);
+}
+
+static struct span cell(const struct ledger_row *row, bool has, unsigned place)
+{
+    return has && place < row->count ? row->cells[place] : span_of(NULL, 0);
+}
+
+static void put_order(struct listing *l, struct txn *t, const struct order *o, int64_t now_s)
+{
+    struct ledger_row point;
+    bool placed = o->point.len && ledger_find(t, LIST_POINT, o->point, INT64_MAX, &point);
+
+    put_span(l, "order", o->name);
+    row_word(l, "kind", order_kind_name(o->kind));
+    row_word(l, "kind_en", order_kind_en(o->kind));
+    row_word(l, "kind_zh", order_kind_zh(o->kind));
+    row_word(l, "state", order_state_name(o->state));
+    row_word(l, "state_zh", order_state_zh(o->state));
+    row_word(l, "priority", order_priority_name(o->priority));
+    put_span(l, "point", o->point);
+    put_span(l, "serial", o->serial);
+    put_span(l, "assignee", o->assignee);
+    put_time(l, "due", o->due_s);
+    row_bool(l, "late", order_is_late(o->state, o->since_s, o->due_s, now_s));
+    put_time(l, "sla", order_sla(o->state, o->priority, o->since_s, o->due_s));
+    put_span(l, "reason", o->reason);
+    put_span(l, "note", o->note);
+    put_span(l, "flag", o->flag);
+    put_span(l, "rule", o->rule);
+    put_span(l, "tour", o->tour);
+    if (o->stop)
+        row_int(l, "stop", o->stop);
+    else
+        row_null(l, "stop");
+    put_time(l, "created_at", o->created_s);
+    put_span(l, "created_by", o->created_by);
+    put_time(l, "since", o->since_s);
+    put_time(l, "assigned_at", o->assigned_s);
+    put_time(l, "started_at", o->started_s);
+    put_report(l, o);
+    put_span(l, "address", cell(&point, placed, CELL_POINT_address));
+    put_span(l, "zone", cell(&point, placed, CELL_POINT_zone));
+    put_span(l, "route", cell(&point, placed, CELL_POINT_route));
+}
+
+/* ---- which ---- */
+
+static bool is(struct span text, const char *wanted)
+{
+    return !*wanted || span_equal(text, span_text(wanted));
+}
+
+static bool is_there(struct txn *t, const struct wanted *w, const struct order *o)
+{
+    struct ledger_row point;
+
+    if (!w->zone[0] && !w->route[0])
+        return true;
+    return o->point.len && ledger_find(t, LIST_POINT, o->point, INT64_MAX, &point) &&
+           is(cell(&point, true, CELL_POINT_zone), w->zone) &&
+           is(cell(&point, true, CELL_POINT_route), w->route);
+}
+
+static bool is_wanted(struct txn *t, const struct wanted *w, const struct order *o)
+{
+    return (w->state == ORDER_STATES || o->state == w->state) &&
+           (w->kind == ORDER_KINDS || o->kind == w->kind) && is(o->assignee, w->assignee) &&
+           is(o->point, w->point) && is(o->serial, w->serial) && is(o->flag, w->flag) &&
+           is(o->tour, w->tour) && o->due_s < w->due_before_s &&
+           (!w->has_late ||
+            order_is_late(o->state, o->since_s, o->due_s, w->now_s) == w->late) &&
+           is_there(t, w, o);
+}
+
+static bool is_live(const struct wanted *w)
+{
+    return w->state < ORDER_STATES && order_is_live(w->state);
+}
+
+/* Asked for by due time: live ones, unless closed ones are asked for by name. */
+static bool by_due(const struct wanted *w)
+{
+    bool asked = (w->has_late && w->late) || w->due_before_s != INT64_MAX;
+
+    return asked && (w->state == ORDER_STATES || is_live(w)) && !w->tour[0] && !w->flag[0] &&
+           !w->point[0] && !w->serial[0] && !w->assignee[0];
+}
+
+static struct order_walk walk_of(struct txn *t, const struct wanted *w, struct span after)
+{
+    if (w->tour[0])
+        return orders_of(t, ORDERS_OF_TOUR, span_text(w->tour), false, after);
+    if (w->flag[0])
+        return orders_of(t, ORDERS_OF_FLAG, span_text(w->flag), false, after);
+    if (w->serial[0])
+        return orders_of(t, ORDERS_OF_METER, span_text(w->serial), is_live(w), after);
+    if (w->point[0])
+        return orders_of(t, ORDERS_OF_POINT, span_text(w->point), is_live(w), after);
+    if (w->assignee[0])
+        return orders_of(t, ORDERS_OF_ASSIGNEE, span_text(w->assignee), is_live(w), after);
+    if (by_due(w))
+        return orders_by_due(t, after);
+    if (w->state < ORDER_STATES)
+        return orders_in_state(t, w->state, w->kind, after);
+    if (w->kind < ORDER_KINDS)
+        return orders_of_kind(t, w->kind, after);
+    return orders_all(t, after);
+}
+
+/* By due time the rest is later still. */
+static bool is_past(const struct wanted *w, const struct order *o)
+{
+    return by_due(w) &&
+           (o->due_s >= w->due_before_s || (w->has_late && w->late && o->due_s >= w->now_s));
+}
+
+static void fill(struct listing *l)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct order_walk walk;
+    bool more = true;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    walk = walk_of(&t, w, span_of(after, l->cursor_len));
+    while (!t.err && !listing_full(l) && (more = order_next(&walk) && !is_past(w, &walk.order))) {
+        if (!is_wanted(&t, w, &walk.order)) {
+            listing_pass(l, walk.cursor);
+            continue;
+        }
+        row_begin(l);
+        put_order(l, &t, &walk.order, w->now_s);
+        row_end(l, walk.cursor);
+    }
+    order_walk_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
+}
+
+/* ---- asking ---- */
+
+static bool ask_name(struct request *q, const char *name, char out[64])
+{
+    struct span text = ask_text(q, name);
+
+    if (text.len > 63) {
+        problem_of(q, ERR_INVALID, name, "%s: found %zu bytes, expected at most 63", name,
+                   text.len);
+        return false;
+    }
+    if (text.len)
+        memcpy(out, text.at, text.len);
+    return true;
+}
+
+static bool ask_words(struct request *q, struct wanted *w)
+{
+    struct span state = ask_text(q, "state"), kind = ask_text(q, "kind");
+    char known[100];
+
+    w->state = ORDER_STATES;
+    w->kind = ORDER_KINDS;
+    if (state.len && !order_state_read(state, &w->state)) {
+        order_states_list((1u << ORDER_STATES) - 1, known, sizeof known);
+        problem_of(q, ERR_INVALID, "state", "state: found %.*s, expected %s",
+                   (int)(state.len < 40 ? state.len : 40), (const char *)state.at, known);
+        return false;
+    }
+    if (kind.len && !order_kind_read(kind, &w->kind)) {
+        order_kinds_list(known, sizeof known);
+        problem_of(q, ERR_INVALID, "kind", "kind: found %.*s, expected %s",
+                   (int)(kind.len < 40 ? kind.len : 40), (const char *)kind.at, known);
+        return false;
+    }
+    return true;
+}
+
+static bool ask_names(struct request *q, struct wanted *w)
+{
+    struct txn t;
+    bool known;
+
+    if (!ask_name(q, "assignee", w->assignee) || !ask_name(q, "point", w->point) ||
+        !ask_name(q, "serial", w->serial) || !ask_name(q, "zone", w->zone) ||
+        !ask_name(q, "route", w->route) || !ask_name(q, "flag", w->flag) ||
+        !ask_name(q, "tour", w->tour))
+        return false;
+    t = ledger_read(q->app->ledger);
+    known = named_is_known(q, &t, LIST_POINT, "point") &&
+            named_is_known(q, &t, LIST_METER, "serial") &&
+            named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
+    txn_abort(&t);
+    return known;
+}
+
+void answer_orders(struct request *q)
+{
+    struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
+
+    if (!w) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+        return;
+    }
+    w->now_s = clock_now_s(&q->app->clock);
+    w->has_late = ask_text(q, "late").len != 0;
+    if (ask_words(q, w) && ask_names(q, w) && ask_bool(q, "late", &w->late) &&
+        ask_time(q, "due_before", INT64_MAX, &w->due_before_s))
+        listing_new(q, columns, fill, w, free, PAGE);
+    else
+        free(w);
+}
+
+/* ---- one ---- */
+
+#define HISTORY_MOST 1000
+
+struct told {
+    struct out *out;
+    unsigned count;
+};
+
+static void put_cells(struct out *o, const char *name, struct span cells)
+{
+    out_key(o, name);
+    if (cells.len > 1)
+        out_bytes(o, cells.at, cells.len); /* an object, as the audit keeps it */
+    else
+        out_text(o, "{}");
+}
+
+static bool put_change(void *arg, const struct audit_record *r)
+{
+    struct told *told = (struct told *)arg;
+    struct out *o = told->out;
+
+    out_text(o, told->count++ ? ",{" : "{");
+    out_member_time(o, "at", r->at_s);
+    out_member_span(o, "who", r->who);
+    out_member_int(o, "act", (int64_t)r->number);
+    put_cells(o, "before", r->before);
+    put_cells(o, "after", r->after);
+    out_text(o, "}");
+    return told->count < HISTORY_MOST;
+}
+
+static void put_history(struct listing *l, struct txn *t, const struct order *o)
+{
+    struct told told = { .out = row_raw_begin(l, "history") };
+    enum err err;
+
+    out_text(told.out, "[");
+    err = order_history(t, o, put_change, &told);
+    out_text(told.out, "]");
+    row_raw_end(l);
+    listing_fail(l, err);
+}
+
+void answer_order(struct request *q)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct listing alone;
+    struct order order;
+    bool found = order_find(&t, q->subject[0], &order);
+    enum err err;
+
+    row_alone_begin(&alone, q);
+    if (found) {
+        row_begin(&alone);
+        put_order(&alone, &t, &order, clock_now_s(&q->app->clock));
+        put_history(&alone, &t, &order);
+        row_end(&alone, order.name);
+    }
+    err = txn_end(&t);
+    listing_fail(&alone, err);
+    row_alone_end(&alone);
+    if (!err && !found)
+        problem_of(q, ERR_NOT_FOUND, "order", "order: there is no order %.*s",
+                   (int)(q->subject[0].len < 40 ? q->subject[0].len : 40),
+                   (const char *)q->subject[0].at);
+}
