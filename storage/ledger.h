@@ -10,6 +10,7 @@
 #ifndef NILO_STORAGE_LEDGER_H
 #define NILO_STORAGE_LEDGER_H
 
+#include "proto/base/rd.h"
 #include "proto/life.h"
 #include "storage/key.h"
 #include "storage/txn.h"
@@ -120,6 +121,16 @@ void act_put_event(struct act *a, uint32_t meter, struct life_event *e);
 MUST_CHECK enum err ledger_events(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct life_event *e), void *arg);
 void act_drop_fitting(struct act *a, const struct fitting *f); /* of this point, meter and from; absent is fine */
 
+/* A row of several events, and what the next of them is told against (ledger_life.c). */
+struct events_row {
+    struct rd r;
+    struct event_before {
+        int64_t at_s, recorded_s;
+        uint32_t arrival;
+        uint64_t act;
+    } before;
+};
+
 /* Walks the events of all meters, from `from_meter` on: by meter, then (at, arrival).
  *
  *     struct event_walk w = ledger_event_walk(&t, 1);
@@ -128,6 +139,7 @@ void act_drop_fitting(struct act *a, const struct fitting *f); /* of this point,
 struct event_walk {
     struct scan scan;
     struct key from;
+    struct events_row row;
     uint32_t meter;
     struct life_event event;
 };

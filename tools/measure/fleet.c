@@ -8,9 +8,9 @@
  * whose serials begin at FIRST and which are fitted.  An act's time runs from its first byte to the last one of its answer, 201.  With
  * FILE there is one client, and after each act 4 KiB of that file are overwritten and synced (fdatasync), in turn: the bare disk in the same run. FILE is on the
  * store's disk; its 16 MB are written before, so that no write makes it longer.
- * files: writes meters, points, fittings and events as CSV, of COUNT meters and as many points: each was first fitted at another
- * point, as the file of fittings tells, and came by eight events over laboratory and store to its own, where it runs. Its verification
- * ends within the two years that begin twenty days before DAY (a civil day's number since 1970): some of them are overdue.
+ * files: writes meters, points, fittings and events as CSV, of COUNT meters and as many points: each was first fitted at one point, which
+ * the file of fittings tells as well, and came over laboratory and store to another, where it runs: ten events, two fittings. Its
+ * verification ends within the two years that begin twenty days before DAY (a civil day's number since 1970): some are overdue.
  * asks: GET PATH, TIMES over one connection; "{serial}" in it stands for a random one of the meters.
  *
  * Prints one JSON line. */
@@ -329,19 +329,26 @@ static void closed(FILE *f)
 
 #define CYCLE_DAYS 730
 
-static void write_events(FILE *f, uint64_t serial, uint64_t point, const char *off,
-                         const char *checked, const char *on)
+struct life {
+    uint64_t serial, before, point; /* where it was, and is */
+    char made[16], off[16], checked[16], on[16];
+};
+
+static void write_events(FILE *f, const struct life *l)
 {
-    fprintf(f, "%" PRIu64 ",to-lab,%sT09:00:00Z,,,,LAB-1,,\n", serial, off);
-    fprintf(f, "%" PRIu64 ",inspect,%sT01:00:00Z,,,pass,,,\n", serial, checked);
-    fprintf(f, "%" PRIu64 ",verify,%sT02:00:00Z,,,,,,C-%" PRIu64 "\n", serial, checked, serial);
-    fprintf(f, "%" PRIu64 ",stock,%sT03:00:00Z,,,,,,\n", serial, checked);
-    fprintf(f, "%" PRIu64 ",issue,%sT01:00:00Z,,,,ISSUE-7,crew-%" PRIu64 ",\n", serial, on,
-            serial % 40);
-    fprintf(f, "%" PRIu64 ",install,%sT02:00:00Z,P%" PRIu64 ",%" PRIu64 ",,,,\n", serial, on, point,
-            500000 + serial % 1000);
-    fprintf(f, "%" PRIu64 ",suspend,%sT05:00:00Z,,,,HALT-3,,\n", serial, on);
-    fprintf(f, "%" PRIu64 ",resume,%sT06:00:00Z,,,,,,\n", serial, on);
+    uint64_t n = l->serial;
+
+    fprintf(f, "%" PRIu64 ",install,%sT00:00:00Z,P%" PRIu64 ",0,,,,\n", n, l->made, l->before);
+    fprintf(f, "%" PRIu64 ",remove,%sT08:00:00Z,,500000,,,,\n", n, l->off);
+    fprintf(f, "%" PRIu64 ",to-lab,%sT09:00:00Z,,,,LAB-1,,\n", n, l->off);
+    fprintf(f, "%" PRIu64 ",inspect,%sT01:00:00Z,,,pass,,,\n", n, l->checked);
+    fprintf(f, "%" PRIu64 ",verify,%sT02:00:00Z,,,,,,C-%" PRIu64 "\n", n, l->checked, n);
+    fprintf(f, "%" PRIu64 ",stock,%sT03:00:00Z,,,,,,\n", n, l->checked);
+    fprintf(f, "%" PRIu64 ",issue,%sT01:00:00Z,,,,ISSUE-7,crew-%" PRIu64 ",\n", n, l->on, n % 40);
+    fprintf(f, "%" PRIu64 ",install,%sT02:00:00Z,P%" PRIu64 ",%" PRIu64 ",,,,\n", n, l->on,
+            l->point, 500000 + n % 1000);
+    fprintf(f, "%" PRIu64 ",suspend,%sT05:00:00Z,,,,HALT-3,,\n", n, l->on);
+    fprintf(f, "%" PRIu64 ",resume,%sT06:00:00Z,,,,,,\n", n, l->on);
 }
 
 static void write_files(const char *folder, uint64_t first, uint64_t count, int64_t today)
@@ -352,23 +359,25 @@ static void write_files(const char *folder, uint64_t first, uint64_t count, int6
         file_in(folder, "fittings", "point,serial,from,start_index_l,to,end_index_l,reason");
     FILE *events =
         file_in(folder, "events", "serial,event,at,point,index_l,result,document,crew,certificate");
-    char off[16], checked[16], on[16], made[16];
+    struct life l;
 
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t serial = first + i, point = first + (i + 1) % count;
         int64_t due = today - 20 + (int64_t)(i * 7 % CYCLE_DAYS), day = due - CYCLE_DAYS;
 
-        date_of(day - 40, off);
-        date_of(day, checked);
-        date_of(day + 20 < today ? day + 20 : today - 1, on);
-        fprintf(meters, "%" PRIu64 ",WPD-80,80,63,B-%" PRIu64 ",%s\n", serial, i / 5000,
-                date_of(day - 900, made));
+        l = (struct life){ .serial = first + i,
+                           .before = first + i,
+                           .point = first + (i + 1) % count };
+        date_of(day - 900, l.made);
+        date_of(day - 40, l.off);
+        date_of(day, l.checked);
+        date_of(day + 20 < today ? day + 20 : today - 1, l.on);
+        fprintf(meters, "%" PRIu64 ",WPD-80,80,63,B-%" PRIu64 ",%s\n", l.serial, i / 5000, l.made);
         fprintf(points,
                 "P%" PRIu64 ",A%" PRIu64 ",commercial,Z%" PRIu64 ",R%" PRIu64 ",%" PRIu64 "\n",
-                serial, serial, i / 5000, i / 300, i % 300);
+                l.serial, l.serial, i / 5000, i / 300, i % 300);
         fprintf(fittings, "P%" PRIu64 ",%" PRIu64 ",%sT00:00:00Z,0,%sT08:00:00Z,500000,periodic\n",
-                serial, serial, made, off);
-        write_events(events, serial, point, off, checked, on);
+                l.before, l.serial, l.made, l.off);
+        write_events(events, &l);
     }
     closed(meters);
     closed(points);

@@ -764,6 +764,114 @@ static void commands_come_back_by_meter_in_order_and_the_living_once_more(void *
     ledger_close(l);
 }
 
+/* ---- lives ---- */
+
+#define LIFE_MOST 300
+
+/* A plain list of events in their order, and the ledger's, walked side by side. */
+struct told {
+    struct life_event at[LIFE_MOST];
+    size_t count, seen;
+    bool differ;
+};
+
+static bool same_event(const struct life_event *a, const struct life_event *b)
+{
+    for (unsigned i = 0; i < EVENT_TEXTS; i++)
+        if (!span_equal(a->text[i], b->text[i]))
+            return false;
+    return a->kind == b->kind && a->flags == b->flags && a->arrival == b->arrival &&
+           a->at_s == b->at_s && a->recorded_s == b->recorded_s && a->act == b->act &&
+           a->point == b->point && a->index_ml == b->index_ml && a->verified_on == b->verified_on &&
+           a->valid_until == b->valid_until;
+}
+
+static bool see_event(void *arg, const struct life_event *e)
+{
+    struct told *t = (struct told *)arg;
+
+    t->differ = t->differ || t->seen >= t->count || !same_event(&t->at[t->seen], e);
+    t->seen++;
+    return true;
+}
+
+static void model_put(struct told *t, const struct life_event *e)
+{
+    size_t i = 0;
+
+    while (i < t->count &&
+           (t->at[i].at_s < e->at_s || (t->at[i].at_s == e->at_s && t->at[i].arrival < e->arrival)))
+        i++;
+    if (i == t->count || t->at[i].at_s != e->at_s || t->at[i].arrival != e->arrival)
+        memmove(&t->at[i + 1], &t->at[i], (t->count++ - i) * sizeof t->at[0]);
+    t->at[i] = *e;
+}
+
+static struct life_event any_event(struct check_random *r, const char *letters)
+{
+    struct life_event e = { .kind = (uint8_t)check_below(r, EVENT_KINDS),
+                            .flags = (uint8_t)check_below(r, 32),
+                            .at_s = check_between(r, 1000, 1060),
+                            .verified_on = NO_DAY,
+                            .valid_until = NO_DAY,
+                            .act = check_below(r, 4) ? 0 : check_random(r),
+                            .recorded_s = check_below(r, 3) ? check_between(r, 1, 5000) : 0 };
+
+    if (check_below(r, 20) == 0)
+        e.at_s = check_below(r, 2) ? LEDGER_ALWAYS : INT64_MAX;
+    if (e.flags & EVENT_HAS_INDEX)
+        e.index_ml = check_between(r, -5, 1000000000);
+    if (e.kind == EVENT_INSTALL)
+        e.point = (uint32_t)check_random(r);
+    if (e.kind == EVENT_VERIFY && check_below(r, 2))
+        e.verified_on = (int32_t)check_between(r, -400, 20000);
+    for (unsigned i = 0; i < EVENT_TEXTS; i++)
+        if (check_below(r, 4) == 0)
+            e.text[i] = span_of(letters, check_below(r, check_below(r, 8) ? 12 : 1024) + 1);
+    return e;
+}
+
+static void any_life_reads_as_the_plain_list_of_its_events(void **state)
+{
+    struct check_random r = check_random_begin();
+    struct ledger *l = opened(check_folder());
+    struct told *told = (struct told *)calloc(3, sizeof *told);
+    struct refusal why = { 0 };
+    char letters[1025];
+    struct txn t;
+
+    (void)state;
+    memset(letters, 'e', sizeof letters);
+    for (unsigned i = 0; i < 400; i++) {
+        struct act a = act_begin(l, "root", 1000 + i, 0);
+        uint32_t m = (uint32_t)check_below(&r, 3);
+        struct life_event e = any_event(&r, letters);
+
+        if (told[m].count && check_below(&r, 4) == 0) { /* another in its place */
+            const struct life_event *old = &told[m].at[check_below(&r, told[m].count)];
+
+            e.at_s = old->at_s;
+            e.arrival = old->arrival;
+        }
+        act_put_event(&a, m + 1, &e);
+        act_note(&a, "told", span_text("m"), span_text(""), span_text(""), span_text(""));
+        assert_ok(act_end(&a));
+        model_put(&told[m], &e);
+    }
+    t = ledger_read(l);
+    for (uint32_t m = 0; m < 3; m++) {
+        told[m].seen = 0;
+        assert_ok(ledger_events(&t, m + 1, see_event, &told[m]));
+        assert_false(told[m].differ);
+        assert_int_equal(told[m].count, told[m].seen);
+    }
+    assert_ok(txn_end(&t));
+    if (ledger_check(l, &why))
+        fail_msg("%s", why.text);
+    ledger_close(l);
+    free(told);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -786,6 +894,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_record_that_was_changed_put_in_or_taken_out_breaks_the_chain),
         cmocka_unit_test(an_act_that_was_taken_out_or_cut_off_at_the_end_is_missed),
         cmocka_unit_test(a_noted_link_tells_whether_the_audit_was_made_anew),
+        cmocka_unit_test(any_life_reads_as_the_plain_list_of_its_events),
         cmocka_unit_test(a_process_that_dies_in_an_act_leaves_nothing_of_it),
     };
 
