@@ -5,6 +5,7 @@
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
+#include "server/points.h"
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/replacements.h"
@@ -364,7 +365,8 @@ static enum err fill_memory(struct app *app, const struct app_options *o, struct
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = imports_finish(app)))
         return part_refused(app, err, "archive.mdb", r);
-    if ((err = lives_convert(app)) || (err = lives_reindex(app)) || (err = cycles_tidy(app)))
+    if ((err = lives_convert(app)) || (err = lives_reindex(app)) || (err = points_reindex(app)) ||
+        (err = cycles_tidy(app)))
         return part_refused(app, err, "ledger.mdb", r);
     if ((err = tail_load(app, r)))
         return part_refused(app, err, "journal", r);

@@ -160,8 +160,9 @@ enum ledger_index {
     INDEX_ASSETS,    /* modems and seals by who has them, and modems by their names (server/acts/asset.h) */
     INDEX_BATCH,     /* batch 00 · serial 00 → meter (server/acts/asset_meter.c) */
     INDEX_STOCK,     /* meters by holder, model, size, state and due date, counted (server/stock.c) */
-    INDEX_MADE,      /* nothing → by which rules the indexes of lives were made; 't' → as of when the clock alone moved them last (server/lives_index.c) */
-    INDEX_AHEAD      /* 'a' · time i64 · meter u32 → meter whose life changes then of itself; 'j' likewise: it did, and was not judged since (server/lives_index.c) */
+    INDEX_MADE,      /* nothing → by which rules the indexes of lives were made; 't' → as of when the clock alone moved them last (server/lives_index.c); 'p' → there is one of points */
+    INDEX_AHEAD,     /* 'a' · time i64 · meter u32 → meter whose life changes then of itself; 'j' likewise: it did, and was not judged since (server/lives_index.c) */
+    INDEX_POINTS     /* service points by account and by use class (server/points.h) */
 };
 /* `key` is what follows the first byte; several numbers under one key are not kept. */
 void act_index_put(struct act *a, enum ledger_index index, struct span key, uint32_t value);

@@ -4,6 +4,7 @@
 #include "server/acts/register_priv.h"
 #include "server/acts/rowfile.h"
 #include "server/lives.h"
+#include "server/points.h"
 #include "server/registers.h"
 #include "server/settler.h"
 
@@ -239,6 +240,8 @@ static enum err point_placed(struct registrar *g, uint32_t point, const struct c
 
     act_place_point(g->act, point, cells->at[CELL_POINT_point], cells->at[CELL_POINT_route],
                     route_seq(cells->at[CELL_POINT_route_seq]), cells->at[CELL_POINT_zone]);
+    if (!known)
+        point_indexed(g->act, point, NULL, cells);
     if (g->act->txn.err || !known)
         return g->act->txn.err;
     err = fittings_load(&g->act->txn, true, point, &fittings);
@@ -305,6 +308,16 @@ static bool put_and_index(struct registrar *g, const struct list *l, const struc
     return written;
 }
 
+static enum err point_moves(struct registrar *g, const struct cells *cells, uint32_t id)
+{
+    struct ledger_row was;
+
+    if (!ledger_by_id(&g->act->txn, LIST_POINT, id, INT64_MAX, &was))
+        return g->act->txn.err ? g->act->txn.err : ERR_MISSING;
+    point_indexed(g->act, id, &was, cells);
+    return g->act->txn.err;
+}
+
 /* `known_id` 0: the row is new. */
 static enum err put_checked(struct registrar *g, const struct list *l, const struct cells *cells,
                             uint32_t known_id, enum put_outcome *out, struct import_refusal *why)
@@ -313,7 +326,8 @@ static enum err put_checked(struct registrar *g, const struct list *l, const str
     enum err err = row_check(g, l, cells, known_id, why);
 
     if (!err && known_id)
-        err = asset_leaves(g, l, cells, known_id);
+        err = l->kind == LIST_POINT ? point_moves(g, cells, known_id)
+                                    : asset_leaves(g, l, cells, known_id);
     if (err)
         return err;
     if (!put_and_index(g, l, cells, known_id, &id)) {

@@ -123,6 +123,11 @@ bool state_known(struct span name)
     return word_place(state_names, name) >= 0;
 }
 
+bool use_known(struct span name)
+{
+    return word_place(use_names, name) >= 0;
+}
+
 /* ---- numbers ---- */
 
 #define THOUSAND INT64_C(1000)

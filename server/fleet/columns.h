@@ -77,6 +77,8 @@ void cells_key(const struct list *l, const struct cells *c, struct wr *out);
 /* A state that a meter may be in (rules-fleet T). */
 bool state_known(struct span name);
 
+bool use_known(struct span name); /* a use class of a point */
+
 /* What the rules need of a row. The row was checked before: a wrong cell is a CORRUPT store. */
 MUST_CHECK enum err cells_meter(const struct cells *c, uint32_t id, struct meter_facts *out);
 MUST_CHECK enum err cells_point(const struct cells *c, uint32_t id, struct point_facts *out);

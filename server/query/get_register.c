@@ -1,4 +1,5 @@
 /* Meters, points, zones, routes, orgs and boundaries, as they are or were. */
+#include "server/points.h"
 #include "server/prices.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -15,8 +16,9 @@ struct wanted {
     int64_t as_of_s, at_s; /* of the ledger's rows (INT64_MAX: the newest); of lives */
     int64_t known_s;       /* what was recorded later is not known yet */
     char state[32];        /* "": any */
-    int zone_column, route_column, model_column, batch_column;
+    int zone_column, route_column, model_column, batch_column, account_column, use_column;
     char zone[128], route[128], model[128], batch[128];
+    char account[LIMIT_TEXT + 1], use[32];
     char holder_kind;         /* 'c', 'd', 0: any */
     char holder[128];         /* a crew or depot */
     struct fleet_rules rules; /* of meters as they are now: for their dates by condition */
@@ -49,7 +51,8 @@ static bool life_is(const struct wanted *w, const struct meter_then *m)
 static bool cells_are(const struct wanted *w, const struct ledger_row *row)
 {
     return cell_is(row, w->zone_column, w->zone) && cell_is(row, w->route_column, w->route) &&
-           cell_is(row, w->model_column, w->model) && cell_is(row, w->batch_column, w->batch);
+           cell_is(row, w->model_column, w->model) && cell_is(row, w->batch_column, w->batch) &&
+           cell_is(row, w->account_column, w->account) && cell_is(row, w->use_column, w->use);
 }
 
 static bool is_now(const struct wanted *w)
@@ -101,6 +104,10 @@ static struct index_walk index_of(struct txn *t, const struct wanted *w, struct 
 {
     enum life_state state = LIFE_NONE;
 
+    if (w->account[0])
+        return points_of_account(t, span_text(w->account), after);
+    if (w->use[0])
+        return points_of_use(t, span_text(w->use), after);
     if (w->holder_kind)
         return lives_held(t, w->holder_kind, span_text(w->holder), after);
     (void)life_state_read(span_text(w->state), &state);
@@ -109,15 +116,18 @@ static struct index_walk index_of(struct txn *t, const struct wanted *w, struct 
 
 static bool by_index(const struct wanted *w)
 {
+    if (w->list->kind == LIST_POINT)
+        return is_now(w) && (w->account[0] || points_use_indexed(span_text(w->use)));
     return w->list->kind == LIST_METER && is_now(w) && (w->state[0] || w->holder_kind);
 }
 
-static void put_indexed(struct listing *l, struct txn *t, uint32_t meter)
+static void put_indexed(struct listing *l, struct txn *t, uint32_t id)
 {
+    const struct wanted *w = (const struct wanted *)l->state;
     struct ledger_row row;
 
-    if (ledger_by_id(t, LIST_METER, meter, INT64_MAX, &row) && row.count)
-        put_wanted(l, t, &row, row.cells[CELL_METER_serial]);
+    if (ledger_by_id(t, w->list->kind, id, INT64_MAX, &row) && row.count)
+        put_wanted(l, t, &row, row.cells[0]); /* the key of either list */
     else
         listing_fail(l, t->err ? t->err : ERR_MISSING);
 }
@@ -185,6 +195,17 @@ static bool ask_holder(struct request *q, struct wanted *w)
     return ask_copy(q, crew.len ? "crew" : "depot", w->holder, sizeof w->holder);
 }
 
+static bool ask_use(struct request *q, struct wanted *w)
+{
+    if (!ask_copy(q, "use_class", w->use, sizeof w->use))
+        return false;
+    if (!w->use[0] || use_known(span_text(w->use)))
+        return true;
+    problem_of(q, ERR_INVALID, "use_class", "use_class: found %s, expected %s", w->use,
+               cell_expected(&w->list->column[CELL_POINT_use_class]));
+    return false;
+}
+
 static bool ask_filters(struct request *q, struct wanted *w)
 {
     struct txn t;
@@ -196,6 +217,9 @@ static bool ask_filters(struct request *q, struct wanted *w)
         !ask_copy(q, "route", w->route, sizeof w->route) ||
         !ask_copy(q, "model", w->model, sizeof w->model) ||
         !ask_copy(q, "batch", w->batch, sizeof w->batch) || !ask_holder(q, w))
+        return false;
+    if (w->list->kind == LIST_POINT &&
+        (!ask_copy(q, "account", w->account, sizeof w->account) || !ask_use(q, w)))
         return false;
     if (w->state[0] && !state_known(span_text(w->state))) {
         problem_of(q, ERR_INVALID, "state", "state: found %s, expected a state of a meter",
@@ -225,6 +249,8 @@ void answer_register(struct request *q)
     w->route_column = list_column(w->list, span_text("route"));
     w->model_column = list_column(w->list, span_text("model"));
     w->batch_column = list_column(w->list, span_text("batch"));
+    w->account_column = list_column(w->list, span_text("account"));
+    w->use_column = list_column(w->list, span_text("use_class"));
     name_columns(w);
     if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !ask_time(q, "known_at", INT64_MAX, &w->known_s) ||
         !ask_filters(q, w)) {

@@ -1,0 +1,132 @@
+#include "server/points.h"
+
+#include "server/registers.h"
+#include "storage/journal.h"
+
+#include <string.h>
+
+#define ACCOUNT_MAX 128 /* of a longer text the beginning */
+
+static bool key_of(char kind, struct span text, struct span point, struct key *out)
+{
+    key_clear(out);
+    if (!text.len)
+        return false;
+    key_u8(out, (uint8_t)kind);
+    key_text(out, span_of(text.at, text.len < ACCOUNT_MAX ? text.len : ACCOUNT_MAX));
+    if (point.len)
+        key_text(out, point);
+    return true;
+}
+
+bool points_use_indexed(struct span use_class)
+{
+    return use_class.len && !span_equal(use_class, span_text("residential"));
+}
+
+static struct span use_of(const struct span *cells)
+{
+    struct span use = cells[CELL_POINT_use_class];
+
+    return points_use_indexed(use) ? use : span_of(NULL, 0);
+}
+
+/* Nothing stands under an empty key. */
+static void follow(struct act *act, uint32_t point, const struct key *was, const struct key *is)
+{
+    if (span_equal(key_span(was), key_span(is)))
+        return;
+    if (was->len)
+        act_index_drop(act, INDEX_POINTS, key_span(was));
+    if (is->len)
+        act_index_put(act, INDEX_POINTS, key_span(is), point);
+}
+
+static struct key made_key(void)
+{
+    struct key k;
+
+    key_clear(&k);
+    key_u8(&k, 'p');
+    return k;
+}
+
+void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was,
+                   const struct cells *is)
+{
+    struct span name = is->at[CELL_POINT_point];
+    struct key account, use, was_account, was_use, made = made_key();
+
+    key_clear(&was_account);
+    key_clear(&was_use);
+    if (was) {
+        (void)key_of('a', was->cells[CELL_POINT_account], name, &was_account);
+        (void)key_of('u', use_of(was->cells), name, &was_use);
+    }
+    (void)key_of('a', is->at[CELL_POINT_account], name, &account);
+    (void)key_of('u', use_of(is->at), name, &use);
+    follow(act, point, &was_account, &account);
+    follow(act, point, &was_use, &use);
+    if (point == 1 && !was)
+        act_index_put(act, INDEX_MADE, key_span(&made), 1);
+}
+
+static struct index_walk walk(struct txn *t, char kind, struct span text, struct span after_point)
+{
+    struct key prefix, after;
+
+    (void)key_of(kind, text, span_of(NULL, 0), &prefix);
+    (void)key_of(kind, text, after_point, &after);
+    return ledger_index_walk(t, INDEX_POINTS, key_span(&prefix),
+                             after_point.len ? key_span(&after) : span_of(NULL, 0));
+}
+
+struct index_walk points_of_account(struct txn *t, struct span account, struct span after_point)
+{
+    return walk(t, 'a', account, after_point);
+}
+
+struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point)
+{
+    return walk(t, 'u', use_class, after_point);
+}
+
+/* ---- made anew ---- */
+
+static bool is_made(struct app *app, enum err *out_err)
+{
+    struct txn t = ledger_read(app->ledger);
+    struct key made = made_key();
+    struct index_walk w =
+        ledger_index_walk(&t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
+    bool there = index_next(&w) || ledger_last_id(&t, LIST_POINT) == 0;
+
+    index_done(&w);
+    *out_err = txn_end(&t);
+    return there;
+}
+
+enum err points_reindex(struct app *app)
+{
+    struct key made = made_key();
+    struct ledger_row row;
+    struct act act;
+    uint32_t last;
+    enum err err;
+
+    if (is_made(app, &err) || err)
+        return err;
+    act = act_begin(app->ledger, "nilod", clock_now_s(&app->clock), journal_end(app->journal));
+    last = act.txn.err ? 0 : ledger_last_id(&act.txn, LIST_POINT);
+    for (uint32_t point = 1; point <= last && !act.txn.err; point++) {
+        if (ledger_by_id(&act.txn, LIST_POINT, point, INT64_MAX, &row)) {
+            struct cells cells = cells_of(&row);
+
+            point_indexed(&act, point, NULL, &cells);
+        }
+    }
+    act_index_put(&act, INDEX_MADE, key_span(&made), 1);
+    act_note(&act, "points.index", span_of(NULL, 0), span_of(NULL, 0), span_of(NULL, 0),
+             span_text("by account and use class"));
+    return act_end(&act);
+}

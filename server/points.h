@@ -1,0 +1,23 @@
+/* Service points by what a row's key does not tell: whose they are, and what the water is for.
+ *
+ * INDEX_POINTS   'a' · account 00 · point 00 → point      'u' · use class 00 · point 00 → point, of all classes but residential
+ *
+ * A residential point needs no index: a walk of all meets one at almost every step. */
+#ifndef NILO_SERVER_POINTS_H
+#define NILO_SERVER_POINTS_H
+
+#include "server/app.h"
+#include "server/fleet/columns.h"
+
+/* The newest row of a point is another (`was` NULL: it is new); `was` may be a view, which ends here. Errors stick in act->txn. */
+void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was, const struct cells *is);
+
+bool points_use_indexed(struct span use_class); /* false: such points are found by a walk of all */
+/* By point's name, after that of `after_point` (empty: from the first); w.value is the point. Of a long account others that begin alike stand there, too. */
+struct index_walk points_of_account(struct txn *t, struct span account, struct span after_point);
+struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point);
+
+/* At a start: a store made before there was such an index gets it, in one act. */
+MUST_CHECK enum err points_reindex(struct app *app);
+
+#endif
