@@ -80,11 +80,11 @@ static enum err stand_of(struct app *app, struct ranking *out)
     struct txn views = views_read(app->views), ledger = ledger_read(app->ledger);
     enum err err, ended;
 
-    *out = (struct ranking){ .today = (int32_t)zone_day_number(&app->zone,
-                                                               clock_now_s(&app->clock)),
-                             .acts = ledger_end(&ledger),
-                             .changes = views_changes(&views),
-                             .made_ms = clock_monotonic_ms() };
+    *out =
+        (struct ranking){ .today = (int32_t)zone_day_number(&app->zone, clock_now_s(&app->clock)),
+                          .acts = ledger_end(&ledger),
+                          .changes = views_changes(&views),
+                          .made_ms = clock_monotonic_ms() };
     err = fleet_rules_now(app, &ledger, &out->rules);
     ended = txn_end(&ledger);
     err = err ? err : ended;
@@ -214,8 +214,8 @@ static enum err mark_zones(struct txn *t, struct sieve *s)
     if (!(s->zones = (uint8_t *)calloc(s->zone_count, 1)))
         return ERR_NO_MEMORY;
     for (uint32_t id = 1; id < s->zone_count; id++)
-        s->zones[id] = ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row) &&
-                       is_below(t, row, s->filter.zone);
+        s->zones[id] =
+            ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row) && is_below(t, row, s->filter.zone);
     return t->err;
 }
 

@@ -35,8 +35,7 @@ static enum budget_duty duty_of(const struct fleet_rules *rules, const struct re
     return f->legal_due < f->today ? DUTY_OVER : DUTY_SOON;
 }
 
-static void line_of(const struct ranking *r, const struct replacement *one,
-                    struct budget_line *out)
+static void line_of(const struct ranking *r, const struct replacement *one, struct budget_line *out)
 {
     struct replace_facts f;
     struct replace_figures x;
@@ -171,9 +170,8 @@ static size_t gather_zones(struct txn *t, const struct budgeting *b, struct zone
             continue;
         at[count] = at[id];
         at[count].zone = id;
-        at[count].name = id && ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row)
-                             ? row.cells[0]
-                             : (struct span){ 0 };
+        at[count].name = id && ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row) ? row.cells[0]
+                                                                               : (struct span){ 0 };
         count++;
     }
     if (count)

@@ -38,8 +38,9 @@ static void make(struct check_random *r, struct consumption *c, struct part *par
     *c = (struct consumption){ .from_s = FROM, .to_s = TO, .known = true, .parts = parts };
     c->part_count = count;
     for (size_t i = 0; i < count; i++) {
-        int64_t end_s =
-            i + 1 == count ? TO : at_s + 1 + (int64_t)(check_random(r) % (uint64_t)((TO - at_s) / 2));
+        int64_t end_s = i + 1 == count
+                            ? TO
+                            : at_s + 1 + (int64_t)(check_random(r) % (uint64_t)((TO - at_s) / 2));
 
         make_part(r, &parts[i], at_s, end_s);
         at_s = end_s;
@@ -47,7 +48,7 @@ static void make(struct check_random *r, struct consumption *c, struct part *par
         c->quality = parts[i].quality > c->quality ? parts[i].quality : c->quality;
         c->method = parts[i].method > c->method ? parts[i].method : c->method;
     }
-    c->consumption_ml = !c->known                                 ? 0
+    c->consumption_ml = !c->known                           ? 0
                         : count == 1 && check_random(r) % 4 ? parts[0].consumption_ml
                                                             : figure(r);
     c->billed_m3 = c->known ? figure(r) : 0;
@@ -175,11 +176,29 @@ static void indices_are_those_under_a_meter(void **state)
 {
     struct part parts[] = {
         { .kind = PART_NO_METER, .from_s = FROM, .to_s = FROM + 10, .known = true },
-        { .kind = PART_METERED, .from_s = FROM + 10, .to_s = FROM + 20, .serial = "A", .start_ml = 5, .end_ml = 9, .known = true, .start_known = true, .end_known = true },
-        { .kind = PART_METERED, .from_s = FROM + 20, .to_s = FROM + 30, .serial = "B", .start_ml = 1, .end_ml = 7, .known = true, .start_known = true, .end_known = true },
+        { .kind = PART_METERED,
+          .from_s = FROM + 10,
+          .to_s = FROM + 20,
+          .serial = "A",
+          .start_ml = 5,
+          .end_ml = 9,
+          .known = true,
+          .start_known = true,
+          .end_known = true },
+        { .kind = PART_METERED,
+          .from_s = FROM + 20,
+          .to_s = FROM + 30,
+          .serial = "B",
+          .start_ml = 1,
+          .end_ml = 7,
+          .known = true,
+          .start_known = true,
+          .end_known = true },
         { .kind = PART_NO_METER, .from_s = FROM + 30, .to_s = TO, .known = true },
     };
-    struct consumption c = { .from_s = FROM, .to_s = TO, .known = true, .part_count = 4, .parts = parts };
+    struct consumption c = {
+        .from_s = FROM, .to_s = TO, .known = true, .part_count = 4, .parts = parts
+    };
     struct billed later = billed_of(&c);
     struct determinant d;
 

@@ -135,7 +135,8 @@ static void a_count_takes_the_greatest_benefits(void **state)
 
 static void money_takes_by_benefit_per_cost_and_passes_over_what_does_not_fit(void **state)
 {
-    static const uint32_t want[] = { 1, 3, 2, 0 }; /* 0 (as dense as 2, and before it) does not fit */
+    static const uint32_t want[] = { 1, 3, 2,
+                                     0 }; /* 0 (as dense as 2, and before it) does not fit */
     struct budget_limit limit = { .of_money = true, .most = 700 };
     struct budget_place order[6] = { { 0 } };
     size_t taken;
