@@ -58,6 +58,12 @@ int cmd_verification_overdue(const struct args *a)
     return list_at(a, "/v1/verifications/overdue", DUE_COLUMNS);
 }
 
+int cmd_verification_summary(const struct args *a)
+{
+    return list_at(a, "/v1/verifications/summary",
+                "month zone route dn fitted store overdue never_verified");
+}
+
 int cmd_fitting_list(const struct args *a)
 {
     return list_at(a, "/v1/fittings", "point serial from start_index_l to end_index_l reason");
