@@ -80,34 +80,58 @@ static enum err convert_meter(struct app *app, struct act *act, uint32_t meter)
     return err;
 }
 
-static bool has_rows(struct app *app, enum err *out_err)
+/* What a store of before keeps elsewhere. */
+struct former {
+    bool fittings, events;
+};
+
+static enum err former_of(struct app *app, struct former *out)
 {
     struct txn t = ledger_read(app->ledger);
-    bool has = ledger_last_id(&t, LIST_FITTING) != 0;
 
-    *out_err = txn_end(&t);
-    return has && !*out_err;
+    out->fittings = ledger_last_id(&t, LIST_FITTING) != 0;
+    out->events = ledger_old_events(&t);
+    return txn_end(&t);
+}
+
+static enum err convert_fittings(struct app *app, struct act *act)
+{
+    uint32_t last = ledger_last_id(&act->txn, LIST_METER);
+    enum err err = act->txn.err;
+
+    for (uint32_t meter = 1; meter <= last && !err; meter++)
+        err = convert_meter(app, act, meter);
+    if (err)
+        return err;
+    act_drop_rows(act, LIST_FITTING);
+    act_note(act, "fittings.convert", span_of(NULL, 0), span_of(NULL, 0), span_of(NULL, 0),
+             span_text("what rows told of fittings stands in the lives of meters"));
+    return ERR_OK;
+}
+
+static void convert_events(struct act *act)
+{
+    act_convert_events(act);
+    act_note(act, "events.convert", span_of(NULL, 0), span_of(NULL, 0), span_of(NULL, 0),
+             span_text("events of a meter that follow each other share a row"));
 }
 
 enum err lives_convert(struct app *app)
 {
+    struct former former;
     struct act act;
-    uint32_t last;
-    enum err err;
+    enum err err = former_of(app, &former);
 
-    if (!has_rows(app, &err))
+    if (err || !(former.fittings || former.events))
         return err;
     act = act_begin(app->ledger, "nilod", clock_now_s(&app->clock), journal_end(app->journal));
-    last = act.txn.err ? 0 : ledger_last_id(&act.txn, LIST_METER);
+    if (!act.txn.err && former.events)
+        convert_events(&act);
     err = act.txn.err;
-    for (uint32_t meter = 1; meter <= last && !err; meter++)
-        err = convert_meter(app, &act, meter);
-    if (err) {
-        act_abort(&act);
-        return err;
-    }
-    act_drop_rows(&act, LIST_FITTING);
-    act_note(&act, "fittings.convert", span_of(NULL, 0), span_of(NULL, 0), span_of(NULL, 0),
-             span_text("what rows told of fittings stands in the lives of meters"));
-    return act_end(&act);
+    if (!err && former.fittings)
+        err = convert_fittings(app, &act);
+    if (!err)
+        return act_end(&act);
+    act_abort(&act);
+    return err;
 }

@@ -53,6 +53,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_CYCLES] = { "cycles", TABLE_LATER },
     [LEDGER_CYCLE_NAMES] = { "cycle-names", TABLE_LATER },
     [LEDGER_DETERMINANTS] = { "determinants", TABLE_LATER },
+    [LEDGER_LIVES] = { "lives", TABLE_LATER },
 };
 
 static const struct db_layout layout = {

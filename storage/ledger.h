@@ -119,6 +119,9 @@ void act_note(struct act *a, const char *what, struct span subject, struct span 
 void act_put_event(struct act *a, uint32_t meter, struct life_event *e);
 /* A meter's events in order of (at, arrival); texts are views into the transaction. False from `each` ends it. */
 MUST_CHECK enum err ledger_events(struct txn *t, uint32_t meter, bool (*each)(void *arg, const struct life_event *e), void *arg);
+/* Stores of before kept an event a row. False: there are none, or t->err. */
+bool ledger_old_events(struct txn *t);
+void act_convert_events(struct act *a); /* writes each as act_put_event does, with what it says of itself, and drops those rows */
 void act_drop_fitting(struct act *a, const struct fitting *f); /* of this point, meter and from; absent is fine */
 
 /* A row of several events, and what the next of them is told against (ledger_life.c). */

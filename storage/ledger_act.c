@@ -329,23 +329,32 @@ static bool drop_some(struct act *a, unsigned table, struct span prefix, struct 
     return count == DROPPED_AT_ONCE && !a->txn.err;
 }
 
-void act_drop_rows(struct act *a, unsigned list)
+static void drop_under(struct act *a, unsigned table, struct span prefix)
 {
-    struct key *keys = (struct key *)calloc(DROPPED_AT_ONCE, sizeof *keys), of_list;
+    struct key *keys = (struct key *)calloc(DROPPED_AT_ONCE, sizeof *keys);
 
-    assert(list < LEDGER_LISTS_MAX);
     if (!keys)
         ledger_fail(&a->txn, ERR_NO_MEMORY);
-    if (!a->txn.err) {
-        act_changed(a);
-        key_clear(&of_list);
-        key_u8(&of_list, (uint8_t)list);
-        while (drop_some(a, LEDGER_KEYS, key_span(&of_list), keys))
-            ;
-        while (drop_some(a, LEDGER_HISTORY, key_span(&of_list), keys))
-            ;
-        while (drop_some(a, LEDGER_ROWS + list, span_of(NULL, 0), keys))
-            ;
-    }
+    while (keys && drop_some(a, table, prefix, keys))
+        ;
     free(keys);
+}
+
+void ledger_drop_table(struct act *a, unsigned table)
+{
+    act_changed(a);
+    drop_under(a, table, span_of(NULL, 0));
+}
+
+void act_drop_rows(struct act *a, unsigned list)
+{
+    struct key of_list;
+
+    assert(list < LEDGER_LISTS_MAX);
+    key_clear(&of_list);
+    key_u8(&of_list, (uint8_t)list);
+    act_changed(a);
+    drop_under(a, LEDGER_KEYS, key_span(&of_list));
+    drop_under(a, LEDGER_HISTORY, key_span(&of_list));
+    drop_under(a, LEDGER_ROWS + list, span_of(NULL, 0));
 }

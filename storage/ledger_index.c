@@ -133,7 +133,7 @@ static void others_read(struct txn *t, enum ledger_index index, struct stated *s
 /* Every event leads to a state. */
 static void events_read(struct txn *t, struct stated *s)
 {
-    struct scan scan = scan_from(t, LEDGER_EVENTS, span_of(NULL, 0));
+    struct scan scan = scan_from(t, LEDGER_LIVES, span_of(NULL, 0));
 
     while (scan_next(&scan))
         s->unknown = s->unknown || scan.key.len < 4 || !stated_has(s, ledger_be32(scan.key.at));

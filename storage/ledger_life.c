@@ -1,6 +1,6 @@
 /* Lives of meters: a row holds some events that follow each other, in the order in which they hold.
  *
- *   EVENTS  u32 meter · i64 at · u32 arrival, of the first → each event:
+ *   LIVES   u32 meter · i64 at · u32 arrival, of the first → each event:
  *           varint at − before · zigzag arrival − before − 1 · u8 kind (128: recorded counts from before) · u8 flags ·
  *           varint which texts are there · zigzag act − before · zigzag recorded − (at, or before's)
  *           [flag 4: zigzag index] · [install: varint point] · [verify: zigzag verified on, zigzag valid until,
@@ -175,10 +175,10 @@ static bool row_of(struct txn *t, uint32_t meter, const struct life_event *e, st
     bool found;
 
     key_u8(&next, 0); /* what is not after the event is before this */
-    s = scan_from(t, LEDGER_EVENTS, key_span(&next));
+    s = scan_from(t, LEDGER_LIVES, key_span(&next));
     if (!(found = scan_back(&s) && is_of(&s, meter))) {
         scan_done(&s);
-        s = scan_from(t, LEDGER_EVENTS, key_span(&first));
+        s = scan_from(t, LEDGER_LIVES, key_span(&first));
         found = scan_next(&s) && is_of(&s, meter);
     }
     if (found && s.value.len > ROW_BYTES_MAX)
@@ -209,7 +209,7 @@ static void pack_flush(struct packing *p)
     if (p->key.len && p->w.err)
         ledger_fail(p->txn, ERR_TOO_LARGE);
     else if (p->key.len)
-        txn_put(p->txn, LEDGER_EVENTS, key_span(&p->key), wr_span(&p->w));
+        txn_put(p->txn, LEDGER_LIVES, key_span(&p->key), wr_span(&p->w));
     key_clear(&p->key);
 }
 
@@ -282,7 +282,7 @@ static void event_put(struct txn *t, uint32_t meter, const struct life_event *e)
         if (event_order(
                 &(struct life_event){ .at_s = row.before.at_s, .arrival = row.before.arrival + 1 },
                 e) > 0)
-            txn_del(t, LEDGER_EVENTS, key_span(&key)); /* the row begins with `e` from now on */
+            txn_del(t, LEDGER_LIVES, key_span(&key)); /* the row begins with `e` from now on */
     }
     if (!t->err)
         pack_with(&p, &row, e);
@@ -321,7 +321,7 @@ enum err ledger_events(struct txn *t, uint32_t meter,
                        bool (*each)(void *arg, const struct life_event *e), void *arg)
 {
     struct key from = ledger_number_key(meter);
-    struct scan s = scan_from(t, LEDGER_EVENTS, key_span(&from));
+    struct scan s = scan_from(t, LEDGER_LIVES, key_span(&from));
     struct life_event e;
     bool more = true;
 
@@ -343,7 +343,7 @@ struct event_walk ledger_event_walk(struct txn *t, uint32_t from_meter)
 {
     struct event_walk w = { .from = ledger_number_key(from_meter) };
 
-    w.scan = scan_from(t, LEDGER_EVENTS, (struct span){ 0 });
+    w.scan = scan_from(t, LEDGER_LIVES, (struct span){ 0 });
     return w;
 }
 
@@ -413,7 +413,7 @@ static bool row_numbered(struct numbering *n, struct events_row row)
 /* Events are numbered without a gap within each meter. */
 enum err ledger_lives_check(struct txn *t, struct refusal *r)
 {
-    struct scan s = scan_from(t, LEDGER_EVENTS, span_of(NULL, 0));
+    struct scan s = scan_from(t, LEDGER_LIVES, span_of(NULL, 0));
     struct numbering n = { .whole = true };
 
     while (n.whole && scan_next(&s)) {

@@ -33,11 +33,12 @@ enum ledger_table {
     LEDGER_COMMANDS,      /* meter · id → a command (ledger_commands.c) */
     LEDGER_COMMANDS_LIVE, /* id → meter, of those that have not ended */
     LEDGER_RECIPES,       /* name · version → a recipe as given (ledger_recipes.c) */
-    LEDGER_EVENTS,        /* meter · at · arrival → an event of its life (ledger_life.c) */
+    LEDGER_EVENTS,        /* meter · at · arrival → one event: stores of before (ledger_life_old.c) */
     LEDGER_INDEX,         /* index · key → number (ledger_index.c) */
     LEDGER_CYCLES,        /* id → a billing cycle (ledger_cycle.c) */
     LEDGER_CYCLE_NAMES,   /* name → id */
     LEDGER_DETERMINANTS,  /* cycle · point → what closing froze */
+    LEDGER_LIVES,         /* meter · at · arrival of the first → events of its life (ledger_life.c) */
     LEDGER_TABLES
 };
 
@@ -88,6 +89,7 @@ struct txn group_enter(struct ledger *l, struct ledger_seat *seat); /* waits for
 MUST_CHECK enum err group_leave(struct ledger *l, struct ledger_seat *seat, struct txn *t, bool keep);
 
 void ledger_fail(struct txn *t, enum err err);
+void ledger_drop_table(struct act *a, unsigned table); /* all its rows */
 struct key ledger_row_key(unsigned list, struct span key);
 bool ledger_row_read(struct txn *t, unsigned list, uint32_t id, struct span value, struct ledger_row *out_view);
 void ledger_row_write(struct wr *w, int64_t since_s, const struct span *cells, unsigned count);

@@ -148,10 +148,10 @@ late_readings_and_restarts_change_nothing_frozen() {
 }
 
 of_two_who_close_at_once_one_wins() {
-    local i
+    local i closing=()
     call POST /v1/cycles '{"cycle":"2026-02","from":"2026-02-01T00:00:00+08:00","to":"2026-03-01T00:00:00+08:00","routes":["R1","R2"]}' > /dev/null
-    for i in 1 2 3 4; do call POST /v1/cycles/2026-02/close '{}' | tail -1 > "answer$i" & done
-    wait $(jobs -p | grep -v "^$nilod$")
+    for i in 1 2 3 4; do call POST /v1/cycles/2026-02/close '{}' | tail -1 > "answer$i" & closing+=($!); done
+    wait "${closing[@]}"
     is '200 409 409 409 ' "$(sort answer[1-4] | tr '\n' ' ')"
 }
 
