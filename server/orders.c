@@ -349,6 +349,16 @@ static void row_of(struct order *o, struct row_texts *r, struct span cells[COLUM
     cells[CELL_ORDER_stop] = count_text(o->stop, r->stop);
 }
 
+/* As a file's cell is kept, so that what goes out comes in as the same. */
+static struct span trimmed(struct span text)
+{
+    while (text.len && (text.at[0] == ' ' || text.at[0] == '\t'))
+        text = span_of(text.at + 1, text.len - 1);
+    while (text.len && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 static void name_it(struct act *a, struct order *o, char room[ORDER_NAME_SIZE])
 {
     uint32_t number = last_number(&a->txn) + 1;
@@ -367,6 +377,8 @@ void order_put(struct act *a, struct order *o, char room[ORDER_NAME_SIZE])
     bool written = false;
 
     a->words = &register_words;
+    for (size_t i = 0; i < TEXTS; i++)
+        *text_in(o, i) = trimmed(*text_in(o, i));
     if (!o->id)
         name_it(a, o, room);
     else if (order_by_id(&a->txn, o->id, &known))

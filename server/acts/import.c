@@ -197,7 +197,7 @@ enum err act_import(struct app *app, const struct caller *caller, struct span li
             r, ERR_NOT_FOUND, 0, "list",
             "found \"%.*s\", expected meters, points, fittings, readings, zones, "
             "boundaries, routes, orgs, keys, events, models, batches, modems, seals, depots, "
-            "crews or prices",
+            "crews, prices or orders",
             (int)(list.len < 40 ? list.len : 40), (const char *)list.at);
     return import_run(&i, l, fd, r);
 }

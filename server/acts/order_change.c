@@ -9,7 +9,8 @@
 struct change {
     struct order_act o;
     struct span assignee, note, reason;
-    bool has_assignee, has_note, has_reason, has_priority; /* the member is there; empty or null: nobody, nothing */
+    bool has_assignee, has_note, has_reason,
+        has_priority; /* the member is there; empty or null: nobody, nothing */
     enum order_priority priority;
     int64_t due_s;
 };

@@ -86,10 +86,10 @@ static void read_day(struct report *r, const char *name, int32_t *out)
 static void read_report(struct report *r)
 {
     static const char *const members[] = {
-        "result",    "at",    "index_l", "old_index_l", "new_serial",  "new_index_l", "certificate",
-        "photo",     "seal",  "lon",     "lat",         "verified_on", "valid_until", "note",
-        "crew",      "found", "reason",  "document",    "overrule",    "depot",       "receipt",
-        NULL
+        "result",      "at",    "index_l", "old_index_l", "new_serial", "new_index_l",
+        "certificate", "photo", "seal",    "lon",         "lat",        "verified_on",
+        "valid_until", "note",  "crew",    "found",       "reason",     "document",
+        "overrule",    "depot", "receipt", NULL
     };
     struct life_body *b = &r->o.body;
 
@@ -120,9 +120,8 @@ static bool may_this(struct report *r)
 {
     const struct order *order = &r->o.kept.order;
 
-    return order_is_his(&r->o) &&
-           (order->kind != ORDER_VERIFY || r->result != RESULT_DONE ||
-            life_may(r->o.q, r->o.out, EVENT_VERIFY, false));
+    return order_is_his(&r->o) && (order->kind != ORDER_VERIFY || r->result != RESULT_DONE ||
+                                   life_may(r->o.q, r->o.out, EVENT_VERIFY, false));
 }
 
 static bool new_meter_exists(struct report *r)

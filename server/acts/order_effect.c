@@ -92,14 +92,12 @@ static bool faulty(struct report *r)
 {
     if (!inspected(r, true))
         return false;
-    return (r->state != LIFE_RUNNING && r->state != LIFE_SUSPENDED) ||
-           event(r, EVENT_FAULT, false);
+    return (r->state != LIFE_RUNNING && r->state != LIFE_SUSPENDED) || event(r, EVENT_FAULT, false);
 }
 
 static bool resumed(struct report *r)
 {
-    return inspected(r, r->found) &&
-           (r->state != LIFE_FAULTY || event(r, EVENT_RESUME, false));
+    return inspected(r, r->found) && (r->state != LIFE_FAULTY || event(r, EVENT_RESUME, false));
 }
 
 static bool exchanged(struct report *r)
@@ -226,8 +224,7 @@ bool report_seal(struct report *r)
     char why[200];
     enum err err;
 
-    if (!r->text[EVENT_SEAL].len || r->seal_used ||
-        order_result_effect(r->result) == EFFECT_REMOVE)
+    if (!r->text[EVENT_SEAL].len || r->seal_used || order_result_effect(r->result) == EFFECT_REMOVE)
         return true;
     err = seal_use(&r->o.act, r->text[EVENT_SEAL], order->serial, order->point, why, sizeof why);
     if (err == ERR_CONFLICT)

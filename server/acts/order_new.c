@@ -12,14 +12,14 @@ struct new_order {
     enum order_kind kind; /* ORDER_KINDS: not told */
     enum order_priority priority;
     bool has_priority;
-    int64_t due_s; /* INT64_MIN: not told */
+    int64_t due_s;  /* INT64_MIN: not told */
     char there[64]; /* a name that was looked up */
 };
 
 static void read_wish(struct new_order *n)
 {
-    static const char *const members[] = { "kind", "point", "serial", "reason", "priority",
-                                           "assignee", "due", "flag", "note", NULL };
+    static const char *const members[] = { "kind",     "point", "serial", "reason", "priority",
+                                           "assignee", "due",   "flag",   "note",   NULL };
     struct order_act *o = &n->o;
     struct span kind;
     char known[80];
@@ -60,8 +60,8 @@ static bool row_exists(struct new_order *n, enum list_kind list, const char *fie
         answer_failed(n->o.out, t->err);
     else
         answer_refuse(n->o.out, ERR_NOT_FOUND, field, "%s: nobody registered the %s %.*s", field,
-                      list == LIST_POINT ? "point" : "meter",
-                      (int)(name.len < 64 ? name.len : 64), (const char *)name.at);
+                      list == LIST_POINT ? "point" : "meter", (int)(name.len < 64 ? name.len : 64),
+                      (const char *)name.at);
     return false;
 }
 
@@ -217,8 +217,10 @@ static bool flag_is_of(struct new_order *n, uint32_t of_flag)
         return true;
     if (ledger_find(&n->o.act.txn, LIST_METER, n->serial, INT64_MAX, &row) && row.id == of_flag)
         return true;
-    answer_refuse(n->o.out, ERR_INVALID, "flag", "flag: found %.*s, expected a flag of the meter "
-                  "%.*s", (int)n->flag.len, (const char *)n->flag.at, (int)n->serial.len,
+    answer_refuse(n->o.out, ERR_INVALID, "flag",
+                  "flag: found %.*s, expected a flag of the meter "
+                  "%.*s",
+                  (int)n->flag.len, (const char *)n->flag.at, (int)n->serial.len,
                   (const char *)n->serial.at);
     return false;
 }
@@ -244,9 +246,8 @@ static bool is_only(struct new_order *n)
 
     if (!order_live_at(&n->o.act.txn, n->kind, n->point, n->serial, &other))
         return true;
-    answer_refuse(n->o.out, ERR_CONFLICT, "kind",
-                  "kind: the order %.*s to %s there is %s", (int)other.name.len,
-                  (const char *)other.name.at, order_kind_name(n->kind),
+    answer_refuse(n->o.out, ERR_CONFLICT, "kind", "kind: the order %.*s to %s there is %s",
+                  (int)other.name.len, (const char *)other.name.at, order_kind_name(n->kind),
                   order_state_name(other.state));
     return false;
 }

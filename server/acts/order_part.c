@@ -188,9 +188,9 @@ void order_seek_exchanged(struct act *act, struct exchange_wish *wish, struct or
     struct order order;
 
     out->found = false;
-    if (t->err || !(named.len ? order_find(t, named, &order)
-                              : order_live_at(t, ORDER_REPLACE, wish->point, wish->old_serial,
-                                              &order)))
+    if (t->err ||
+        !(named.len ? order_find(t, named, &order)
+                    : order_live_at(t, ORDER_REPLACE, wish->point, wish->old_serial, &order)))
         return;
     if (order.kind != ORDER_REPLACE || !order_is_live(order.state) ||
         !span_equal(order.serial, wish->old_serial))

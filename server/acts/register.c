@@ -4,6 +4,7 @@
 #include "server/acts/register_priv.h"
 #include "server/acts/rowfile.h"
 #include "server/lives.h"
+#include "server/orders.h"
 #include "server/points.h"
 #include "server/registers.h"
 #include "server/settler.h"
@@ -262,6 +263,8 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
     case LIST_MODEM:
     case LIST_SEAL:
         return asset_check(g, l, cells, id, why);
+    case LIST_ORDER:
+        return order_row_check(cells, why);
     default:
         return tree_check(g, l, cells, why);
     }
@@ -279,6 +282,9 @@ static enum err row_written(struct registrar *g, const struct list *l, const str
         return meter_written(g, cells, id, known);
     case LIST_POINT:
         return point_placed(g, id, cells, known);
+    case LIST_ORDER:
+        order_imported(g->act, id);
+        return g->act->txn.err;
     default:
         return ERR_OK;
     }
@@ -378,6 +384,7 @@ static may_change_rule *may_change_of(enum list_kind kind)
 {
     switch (kind) {
     case LIST_METER:
+    case LIST_ORDER:
         return never;
     case LIST_MODEM:
     case LIST_SEAL:

@@ -224,8 +224,8 @@ static const struct list *list_asked(const struct request *q)
 {
     const struct list *list = list_named(q->subject[0]);
 
-    if (list && (list->kind == LIST_ORDER || list->kind == LIST_PAPER))
-        return NULL; /* told of work, not of the fleet, and made by acts alone */
+    if (list && list->kind == LIST_PAPER)
+        return NULL; /* told of the store's work, not of the fleet, and made by acts alone */
     return span_equal(q->subject[0], span_text(list_events.plural)) ? &list_events : list;
 }
 

@@ -16,17 +16,18 @@
 #define PAGE 1000
 
 static const char *const columns[] = {
-    "order",      "kind",       "kind_en",  "kind_zh",   "state",     "state_zh",    "priority",
-    "point",      "serial",     "assignee", "due",       "late",      "sla",         "reason",
-    "note",       "flag",       "rule",     "tour",      "stop",      "created_at",  "created_by",
-    "since",      "assigned_at", "started_at", "result", "result_en", "result_zh",   "done_at",
-    "closed_by",  "index_l",    "new_serial", "new_index_l", "photo", "seal",        "lon",
-    "lat",        "remark",     "attempts", "address",   "zone",      "route",       NULL
+    "order",      "kind",        "kind_en",    "kind_zh",  "state",       "state_zh",
+    "priority",   "point",       "serial",     "assignee", "due",         "late",
+    "sla",        "reason",      "note",       "flag",     "rule",        "tour",
+    "stop",       "created_at",  "created_by", "since",    "assigned_at", "started_at",
+    "result",     "result_en",   "result_zh",  "done_at",  "closed_by",   "index_l",
+    "new_serial", "new_index_l", "photo",      "seal",     "lon",         "lat",
+    "remark",     "attempts",    "address",    "zone",     "route",       NULL
 };
 
 struct wanted {
-    enum order_state state;     /* ORDER_STATES: any */
-    enum order_kind kind;       /* ORDER_KINDS: any */
+    enum order_state state; /* ORDER_STATES: any */
+    enum order_kind kind;   /* ORDER_KINDS: any */
     char assignee[64], point[64], serial[64], zone[64], route[64], flag[64], tour[64]; /* "": any */
     bool has_late, late;
     int64_t due_before_s;
@@ -152,8 +153,7 @@ static bool is_wanted(struct txn *t, const struct wanted *w, const struct order 
            (w->kind == ORDER_KINDS || o->kind == w->kind) && is(o->assignee, w->assignee) &&
            is(o->point, w->point) && is(o->serial, w->serial) && is(o->flag, w->flag) &&
            is(o->tour, w->tour) && o->due_s < w->due_before_s &&
-           (!w->has_late ||
-            order_is_late(o->state, o->since_s, o->due_s, w->now_s) == w->late) &&
+           (!w->has_late || order_is_late(o->state, o->since_s, o->due_s, w->now_s) == w->late) &&
            is_there(t, w, o);
 }
 

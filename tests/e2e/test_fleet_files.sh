@@ -29,6 +29,7 @@ fleet_of_dice() {
         put("events", "serial,event,at,recorded_at,point,index_l,result,document,note,crew,reason,depot,overruled")
         put("fittings", "point,serial,from,start_index_l,to,end_index_l,reason")
         put("boundaries", "zone,point,direction,from\nZ1,P001,in,2026-01-01T00:00:00Z")
+        put("orders", "order,kind,point,serial,reason,priority,assignee,due,state,created_at,since,result,index_l,lon,lat,remark,attempts,tour,stop")
         for (i = 1; i <= 40; i++) {
             m = sprintf("M%03d", i); p = sprintf("P%03d", i)
             put("points", p "," odd() "," odd() "," any("|120.1550|120") "," any("|30.2") "," any("|residential|hydrant") "," any("|Z0|Z1") "," any("|R1|R2") "," any("|7|70"))
@@ -39,6 +40,11 @@ fleet_of_dice() {
                 put("fittings", p "," m ",2025-01-01T00:00:00Z," int(rand() * 9) any("|.5") "," (shut ? "2025-06-01T00:00:00Z,1000" : ",") "," any("|fitted"))
                 if (!shut && rand() < 0.5) put("events", m ",suspend,2026-01-05T00:00:00Z,2026-01-06T00:00:00Z,,,,N1," odd() ",,,,")
                 continue
+            }
+            if (rand() < 0.5) {
+                s = any("open|assigned|started|done|cancelled")
+                put("orders", sprintf("W%08d", i * 3) "," any("replace|inspect|verify|repair|read") "," p "," any("|" m) "," odd() "," any("urgent|low") "," (s == "open" ? "" : "C1") ",2026-03-09T00:00:00Z," s ",2026-03-01T00:00:00Z,2026-03-02T00:00:00Z," \
+                    (s == "done" ? "done,12.5,120.1550,30," odd() ",2" : any("|no-access") ",,,,,") "," any(",|T-2026-03-02-0001,4"))
             }
             day = 0; n = int(rand() * 9)
             for (k = 1; k <= n; k++) {
@@ -61,7 +67,7 @@ what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte() {
     local seed list
     for seed in 1 2; do
         empty_store && mkdir -p "in$seed" && fleet_of_dice $seed "in$seed" || return 1
-        for list in orgs zones routes models batches depots crews prices meters points modems seals fittings events boundaries; do
+        for list in orgs zones routes models batches depots crews prices meters points modems seals fittings events boundaries orders; do
             exits 0 nilo import $list "in$seed/$list.csv" || return 1
         done
         exits 0 nilo export "out$seed" && empty_store && exits 0 nilo import --all "out$seed" || return 1
@@ -97,6 +103,29 @@ a_life_comes_whole_or_not_at_all() {
     exits 1 nilo import events lives.csv --token-file chief && has "$said" 'only an admin'
 }
 
+orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them() {
+    local head=order,kind,point,serial,priority,due,state,created_at,since,assignee times=2026-03-09T00:00:00Z
+    empty_store || return 1
+    printf 'serial,dn,q3\nA,15,2.5\n' | nilo import meters - > /dev/null
+    printf 'point\nP\n' | nilo import points - > /dev/null
+    printf 'point,serial,from,start_index_l\nP,A,2026-01-01T00:00:00Z,0\n' | nilo import fittings - > /dev/null
+    printf '%s\nW00000041,read,P,A,low,%s,assigned,%s,%s,C1\n' $head $times $times $times > orders.csv
+    exits 0 nilo import orders orders.csv && has "$said" '"written":1' || return 1
+    exits 0 nilo import orders orders.csv && has "$said" '"unchanged":1' || return 1
+    exits 0 nilo order list --assignee C1 --format csv --show order,state && has "$said" W00000041,assigned || return 1
+    exits 0 nilo order list --point P && has "$said" W00000041 || return 1
+    exits 1 nilo order create read --point P && has "$said" W00000041 || return 1
+    exits 0 nilo order create inspect --point P && has "$said" W00000042 || return 1
+    sed 's/,low,/,high,/' orders.csv > changed.csv && exits 1 nilo import orders changed.csv && has "$said" priority low || return 1
+    for wrong in 'W41,read,P,A,low,%s,open,%s,%s,' 'W00000050,paint,P,A,low,%s,open,%s,%s,' 'W00000050,read,,,low,%s,open,%s,%s,' 'W00000050,read,P,B,low,%s,open,%s,%s,' \
+        'W00000050,read,P,A,soon,%s,open,%s,%s,' 'W00000050,read,P,A,low,%s,lost,%s,%s,' 'W00000050,read,P,A,low,%s,assigned,%s,%s,' 'W00000050,read,P,A,low,%s,open,%s,%s,C1'; do
+        # shellcheck disable=SC2059
+        printf "%s\n$wrong\n" $head $times $times $times > wrong.csv
+        exits 1 nilo import orders wrong.csv && has "$said" 'wrong.csv:2:' || return 1
+    done
+    exits 0 nilo order list --format ndjson && has "$said" '"rows":2'
+}
+
 a_file_is_for_whoever_may_write_its_rows() {
     empty_store || return 1
     nilo token create --role store --name depot > keeper
@@ -109,7 +138,7 @@ a_file_is_for_whoever_may_write_its_rows() {
         exits 1 nilo import $list $list.csv --token-file viewer && has "$said" 'role viewer' || return 1
         exits 0 nilo import $list $list.csv --token-file keeper || return 1
     done
-    for list in points zones routes orgs fittings boundaries prices keys readings; do
+    for list in points zones routes orgs fittings boundaries prices keys readings orders; do
         exits 1 nilo import $list points.csv --token-file keeper && has "$said" 'role store' $list || return 1
     done
     nilo import points points.csv > /dev/null

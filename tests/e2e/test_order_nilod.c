@@ -119,10 +119,11 @@ static void meters(const struct town *t)
                  i);
         snprintf(path, sizeof path, "/v1/meters/S%u/events", i);
         ask(t, path, body, 201, "running");
-        snprintf(body, sizeof body,
-                 "{\"serial\":\"N%u\",\"dn\":15,\"q3\":2.5,\"verified_on\":\"2026-01-10\",\"state\":"
-                 "\"in-stock\"}",
-                 i);
+        snprintf(
+            body, sizeof body,
+            "{\"serial\":\"N%u\",\"dn\":15,\"q3\":2.5,\"verified_on\":\"2026-01-10\",\"state\":"
+            "\"in-stock\"}",
+            i);
         ask(t, "/v1/meters", body, 201, "");
         snprintf(path, sizeof path, "/v1/meters/N%u/events", i);
         ask(t, path, "{\"event\":\"issue\",\"document\":\"IS-1\",\"crew\":\"K1\"}", 201, "issued");
@@ -228,16 +229,20 @@ static void what_cannot_be_an_order_is_refused_in_order(void **state)
         { "{}", 422, "\"field\":\"kind, point\"" },
         { "{\"kind\":\"replace\"}", 422, "\"field\":\"point\"" },
         { "{\"point\":\"P1\"}", 422, "\"field\":\"kind\"" },
-        { "{\"kind\":\"paint\",\"point\":\"P1\"}", 422, "replace, inspect, verify, repair or read" },
+        { "{\"kind\":\"paint\",\"point\":\"P1\"}", 422,
+          "replace, inspect, verify, repair or read" },
         { "{\"kind\":\"paint\",\"point\":\"nowhere\"}", 404, "nowhere" },
         { "{\"kind\":\"read\",\"serial\":\"nobody\"}", 404, "nobody" },
-        { "{\"kind\":\"read\",\"serial\":\"S1\",\"flag\":\"0000002a-stuck-69a1b2c3\"}", 404, "flag" },
+        { "{\"kind\":\"read\",\"serial\":\"S1\",\"flag\":\"0000002a-stuck-69a1b2c3\"}", 404,
+          "flag" },
         { "{\"kind\":\"read\",\"serial\":\"S1\",\"flag\":\"x\"}", 404, "flag" },
         { "{\"kind\":7,\"point\":\"P1\"}", 422, "\"field\":\"kind\"" },
         { "{\"kind\":\"read\",\"point\":[\"P1\"]}", 422, "\"field\":\"point\"" },
-        { "{\"kind\":\"read\",\"point\":\"P1\",\"priority\":\"soon\"}", 422, "urgent, high, normal" },
+        { "{\"kind\":\"read\",\"point\":\"P1\",\"priority\":\"soon\"}", 422,
+          "urgent, high, normal" },
         { "{\"kind\":\"read\",\"point\":\"P1\",\"due\":\"tomorrow\"}", 422, "\"field\":\"due\"" },
-        { "{\"kind\":\"read\",\"point\":\"P1\",\"due\":\"2026-03-02T01:59:59Z\"}", 422, "not over" },
+        { "{\"kind\":\"read\",\"point\":\"P1\",\"due\":\"2026-03-02T01:59:59Z\"}", 422,
+          "not over" },
         { "{\"kind\":\"read\",\"point\":\"P1\",\"colour\":\"red\"}", 422, "colour" },
         { "{\"kind\":\"read\",\"point\":\"P1\",\"photo\":\"x\"}", 422, "photo" },
         { "{\"kind\":\"read\",\"point\":\"P1\",\"assignee\":\"a\\nb\"}", 422, "assignee" },
@@ -260,7 +265,8 @@ static void what_cannot_be_an_order_is_refused_in_order(void **state)
     }
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = 0;
-    snprintf(body, sizeof body, "{\"kind\":\"read\",\"point\":\"P1\",\"reason\":\"%s\"}", long_text);
+    snprintf(body, sizeof body, "{\"kind\":\"read\",\"point\":\"P1\",\"reason\":\"%s\"}",
+             long_text);
     ask(&t, "/v1/orders", body, 422, "reason");
     snprintf(body, sizeof body, "{\"kind\":\"read\",\"point\":\"%s\"}", long_text);
     ask(&t, "/v1/orders", body, 404, "point");
@@ -301,7 +307,8 @@ static void an_order_goes_from_hand_to_hand_and_tells_who_had_it(void **state)
     ask(&t, "/v1/orders/W00000001", "{\"assignee\":\"K2\",\"note\":\"先打电话\"}", 200, "assigned");
     tell(&t, t.crew1, "W00000001", "start", "{}", 403, "K2");
     clock_to(&t, "2026-03-02T03:00:00Z");
-    ask(&t, "/v1/orders/W00000001", "{\"assignee\":\"K1\"}", 200, "\"sla\":\"2026-03-07T03:00:00Z\"");
+    ask(&t, "/v1/orders/W00000001", "{\"assignee\":\"K1\"}", 200,
+        "\"sla\":\"2026-03-07T03:00:00Z\"");
     ask(&t, "/v1/orders/W00000001", "{\"assignee\":\"K1\"}", 200, "assigned");
     tell(&t, t.crew1, "W00000001", "start", "{}", 200, "\"started_at\":\"2026-03-02T03:00:00Z\"");
     tell(&t, t.crew1, "W00000001", "start", "{}", 409, "open or assigned");
@@ -349,10 +356,10 @@ static void many_are_given_at_once_or_none(void **state)
         make(&t, body, NULL);
     }
     tell(&t, t.supervisor, "W00000005", "cancel", "{\"note\":\"x\"}", 200, "");
-    ask(&t, "/v1/orders/assign",
-        "{\"orders\":[\"W00000001\",\"W00000009\"],\"assignee\":\"K1\"}", 404, "W00000009");
-    ask(&t, "/v1/orders/assign",
-        "{\"orders\":[\"W00000001\",\"W00000005\"],\"assignee\":\"K1\"}", 409, "W00000005");
+    ask(&t, "/v1/orders/assign", "{\"orders\":[\"W00000001\",\"W00000009\"],\"assignee\":\"K1\"}",
+        404, "W00000009");
+    ask(&t, "/v1/orders/assign", "{\"orders\":[\"W00000001\",\"W00000005\"],\"assignee\":\"K1\"}",
+        409, "W00000005");
     ask(&t, "/v1/orders/assign", "{\"orders\":[],\"assignee\":\"K1\"}", 422, "orders");
     ask(&t, "/v1/orders/assign", "{\"orders\":\"W00000001\",\"assignee\":\"K1\"}", 422, "orders");
     ask(&t, "/v1/orders/assign", "{\"orders\":[\"W00000001\"]}", 422, "assignee");
@@ -362,8 +369,8 @@ static void many_are_given_at_once_or_none(void **state)
     ask(&t, "/v1/orders/assign",
         "{\"orders\":[\"W00000001\",\"W00000002\",\"W00000003\"],\"assignee\":\"K1\"}", 200,
         "\"changed\":3");
-    ask(&t, "/v1/orders/assign",
-        "{\"orders\":[\"W00000003\",\"W00000004\"],\"assignee\":\"K1\"}", 200, "\"changed\":1");
+    ask(&t, "/v1/orders/assign", "{\"orders\":[\"W00000003\",\"W00000004\"],\"assignee\":\"K1\"}",
+        200, "\"changed\":1");
     assert_int_equal(rows_of(&t, t.nilod.token, "/v1/orders?assignee=K1&state=assigned"), 4);
     stop(&t);
 }
@@ -445,14 +452,12 @@ static void a_reading_reported_by_order_is_in_the_series(void **state)
                      0);
     tell(&t, t.crew1, "W00000001", "done", "{\"index_l\":1234.5,\"at\":\"2026-03-02T02:10:00Z\"}",
          200, "\"assignee\":\"K1\"");
-    ask(&t,
-        "/v1/meters/S1/readings?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z", NULL, 200,
+    ask(&t, "/v1/meters/S1/readings?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z", NULL, 200,
         "\"index_l\":1234.5,\"source\":\"manual\"");
     /* What is found at the door is read, too; a photo is its source. */
     make(&t, "{\"kind\":\"inspect\",\"point\":\"P2\"}", NULL);
     tell(&t, t.crew1, "W00000002", "done", "{\"index_l\":77,\"photo\":\"p\"}", 200, "");
-    ask(&t,
-        "/v1/meters/S2/readings?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z", NULL, 200,
+    ask(&t, "/v1/meters/S2/readings?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z", NULL, 200,
         "\"index_l\":77,\"source\":\"photo\"");
     ask(&t, "/v1/meters/S2/history", NULL, 200, "\"result\":\"pass\"");
     stop(&t);
@@ -464,7 +469,8 @@ static void who_is_not_let_in_comes_again(void **state)
 
     (void)state;
     start(&t);
-    make(&t, "{\"kind\":\"read\",\"point\":\"P1\",\"assignee\":\"K1\",\"priority\":\"high\"}", NULL);
+    make(&t, "{\"kind\":\"read\",\"point\":\"P1\",\"assignee\":\"K1\",\"priority\":\"high\"}",
+         NULL);
     clock_to(&t, "2026-03-06T02:00:00Z");
     is_state(&t, "W00000001", "\"late\":true");
     assert_int_equal(rows_of(&t, t.nilod.token, "/v1/orders?late=true"), 1);
@@ -619,8 +625,8 @@ static void a_report_is_taken_once_whatever_is_killed(void **state)
     make(&t, "{\"kind\":\"replace\",\"point\":\"P1\"}", NULL);
     make(&t, "{\"kind\":\"read\",\"point\":\"P2\"}", NULL);
     first = ask_keyed(&t, t.crew1, "k1", "/v1/orders/W00000001/done", report, 200, "done");
-    json_decref(ask_keyed(&t, t.crew1, "k2", "/v1/orders/W00000002/done", "{\"index_l\":5}", 200,
-                          "done"));
+    json_decref(
+        ask_keyed(&t, t.crew1, "k2", "/v1/orders/W00000002/done", "{\"index_l\":5}", 200, "done"));
     nilod_kill(&t.nilod);
     nilod_start(&t.nilod);
     again = ask_keyed(&t, t.crew1, "k1", "/v1/orders/W00000001/done", report, 200, "done");
@@ -628,8 +634,8 @@ static void a_report_is_taken_once_whatever_is_killed(void **state)
     json_decref(first);
     json_decref(again);
     tell(&t, t.crew1, "W00000001", "done", report, 409, "by K1");
-    json_decref(ask_keyed(&t, t.crew1, "k2", "/v1/orders/W00000002/done", "{\"index_l\":5}", 200,
-                          "done"));
+    json_decref(
+        ask_keyed(&t, t.crew1, "k2", "/v1/orders/W00000002/done", "{\"index_l\":5}", 200, "done"));
     assert_int_equal(rows_of(&t, t.nilod.token,
                              "/v1/meters/S2/readings?from=2026-01-01T00:00:00Z&to=2027-01-01T00:"
                              "00:00Z"),
@@ -775,8 +781,7 @@ static void an_act_tells_what_the_list_tells(void **state)
     json_object_foreach(told, name, v)
     {
         if (strcmp(name, "warnings") != 0 && !json_equal(v, json_object_get(row, name)))
-            fail_msg("%s: %s in the answer, %s in the list", name,
-                     json_dumps(v, JSON_ENCODE_ANY),
+            fail_msg("%s: %s in the answer, %s in the list", name, json_dumps(v, JSON_ENCODE_ANY),
                      json_dumps(json_object_get(row, name), JSON_ENCODE_ANY));
     }
     json_decref(told);
@@ -804,8 +809,10 @@ static void a_unit_sees_and_orders_its_own(void **state)
     assert_int_equal(rows_of(&t, team, "/v1/orders"), 1);
     as(&t, branch, "/v1/orders/W00000002", NULL, 403, "W00000002");
     as(&t, branch, "/v1/orders/W00000002", "{\"priority\":\"high\"}", 403, "W00000002");
-    as(&t, branch, "/v1/orders/assign", "{\"orders\":[\"W00000001\",\"W00000002\"],\"assignee\":"
-       "\"K1\"}", 403, "W00000002");
+    as(&t, branch, "/v1/orders/assign",
+       "{\"orders\":[\"W00000001\",\"W00000002\"],\"assignee\":"
+       "\"K1\"}",
+       403, "W00000002");
     tell(&t, team, "W00000001", "done", "{\"index_l\":5}", 403, "W00000001");
     tell(&t, team, "W00000002", "done", "{\"index_l\":5}", 200, "done");
     as(&t, branch, "/v1/orders?point=P2", NULL, 403, "P2");

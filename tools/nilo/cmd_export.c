@@ -12,10 +12,10 @@
 #include "tools/nilo/commands.h"
 
 /* A list stands after those whose rows it names. */
-const char *const fleet_files[] = { "orgs",     "zones",  "routes",     "models",
-                                    "batches",  "depots", "crews",      "prices",
-                                    "meters",   "points", "modems",     "seals",
-                                    "fittings", "events", "boundaries", NULL };
+const char *const fleet_files[] = { "orgs",   "zones", "routes",   "models", "batches",
+                                    "depots", "crews", "prices",   "meters", "points",
+                                    "modems", "seals", "fittings", "events", "boundaries",
+                                    "orders", NULL };
 
 static const char manifest[] = "MANIFEST";
 
