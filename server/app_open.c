@@ -406,7 +406,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
-        (err = rankings_open(&app->rankings)) ||
+        (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
         return r->text[0]

@@ -97,8 +97,7 @@ static bool is_made(struct app *app, enum err *out_err)
 {
     struct txn t = ledger_read(app->ledger);
     struct key made = made_key();
-    struct index_walk w =
-        ledger_index_walk(&t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
+    struct index_walk w = ledger_index_walk(&t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
     bool there = index_next(&w) || ledger_last_id(&t, LIST_POINT) == 0;
 
     index_done(&w);

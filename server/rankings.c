@@ -6,12 +6,22 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define WARM_FOR_MS 600000 /* so long after somebody asked one is kept ready */
+#define NICE 10            /* of who does that: who waits for a ranking may wait for this thread */
 
 struct rankings {
     pthread_mutex_t lock;   /* of what follows and of every ranking's `holders`; held briefly */
     pthread_mutex_t making; /* one is made at a time: taken before the lock */
     struct ranking *newest; /* holds one place; NULL: none */
     uint64_t expired;       /* how often all were */
+    struct app *app;        /* of the thread; NULL: there is none */
+    pthread_t thread;
+    pthread_cond_t wake;
+    int64_t asked_ms; /* when somebody asked last, monotonic */
+    bool stopping;
 };
 
 enum err rankings_open(struct rankings **out)
@@ -22,6 +32,7 @@ enum err rankings_open(struct rankings **out)
         return ERR_NO_MEMORY;
     pthread_mutex_init(&all->lock, NULL);
     pthread_mutex_init(&all->making, NULL);
+    pthread_cond_init(&all->wake, NULL);
     *out = all;
     return ERR_OK;
 }
@@ -42,7 +53,15 @@ void rankings_close(struct rankings *all)
 {
     if (!all)
         return;
+    if (all->app) {
+        pthread_mutex_lock(&all->lock);
+        all->stopping = true;
+        pthread_cond_signal(&all->wake);
+        pthread_mutex_unlock(&all->lock);
+        pthread_join(all->thread, NULL);
+    }
     let_go_lkd(all->newest);
+    pthread_cond_destroy(&all->wake);
     pthread_mutex_destroy(&all->lock);
     pthread_mutex_destroy(&all->making);
     free(all);
@@ -115,6 +134,8 @@ static struct ranking *hold_newest(struct rankings *all, const struct ranking *n
     struct ranking *r;
 
     pthread_mutex_lock(&all->lock);
+    all->asked_ms = now->made_ms;
+    pthread_cond_signal(&all->wake);
     r = all->newest;
     if (holds(r, now) || is_young(r, now))
         r->holders++;
@@ -144,29 +165,40 @@ static enum err make(struct app *app, const struct ranking *now, struct ranking 
     return ERR_OK;
 }
 
-/* Those who come while one is made wait, and take it if it still serves. */
-static enum err make_kept(struct app *app, struct ranking *now, struct ranking **out)
+/* Makes one for the caller and, unless all were expired meanwhile, for those who come. Holds the place of who makes. */
+static enum err make_newest(struct app *app, const struct ranking *now, struct ranking **out)
 {
     struct rankings *all = app->rankings;
     struct ranking *r = NULL;
     uint64_t expired;
     enum err err;
 
-    pthread_mutex_lock(&all->making);
-    if (!(err = stand_of(app, now)) && !(r = hold_newest(all, now))) {
-        pthread_mutex_lock(&all->lock);
-        expired = all->expired;
-        pthread_mutex_unlock(&all->lock);
-        if (!(err = make(app, now, &r))) {
-            pthread_mutex_lock(&all->lock);
-            if (expired == all->expired) {
-                let_go_lkd(all->newest);
-                all->newest = r;
-                r->holders++;
-            }
-            pthread_mutex_unlock(&all->lock);
-        }
+    pthread_mutex_lock(&all->lock);
+    expired = all->expired;
+    pthread_mutex_unlock(&all->lock);
+    if ((err = make(app, now, &r)))
+        return err;
+    pthread_mutex_lock(&all->lock);
+    if (expired == all->expired) {
+        let_go_lkd(all->newest);
+        all->newest = r;
+        r->holders++;
     }
+    pthread_mutex_unlock(&all->lock);
+    *out = r;
+    return ERR_OK;
+}
+
+/* Those who come while one is made wait, and take it if it still serves. */
+static enum err make_kept(struct app *app, struct ranking *now, struct ranking **out)
+{
+    struct rankings *all = app->rankings;
+    struct ranking *r = NULL;
+    enum err err;
+
+    pthread_mutex_lock(&all->making);
+    if (!(err = stand_of(app, now)) && !(r = hold_newest(all, now)))
+        err = make_newest(app, now, &r);
     pthread_mutex_unlock(&all->making);
     if (!err)
         *out = r;
@@ -186,6 +218,75 @@ enum err ranking_hold(struct app *app, struct ranking **out)
     if (!err)
         *out = r;
     return err;
+}
+
+/* ---- kept ready ---- */
+
+/* One that is costly, in use, and half as old as it may become. */
+static bool is_wanted_lkd(const struct rankings *all, int64_t now_ms)
+{
+    const struct ranking *r = all->newest;
+
+    return r && r->took_ms > RANKING_QUICK_MS && now_ms - all->asked_ms < WARM_FOR_MS &&
+           now_ms - r->made_ms >= RANKING_AGE / 2 * r->took_ms;
+}
+
+static enum err make_ahead(struct app *app)
+{
+    struct rankings *all = app->rankings;
+    struct ranking *now = (struct ranking *)malloc(sizeof *now), *r = NULL;
+    enum err err = ERR_NO_MEMORY;
+    bool still;
+
+    pthread_mutex_lock(&all->making);
+    if (now && !(err = stand_of(app, now))) {
+        pthread_mutex_lock(&all->lock);
+        still = holds(all->newest, now);
+        pthread_mutex_unlock(&all->lock);
+        if (!still)
+            err = make_newest(app, now, &r);
+    }
+    pthread_mutex_unlock(&all->making);
+    free(now);
+    ranking_release(r);
+    return err;
+}
+
+static void *keep_ready(void *arg)
+{
+    struct rankings *all = (struct rankings *)arg;
+
+    pthread_setname_np(pthread_self(), "rankings");
+    setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
+    pthread_mutex_lock(&all->lock);
+    while (!all->stopping) {
+        struct timespec look;
+
+        if (is_wanted_lkd(all, clock_monotonic_ms())) {
+            pthread_mutex_unlock(&all->lock);
+            (void)make_ahead(all->app); /* who asks next is told what is wrong */
+            pthread_mutex_lock(&all->lock);
+        }
+        clock_gettime(CLOCK_REALTIME, &look);
+        look.tv_sec++;
+        if (!all->stopping && all->newest && all->newest->took_ms > RANKING_QUICK_MS)
+            pthread_cond_timedwait(&all->wake, &all->lock, &look);
+        else if (!all->stopping)
+            pthread_cond_wait(&all->wake, &all->lock);
+    }
+    pthread_mutex_unlock(&all->lock);
+    return NULL;
+}
+
+enum err rankings_start(struct app *app)
+{
+    struct rankings *all = app->rankings;
+
+    all->app = app;
+    if (!pthread_create(&all->thread, NULL, keep_ready, all))
+        return ERR_OK;
+    all->app = NULL;
+    return ERR_NO_MEMORY;
 }
 
 /* ---- the sieve ---- */

@@ -5,7 +5,8 @@
  *
  * A ranking is made whole, since a rank is a place among all, kept, and shared by all who ask: 56 bytes a candidate, one ranking and those that are still being read.  It holds as long as the
  * ledger's acts, the views' flags and conditions, the prices and the day are what they were.  Where making one takes longer than RANKING_QUICK_MS, and prices and day are the same, one that
- * is younger than RANKING_AGE times as long is taken as it is: what has been exchanged meanwhile is left out when it is shown.  After a settling nothing older is shown. */
+ * is younger than RANKING_AGE times as long is taken as it is: what has been exchanged meanwhile is left out when it is shown.  While somebody asks now and then, a thread makes
+ * the next one before that, so that nobody waits.  After a settling nothing older is shown. */
 #ifndef NILO_SERVER_REPLACEMENTS_H
 #define NILO_SERVER_REPLACEMENTS_H
 
@@ -44,6 +45,7 @@ MUST_CHECK enum err ranking_hold(struct app *app, struct ranking **out);
 void ranking_release(struct ranking *r); /* NULL is fine */
 
 MUST_CHECK enum err rankings_open(struct rankings **out); /* of an app, which does without, too: then each one is made for who asks */
+MUST_CHECK enum err rankings_start(struct app *app);      /* keeps those ready that are costly and in use: a thread. NO_MEMORY */
 void rankings_close(struct rankings *all);                /* NULL is fine; nobody holds one any more */
 void rankings_expire(struct rankings *all);               /* nothing that was made before is shown again; NULL is fine */
 

@@ -135,8 +135,10 @@ static void a_store_without_the_index_gets_it_at_the_start(void **state)
         const char *key;
         size_t len;
     } made[] = {
-        { INDEX_MADE, "p", 1 },           { INDEX_POINTS, "aA1\0P1\0", 7 },
-        { INDEX_POINTS, "aA1\0P3\0", 7 }, { INDEX_POINTS, "uhydrant\0P2\0", 12 },
+        { INDEX_MADE, "p", 1 },
+        { INDEX_POINTS, "aA1\0P1\0", 7 },
+        { INDEX_POINTS, "aA1\0P3\0", 7 },
+        { INDEX_POINTS, "uhydrant\0P2\0", 12 },
     };
     struct store *s = town();
     struct act a = act_begin(s->app.ledger, "test", NOW, 0);

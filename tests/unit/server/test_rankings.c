@@ -127,6 +127,27 @@ static void nothing_older_is_shown_after_a_settling_or_a_midnight(void **state)
     ranking_release(b);
 }
 
+static void a_costly_one_is_made_anew_before_anybody_waits(void **state)
+{
+    struct ranking *a = held(), *b;
+    int64_t until_ms = clock_monotonic_ms() + 30000;
+
+    (void)state;
+    a->took_ms = 60000;
+    a->made_ms -= RANKING_AGE * a->took_ms * 3 / 4; /* it may still be shown, and is */
+    act_of_somebody("A");
+    b = held();
+    assert_ptr_equal(a, b);
+    ranking_release(b);
+    assert_ok(rankings_start(&app));
+    do {
+        b = held();
+        ranking_release(b);
+    } while (b == a && clock_monotonic_ms() < until_ms);
+    assert_ptr_not_equal(a, b);
+    ranking_release(a);
+}
+
 /* ---- many at once ---- */
 
 #define TURNS 300
@@ -172,6 +193,7 @@ int main(void)
             one_that_took_long_is_shown_for_a_while_but_with_the_prices_of_now, begin, end),
         cmocka_unit_test_setup_teardown(nothing_older_is_shown_after_a_settling_or_a_midnight,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_costly_one_is_made_anew_before_anybody_waits, begin, end),
         cmocka_unit_test_setup_teardown(many_ask_while_things_happen, begin, end),
     };
 
