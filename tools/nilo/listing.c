@@ -17,7 +17,7 @@ void query_options(struct path *p, const struct args *a)
         for (char *at = name; *at; at++)
             if (*at == '-')
                 *at = '_';
-        path_query(p, name, a->value[i]);
+        path_query(p, name, a->value[i] && !o->argument ? "1" : a->value[i]);
     }
 }
 

@@ -1,0 +1,244 @@
+/* One point of a day sheet: which meter, what it said and what a person read, what went through.
+ *
+ * Verdicts and checks follow from a meter's whole life (rules-bills B13), which is years of hours.  For a sheet
+ * 62 days before the span are read with their verdicts (server/query/verdicts.h), and a fitting that begins
+ * earlier is cut there: from the first reading that takes part its register is counted as it would be from the
+ * fitting's start, so litres and days are the same. */
+#include "server/query/verdicts.h"
+#include "server/readings.h"
+#include "server/routes.h"
+
+#include <stdlib.h>
+
+#define DAY_S 86400
+#define BEFORE_S (62 * DAY_S) /* rules-bills E3: 60 civil days before the row */
+#define BEHIND_S (2 * DAY_S)  /* C2: a neighbour within 36 h makes an end actual */
+#define PACE_S (28 * DAY_S)
+#define STILL_S (7 * DAY_S) /* E4 */
+
+/* ---- rows ---- */
+
+struct billed_rows {
+    struct app *app;
+    const struct meter_facts *meter;
+};
+
+static enum err load(void *arg, int64_t from_s, int64_t to_s, struct rows *out)
+{
+    const struct billed_rows *s = (const struct billed_rows *)arg;
+
+    return readings_load(s->app, s->meter, meter_billed_channel(s->meter), from_s, to_s, out);
+}
+
+static enum err below_zero(void *arg, bool *out_below)
+{
+    const struct billed_rows *s = (const struct billed_rows *)arg;
+
+    return readings_below_zero(s->app, s->meter, out_below);
+}
+
+enum err sheet_rows_load(struct app *app, const struct meter_facts *m,
+                         const struct fittings *of_meter, int64_t from_s, int64_t to_s,
+                         struct rows *out, enum rule **rules)
+{
+    struct billed_rows s = { app, m };
+    struct row_source source = { load, below_zero, &s };
+
+    return verdicts_load(&source, m, of_meter->at, of_meter->count, meter_billed_channel(m),
+                         from_s < 0 ? 0 : from_s, to_s, out, rules);
+}
+
+/* ---- fittings ---- */
+
+/* One of the point's fittings with what was read under it. */
+struct part_of_sheet {
+    struct meter_facts meter;
+    struct rows rows; /* all */
+    enum rule *rules;
+    struct rows used; /* those that take part, within the fitting as it is cut */
+};
+
+struct point_sheet {
+    struct app *app;
+    struct txn *txn;
+    const struct route_day *day;
+    int64_t from_s, to_s; /* of what is loaded */
+    size_t count;
+    struct part_of_sheet *parts;
+    struct consume_fitting *fittings;
+    int main; /* the fitting that the sheet is about; -1: none */
+};
+
+static void point_sheet_done(struct point_sheet *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        rows_done(&p->parts[i].rows);
+        rows_done(&p->parts[i].used);
+        free(p->parts[i].rules);
+    }
+    free(p->parts);
+    free(p->fittings);
+}
+
+/* Cuts the fitting where its rows begin, where that is later. */
+static enum err cut(const struct point_sheet *p, struct part_of_sheet *part, struct fitting *f)
+{
+    bool begun = f->from_s >= p->from_s;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < part->rows.count && !err; i++) {
+        const struct row *row = &part->rows.at[i];
+
+        if (part->rules[i] || row->time_s < p->from_s || row->time_s < f->from_s ||
+            row->time_s > f->to_s)
+            continue;
+        if (!begun) {
+            f->from_s = row->time_s;
+            f->start_ml = row->value;
+            begun = true;
+        } else {
+            err = rows_push(&part->used, *row);
+        }
+    }
+    return err;
+}
+
+static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting)
+{
+    struct part_of_sheet *part = &p->parts[p->count];
+    struct consume_fitting *f = &p->fittings[p->count++];
+    struct fittings of_meter;
+    enum err err = meter_facts_by_id(p->txn, fitting->meter, &part->meter);
+
+    *f = (struct consume_fitting){ *fitting, &part->meter, &part->used };
+    if (err)
+        return err;
+    if (!(err = fittings_load(p->txn, false, fitting->meter, &of_meter)))
+        err = sheet_rows_load(p->app, &part->meter, &of_meter, p->from_s, p->to_s, &part->rows,
+                              &part->rules);
+    fittings_done(&of_meter);
+    return err ? err : cut(p, part, &f->fitting);
+}
+
+static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
+{
+    int chosen = sheet_fitting(all->at, all->count, &p->day->span);
+    enum err err = ERR_OK;
+
+    p->main = -1;
+    if (!all->count)
+        return ERR_OK;
+    p->parts = (struct part_of_sheet *)calloc(all->count, sizeof *p->parts);
+    p->fittings = (struct consume_fitting *)calloc(all->count, sizeof *p->fittings);
+    if (!p->parts || !p->fittings)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < all->count && !err; i++) {
+        if ((int)i == chosen)
+            p->main = (int)p->count;
+        else if (all->at[i].to_s < p->from_s || all->at[i].from_s >= p->to_s)
+            continue;
+        err = add_fitting(p, &all->at[i]);
+    }
+    return err;
+}
+
+/* ---- figures ---- */
+
+static bool is_zero(struct consumer *c, const struct point_sheet *p, int64_t start_ml, int64_t at_s)
+{
+    const struct consumption *row;
+    const struct consume_fitting *f = &p->fittings[p->main];
+    int64_t dial_ml = start_ml;
+
+    if (f->fitting.from_s > at_s - STILL_S || consumer_row(c, at_s - STILL_S, at_s, &row) ||
+        !row->known || row->consumption_ml || row->part_count != 1)
+        return false;
+    if (row->parts[0].end_known)
+        dial_ml = row->parts[0].end_ml;
+    return dial_ml != start_ml;
+}
+
+/* start_ml: the fitting's own start index (E4). */
+static enum err load_use(const struct point_sheet *p, int64_t now_s, int64_t start_ml,
+                         struct sheet_row *row, int64_t *out_pace_ml)
+{
+    int64_t cut_s = p->day->span.cut_s;
+    const struct consumption *c;
+    struct consumer *consumer;
+    bool actual;
+    enum err err;
+
+    *out_pace_ml = -1;
+    if (!p->count || now_s < cut_s)
+        return ERR_OK;
+    if ((err = consumer_new(p->fittings, p->count, STEP_NONE, &p->app->zone, now_s, &consumer)))
+        return err;
+    if (!(err = consumer_row(consumer, p->day->since_s, cut_s, &c))) {
+        row->use_known = c->known;
+        row->use_ml = c->consumption_ml;
+        row->facts.checks = c->checks & ~(1u << CHECK_ZERO);
+        actual = c->known && c->quality == QUALITY_ACTUAL;
+        if (actual && !c->consumption_ml && p->main >= 0 && is_zero(consumer, p, start_ml, cut_s))
+            row->facts.checks |= 1u << CHECK_ZERO;
+        if (!(err = consumer_row(consumer, cut_s - PACE_S, cut_s, &c)) && c->known)
+            *out_pace_ml = c->consumption_ml * DAY_S / PACE_S;
+    }
+    consumer_free(consumer);
+    return err;
+}
+
+static int64_t last_heard(const struct rows *rows)
+{
+    for (size_t i = rows->count; i-- > 0;)
+        if ((rows->at[i].attr & ATTR_SOURCE) == SOURCE_REMOTE)
+            return rows->at[i].time_s;
+    return 0;
+}
+
+static void take_reads(const struct point_sheet *p, struct sheet_row *row, int64_t pace_ml)
+{
+    const struct part_of_sheet *part = &p->parts[p->main];
+    struct sheet_facts *f = &row->facts;
+
+    row->facts_meter = part->meter;
+    row->meter = part->meter.id;
+    memcpy(row->serial, part->meter.serial, sizeof row->serial);
+    sheet_reads(&part->rows, part->rules, &p->day->span, &f->remote, &f->manual);
+    for (size_t i = 0; i < part->rows.count && !f->any_remote; i++)
+        f->any_remote = (part->rows.at[i].attr & ATTR_SOURCE) == SOURCE_REMOTE &&
+                        part->rows.at[i].time_s >= p->day->span.from_s &&
+                        part->rows.at[i].time_s <= p->day->span.to_s;
+    f->heard_at_s = last_heard(&part->rows);
+    f->tolerance_ml = sheet_tolerance_ml(&part->meter, row->use_ml);
+    if (f->manual.known)
+        f->off_known =
+            sheet_off(&part->meter, &part->rows, part->rules, &f->manual, pace_ml, &f->off_ml);
+}
+
+enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day,
+                          int64_t now_s, struct sheet_row *row)
+{
+    struct point_sheet p = { .app = app, .txn = t, .day = day, .main = -1 };
+    struct fittings all;
+    int64_t pace_ml = -1, start_ml = 0;
+    enum err err = fittings_load(t, true, row->point, &all);
+
+    row->facts = (struct sheet_facts){ .day = &day->span, .now_s = now_s };
+    p.from_s = (day->since_s < day->span.from_s ? day->since_s : day->span.from_s) - BEFORE_S;
+    p.to_s = day->span.to_s + BEHIND_S;
+    for (size_t i = 0; i < all.count && !err; i++)
+        row->facts.ever_fitted |= all.at[i].from_s <= day->span.to_s;
+    if (!err && !(err = load_fittings(&p, &all))) {
+        int chosen = sheet_fitting(all.at, all.count, &day->span);
+
+        row->facts.fitted = p.main >= 0;
+        if (chosen >= 0)
+            start_ml = all.at[chosen].start_ml;
+        err = load_use(&p, now_s, start_ml, row, &pace_ml);
+        if (!err && p.main >= 0)
+            take_reads(&p, row, pace_ml);
+    }
+    point_sheet_done(&p);
+    fittings_done(&all);
+    return err;
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# Routes over a real nilod: day sheets with their causes, days of 23 and 25 hours. Each function is a claim; one that returns an error has failed.
+set -uo pipefail
+# shellcheck source=tests/e2e/nilod.sh
+. "$(dirname "$0")/nilod.sh"
+
+# call METHOD PATH [BODY [CURL OPTION...]]: the body and the status. `token` names the file of the token, the administrator's without it.
+token=''
+call() {
+    curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "${token:-$NILO_TOKEN_FILE}")" -X "$1" ${3:+-H 'Content-Type: application/json' -d "$3"} "${@:4}" "$NILO_SERVER$2"
+}
+# of POINT MEMBER...: what the rows on standard input say of a point.
+of() {
+    python3 -c 'import json,sys
+rows=[r for r in map(json.loads,sys.stdin) if r.get("point")==sys.argv[1]]
+assert len(rows)==1, "%d rows of %s" % (len(rows), sys.argv[1])
+print(*["null" if rows[0].get(k) is None else str(rows[0][k]).lower() if isinstance(rows[0][k],bool) else rows[0][k] for k in sys.argv[2:]])' "$@"
+}
+sheet() { nilo route day "$@" --format ndjson | sed '$d'; }
+
+# Route R1, daily: A and B read every midnight, C until the 18th, D never had a meter, E lost it, F uses twenty times as much on the last day, G is read by hand alone;
+# K1 to K4 share a radio cell. R2 is of another unit and another reader; R3's days are 1 and 15.
+world() {
+    printf 'org,level,parent\nCO,company,\nNORTH,branch,CO\nSOUTH,branch,CO\n' > orgs.csv
+    printf 'route,org,reader,days\nR1,NORTH,wang,daily\nR2,SOUTH,li,\nR3,NORTH,wang,"1,15"\nR4,NORTH,,someday\n' > routes.csv
+    { echo serial,dn,q3; for m in A B C E F G H; do echo "M$m,15,2.5"; done; } > meters.csv
+    { echo point,account,address,route,route_seq
+      for p in 'G,70' 'F,60' 'E,50' 'D,40' 'C,30' 'B,20' 'A,10'; do echo "${p%,*},ACC-${p%,*},${p%,*} 路,R1,${p#*,}"; done
+      echo H,ACC-H,,R2,1; } > points.csv
+    { echo point,serial,from,start_index_l,to,end_index_l
+      for p in A B C F G H; do echo "$p,M$p,2025-12-01T00:00:00+01:00,1000,,"; done
+      echo E,ME,2025-12-01T00:00:00+01:00,1000,2026-03-20T10:00:00+01:00,9000; } > fittings.csv
+    python3 - > readings.csv <<'END'
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+tz = ZoneInfo('Europe/Madrid')
+print('serial,time,index_l')
+for m in 'ABCEFH':
+    day, index = datetime(2025, 12, 2), 1000
+    while day <= datetime(2026, 3, 29):
+        index += 4200 if m == 'F' and day == datetime(2026, 3, 29) else 200
+        if not (m == 'C' and day > datetime(2026, 3, 18) or m == 'E' and day > datetime(2026, 3, 20)):
+            print('M%s,%s,%d' % (m, day.replace(tzinfo=tz).isoformat(), index))
+        day += timedelta(1)
+END
+    local list
+    for list in orgs routes meters points fittings readings; do nilo import $list $list.csv || return 1; done
+    nilo settle
+}
+
+every_point_stands_in_walking_order_with_its_cause() {
+    sheet R1 > rows || return 1
+    is 'A B C D E F G' "$(python3 -c 'import json; print(*[json.loads(l)["point"] for l in open("rows")])')" || return 1
+    is 'ok null 24600 2026-03-28T23:00:00Z 2026-03-28T23:00:00Z true 200 2026-03-27T23:00:00Z' "$(of A state reason remote_l remote_at due_at due use_l use_from < rows)" || return 1
+    is 'missing silent null 2026-03-17T23:00:00Z' "$(of C state reason remote_l heard_at < rows)" || return 1
+    is 'missing never-installed null' "$(of D state reason serial < rows)" || return 1
+    is 'missing removed null' "$(of E state reason serial < rows)" || return 1
+    is "odd high ['high'] 4200" "$(of F state reason checks use_l < rows)" || return 1
+    is 'missing never-heard MG null' "$(of G state reason serial heard_at < rows)" || return 1
+    has "$(of C reason_zh reason_en < rows)" '水表失联' silent || return 1
+    is 'ACC-B B 路 MB 20' "$(of B account address serial seq < rows)"
+}
+
+pages_hold_the_same_rows() {
+    local size next cursor
+    for size in 1 3 7; do
+        : > pages
+        cursor=''
+        while :; do
+            curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Accept: application/x-ndjson' "$NILO_SERVER/v1/routes/R1/day?limit=$size${cursor:+&after=$cursor}" > page
+            sed '$d' page >> pages
+            next=$(tail -1 page | sed -nE 's/.*"next":"([^"]+)".*/\1/p')
+            [[ $next ]] || break
+            cursor=$next
+        done
+        cmp rows pages || { echo "      pages of $size"; return 1; }
+    done
+    is 8 "$(nilo route day R1 --format csv | wc -l)"
+}
+
+what_cannot_be_asked_is_refused() {
+    has "$(call GET /v1/routes/R9/day)" $'\n404' R9 || return 1
+    has "$(call GET '/v1/routes/R1/day?date=yesterday')" $'\n422' '"field":"date"' || return 1
+    has "$(call GET '/v1/routes/R1/day?date=1960-01-01')" $'\n422' || return 1
+    has "$(call GET '/v1/routes/R1/day?blind=perhaps')" $'\n422' || return 1
+    has "$(token=north.token call GET /v1/routes/R2/day)" $'\n403' R2 && has "$(token=north.token call GET /v1/routes/R1/day)" $'\n200'
+}
+
+days_have_23_and_25_hours() {
+    is '2026-03-28T23:00:00Z' "$(sheet R1 --date 2026-03-29 | of A due_at)" || return 1
+    is '2026-03-29T22:00:00Z missing not-yet' "$(sheet R1 --date 2026-03-30 | of A due_at state reason)" || return 1
+    is '2026-10-24T22:00:00Z' "$(sheet R1 --date 2026-10-25 | of A due_at)" || return 1
+    is '2026-10-25T23:00:00Z' "$(sheet R1 --date 2026-10-26 | of A due_at)" || return 1
+    is '24400 2026-03-27T23:00:00Z' "$(sheet R1 --date 2026-03-28 | of A remote_l remote_at)"
+}
+
+a_route_is_due_on_its_days() {
+    call POST /v1/points '{"point":"S","route":"R3"}' > /dev/null && call POST /v1/points '{"point":"T","route":"R4"}' > /dev/null
+    is 'false 2026-03-14T23:00:00Z' "$(sheet R3 | of S due use_from)" || return 1
+    is 'true 2026-03-14T23:00:00Z' "$(sheet R3 --date 2026-04-01 | of S due use_from)" || return 1
+    is 'true' "$(sheet R2 | of H due)" || return 1 # without days: every day
+    is 'null' "$(sheet R4 | of T due)" # nobody can read those days
+}
+
+a_dial_beyond_the_tolerance_is_out_of_step() {
+    has "$(call POST /v1/reads '{"point":"A","at":"2026-03-29T09:00:00+02:00","index_l":24650}')" $'\n201' || return 1
+    has "$(call POST /v1/reads '{"point":"B","at":"2026-03-29T09:00:00+02:00","index_l":27000}')" $'\n201' || return 1
+    has "$(call POST /v1/reads '{"point":"G","at":"2026-03-29T09:30:00+02:00","index_l":1234,"photo":"p1.jpg"}')" $'\n201' || return 1
+    sheet R1 > rows
+    is 'ok null 24600 24650 50 1000' "$(of A state reason remote_l manual_l difference_l tolerance_l < rows)" || return 1
+    is 'odd out-of-step 24600 27000 2400' "$(of B state reason remote_l manual_l difference_l < rows)" || return 1
+    is 'ok never-heard null 1234 2026-03-29T07:30:00Z null' "$(of G state reason remote_l manual_l manual_at difference_l < rows)"
+}
+
+who_is_to_read_blindly_sees_no_figures() {
+    sheet R1 --blind > blind
+    is 'null 24600' "$(of F remote_l < blind) $(of A remote_l < blind)" && is 'null odd' "$(of F use_l state < blind)"
+}
+
+# Frames: K1 and K2 go silent, K3 goes on; then K3 goes silent, too.
+most_of_a_silent_cell_is_an_outage() {
+    local m
+    printf 'route,days\nRK,daily\n' | nilo import routes - > /dev/null
+    { echo serial,dn,q3; for m in 1 2 3; do echo "K$m,15,2.5"; done; } | nilo import meters - > /dev/null
+    { echo point,route; for m in 1 2 3; do echo "K$m,RK"; done; } | nilo import points - > /dev/null
+    { echo point,serial,from,start_index_l; for m in 1 2 3; do echo "K$m,K$m,2026-03-01T00:00:00Z,0"; done; } | nilo import fittings - > /dev/null
+    for m in 1 2; do report K$m || return 1; done
+    nilo clock set 2026-04-02T00:00:00+02:00 > /dev/null
+    report K3 || return 1
+    nilo settle
+    sheet RK --date 2026-04-02 > rows
+    is 'outage outage null' "$(of K1 reason < rows) $(of K2 reason < rows) $(of K3 reason < rows)" || return 1
+    printf 'point,route\nK2,R4\n' | nilo import points - > /dev/null # two meters are no cell
+    is silent "$(sheet RK --date 2026-04-02 | of K1 reason)"
+}
+# A native report of cell 77 with a register of 5 L, as of now.
+report() {
+    python3 - "$coap" "$1" "$(nilo clock show --format json)" <<'END'
+import json, re, socket, struct, sys
+from datetime import datetime
+def varint(n):
+    out = b''
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+def field(n, kind, body): return varint(n << 3 | kind) + body
+now = json.loads(sys.argv[3])['now']
+sent = int(datetime.fromisoformat(now.replace('Z', '+00:00')).timestamp())
+series = field(3, 0, varint(10))  # index 5, zigzag
+body = field(1, 2, varint(len(sys.argv[2])) + sys.argv[2].encode()) + field(3, 5, struct.pack('<I', sent)) + field(4, 2, varint(len(series)) + series) + field(9, 0, varint(77))
+host, port = sys.argv[1].rsplit(':', 1)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+s.sendto(bytes([0x41, 2, 0, int(sys.argv[2][1:]), 9, 0xb1]) + b'r\xff' + body, (host, int(port)))
+answer = s.recv(2000)
+sys.exit(0 if answer[1] == 0x44 else f'{answer.hex()}')
+END
+}
+
+the_store_is_whole() {
+    exits 0 nilo store check --store store && exits 0 nilo audit verify
+}
+
+nilod_start --tz Europe/Madrid --virtual-clock 2026-03-29T12:00:00+02:00
+world > /dev/null || { echo "the world could not be made"; exit 1; }
+nilo token create --role reader --name wang > wang.token
+nilo token create --role reader --name li > li.token
+nilo token create --role viewer --name north --org NORTH > north.token
+hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows what_cannot_be_asked_is_refused days_have_23_and_25_hours \
+    a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures most_of_a_silent_cell_is_an_outage the_store_is_whole
+hold_end
