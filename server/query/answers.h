@@ -7,6 +7,7 @@
 typedef void answer_handler(struct request *q);
 
 answer_handler answer_verifications_due, answer_verifications_overdue; /* get_due.c */
+answer_handler answer_verifications_condition;                          /* get_condition.c */
 answer_handler answer_verifications_summary;                            /* get_due_summary.c */
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */

@@ -3,19 +3,23 @@
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
 
-static const char *const columns[] = {
-    "event",   "at",          "state",  "document",    "note",     "point",       "crew",
-    "index_l", "certificate", "reason", "recorded_at", "result",   "verified_on", "valid_until",
-    "depot",   "photo",       "seal",   "order",       "imported", "overruled",   NULL
-};
+static const char *const columns[] = { "event",       "at",          "state",       "document",
+                                       "note",        "point",       "crew",        "index_l",
+                                       "certificate", "reason",      "recorded_at", "result",
+                                       "verified_on", "valid_until", "depot",       "photo",
+                                       "seal",        "order",       "imported",    "overruled",
+                                       "who",         NULL };
 
 struct history {
     struct meter_life life;
     int64_t as_of_s, known_s;
+    uint64_t act; /* asked last, and who did it; 0: none was */
+    char who[80];
 };
 
 static void history_done(void *state)
@@ -43,6 +47,27 @@ static void put_index(struct listing *l, const struct life_event *e)
         row_null(l, "index_l");
 }
 
+static bool note_who(void *arg, const struct audit_record *r)
+{
+    struct history *h = (struct history *)arg;
+
+    if (r->number == h->act)
+        snprintf(h->who, sizeof h->who, "%.*s", (int)r->who.len, (const char *)r->who.at);
+    return false; /* what an act's first record says, all of them do */
+}
+
+/* The audit tells who recorded it; empty: that was before acts were numbered in events. */
+static const char *who_of(struct history *h, struct txn *t, const struct life_event *e)
+{
+    if (e->act == h->act)
+        return h->who;
+    h->act = e->act;
+    h->who[0] = 0;
+    if (ledger_audit(t, e->act, note_who, h)) /* sticks in t */
+        h->who[0] = 0;
+    return h->who;
+}
+
 /* `point`: where it is fitted, or was until this event took it off. */
 static void put(struct listing *l, struct txn *t, uint32_t n, const struct life_event *e,
                 const struct life *before, const struct life *after)
@@ -51,6 +76,7 @@ static void put(struct listing *l, struct txn *t, uint32_t n, const struct life_
     struct wr w = wr_of(cursor, sizeof cursor);
     uint32_t at = after->point ? after->point : before->point;
     char point[64];
+    const char *who;
 
     wr_be32(&w, n + 1);
     row_begin(l);
@@ -77,6 +103,8 @@ static void put(struct listing *l, struct txn *t, uint32_t n, const struct life_
     put_text(l, "order", e, EVENT_ORDER_ID);
     row_bool(l, "imported", e->flags & EVENT_IMPORTED);
     row_bool(l, "overruled", e->flags & EVENT_OVERRULED);
+    who = who_of((struct history *)l->state, t, e);
+    row_word(l, "who", *who ? who : NULL);
     row_end(l, wr_span(&w));
 }
 

@@ -132,12 +132,12 @@ static void put_warnings(struct listing *l, unsigned warnings)
     row_raw_end(l);
 }
 
-static int32_t earlier_day(int32_t a, int32_t b)
+int32_t earlier_day(int32_t a, int32_t b)
 {
     return b == NO_DAY || (a != NO_DAY && a < b) ? a : b;
 }
 
-static void put_condition(struct listing *l, const struct condition *c)
+void row_condition(struct listing *l, const struct condition *c)
 {
     char text_en[160], text_zh[160];
     struct wr en = wr_of(text_en, sizeof text_en - 1), zh = wr_of(text_zh, sizeof text_zh - 1);
@@ -174,7 +174,7 @@ static void put_life(struct listing *l, struct txn *t, const struct meter_then *
     }
     row_bool(l, "in_date", legal->due != NO_DAY && legal->due >= m->day);
     put_warnings(l, legal->warnings);
-    put_condition(l, &m->condition);
+    row_condition(l, &m->condition);
     row_day(l, "due_on", earlier_day(legal->due, m->condition.due));
 }
 

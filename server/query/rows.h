@@ -29,6 +29,8 @@ MUST_CHECK enum err meter_condition(struct app *app, struct txn *t, const struct
 
 extern const char *const meter_columns[]; /* what a meter's row has besides its cells; NULL-ended */
 void row_of_meter(struct listing *l, struct txn *t, const struct ledger_row *row, const struct meter_then *m, struct span cursor);
+void row_condition(struct listing *l, const struct condition *c); /* condition_due, condition_basis, condition_text_en, condition_text_zh */
+int32_t earlier_day(int32_t a, int32_t b); /* NO_DAY: no such day */
 void row_day(struct listing *l, const char *name, int32_t day); /* NO_DAY: null */
 
 /* Emits one row of another list: its columns, then `serial` of a point. */

@@ -108,6 +108,62 @@ def the_list_says_what_the_meters_own_page_says():
          ['condition_due', 'condition_basis', 'condition_text_en', 'condition_text_zh', 'due_on'], 'columns')
 
 
+def the_list_of_a_window_holds_what_is_due_in_it():
+    """THRU and TURN on one day; FAULT and LAB, told again, on days of their own; ALARM by a report."""
+    take('zones', ['zone', 'Z1'])
+    take('points', ['point,zone', 'P-THRU,Z1', 'P-LAB,Z1'])
+    report('ALARM', 16, 100, 9)
+    do('/v1/meters/LAB/events', {'event': 'inspect', 'result': 'fail', 'at': '2026-02-28T10:00:00+08:00'})
+    do('/v1/meters/FAULT/events', {'event': 'fault', 'note': '停走'})
+    settle()
+    thru = str(dt.date(2025, 11, 1) + dt.timedelta(250))
+    whole = [('2026-02-28', 'LAB', 'lab'), ('2026-03-02', 'FAULT', 'fault'), ('2026-03-07', 'ALARM', 'alarm'), (thru, 'THRU', 'throughput'), (thru, 'TURN', 'throughput')]
+
+    def rows(query):
+        return [(r['condition_due'], r['serial'], r['condition_basis']) for r in ask('/v1/verifications/condition?' + query)['rows']]
+    same(rows('from=2026-01-01&to=2026-12-31'), whole, 'the year')
+    same(rows('from=2026-03-01&to=2026-03-07'), whole[1:3], 'a week')
+    same(rows('from=2026-03-03&to=2026-03-06'), [], 'days between')
+    same(rows('from=2026-01-01&to=2026-12-31&zone=Z1'), [whole[0], whole[3]], 'a zone')
+    same(rows('from=2026-01-01&to=2026-12-31&dn=20'), [], 'a size that nobody has')
+    found, after = [], ''
+    while True:
+        page = ask('/v1/verifications/condition?from=2026-01-01&to=2026-12-31&limit=1' + after)
+        found += [(r['condition_due'], r['serial'], r['condition_basis']) for r in page['rows']]
+        if page['next'] is None:
+            break
+        after = '&after=' + page['next']
+    same(found, whole, 'pages of one')
+    row = ask('/v1/verifications/condition?from=2026-03-02&to=2026-03-02')['rows'][0]
+    same((row['days_left'], row['legal_due'], row['due_on'], row['point']), (0, '2031-10-01', '2026-03-02', 'P-FAULT'), 'its row')
+    status, text = call('GET', '/v1/verifications/condition?from=2026-01-01&to=2030-01-01')
+    if status != 422 or '2029-02-24' not in text:
+        raise AssertionError(f'a window that ends in four years: {status} {text}')
+    do('/v1/meters/FAULT/events', {'event': 'resume', 'note': 'cleaned'})
+    same(rows('from=2026-02-01&to=2026-03-31'), [whole[0], whole[2]], 'after FAULT runs again')
+
+
+def a_flag_that_a_person_confirmed_speaks_for_its_meter():
+    take('meters', ['serial,dn,q3,verified_on', 'STUCK,15,2.5,2025-10-01'])
+    take('points', ['point,use_class', 'P-STUCK,residential'])
+    take('fittings', ['point,serial,from,start_index_l', 'P-STUCK,STUCK,2025-10-31T16:00:00Z,0'])
+    hours = [dt.datetime(2025, 11, 1, tzinfo=dt.timezone(dt.timedelta(hours=8))) + dt.timedelta(hours=h) for h in range(24 * 110)]
+    index, rows = 0, []
+    for at in hours:
+        index += 20 if at < hours[24 * 50] and at.hour in range(6, 22) else 0
+        rows.append(f'STUCK,{at.isoformat()},{index}')
+    take('readings', ['serial,time,index_l'] + rows)
+    settle()
+    flag = ask('/v1/flags?kind=stuck&serial=STUCK')['rows'][0]
+    same(dates('STUCK')[1], 'throughput', 'STUCK, before anybody looked')
+    do(f"/v1/flags/{flag['id']}", {'state': 'confirmed', 'note': 'seen'})
+    onset = str((dt.datetime.fromisoformat(flag['onset'].replace('Z', '+00:00')) + dt.timedelta(hours=8)).date())
+    same(dates('STUCK')[:2], (onset, 'alarm'), 'STUCK, confirmed')
+    same(ask('/v1/meters/STUCK')['condition_text_en'], 'a flag that a person confirmed', 'its words')
+    settle()
+    same([r['serial'] for r in ask(f'/v1/verifications/condition?from={onset}&to={onset}')['rows']], ['STUCK'], 'the list of that day')
+
+
 def the_past_and_what_is_not_fitted_have_no_such_date():
     same(dates('STORE')[:3], (None, None, '2031-10-01'), 'STORE')
     m = ask('/v1/meters/THRU?as_of=2026-02-01T00:00:00Z')
@@ -118,4 +174,5 @@ def the_past_and_what_is_not_fitted_have_no_such_date():
 
 run([a_fleet, volume_at_its_pace_reaches_the_limit_of_the_size, a_register_that_turned_over_goes_on, a_small_volume_moves_the_date_beyond_the_laws,
      what_is_known_for_too_short_a_time_says_nothing, a_meter_that_reports_tampering_is_due_in_five_days, a_failed_inspection_stands_until_it_is_passed,
-     a_fault_stands_until_the_meter_runs_again, the_list_says_what_the_meters_own_page_says, the_past_and_what_is_not_fitted_have_no_such_date])
+     a_fault_stands_until_the_meter_runs_again, the_list_says_what_the_meters_own_page_says, the_list_of_a_window_holds_what_is_due_in_it, a_flag_that_a_person_confirmed_speaks_for_its_meter,
+     the_past_and_what_is_not_fitted_have_no_such_date])

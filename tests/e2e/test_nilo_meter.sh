@@ -30,6 +30,13 @@ a_history_is_a_table_of_events() {
     exits 0 nilo meter history M-1 --format csv --show event,state && has "$said" receive,received install,running remove,removed
 }
 
+a_history_tells_who_recorded_what() {
+    exits 0 nilo token create --role store --name eva && echo "$said" > eva.token || return 1
+    exits 0 nilo meter event M-3 inspect --result pass --token-file eva.token || return 1
+    exits 0 nilo meter event M-3 verify --certificate C-3 --verified-on 2026-03-01 || return 1
+    exits 0 nilo meter history M-3 --format csv --show event,who && has "$said" inspect,eva verify,admin
+}
+
 many_meters_are_one_act() {
     printf 'M-3\n M-4 \n\n' > serials
     exits 0 nilo meter events reject serials --note "3 of 20" && has "$said" rejected || return 1

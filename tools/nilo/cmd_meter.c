@@ -84,7 +84,8 @@ int cmd_meter_history(const struct args *a)
     struct path path = path_of_meter(a, "history");
 
     query_options(&path, a);
-    return list_run(a, &path, "at event state point index_l document crew certificate reason note");
+    return list_run(a, &path,
+                    "at event state point index_l document crew certificate reason note who");
 }
 
 /* A serial a line; blanks around it and empty lines are no harm. */

@@ -58,10 +58,17 @@ int cmd_verification_overdue(const struct args *a)
     return list_at(a, "/v1/verifications/overdue", DUE_COLUMNS);
 }
 
+int cmd_verification_condition(const struct args *a)
+{
+    return list_at(a, "/v1/verifications/condition",
+                   "serial condition_due days_left condition_basis condition_text_en point dn "
+                   "zone route legal_due due_on condition_text_zh");
+}
+
 int cmd_verification_summary(const struct args *a)
 {
     return list_at(a, "/v1/verifications/summary",
-                "month zone route dn fitted store overdue never_verified");
+                   "month zone route dn fitted store overdue never_verified");
 }
 
 int cmd_fitting_list(const struct args *a)
