@@ -1,7 +1,7 @@
 /* What acts on meters and questions about them take, through HTTP, at a nilod that runs.
  *
  *     bench_fleet acts ADDR:PORT TOKEN-FILE FIRST COUNT CLIENTS SECONDS [FILE]
- *     bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH
+ *     bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH [ACCEPT]
  *     bench_fleet files FOLDER FIRST COUNT DAY
  *
  * acts: CLIENTS connections, each with one act under way, for SECONDS: suspend and resume, in turn, meters of its own among the COUNT
@@ -11,7 +11,7 @@
  * files: writes meters, points, fittings and events as CSV, of COUNT meters and as many points: each was first fitted at one point, which
  * the file of fittings tells as well, and came over laboratory and store to another, where it runs: ten events, two fittings. Its
  * verification ends within the two years that begin twenty days before DAY (a civil day's number since 1970): some are overdue.
- * asks: GET PATH, TIMES over one connection; "{serial}" in it stands for a random one of the meters.
+ * asks: GET PATH, TIMES over one connection, to the last byte of the answer; "{serial}" in it stands for a random one of the meters.
  *
  * Prints one JSON line. */
 #include <arpa/inet.h>
@@ -46,6 +46,7 @@ struct client {
     uint64_t meter, step; /* which of the meters, and how far to its next */
     bool suspended;
     size_t len, cap;
+    size_t passed; /* bytes of the answer that were read and let go */
     char *in;
 };
 
@@ -112,6 +113,23 @@ static bool is_status(const struct client *c, const char *status)
     return strncmp(c->in, "HTTP/1.1 ", 9) == 0 && strncmp(c->in + 9, status, 3) == 0;
 }
 
+/* Chunks, with or without a trailer; of a long stream the head and the end are kept. */
+static bool chunks_ended(struct client *c, const char *head_end)
+{
+    size_t head = (size_t)(head_end - c->in) + 4;
+    const char *last;
+
+    if (c->len - head > c->cap / 2) {
+        size_t keep = 256;
+
+        memmove(c->in + head, c->in + c->len - keep, keep + 1);
+        c->passed += c->len - head - keep;
+        c->len = head + keep;
+    }
+    last = c->len > 256 ? c->in + c->len - 256 : c->in;
+    return strcmp(c->in + c->len - 4, "\r\n\r\n") == 0 && strstr(last, "\r\n0\r\n");
+}
+
 /* Takes what came; true when the answer is whole. */
 static bool take(struct client *c, const char *status)
 {
@@ -129,7 +147,7 @@ static bool take(struct client *c, const char *status)
         exit(1);
     }
     if (!(field = strcasestr(c->in, "Content-Length:")) || field > end)
-        return c->len >= 5 && strcmp(c->in + c->len - 5, "0\r\n\r\n") == 0; /* chunks, no trailer */
+        return chunks_ended(c, end);
     return c->len >= (size_t)(end - c->in) + 4 + strtoul(field + 15, NULL, 10);
 }
 
@@ -253,7 +271,7 @@ static void run_acts(const struct load *l, unsigned clients, unsigned seconds, c
 
 /* ---- questions ---- */
 
-static void ask_send(const struct load *l, struct client *c, const char *path)
+static void ask_send(const struct load *l, struct client *c, const char *path, const char *accept)
 {
     const char *at = strstr(path, "{serial}");
     char named[1024], text[1400];
@@ -265,14 +283,15 @@ static void ask_send(const struct load *l, struct client *c, const char *path)
     else
         snprintf(named, sizeof named, "%s", path);
     len = snprintf(text, sizeof text,
-                   "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", named,
-                   l->token);
-    c->len = 0;
+                   "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: %s\r\nAuthorization: Bearer "
+                   "%s\r\n\r\n",
+                   named, accept, l->token);
+    c->len = c->passed = 0;
     c->began_ns = now_ns();
     send_all(c->fd, text, len);
 }
 
-static void run_asks(const struct load *l, unsigned times, const char *path)
+static void run_asks(const struct load *l, unsigned times, const char *path, const char *accept)
 {
     struct client c = { .cap = ROOM };
     struct spans spans = { malloc(SPANS_MAX * sizeof(int64_t)), 0 };
@@ -282,7 +301,7 @@ static void run_asks(const struct load *l, unsigned times, const char *path)
     if (!spans.at)
         die("memory");
     for (unsigned i = 0; i < times; i++) {
-        ask_send(l, &c, path);
+        ask_send(l, &c, path, accept);
         while (!take(&c, "200"))
             ;
         if (i == 0)
@@ -292,8 +311,8 @@ static void run_asks(const struct load *l, unsigned times, const char *path)
     qsort(spans.at, spans.count, sizeof spans.at[0], by_value);
     printf("{\"bench\":\"fleet_asks\",\"path\":\"%s\",\"times\":%u,\"bytes\":%zu,\"first_us\":%.0f,"
            "\"p50_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n",
-           path, times, c.len, (double)first / 1000, us_at(&spans, 0.5), us_at(&spans, 0.99),
-           us_at(&spans, 1));
+           path, times, c.len + c.passed, (double)first / 1000, us_at(&spans, 0.5),
+           us_at(&spans, 0.99), us_at(&spans, 1));
 }
 
 /* ---- files ---- */
@@ -413,7 +432,7 @@ int main(int argc, char **argv)
     }
     if (argc < 8 || (strcmp(argv[1], "acts") != 0 && strcmp(argv[1], "asks") != 0)) {
         fprintf(stderr, "bench_fleet acts ADDR:PORT TOKEN-FILE FIRST COUNT CLIENTS SECONDS [FILE]\n"
-                        "bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH\n"
+                        "bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH [ACCEPT]\n"
                         "bench_fleet files FOLDER FIRST COUNT DAY\n");
         return 2;
     }
@@ -426,6 +445,6 @@ int main(int argc, char **argv)
     if (argv[1][1] == 'c')
         run_acts(&l, argc > 8 ? 1 : n, (unsigned)atoi(argv[7]), argc > 8 ? argv[8] : NULL);
     else
-        run_asks(&l, n, argv[7]);
+        run_asks(&l, n, argv[7], argc > 8 ? argv[8] : "application/json");
     return 0;
 }
