@@ -393,6 +393,17 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
     return fill_memory(app, o, r);
 }
 
+enum err app_open_ledger(struct app *app, const struct app_options *o, struct refusal *r)
+{
+    enum err err;
+
+    verify_rules_builtin(&app->verify_rules);
+    if ((err = zone_load(o->tz, &app->zone, r)) ||
+        (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)))
+        return err;
+    return ledger_open(o->dir, DB_READ_ONLY, &app->ledger, r);
+}
+
 enum err app_start(struct app *app, const struct app_options *o, struct refusal *r)
 {
     struct ingest_parts parts = { .journal = app->journal,

@@ -22,6 +22,9 @@ struct app_options {
  * BUSY with the holder's pid where another nilod has it; CORRUPT, MISSING, NEWER; `r` names the file. */
 MUST_CHECK enum err app_open_store(struct app *app, const struct app_options *options, struct refusal *r);
 
+/* What people and rules decided alone, to be read: ledger, time zone and the verification calendar's table. End it with ledger_close(app->ledger), also after an error. */
+MUST_CHECK enum err app_open_ledger(struct app *app, const struct app_options *options, struct refusal *r);
+
 /* The threads behind it: commit, settle. What an earlier process settled or recorded but did not judge is judged first. */
 MUST_CHECK enum err app_start(struct app *app, const struct app_options *options, struct refusal *r);
 

@@ -173,6 +173,11 @@ void life_keys_of(const struct meter_life *l, int64_t at_s, struct life_keys *ou
 static const enum ledger_index index_of[LIFE_KEYS] = { INDEX_STATE, INDEX_DUE, INDEX_SHELF,
                                                        INDEX_HELD, INDEX_AHEAD };
 
+enum ledger_index life_index(enum life_key k)
+{
+    return index_of[k];
+}
+
 static bool same_place(const struct stock_place *a, const struct stock_place *b)
 {
     return a->kind == b->kind && span_equal(a->holder, b->holder) &&
@@ -495,25 +500,58 @@ static bool keep_time(void *arg, const struct audit_record *record)
     return false;
 }
 
-/* The clock stood later once: what has happened by then may lie ahead again. */
-static bool clock_is_back(struct app *app, struct txn *t)
+int64_t lives_moved_until(struct txn *t)
 {
     struct key until = moved_until();
     struct index_walk w = ledger_index_walk(t, INDEX_MADE, key_span(&until), span_of(NULL, 0));
-    int64_t now_s = clock_now_s(&app->clock), acted_s = now_s;
-    bool back = index_next(&w) && w.value > now_s;
+    int64_t moved_s = index_next(&w) ? w.value : INT64_MIN, acted_s = INT64_MIN;
 
     index_done(&w);
-    return !ledger_audit(t, ledger_end(t), keep_time, &acted_s) && (back || acted_s > now_s);
+    for (uint64_t act = ledger_end(t); act && acted_s == INT64_MIN;
+         act--) /* of one without a record the act before tells */
+        if (ledger_audit(t, act, keep_time, &acted_s))
+            break;
+    return acted_s > moved_s ? acted_s : moved_s;
 }
 
-static bool agree(struct app *app, struct txn *t, enum err *out_err)
+bool lives_index_agrees(struct app *app, struct txn *t)
 {
     struct index_walk w = ledger_index_walk(t, INDEX_MADE, span_of(NULL, 0), span_of(NULL, 0));
     bool same = index_next(&w) && w.key.len == 0 && w.value == rules_hash(app);
 
     index_done(&w);
-    same = same && !clock_is_back(app, t);
+    return same;
+}
+
+static bool ahead_stands(struct txn *t, int64_t at_s, uint32_t meter)
+{
+    struct index_walk w;
+    struct key k;
+    bool there;
+
+    ahead_key(&k, 'a', at_s, meter);
+    w = ledger_index_walk(t, INDEX_AHEAD, key_span(&k), span_of(NULL, 0));
+    there = index_next(&w);
+    index_done(&w);
+    return there;
+}
+
+int64_t lives_stand_at(struct txn *t, const struct meter_life *l, int64_t until_s)
+{
+    int64_t next_s = INT64_MIN;
+
+    while ((next_s = next_change(l, next_s)) <= until_s)
+        if (ahead_stands(t, next_s, l->meter))
+            return next_s - 1;
+    return until_s;
+}
+
+static bool agree(struct app *app, struct txn *t, enum err *out_err)
+{
+    bool same = lives_index_agrees(app, t);
+
+    /* The clock stood later once: what has happened by then may lie ahead again. */
+    same = same && lives_moved_until(t) <= clock_now_s(&app->clock);
     same = same || ledger_last_id(t, LIST_METER) == 0;
     *out_err = t->err;
     return same;

@@ -22,6 +22,13 @@ void life_keys_of(const struct meter_life *l, int64_t at_s, struct life_keys *ou
 /* What differs is dropped and put; `before` NULL: it stood nowhere. Errors stick in act->txn. */
 void life_keys_follow(struct act *act, uint32_t meter, const struct life_keys *before, const struct life_keys *after);
 
+enum ledger_index life_index(enum life_key k);
+/* When the indexes were last moved, by an act or by the clock. */
+int64_t lives_moved_until(struct txn *t);
+/* An instant that the indexes stand for as far as this life goes, at most until_s: before a change that still waits for its time. */
+int64_t lives_stand_at(struct txn *t, const struct meter_life *l, int64_t until_s);
+bool lives_index_agrees(struct app *app, struct txn *t); /* they were made by app's table and time zone, and by this version */
+
 /* The instant as of which an act keeps the indexes: its own, or that of an earlier one if that was later; it never goes back. */
 int64_t lives_instant(struct app *app, const struct act *act);
 

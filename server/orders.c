@@ -170,10 +170,8 @@ struct order order_new(const struct act *a, enum order_kind kind)
 
 /* ---- indexes ---- */
 
-#define KEYS_MAX 10
-
 struct keys {
-    struct key at[KEYS_MAX];
+    struct key at[ORDER_KEYS_MAX];
     unsigned count;
 };
 
@@ -236,6 +234,15 @@ static void keys_of(const struct order *o, struct keys *out)
         key_text(k, o->tour);
         key_u32(k, o->id);
     }
+}
+
+unsigned order_keys(const struct order *o, struct key out[ORDER_KEYS_MAX])
+{
+    struct keys keys;
+
+    keys_of(o, &keys);
+    memcpy(out, keys.at, keys.count * sizeof *out);
+    return keys.count;
 }
 
 static bool has_key(const struct keys *keys, const struct key *k)

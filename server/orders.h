@@ -73,6 +73,10 @@ struct order order_new(const struct act *a, enum order_kind kind);
 /* Writes it with its indexes and audit record: a new one (id 0) gets its id, and its name in `room`. Texts must not be views into the transaction. Errors stick in a->txn. */
 void order_put(struct act *a, struct order *o, char room[ORDER_NAME_SIZE]);
 
+/* The keys of INDEX_ORDERS under which it stands; how many. */
+#define ORDER_KEYS_MAX 10
+unsigned order_keys(const struct order *o, struct key out[ORDER_KEYS_MAX]);
+
 /* False: its state does not allow the move; `why` says which state it is in, and from which the move would be allowed; of a closed one also when it was closed, by whom and with what result. */
 bool order_may(const struct order *o, enum order_move m, char *why, size_t size);
 /* Makes the move: state, times and names follow (not written). ASSIGN wants o->assignee set to whom, REPORT o->result. UNASSIGN and a report that puts it back take it off its tour. */

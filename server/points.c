@@ -51,20 +51,22 @@ static struct key made_key(void)
     return k;
 }
 
+void point_keys(const struct span *cells, struct key *account, struct key *use)
+{
+    (void)key_of('a', cells[CELL_POINT_account], cells[CELL_POINT_point], account);
+    (void)key_of('u', use_of(cells), cells[CELL_POINT_point], use);
+}
+
 void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was,
                    const struct cells *is)
 {
-    struct span name = is->at[CELL_POINT_point];
     struct key account, use, was_account, was_use, made = made_key();
 
     key_clear(&was_account);
     key_clear(&was_use);
-    if (was) {
-        (void)key_of('a', was->cells[CELL_POINT_account], name, &was_account);
-        (void)key_of('u', use_of(was->cells), name, &was_use);
-    }
-    (void)key_of('a', is->at[CELL_POINT_account], name, &account);
-    (void)key_of('u', use_of(is->at), name, &use);
+    if (was)
+        point_keys(was->cells, &was_account, &was_use);
+    point_keys(is->at, &account, &use);
     follow(act, point, &was_account, &account);
     follow(act, point, &was_use, &use);
     if (point == 1 && !was)
@@ -93,14 +95,21 @@ struct index_walk points_of_use(struct txn *t, struct span use_class, struct spa
 
 /* ---- made anew ---- */
 
+bool points_are_indexed(struct txn *t)
+{
+    struct key made = made_key();
+    struct index_walk w = ledger_index_walk(t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
+    bool there = index_next(&w);
+
+    index_done(&w);
+    return there;
+}
+
 static bool is_made(struct app *app, enum err *out_err)
 {
     struct txn t = ledger_read(app->ledger);
-    struct key made = made_key();
-    struct index_walk w = ledger_index_walk(&t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
-    bool there = index_next(&w) || ledger_last_id(&t, LIST_POINT) == 0;
+    bool there = points_are_indexed(&t) || ledger_last_id(&t, LIST_POINT) == 0;
 
-    index_done(&w);
     *out_err = txn_end(&t);
     return there;
 }

@@ -12,11 +12,14 @@
 /* The newest row of a point is another (`was` NULL: it is new); `was` may be a view, which ends here. Errors stick in act->txn. */
 void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was, const struct cells *is);
 
+void point_keys(const struct span *cells, struct key *account, struct key *use); /* of INDEX_POINTS; empty: it stands under none */
+
 bool points_use_indexed(struct span use_class); /* false: such points are found by a walk of all */
 /* By point's name, after that of `after_point` (empty: from the first); w.value is the point. Of a long account others that begin alike stand there, too. */
 struct index_walk points_of_account(struct txn *t, struct span account, struct span after_point);
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point);
 
+bool points_are_indexed(struct txn *t); /* false: the store was made before there was such an index, and has no points since */
 /* At a start: a store made before there was such an index gets it, in one act. */
 MUST_CHECK enum err points_reindex(struct app *app);
 

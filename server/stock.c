@@ -19,7 +19,7 @@ static struct key holder_key(char kind, struct span holder)
     return k;
 }
 
-static struct key place_key(const struct stock_place *p)
+struct key stock_key(const struct stock_place *p)
 {
     struct key k = holder_key(p->kind, p->holder);
 
@@ -47,7 +47,7 @@ void stock_moves(struct act *a, const struct stock_place *p, int by)
 
     if (!(STOCK_STATES >> p->state & 1) || a->txn.err)
         return;
-    k = place_key(p);
+    k = stock_key(p);
     count = count_at(&a->txn, &k);
     if (by > 0)
         act_index_put(a, INDEX_STOCK, key_span(&k), count + 1);

@@ -25,6 +25,8 @@ struct stock_place {
     (LIFE_BIT(LIFE_RECEIVED) | LIFE_BIT(LIFE_VERIFIED) | LIFE_BIT(LIFE_REJECTED) | LIFE_BIT(LIFE_IN_STOCK) | LIFE_BIT(LIFE_ISSUED) |        \
      LIFE_BIT(LIFE_REMOVED) | LIFE_BIT(LIFE_AT_LAB) | LIFE_BIT(LIFE_RETIRED))
 
+struct key stock_key(const struct stock_place *p); /* of INDEX_STOCK */
+
 /* One meter comes (1) or goes (-1); states that are no stock change nothing. Errors stick in a->txn. */
 void stock_moves(struct act *a, const struct stock_place *p, int by);
 

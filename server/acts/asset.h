@@ -25,6 +25,8 @@ bool row_find(struct txn *t, enum list_kind kind, struct span key, struct row_co
  * meter.  CONFLICT: its dn or q3 are others. */
 MUST_CHECK enum err meter_filled(struct registrar *g, struct cells *cells, struct wr *room, struct import_refusal *why);
 
+bool batch_key(struct span batch, struct span serial, struct key *out); /* of INDEX_BATCH; false: it stands in none */
+
 /* ---- hooks of register.c: what hangs on rows of meters, modems and seals ---- */
 
 MUST_CHECK enum err asset_check(struct registrar *g, const struct list *l, const struct cells *cells, uint32_t id, struct import_refusal *why);
@@ -34,6 +36,7 @@ MUST_CHECK enum err asset_written(struct registrar *g, const struct list *l, con
 /* ---- modems ---- */
 
 enum err modem_check(struct registrar *g, const struct cells *cells, uint32_t id, struct import_refusal *why);
+void modem_keys(const struct cells *cells, struct key *imei, struct key *deveui, struct key *serial); /* of INDEX_ASSETS; empty: it stands under none */
 void modem_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put); /* or dropped */
 void modem_dated(struct act *a, struct span serial, struct span modem, int64_t at_s, uint32_t modem_id, uint32_t meter);
 
@@ -49,6 +52,7 @@ bool seal_state_read(struct span name, enum seal_state *out); /* an empty one is
 enum seal_state seal_state_of(const struct cells *cells); /* rows of a file may tell it by who has the seal */
 void seal_put(struct act *a, struct row_copy *seal);      /* a known row becomes this, from the act on */
 enum err seal_check(const struct cells *cells, struct import_refusal *why);
+void seal_keys(const struct cells *cells, struct key *all, struct key *of_crew); /* of INDEX_ASSETS; of_crew empty: no crew has it */
 void seal_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put);
 
 #endif

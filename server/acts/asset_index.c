@@ -27,23 +27,37 @@ static struct key dated_key(char kind, struct span text, int64_t at_s)
     return k;
 }
 
-static void index_one(struct act *a, char kind, struct span text, uint32_t id, bool put)
+static void index_key(struct act *a, const struct key *k, uint32_t id, bool put)
 {
-    struct key k = text_key(kind, text);
-
-    if (!text.len)
+    if (!k->len)
         return;
     if (put)
-        act_index_put(a, INDEX_ASSETS, key_span(&k), id);
+        act_index_put(a, INDEX_ASSETS, key_span(k), id);
     else
-        act_index_drop(a, INDEX_ASSETS, key_span(&k));
+        act_index_drop(a, INDEX_ASSETS, key_span(k));
+}
+
+static void key_if(char kind, struct span text, struct key *out)
+{
+    key_clear(out);
+    if (text.len)
+        *out = text_key(kind, text);
+}
+
+void modem_keys(const struct cells *cells, struct key *imei, struct key *deveui, struct key *serial)
+{
+    key_if('i', cells->at[CELL_MODEM_imei], imei);
+    key_if('i', cells->at[CELL_MODEM_deveui], deveui);
+    key_if('m', cells->at[CELL_MODEM_serial], serial);
 }
 
 void modem_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put)
 {
-    index_one(a, 'i', cells->at[CELL_MODEM_imei], id, put);
-    index_one(a, 'i', cells->at[CELL_MODEM_deveui], id, put);
-    index_one(a, 'm', cells->at[CELL_MODEM_serial], id, put);
+    struct key k[3];
+
+    modem_keys(cells, &k[0], &k[1], &k[2]);
+    for (size_t i = 0; i < 3; i++)
+        index_key(a, &k[i], id, put);
 }
 
 void modem_dated(struct act *a, struct span serial, struct span modem, int64_t at_s,
@@ -161,33 +175,31 @@ enum err seal_check(const struct cells *cells, struct import_refusal *why)
                       "free, issued, used or broken");
 }
 
-static void index_key(struct act *a, const struct key *k, uint32_t id, bool put)
+void seal_keys(const struct cells *cells, struct key *all, struct key *of_crew)
 {
-    if (put)
-        act_index_put(a, INDEX_ASSETS, key_span(k), id);
-    else
-        act_index_drop(a, INDEX_ASSETS, key_span(k));
+    enum seal_state state = seal_state_of(cells);
+    struct span crew = cells->at[CELL_SEAL_crew];
+
+    key_clear(all);
+    key_u8(all, 'z');
+    key_u8(all, (uint8_t)state);
+    key_text(all, cells->at[CELL_SEAL_seal]);
+    key_clear(of_crew);
+    if (!crew.len || crew.len >= NAME_ROOM)
+        return;
+    key_u8(of_crew, 's');
+    key_text(of_crew, crew);
+    key_u8(of_crew, (uint8_t)state);
+    key_text(of_crew, cells->at[CELL_SEAL_seal]);
 }
 
 void seal_indexed(struct act *a, const struct cells *cells, uint32_t id, bool put)
 {
-    enum seal_state state = seal_state_of(cells);
-    struct span crew = cells->at[CELL_SEAL_crew];
-    struct key k;
+    struct key all, of_crew;
 
-    key_clear(&k);
-    key_u8(&k, 'z');
-    key_u8(&k, (uint8_t)state);
-    key_text(&k, cells->at[CELL_SEAL_seal]);
-    index_key(a, &k, id, put);
-    if (!crew.len || crew.len >= NAME_ROOM)
-        return;
-    key_clear(&k);
-    key_u8(&k, 's');
-    key_text(&k, crew);
-    key_u8(&k, (uint8_t)state);
-    key_text(&k, cells->at[CELL_SEAL_seal]);
-    index_key(a, &k, id, put);
+    seal_keys(cells, &all, &of_crew);
+    index_key(a, &all, id, put);
+    index_key(a, &of_crew, id, put);
 }
 
 void seal_put(struct act *a, struct row_copy *seal)

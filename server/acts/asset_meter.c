@@ -77,7 +77,7 @@ enum err meter_filled(struct registrar *g, struct cells *cells, struct wr *room,
 /* ---- batches ---- */
 
 /* Registered batches have names of up to 63 bytes: a longer text names none. */
-static bool batch_key(struct span batch, struct span serial, struct key *out)
+bool batch_key(struct span batch, struct span serial, struct key *out)
 {
     key_clear(out);
     key_text(out, batch);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/app_open.h"
+#include "server/indexes_check.h"
 #include "server/judge.h"
 #include "server/redecode.h"
 #include "server/registers.h"
@@ -47,24 +48,48 @@ static int print(const struct args *a, json_t *object)
 
 #define INT(value) ((json_int_t)(value))
 
+/* Indexes against rows and lives. */
+static enum err check_indexes(const struct args *a, struct indexes_checked *out, struct refusal *r)
+{
+    const char *tz = args_option(a, "tz");
+    const struct app_options o = { .dir = args_option(a, "store"),
+                                   .tz = tz ? tz : "Asia/Shanghai",
+                                   .verification_rules = args_option(a, "verification-rules") };
+    struct app *app = calloc(1, sizeof *app);
+    enum err err = app ? app_open_ledger(app, &o, r) : ERR_NO_MEMORY;
+
+    if (!err)
+        err = indexes_check(app, out, r);
+    if (app)
+        ledger_close(app->ledger);
+    free(app);
+    return err;
+}
+
 int cmd_store_check(const struct args *a)
 {
     const char *dir = args_option(a, "store");
+    struct indexes_checked indexes = { 0 };
     struct store_counts n = { 0 };
     struct refusal r = { 0 };
     struct store_keys keys = { 0 };
     enum err err = store_check(dir, &n, &r);
 
-    if (err || (err = store_keys_check(dir, args_option(a, "store-key-file"), &keys, &r)))
+    if (err || (err = store_keys_check(dir, args_option(a, "store-key-file"), &keys, &r)) ||
+        (err = check_indexes(a, &indexes, &r)))
         return failed(dir, err, &r);
+    if (!indexes.lives)
+        say("the indexes of meters' lives were not held against these: they were made by another "
+            "verification table or time zone; give them with --verification-rules and --tz");
     if (keys.count && !keys.at_hand)
         say("the keys of meters were not opened: the store key is not at hand; give it with "
             "--store-key-file");
-    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1, "keys",
-                              INT(keys.count), "batches", INT(n.batches), "records", INT(n.records),
-                              "settled_readings", INT(n.readings), "ledger_rows",
-                              INT(n.ledger_rows), "view_rows", INT(n.view_rows), "quarantined",
-                              INT(n.quarantined), "bytes", INT(n.bytes)));
+    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1,
+                              "keys", INT(keys.count), "index_keys", INT(indexes.keys), "batches",
+                              INT(n.batches), "records", INT(n.records), "settled_readings",
+                              INT(n.readings), "ledger_rows", INT(n.ledger_rows), "view_rows",
+                              INT(n.view_rows), "quarantined", INT(n.quarantined), "bytes",
+                              INT(n.bytes)));
 }
 
 /* ---- stat ---- */
