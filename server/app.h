@@ -5,6 +5,7 @@
 #include "server/clock.h"
 #include "server/detect/detect.h"
 #include "server/fleet/defaults.h"
+#include "server/fleet/order_rules.h"
 #include "server/fleet/verify.h"
 #include "server/ingest.h"
 #include "storage/archive.h"
@@ -28,6 +29,7 @@ struct app {
     struct holidays holidays;
     struct verify_rules verify_rules; /* the verification calendar's table */
     struct fleet_rules fleet_rules;   /* what replacements and failures are reckoned with */
+    struct order_rules order_rules;   /* what makes orders of work, and how long they take */
     char store[512]; /* DIR */
     struct store_lock *lock;
     struct journal *journal;

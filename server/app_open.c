@@ -96,6 +96,24 @@ static enum err fleet_rules_load(const char *path, struct fleet_rules *out, stru
     return ERR_OK;
 }
 
+static enum err order_rules_load(const char *path, struct order_rules *out, struct refusal *r)
+{
+    static char bytes[ORDER_RULES_BYTES + 1];
+    struct refusal why = { 0 };
+    struct span text = { 0 };
+    enum err err;
+
+    if (!path) {
+        order_rules_builtin(out);
+        return ERR_OK;
+    }
+    if ((err = file_load(path, "order-rules", bytes, ORDER_RULES_BYTES, &text, r)))
+        return err;
+    if ((err = order_rules_read(out, text, &why)))
+        return refuse(r, err, why.offset, "order-rules", "%.60s: %s", path, why.text);
+    return ERR_OK;
+}
+
 /* ---- after a crash ---- */
 
 /* What is made visible here was judged by nobody, whatever the views say. */
@@ -388,6 +406,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
         (err = holidays_load(o->holidays, &app->holidays, r)) ||
         (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)) ||
         (err = fleet_rules_load(o->fleet_rules, &app->fleet_rules, r)) ||
+        (err = order_rules_load(o->order_rules, &app->order_rules, r)) ||
         (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
         return err;
     return fill_memory(app, o, r);

@@ -10,6 +10,7 @@ struct app_options {
     const char *holidays; /* a CSV file; NULL: the built-in days */
     const char *verification_rules; /* a file as server/fleet/verification/cn-jjg162.rules, which is built in; NULL: that one */
     const char *fleet_rules; /* a file as server/fleet/defaults/cn.table, which is built in; NULL: that one */
+    const char *order_rules; /* a file as server/fleet/orders/default.rules, which is built in; NULL: that one */
     const char *store_key_file; /* NULL: a credential, or DIR/store.key */
     uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
     uint32_t retention_days;

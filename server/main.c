@@ -41,6 +41,7 @@ static struct app_options app_options_of(const struct options *o)
         .holidays = o->holidays.count ? o->holidays.text[0] : NULL,
         .verification_rules = o->verification_rules.count ? o->verification_rules.text[0] : NULL,
         .fleet_rules = o->fleet_rules.count ? o->fleet_rules.text[0] : NULL,
+        .order_rules = o->order_rules.count ? o->order_rules.text[0] : NULL,
         .store_key_file = o->store_key_file.count ? o->store_key_file.text[0] : NULL,
         .segment_bytes = (uint64_t)o->segment_mib.number << 20,
         .quarantine_frames = (uint64_t)o->quarantine_frames.number,

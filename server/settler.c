@@ -6,6 +6,7 @@
  *   drop     unlink journal segments that are settled, judged and older than the retention */
 #include "server/settler.h"
 
+#include "server/acts/order_rules.h"
 #include "server/acts/quarantine.h"
 #include "server/commands.h"
 #include "server/lives.h"
@@ -42,6 +43,8 @@ struct settler {
     struct release_due due; /* the settling thread's: frames may wait for what is there by now */
     int32_t
         due_seen; /* the civil day on which legal due dates were last looked at; NO_DAY: not yet */
+    int32_t rules_day;      /* when rules made their orders last, NO_DAY: not yet; */
+    uint64_t rules_changes; /* and as of which state of the flags */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
@@ -254,6 +257,27 @@ static void give_back(struct settler *s, const struct news *touched)
         settler_touch(s, touched->at[i].meter);
 }
 
+/* Orders that rules make of themselves: when a flag changed, and when a day began. */
+static enum err make_orders(struct settler *s, int32_t today)
+{
+    struct txn t;
+    uint64_t changes;
+    enum err err;
+
+    if (!order_rules_any_auto(s->app))
+        return ERR_OK;
+    t = views_read(s->app->views);
+    changes = views_changes(&t);
+    err = txn_end(&t);
+    if (err || (s->rules_day == today && s->rules_changes == changes))
+        return err;
+    if (!(err = order_rules_auto(s->app))) {
+        s->rules_day = today;
+        s->rules_changes = changes;
+    }
+    return err;
+}
+
 /* Everything that was accepted before the call, through every projection. Holds the place. What is to be asked of meters and
  * written of commands waits for the courier, unless somebody waits for it (`asked`): after an outage that are minutes. */
 static enum err settle_lkd(struct settler *s, bool asked)
@@ -275,6 +299,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         s->due_seen = today;
         err = lives_judged(s->app, moved_s);
     }
+    if (!err)
+        err = make_orders(s, today);
     if (!err && asked && s->app->commands)
         err = commands_flush(s->app->commands);
     if (err)
@@ -391,7 +417,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
     s->app = app;
     s->every_s = every_s ? every_s : 1;
     t = views_read(app->views);
-    s->due_seen = NO_DAY;
+    s->due_seen = s->rules_day = NO_DAY;
     s->acts_seen = views_acts(&t);
     if ((err = txn_end(&t))) {
         free(s);

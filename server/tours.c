@@ -71,17 +71,6 @@ void tour_next(struct act *a, int32_t day, char out[TOUR_NAME_SIZE])
     tour_name(day, last + 1, out);
 }
 
-uint32_t tour_minutes(enum order_kind k)
-{
-    static const uint32_t minutes[ORDER_KINDS] = { [ORDER_REPLACE] = 20,
-                                                   [ORDER_INSPECT] = 10,
-                                                   [ORDER_VERIFY] = 15,
-                                                   [ORDER_REPAIR] = 25,
-                                                   [ORDER_READ] = 3 };
-
-    return minutes[k];
-}
-
 /* ---- places ---- */
 
 static struct span cell(const struct ledger_row *row, unsigned place)
@@ -199,10 +188,11 @@ static void keep(char out[64], struct span text)
              text.len ? (const char *)text.at : "");
 }
 
-void tour_sum(struct txn *t, struct span name, int64_t now_s, struct tour_sum *out)
+void tour_sum(struct app *app, struct txn *t, struct span name, struct tour_sum *out)
 {
     struct order_walk w = orders_of(t, ORDERS_OF_TOUR, name, false, span_of(NULL, 0));
     struct tour_place last = { 0 };
+    int64_t now_s = clock_now_s(&app->clock);
     bool begun = false;
 
     memset(out, 0, sizeof *out);
@@ -222,7 +212,7 @@ void tour_sum(struct txn *t, struct span name, int64_t now_s, struct tour_sum *o
             order_is_live(o->state) && order_is_late(o->state, o->since_s, o->due_s, now_s);
         out->unplaced += !point.placed;
         out->metres += leg > 0 ? leg : 0;
-        out->minutes += tour_minutes(o->kind);
+        out->minutes += app->order_rules.minutes[o->kind];
     }
     order_walk_done(&w);
     out->minutes += (uint32_t)ceil(out->metres * 60 / TOUR_WALK_MPH);
@@ -292,6 +282,7 @@ struct stop_room {
 
 static enum err show_why(struct app *app, struct tour_shown *s, struct stop_room *room)
 {
+    const struct order_rule *rule = order_rule_named(&app->order_rules, s->order.rule);
     enum err err;
 
     s->flag = NULL;
@@ -300,6 +291,10 @@ static enum err show_why(struct app *app, struct tour_shown *s, struct stop_room
         snprintf(room->reason, sizeof room->reason, "%.*s", (int)s->order.reason.len,
                  (const char *)s->order.reason.at);
         s->text_en = s->text_zh = room->reason;
+    }
+    if (rule) {
+        s->text_en = rule->en;
+        s->text_zh = rule->zh;
     }
     if (!s->order.flag.len)
         return ERR_OK;

@@ -19,9 +19,6 @@ bool tour_day(struct span name, int32_t *out_day); /* false: no name of a list *
 /* The next name of that day. Errors stick in a->txn. */
 void tour_next(struct act *a, int32_t day, char out[TOUR_NAME_SIZE]);
 
-/* Minutes that the work of an order takes at its place: planning figures, to be replaced by what a utility measures. */
-uint32_t tour_minutes(enum order_kind k);
-
 /* ---- what a stop is about ---- */
 
 /* Where an order's point is. */
@@ -55,7 +52,7 @@ struct tour_sum {
     uint32_t minutes; /* on foot and at work, of all stops */
     char assignee[64], point[64]; /* of its first stop */
 };
-void tour_sum(struct txn *t, struct span name, int64_t now_s, struct tour_sum *out);
+void tour_sum(struct app *app, struct txn *t, struct span name, struct tour_sum *out);
 
 /* ---- one list, stop by stop ---- */
 
@@ -66,7 +63,7 @@ struct tour_shown {
     struct span serial;    /* of the meter the order is about: its own, else the one fitted there now */
     int32_t dn_mm;         /* 0: not known */
     const struct flag *flag; /* that it was made for; NULL: none */
-    const char *text_en, *text_zh; /* why it was made: the flag's sentence, else the order's reason; NULL: nothing was said */
+    const char *text_en, *text_zh; /* why it was made: the flag's sentence, else the rule's, else the order's reason; NULL: nothing was said */
     /* The newest reading of the meter's billed channel, which the crew compares; never of an order to read, who is to read without knowing it (无底度抄表). */
     bool has_last;
     int64_t last_ml, last_s;

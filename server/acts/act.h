@@ -61,6 +61,7 @@ act_handler act_change_modem;  /* POST /v1/meters/SERIAL/modem: another modem in
 act_handler act_post_seals, act_issue_seals, act_return_seals, act_break_seals; /* POST /v1/seals[/issue, /return, /break] */
 act_handler act_post_paper, act_post_stocktake, act_post_delivery; /* POST /v1/papers, /v1/stocktakes, /v1/deliveries */
 act_handler act_post_sample, act_reject_batch; /* POST /v1/batches/BATCH/sample, …/reject */
+act_handler act_orders_by_rule; /* POST /v1/orders/by-rule: orders for what a rule finds */
 act_handler act_post_tour;     /* POST /v1/tours: orders become day lists in walking order */
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_open_cycle, act_review_cycle, act_close_cycle; /* POST /v1/cycles[/ID/review, /ID/close] (rules-bills F) */

@@ -485,7 +485,7 @@ static struct list_figures figures_of(const struct planning *p, uint32_t list)
     for (size_t i = p->begin[list]; i < p->begin[list + 1]; i++) {
         f.metres += p->turn[i].leg_m > 0 ? p->turn[i].leg_m : 0;
         f.unplaced += p->turn[i].leg_m < 0;
-        f.minutes += tour_minutes(p->at[p->turn[i].stop].kind);
+        f.minutes += p->q->app->order_rules.minutes[p->at[p->turn[i].stop].kind];
     }
     f.minutes += (uint32_t)ceil(f.metres * 60 / TOUR_WALK_MPH);
     return f;

@@ -19,6 +19,7 @@ answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktak
 answer_handler answer_quality, answer_model_survival, answer_supplier_survival;       /* get_quality.c */
 answer_handler answer_orders, answer_order;                                          /* get_orders.c */
 answer_handler answer_stock;                                                         /* get_stock.c */
+answer_handler answer_order_rules;                                                   /* get_order_rules.c */
 answer_handler answer_tours, answer_tour;                                            /* get_tours.c */
 answer_handler answer_sample;                                                        /* get_sample.c */
 answer_handler answer_seals, answer_modems_of, answer_meters_of;                     /* get_assets.c */

@@ -7,6 +7,7 @@
  * What else is asked for is filtered out of that. */
 #include "server/orders.h"
 
+#include "server/judge.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 
@@ -22,7 +23,8 @@ static const char *const columns[] = {
     "stop",       "created_at",  "created_by", "since",    "assigned_at", "started_at",
     "result",     "result_en",   "result_zh",  "done_at",  "closed_by",   "index_l",
     "new_serial", "new_index_l", "photo",      "seal",     "lon",         "lat",
-    "remark",     "attempts",    "address",    "zone",     "route",       NULL
+    "remark",     "attempts",    "address",    "zone",     "route",       "flag_state",
+    NULL
 };
 
 struct wanted {
@@ -91,6 +93,17 @@ static struct span cell(const struct ledger_row *row, bool has, unsigned place)
     return has && place < row->count ? row->cells[place] : span_of(NULL, 0);
 }
 
+/* What became of the flag that a live order was made for: whoever sends a crew sees when it is over. */
+static void put_flag_state(struct listing *l, const struct order *o)
+{
+    struct flag *f =
+        o->flag.len && order_is_live(o->state) ? (struct flag *)malloc(sizeof *f) : NULL;
+
+    row_word(l, "flag_state",
+             f && flag_of(l->app, o->flag, f) == ERR_OK ? flag_state_name(f->state) : NULL);
+    free(f);
+}
+
 static void put_order(struct listing *l, struct txn *t, const struct order *o, int64_t now_s)
 {
     struct ledger_row point;
@@ -127,6 +140,7 @@ static void put_order(struct listing *l, struct txn *t, const struct order *o, i
     put_span(l, "address", cell(&point, placed, CELL_POINT_address));
     put_span(l, "zone", cell(&point, placed, CELL_POINT_zone));
     put_span(l, "route", cell(&point, placed, CELL_POINT_route));
+    put_flag_state(l, o);
 }
 
 /* ---- which ---- */

@@ -27,7 +27,7 @@ static void put_row(struct listing *l, struct txn *t, const char *name)
     bool is_crew;
     int32_t day;
 
-    tour_sum(t, span_text(name), clock_now_s(&l->app->clock), &s);
+    tour_sum(l->app, t, span_text(name), &s);
     if (tour_day(span_text(name), &day))
         text_put_date(date, day);
     is_crew = ledger_find(t, LIST_CREW, span_text(s.assignee), INT64_MAX, &crew);
@@ -86,10 +86,10 @@ void answer_tours(struct request *q)
 {
     struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
 
-    if (!w)
+    if (!w) {
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
-    if (!w)
         return;
+    }
     w->day = NO_DAY;
     if (ask_crew(q, w) && ask_day(q, "date", false, &w->day))
         listing_new(q, columns, fill, w, free, PAGE);
@@ -453,7 +453,7 @@ void answer_tour(struct request *q)
              (int)(q->subject[0].len < sizeof name ? q->subject[0].len : 0),
              (const char *)q->subject[0].at);
     if (!err) {
-        tour_sum(&t, span_text(name), v.now_s, &v.sum);
+        tour_sum(q->app, &t, span_text(name), &v.sum);
         err = v.sum.stops ? ERR_OK : ERR_NOT_FOUND;
     }
     if (!err && (ours = is_ours(q, &t, &v.sum)))

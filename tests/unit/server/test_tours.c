@@ -503,7 +503,7 @@ static void ten_thousand_orders_are_planned_in_one_act(void **state)
         while (tour_walk_next(&w)) {
             struct tour_sum sum;
 
-            tour_sum(&t, span_text(w.name), NOW, &sum);
+            tour_sum(&s->app, &t, span_text(w.name), &sum);
             assert_true(sum.stops >= 1 && sum.stops <= TOUR_STOPS_DAY);
             stops += sum.stops;
         }

@@ -1,0 +1,202 @@
+#include "server/acts/order_finds.h"
+
+#include "server/lives.h"
+#include "server/readings.h"
+
+#include <stdlib.h>
+
+#define DAY_S INT64_C(86400)
+
+struct finding {
+    struct app *app;
+    const struct order_rule *rule;
+    int64_t now_s;
+    struct order_finds *out;
+    struct txn *ledger, *views;
+    enum err err;
+};
+
+/* False: there is no room for more, or no memory. */
+static bool push(struct finding *f, const struct order_find *find)
+{
+    struct order_finds *o = f->out;
+
+    if (o->count == FINDS_MOST) {
+        o->more = true;
+        return false;
+    }
+    if (o->count == o->cap) {
+        size_t cap = o->cap ? o->cap * 2 : 256;
+        struct order_find *more = (struct order_find *)realloc(o->at, cap * sizeof *more);
+
+        if (!more) {
+            f->err = ERR_NO_MEMORY;
+            return false;
+        }
+        o->at = more;
+        o->cap = cap;
+    }
+    o->at[o->count++] = *find;
+    return true;
+}
+
+/* ---- flags ---- */
+
+static bool take_flag(void *arg, const struct flag_head *h)
+{
+    struct finding *f = (struct finding *)arg;
+    struct order_find find = { .meter = h->meter,
+                               .severity = (unsigned)h->verdict->severity,
+                               .weight = h->verdict->lost_mlpd / 1000 * h->verdict->confidence_pct,
+                               .at = h->verdict->onset_s };
+
+    if (find.severity < f->rule->severity_least ||
+        (!f->rule->confirmed && h->verdict->confidence_pct < f->rule->confidence_least))
+        return true;
+    memcpy(find.flag, h->id, strnlen(h->id, sizeof find.flag - 1));
+    return push(f, &find);
+}
+
+static enum err find_flags(struct finding *f)
+{
+    struct flag_filter q = {
+        .kind = detector_named(span_text(f->rule->flag)),
+        .states = f->rule->confirmed ? 1u << FLAG_CONFIRMED : 1u << FLAG_OPEN,
+    };
+    enum err err = q.kind ? flag_heads_each(f->app, &q, take_flag, f) : ERR_OK;
+
+    return err ? err : f->err;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct order_find *x = (const struct order_find *)a, *y = (const struct order_find *)b;
+
+    if (x->severity != y->severity)
+        return x->severity > y->severity ? -1 : 1;
+    if (x->weight != y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return strcmp(x->flag, y->flag);
+}
+
+/* ---- dates ---- */
+
+static bool is_of_regime(struct finding *f, uint32_t meter)
+{
+    struct verify_meter m = { .rules = &f->app->verify_rules, .row_verified_on = NO_DAY };
+    struct meter_facts facts;
+    struct legal legal;
+
+    if (!f->rule->of_regime)
+        return true;
+    if ((f->err = meter_facts_by_id(f->ledger, meter, &facts)))
+        return false;
+    m.dn_mm = facts.dn_mm;
+    m.q3_lph = facts.q3_lph;
+    legal_of(&m, NO_DAY, NO_DAY, NO_DAY, NO_DAY, &legal);
+    return legal.regime == f->rule->regime;
+}
+
+static enum err find_dates(struct finding *f)
+{
+    int32_t today = (int32_t)zone_day_number(&f->app->zone, f->now_s);
+    enum rule_find what = f->rule->find;
+    struct due_walk w = lives_due(f->ledger, DUE_FITTED,
+                                  what == FIND_DUE       ? today
+                                  : what == FIND_OVERDUE ? NO_DAY
+                                                         : INT32_MAX,
+                                  what == FIND_DUE ? today + f->rule->days : today - 1,
+                                  what == FIND_UNVERIFIED, span_of(NULL, 0));
+
+    while (!f->err && due_next(&w)) {
+        struct order_find find = { .meter = w.meter, .at = w.due };
+
+        if (is_of_regime(f, w.meter) && !push(f, &find))
+            break;
+    }
+    due_done(&w);
+    return f->err;
+}
+
+/* ---- silence ---- */
+
+/* The newest that is known of, where it lies before since_s; else the search was for nothing. */
+static bool is_silent(struct finding *f, const struct fitting *fitting, int64_t since_s,
+                      int64_t *out_last_s)
+{
+    struct judge_index last;
+    struct meter_facts facts;
+    struct rows rows = { 0 };
+    bool silent = false;
+
+    *out_last_s = INT64_MIN;
+    if (fitting->from_s > since_s)
+        return false; /* it was put there since */
+    if (judge_index(f->views, fitting->meter, fitting->from_s, &last)) {
+        *out_last_s = last.at_s;
+        if (last.at_s >= since_s)
+            return false;
+    }
+    if (!(f->err = meter_facts_by_id(f->ledger, fitting->meter, &facts)) &&
+        !(f->err = readings_load(f->app, &facts, meter_billed_channel(&facts), since_s,
+                                 f->now_s + 1, &rows)))
+        silent = rows.count == 0; /* what a person read counts, and what is not settled yet */
+    rows_done(&rows);
+    return silent;
+}
+
+static enum err find_silent(struct finding *f)
+{
+    int64_t since_s = f->now_s - f->rule->days * DAY_S;
+    struct index_walk w = lives_in_state(f->ledger, LIFE_RUNNING, span_of(NULL, 0));
+
+    while (!f->err && index_next(&w)) {
+        struct order_find find = { .meter = w.value };
+        struct fittings all;
+
+        f->err = fittings_load(f->ledger, false, w.value, &all);
+        if (!f->err && all.count && all.at[all.count - 1].to_s == FITTING_OPEN &&
+            is_silent(f, &all.at[all.count - 1], since_s, &find.at) && !push(f, &find)) {
+            fittings_done(&all);
+            break;
+        }
+        fittings_done(&all);
+    }
+    index_done(&w);
+    return f->err;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct order_find *x = (const struct order_find *)a, *y = (const struct order_find *)b;
+
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->meter < y->meter ? -1 : x->meter > y->meter;
+}
+
+enum err order_finds(struct app *app, const struct order_rule *rule, int64_t now_s,
+                     struct order_finds *out)
+{
+    struct txn ledger = ledger_read(app->ledger), views = views_read(app->views);
+    struct finding f = {
+        .app = app, .rule = rule, .now_s = now_s, .out = out, .ledger = &ledger, .views = &views
+    };
+    enum err err, ended;
+
+    *out = (struct order_finds){ 0 };
+    err = rule->find == FIND_FLAG         ? find_flags(&f)
+          : rule->find == FIND_NO_READING ? find_silent(&f)
+                                          : find_dates(&f);
+    if (!err && out->count && rule->find == FIND_FLAG)
+        qsort(out->at, out->count, sizeof *out->at, by_weight);
+    if (!err && out->count && rule->find == FIND_NO_READING)
+        qsort(out->at, out->count, sizeof *out->at, by_time);
+    ended = txn_end(&views);
+    if (!err)
+        err = ended;
+    ended = txn_end(&ledger);
+    return err ? err : ended;
+}
