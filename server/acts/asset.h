@@ -3,8 +3,8 @@
  *
  * INDEX_BATCH    batch 00 · serial 00 → meter
  * INDEX_ASSETS   'm' · serial 00 → the modem in it now           'i' · IMEI or DevEUI 00 → the modem of that name
- *                'h' · serial 00 · at i64 → the modem from then on, 0: none
- *                'g' · modem 00 · at i64 → the meter that it was in from then on, 0: none
+ *                'h' · serial 00 · at i64 [· n u16] → the modem from then on, 0: none; n: of one second the second entry and those after it, from 1
+ *                'g' · modem 00 · at i64 [· n u16] → the meter that it was in from then on, 0: none
  *                'z' · state u8 · seal 00 → seal                 's' · crew 00 · state u8 · seal 00 → seal, of those that a crew has */
 #ifndef NILO_SERVER_ACTS_ASSET_H
 #define NILO_SERVER_ACTS_ASSET_H

@@ -60,15 +60,28 @@ void modem_indexed(struct act *a, const struct cells *cells, uint32_t id, bool p
         index_key(a, &k[i], id, put);
 }
 
+/* Of one second every entry is kept: those after the first bear their number. */
+static void put_dated(struct act *a, char kind, struct span text, int64_t at_s, uint32_t value)
+{
+    struct key k = dated_key(kind, text, at_s);
+    struct index_walk w = ledger_index_walk(&a->txn, INDEX_ASSETS, key_span(&k), span_of(NULL, 0));
+    uint16_t there = 0;
+
+    while (there < UINT16_MAX && index_next(&w))
+        there++;
+    index_done(&w);
+    if (there)
+        key_u16(&k, there);
+    act_index_put(a, INDEX_ASSETS, key_span(&k), value);
+}
+
 void modem_dated(struct act *a, struct span serial, struct span modem, int64_t at_s,
                  uint32_t modem_id, uint32_t meter)
 {
-    struct key of_meter = dated_key('h', serial, at_s), of_modem = dated_key('g', modem, at_s);
-
     if (serial.len)
-        act_index_put(a, INDEX_ASSETS, key_span(&of_meter), modem_id);
+        put_dated(a, 'h', serial, at_s, modem_id);
     if (modem.len)
-        act_index_put(a, INDEX_ASSETS, key_span(&of_modem), meter);
+        put_dated(a, 'g', modem, at_s, meter);
 }
 
 /* The id under exactly this key; 0: none, or t->err. */

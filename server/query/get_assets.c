@@ -115,9 +115,9 @@ struct stay {
     size_t cursor_len;
 };
 
-static void stay_read(const struct index_walk *w, struct stay *out)
+static void stay_read(const struct index_walk *w, size_t prefix, struct stay *out)
 {
-    struct rd r = rd_of(span_of(w->key.at + w->key.len - 8, 8));
+    struct rd r = rd_of(span_of(w->key.at + prefix, w->key.len - prefix));
 
     out->from_s = (int64_t)(rd_be64(&r) ^ (UINT64_C(1) << 63));
     out->id = w->value;
@@ -180,7 +180,7 @@ static void fill_stays(struct listing *l)
     memcpy(after, l->cursor, l->cursor_len);
     w = ledger_index_walk(&t, INDEX_ASSETS, key_span(&k), span_of(after, l->cursor_len));
     while (!t.err && !listing_full(l) && (more = index_next(&w))) {
-        stay_read(&w, &next);
+        stay_read(&w, k.len, &next);
         if (held)
             put_stay(l, &t, &at, next.from_s);
         at = next;

@@ -178,6 +178,14 @@ static unsigned report(const struct nilod *n, const char *name, unsigned litres)
     return heard.code;
 }
 
+static void stays_are(const struct nilod *on, const char *path, size_t count)
+{
+    json_t *all = ask_as(on, on->token, path, NULL, 200, "rows");
+
+    assert_int_equal(count, json_array_size(json_object_get(all, "rows")));
+    json_decref(all);
+}
+
 static void a_modem_changes_without_the_meter(void **state)
 {
     struct nilod n = { 0 };
@@ -222,6 +230,14 @@ static void a_modem_changes_without_the_meter(void **state)
     ask(&n, "/v1/meters/S0002/modem", "{\"modem\":null,\"reason\":\"stolen\"}", 201,
         "\"modem\":null,\"radio_id\":null");
     ask(&n, "/v1/modems/M1/meters", NULL, 200, "\"serial\":\"S0001\"");
+    /* Fitted and taken out in one second: both stand there. */
+    ask(&n, "/v1/modems/M1/meters", NULL, 200,
+        "\"serial\":\"S0002\",\"modem\":\"M1\",\"imei\":\"861000000000011\","
+        "\"from\":\"2026-03-01T00:00:00Z\",\"to\":\"2026-03-01T00:00:00Z\"");
+    ask(&n, "/v1/meters/S0002/modem", "{\"modem\":\"M1\"}", 201, "861000000000011");
+    ask(&n, "/v1/meters/S0002/modems", NULL, 200, "\"to\":null");
+    ask(&n, "/v1/meters/S0002/modem", "{\"modem\":null}", 201, "\"modem\":null");
+    stays_are(&n, "/v1/meters/S0002/modems", 2);
     ask(&n, "/v1/modems?limit=10", NULL, 200, "\"serial\":\"S0001\"");
     ask(&n, "/v1/audit", NULL, 200, "meter.modem");
     nilod_kill(&n);
