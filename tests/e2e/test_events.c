@@ -397,6 +397,77 @@ static void the_old_meter_is_handed_over_against_a_receipt(void **state)
     state_is(third, "issued");
 }
 
+#define LOT 400
+
+/* A lot that takes its time: received meters of this test. */
+static char *lot_of(char first[16])
+{
+    char serial[16], *body = malloc(64 + LOT * 16);
+    size_t len;
+
+    assert_non_null(body);
+    len = (size_t)sprintf(body, "{\"event\":\"reject\",\"note\":\"leaking\",\"serials\":[");
+    for (unsigned i = 0; i < LOT; i++) {
+        new_meter(serial, ",\"state\":\"received\"");
+        if (i == 0)
+            memcpy(first, serial, 16);
+        len += (size_t)sprintf(body + len, "%s\"%s\"", i ? "," : "", serial);
+    }
+    strcpy(body + len, "]}");
+    return body;
+}
+
+static size_t events_of(const char *serial)
+{
+    char path[64];
+    json_t *history;
+    size_t count;
+
+    snprintf(path, sizeof path, "/v1/meters/%s/history", serial);
+    history = get(path);
+    count = json_array_size(json_object_get(history, "rows"));
+    json_decref(history);
+    return count;
+}
+
+static void a_lot_that_is_sent_again_happens_once(void **state)
+{
+    static const char key[] = "Content-Type: application/json\r\nIdempotency-Key: lot-1\r\n";
+    struct client twin = { 0 }, *both[] = { &store, &twin };
+    struct answer a[2];
+    char first[16], *body = lot_of(first), *again;
+
+    (void)state;
+    client_open(&twin, n.http_host, n.http_port, tokens[2]); /* the same caller, on another line */
+    /* The second comes while the first is at work: it hears what the first does. */
+    for (unsigned i = 0; i < 2; i++)
+        client_ask(both[i], "POST", "/v1/events", key, body, strlen(body));
+    for (unsigned i = 0; i < 2; i++)
+        client_answer(both[i], "POST", &a[i]);
+    for (unsigned i = 0; i < 2; i++)
+        if (a[i].status != 201)
+            fail_msg("%u: heard %d %s", i, a[i].status, a[i].body);
+    assert_string_equal(a[0].body, a[1].body);
+    client_close(&twin);
+    assert_int_equal(events_of(first), 1);
+
+    part_all();
+    nilod_kill(&n);
+    nilod_start(&n);
+    connect_all();
+    again = post(&store, "/v1/events", "Idempotency-Key: lot-1\r\n", body, 201);
+    assert_string_equal(a[0].body, again);
+    assert_int_equal(events_of(first), 1);
+    free(again);
+    /* The same key for something else, and the same facts without it. */
+    free(post(&store, "/v1/events", "Idempotency-Key: lot-1\r\n",
+              "{\"event\":\"stock\",\"serials\":[\"NOBODY-1\"]}", 422));
+    tell(&store, "/v1/events", body, 409);
+    for (unsigned i = 0; i < 2; i++)
+        answer_done(&a[i]);
+    free(body);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +478,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_warning_of_many_meters_counts_them),
         cmocka_unit_test(every_event_stands_in_the_audit),
         cmocka_unit_test(a_killed_server_has_the_exchange_whole_and_its_answer),
+        cmocka_unit_test(a_lot_that_is_sent_again_happens_once),
         cmocka_unit_test(the_old_meter_is_handed_over_against_a_receipt),
     };
 
