@@ -75,6 +75,66 @@ static enum err take_point(struct txn *t, struct route_sheet *s, uint32_t id)
     return s->texts.err;
 }
 
+struct signed_points {
+    uint32_t *ids;
+    size_t count, most;
+    enum err err;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool count_line(void *arg, const struct route_place *at, struct span bytes)
+{
+    (void)at;
+    (void)bytes;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static bool take_line(void *arg, const struct route_place *at, struct span bytes)
+{
+    struct signed_points *p = (struct signed_points *)arg;
+
+    (void)bytes;
+    p->ids[p->count++] = at->point;
+    return p->count < p->most;
+}
+
+/* Points that were signed on this day and stand on the route no more: rows after `count` of ids, which stay as they are. */
+static enum err add_signed(struct txn *t, const struct route_day *day, uint32_t **ids,
+                           size_t *count)
+{
+    struct signed_points p = { 0 };
+    uint32_t *sorted, *more;
+    size_t lines = 0, on = *count;
+    enum err err = ledger_route_facts(t, ROUTE_LINE, day->route, day->day, count_line, &lines);
+
+    if (err || !lines)
+        return err;
+    sorted = (uint32_t *)malloc((on + lines) * sizeof *sorted);
+    more = (uint32_t *)realloc(*ids, (on + lines) * sizeof *more);
+    *ids = more ? more : *ids;
+    if (!sorted || !more) {
+        free(sorted);
+        return ERR_NO_MEMORY;
+    }
+    if (on)
+        memcpy(sorted, *ids, on * sizeof *sorted);
+    qsort(sorted, on, sizeof *sorted, by_id);
+    p = (struct signed_points){ .ids = sorted + on, .most = lines };
+    err = ledger_route_facts(t, ROUTE_LINE, day->route, day->day, take_line, &p);
+    for (size_t i = 0; i < p.count; i++)
+        if (!bsearch(&p.ids[i], sorted, on, sizeof *sorted, by_id))
+            (*ids)[(*count)++] = p.ids[i];
+    free(sorted);
+    return err;
+}
+
 static enum err take_points(struct txn *t, struct span route, struct route_sheet *s)
 {
     uint32_t *ids = NULL, *more;
@@ -91,6 +151,8 @@ static enum err take_points(struct txn *t, struct span route, struct route_sheet
              count == cap && cap < SHEET_POINTS_MOST);
     if (!err && count > SHEET_POINTS_MOST)
         err = ERR_LIMIT;
+    if (!err)
+        err = add_signed(t, &s->day, &ids, &count);
     if (!err && count && !(s->rows = (struct sheet_row *)calloc(count, sizeof *s->rows)))
         err = ERR_NO_MEMORY;
     for (size_t i = 0; i < count && !err; i++)
@@ -186,6 +248,104 @@ static enum err find_causes(struct app *app, struct txn *t, struct route_sheet *
     return err;
 }
 
+/* ---- what was decided ---- */
+
+struct route_line sheet_line(const struct sheet_row *row, struct span remark)
+{
+    return (struct route_line){ .state = row->judged,
+                                .reason = row->judged_reason,
+                                .remote = row->facts.remote,
+                                .manual = row->facts.manual,
+                                .use_known = row->use_known,
+                                .use_ml = row->use_ml,
+                                .serial = span_text(row->serial),
+                                .remark = remark };
+}
+
+static void put_read(struct out *o, const char *litres, const char *at, const struct sheet_read *r)
+{
+    if (r->known) {
+        out_member_litres(o, litres, r->dial_ml);
+        out_member_time(o, at, r->at_s);
+    } else {
+        out_member_null(o, litres);
+        out_member_null(o, at);
+    }
+}
+
+void route_line_put(struct out *o, struct span point, const struct route_line *line)
+{
+    out_member_span(o, "point", point);
+    out_member_span(o, "serial", line->serial);
+    put_read(o, "remote_l", "remote_at", &line->remote);
+    put_read(o, "manual_l", "manual_at", &line->manual);
+    if (line->use_known)
+        out_member_litres(o, "use_l", line->use_ml);
+    else
+        out_member_null(o, "use_l");
+    out_member_text(o, "state", sheet_state_name(line->state));
+    out_member_text(o, "reason", sheet_reason_name(line->reason));
+    out_member_span(o, "remark", line->remark);
+}
+
+static bool same_read(const struct sheet_read *a, const struct sheet_read *b)
+{
+    return a->known == b->known && (!a->known || (a->at_s == b->at_s && a->dial_ml == b->dial_ml));
+}
+
+static bool same_figures(const struct route_line *a, const struct route_line *b)
+{
+    return same_read(&a->remote, &b->remote) && same_read(&a->manual, &b->manual) &&
+           a->use_known == b->use_known && (!a->use_known || a->use_ml == b->use_ml) &&
+           span_equal(a->serial, b->serial);
+}
+
+static struct sheet_text keep_bytes(struct route_sheet *s, struct span bytes)
+{
+    struct sheet_text kept = { (uint32_t)s->texts.len, (uint32_t)bytes.len };
+
+    out_bytes(&s->texts, bytes.at, bytes.len);
+    return kept;
+}
+
+/* The facts' bytes first: texts move as they grow. */
+static enum err keep_decided(struct txn *t, struct route_sheet *s)
+{
+    struct route_place at = { s->day.route, 0, s->day.day };
+    struct span bytes;
+
+    if ((s->is_signed = ledger_route_fact(t, ROUTE_SIGNED, &at, &bytes)))
+        s->signature_bytes = keep_bytes(s, bytes);
+    for (size_t i = 0; i < s->count && !t->err; i++) {
+        struct sheet_row *row = &s->rows[i];
+
+        at.point = row->point;
+        if ((row->is_signed = ledger_route_fact(t, ROUTE_LINE, &at, &bytes)))
+            row->line_bytes = keep_bytes(s, bytes);
+        if ((row->has_dispute = ledger_route_fact(t, ROUTE_DISPUTE, &at, &bytes)))
+            row->dispute_bytes = keep_bytes(s, bytes);
+    }
+    return t->err ? t->err : s->texts.err;
+}
+
+static enum err read_decided(const struct route_sheet *s, struct sheet_row *row)
+{
+    struct route_line now = sheet_line(row, (struct span){ 0 });
+    enum err err = ERR_OK;
+
+    if (row->is_signed) {
+        err = route_line_read(sheet_span(s, row->line_bytes), &row->line);
+        row->changed = !err && !same_figures(&row->line, &now);
+        row->state = SHEET_SIGNED;
+        row->reason = row->line.reason;
+    }
+    if (!err && row->has_dispute)
+        err = route_dispute_read(sheet_span(s, row->dispute_bytes), &row->dispute);
+    if (!err && sheet_is_disputed(row))
+        row->state = SHEET_DISPUTED;
+    return err;
+}
+
 /* ---- all of it ---- */
 
 enum err route_sheet_load(struct app *app, struct txn *t, struct span route,
@@ -199,7 +359,16 @@ enum err route_sheet_load(struct app *app, struct txn *t, struct span route,
         err = sheet_point_load(app, t, &out->day, now_s, &out->rows[i]);
     if (!err)
         err = find_causes(app, t, out);
-    for (size_t i = 0; i < out->count && !err; i++)
-        out->rows[i].state = sheet_judge(&out->rows[i].facts, &out->rows[i].reason);
+    if (!err)
+        err = keep_decided(t, out);
+    if (!err && out->is_signed)
+        err = route_signed_read(sheet_span(out, out->signature_bytes), &out->signature);
+    for (size_t i = 0; i < out->count && !err; i++) {
+        struct sheet_row *row = &out->rows[i];
+
+        row->state = row->judged = sheet_judge(&row->facts, &row->judged_reason);
+        row->reason = row->judged_reason;
+        err = read_decided(out, row);
+    }
     return err;
 }

@@ -7,6 +7,7 @@
 #include "server/billing/daysheet.h"
 #include "server/out.h"
 #include "server/registers.h"
+#include "server/route_facts.h"
 
 /* A route's day: which instants belong to it, and whether the route's days say that it is one. */
 struct route_day {
@@ -36,14 +37,29 @@ struct sheet_row {
     int64_t use_ml; /* since the route's day before */
     enum sheet_state state;
     enum sheet_reason reason;
+    enum sheet_state judged; /* by what is known now alone */
+    enum sheet_reason judged_reason;
+    /* What was decided; texts are views into the sheet's. */
+    struct sheet_text line_bytes, dispute_bytes;
+    bool is_signed, has_dispute;
+    bool changed; /* what is known now is not what was signed */
+    struct route_line line;
+    struct route_dispute dispute;
 };
+static inline bool sheet_is_disputed(const struct sheet_row *row)
+{
+    return row->has_dispute && !row->dispute.resolved_s;
+}
 
 #define SHEET_POINTS_MOST 50000 /* of one route: a hundred times what a person walks in a day */
 struct route_sheet {
     struct route_day day;
     size_t count;
-    struct sheet_row *rows; /* in walking order */
+    struct sheet_row *rows; /* in walking order; behind them points that were signed on it and have left the route */
     struct out texts;
+    bool is_signed;
+    struct route_signed signature; /* likewise views into `texts` */
+    struct sheet_text signature_bytes;
 };
 /* As of now_s. LIMIT: more points than SHEET_POINTS_MOST; CORRUPT, NO_MEMORY, IO. Free with route_sheet_done, also after an error. */
 MUST_CHECK enum err route_sheet_load(struct app *app, struct txn *t, struct span route, const struct route_day *day, int64_t now_s, struct route_sheet *out);
@@ -52,6 +68,11 @@ static inline struct span sheet_span(const struct route_sheet *s, struct sheet_t
 {
     return span_of(s->texts.at + t.at, t.len);
 }
+
+/* A row as it would be signed now, with a remark (empty: none); borrows from the row. */
+struct route_line sheet_line(const struct sheet_row *row, struct span remark);
+/* The members of a signed line from "point" to "remark": `{` before and `}` and a line feed behind make the line that the digest is over. */
+void route_line_put(struct out *o, struct span point, const struct route_line *line);
 
 /* ---- one point ---- */
 

@@ -54,6 +54,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_CYCLE_NAMES] = { "cycle-names", TABLE_LATER },
     [LEDGER_DETERMINANTS] = { "determinants", TABLE_LATER },
     [LEDGER_LIVES] = { "lives", TABLE_LATER },
+    [LEDGER_ROUTE_DAYS] = { "route-days", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -391,6 +392,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_index_check(&t, r);
     if (!err)
         err = ledger_cycles_check(&t, r);
+    if (!err)
+        err = ledger_routes_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

@@ -347,6 +347,19 @@ struct determinant_walk ledger_determinants(struct txn *t, uint32_t cycle, struc
 bool determinant_next(struct determinant_walk *w); /* false: the end, or an error in the transaction */
 void determinant_done(struct determinant_walk *w);
 
+/* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
+
+enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK, ROUTE_FACTS }; /* numbers stand on disk */
+struct route_place {
+    uint32_t route, point; /* ids; point 0: the whole day, of ROUTE_SIGNED alone */
+    int32_t day;           /* days since 1970-01-01, from there on */
+};
+void act_put_route_fact(struct act *a, enum route_fact kind, const struct route_place *at, struct span bytes); /* replaces; the caller notes it */
+bool ledger_route_fact(struct txn *t, enum route_fact kind, const struct route_place *at, struct span *out_view); /* false: none, or t->err */
+/* Those of a route and day (-1: of all days, by day), by point; false from `each` ends it. */
+MUST_CHECK enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route, int32_t day,
+                                       bool (*each)(void *arg, const struct route_place *at, struct span bytes), void *arg);
+
 /* ---- audit ---- */
 
 struct audit_record {

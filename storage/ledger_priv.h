@@ -39,6 +39,7 @@ enum ledger_table {
     LEDGER_CYCLE_NAMES,   /* name → id */
     LEDGER_DETERMINANTS,  /* cycle · point → what closing froze */
     LEDGER_LIVES,         /* meter · at · arrival of the first → events of its life (ledger_life.c) */
+    LEDGER_ROUTE_DAYS,    /* kind · route · day · point → what was decided of a route's day (ledger_route.c) */
     LEDGER_TABLES
 };
 
@@ -100,6 +101,7 @@ MUST_CHECK enum err ledger_commands_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_index_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_cycles_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_routes_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

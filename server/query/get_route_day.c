@@ -7,12 +7,16 @@
 
 #define PAGE 1000
 
-static const char *const columns[] = { "point",     "account",     "address",   "serial",
-                                       "seq",       "due",         "due_at",    "remote_l",
-                                       "remote_at", "manual_l",    "manual_at", "difference_l",
-                                       "off_l",     "tolerance_l", "use_l",     "use_from",
-                                       "state",     "reason",      "reason_en", "reason_zh",
-                                       "heard_at",  "checks",      NULL };
+static const char *const columns[] = { "point",     "account",     "address",
+                                       "serial",    "seq",         "due",
+                                       "due_at",    "remote_l",    "remote_at",
+                                       "manual_l",  "manual_at",   "difference_l",
+                                       "off_l",     "tolerance_l", "use_l",
+                                       "use_from",  "state",       "reason",
+                                       "reason_en", "reason_zh",   "heard_at",
+                                       "checks",    "signed_by",   "signed_at",
+                                       "was",       "remark",      "changed_since_signed",
+                                       "now",       "dispute",     NULL };
 
 struct shown {
     struct route_sheet sheet;
@@ -62,21 +66,23 @@ static void put_place(struct listing *l, const struct route_sheet *s, const stru
     row_time(l, "due_at", s->day.span.cut_s);
 }
 
+/* What was signed is shown as it was signed. */
 static void put_figures(struct listing *l, const struct sheet_row *row, bool hidden)
 {
     const struct sheet_facts *f = &row->facts;
-    bool remote = f->remote.known && !hidden, manual = f->manual.known, both = remote && manual;
+    struct route_line line = row->is_signed ? row->line : sheet_line(row, (struct span){ 0 });
+    bool remote = line.remote.known && !hidden, manual = line.manual.known, both = remote && manual;
 
-    cell_litres(l, "remote_l", remote, f->remote.dial_ml);
-    cell_time(l, "remote_at", f->remote.known, f->remote.at_s);
-    cell_litres(l, "manual_l", manual, f->manual.dial_ml);
-    cell_time(l, "manual_at", manual, f->manual.at_s);
+    cell_litres(l, "remote_l", remote, line.remote.dial_ml);
+    cell_time(l, "remote_at", line.remote.known, line.remote.at_s);
+    cell_litres(l, "manual_l", manual, line.manual.dial_ml);
+    cell_time(l, "manual_at", manual, line.manual.at_s);
     cell_litres(l, "difference_l", both,
-                both ? dial_difference(&row->facts_meter, f->remote.dial_ml, f->manual.dial_ml)
+                both ? dial_difference(&row->facts_meter, line.remote.dial_ml, line.manual.dial_ml)
                      : 0);
     cell_litres(l, "off_l", f->off_known && !hidden, f->off_ml);
     cell_litres(l, "tolerance_l", f->fitted, f->tolerance_ml);
-    cell_litres(l, "use_l", row->use_known && !hidden, row->use_ml);
+    cell_litres(l, "use_l", line.use_known && !hidden, line.use_ml);
 }
 
 static void put_checks(struct out *o, unsigned checks)
@@ -93,6 +99,54 @@ static void put_checks(struct out *o, unsigned checks)
         out_string(o, span_text(check_name((enum check)n)));
     }
     out_text(o, "]");
+}
+
+static void put_now(struct listing *l, const struct route_sheet *s, const struct sheet_row *row)
+{
+    struct route_line now = sheet_line(row, (struct span){ 0 });
+    struct out *o = row_raw_begin(l, "now");
+
+    out_text(o, "{");
+    route_line_put(o, sheet_span(s, row->name), &now);
+    out_text(o, "}");
+    row_raw_end(l);
+}
+
+static void put_dispute(struct listing *l, const struct route_dispute *d)
+{
+    struct out *o = row_raw_begin(l, "dispute");
+
+    out_text(o, "{");
+    out_member_text(o, "state", d->resolved_s ? "resolved" : "open");
+    out_member_span(o, "note", d->note);
+    out_member_span(o, "by", d->who);
+    out_member_time(o, "at", d->at_s);
+    if (d->resolved_s) {
+        out_member_span(o, "resolution", d->resolution);
+        out_member_span(o, "resolved_by", d->resolved_by);
+        out_member_time(o, "resolved_at", d->resolved_s);
+    }
+    out_text(o, "}");
+    row_raw_end(l);
+}
+
+static void put_decided(struct listing *l, const struct route_sheet *s, const struct sheet_row *row)
+{
+    bool is_signed = row->is_signed && s->is_signed;
+
+    row_text(l, "signed_by", is_signed ? s->signature.who : (struct span){ 0 });
+    cell_time(l, "signed_at", is_signed, s->signature.at_s);
+    row_word(l, "was", row->is_signed ? sheet_state_name(row->line.state) : NULL);
+    row_text(l, "remark", row->is_signed ? row->line.remark : (struct span){ 0 });
+    row_bool(l, "changed_since_signed", row->changed);
+    if (row->changed)
+        put_now(l, s, row);
+    else
+        row_null(l, "now");
+    if (row->has_dispute)
+        put_dispute(l, &row->dispute);
+    else
+        row_null(l, "dispute");
 }
 
 /* Where to go on: its place on the route, and its name, so that a point that leaves the route loses nobody else. */
@@ -122,6 +176,7 @@ static void put_row(struct listing *l, const struct shown *w, const struct sheet
     cell_time(l, "heard_at", row->facts.heard_at_s > 0, row->facts.heard_at_s);
     put_checks(row_raw_begin(l, "checks"), row->facts.checks);
     row_raw_end(l);
+    put_decided(l, s, row);
     row_end(l, cursor_of(s, row, cursor));
 }
 

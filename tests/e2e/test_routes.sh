@@ -117,6 +117,70 @@ who_is_to_read_blindly_sees_no_figures() {
     is 'null 24600' "$(of F remote_l < blind) $(of A remote_l < blind)" && is 'null odd' "$(of F use_l state < blind)"
 }
 
+note='{"date":"2026-03-29","note":"as walked","remarks":[{"point":"B","remark":"transmitter changed"},{"point":"C","remark":"door locked"},{"point":"D","remark":"empty plot"},{"point":"E","remark":"demolished"},{"point":"F","remark":"pool filled"}]}'
+signing_names_who_may_and_what_is_not_in_order() {
+    has "$(token=north.token call POST /v1/routes/R1/day/sign "$note")" $'\n403' viewer || return 1
+    has "$(token=li.token call POST /v1/routes/R1/day/sign "$note")" $'\n403' wang li || return 1
+    has "$(call POST /v1/routes/R9/day/sign "$note")" $'\n404' R9 || return 1
+    has "$(call POST /v1/routes/R1/day/sign '{"remarks":[{"point":"nowhere","remark":"x"}]}')" $'\n404' nowhere || return 1
+    has "$(call POST /v1/routes/R1/day/sign '{"remarks":[{"point":"H","remark":"x"}]}')" $'\n422' '"field":"remarks"' || return 1
+    has "$(call POST /v1/routes/R1/day/sign '{"remarks":[{"point":"B","remark":""}]}')" $'\n422' || return 1
+    has "$(call POST /v1/routes/R1/day/sign '{"date":"soon"}')" $'\n422' '"field":"date"' || return 1
+    has "$(call POST /v1/routes/R1/day/sign '{"date":"2026-03-30"}')" $'\n409' 2026-03-30 || return 1
+    said=$(token=wang.token call POST /v1/routes/R1/day/sign '{"date":"2026-03-29","remarks":[{"point":"C","remark":"door locked"}]}')
+    has "$said" $'\n409' 'B (odd, out-of-step)' 'D (missing, never-installed)' 'E (missing, removed)' 'F (odd, high)' && [[ $said != *'C ('* ]] || return 1
+    is 'ok null' "$(sheet R1 --date 2026-03-29 | of A state signed_by)"
+}
+
+a_dispute_stands_until_a_supervisor_resolves_it() {
+    has "$(token=wang.token call POST /v1/routes/R1/day/dispute '{"date":"2026-03-29","point":"A"}')" $'\n422' '"field":"note"' || return 1
+    has "$(token=wang.token call POST /v1/routes/R1/day/dispute '{"date":"2026-03-29","point":"H","note":"?"}')" $'\n422' '"field":"point"' || return 1
+    has "$(token=wang.token call POST /v1/routes/R1/day/dispute '{"date":"2026-03-29","point":"nowhere","note":"?"}')" $'\n404' || return 1
+    has "$(call POST /v1/routes/R1/day/resolve '{"date":"2026-03-29","point":"A","note":"?"}')" $'\n409' 'not disputed' || return 1
+    has "$(token=wang.token call POST /v1/routes/R1/day/dispute '{"date":"2026-03-29","point":"A","note":"customer says 24500"}')" $'\n201' '"state":"open"' '"by":"wang"' || return 1
+    has "$(call POST /v1/routes/R1/day/dispute '{"date":"2026-03-29","point":"A","note":"again"}')" $'\n409' wang || return 1
+    is disputed "$(sheet R1 --date 2026-03-29 | of A state)" || return 1
+    has "$(token=wang.token call POST /v1/routes/R1/day/sign "$note")" $'\n409' 'A (disputed)' || return 1
+    has "$(token=wang.token call POST /v1/routes/R1/day/resolve '{"date":"2026-03-29","point":"A","note":"x"}')" $'\n403' || return 1
+    exits 0 nilo route resolve R1 A --date 2026-03-29 --note 'photo shows 24650' || return 1
+    has "$(sheet R1 --date 2026-03-29 | of A state dispute)" 'ok ' resolved 'photo shows 24650' 'customer says'
+}
+
+what_is_signed_is_a_fact_with_a_digest() {
+    said=$(token=wang.token call POST /v1/routes/R1/day/sign "$note" -H 'Idempotency-Key: s1')
+    has "$said" $'\n201' '"signed_by":"wang"' '"points":7' '"ok":2,"missing":3,"odd":2' || return 1
+    is "$said" "$(token=wang.token call POST /v1/routes/R1/day/sign "$note" -H 'Idempotency-Key: s1')" || return 1
+    has "$(call POST /v1/routes/R1/day/sign "$note")" $'\n409' wang || return 1
+    sheet R1 --date 2026-03-29 > signed
+    is 'signed ok wang null false' "$(of A state was signed_by remark changed_since_signed < signed)" && is 'signed missing silent door locked' "$(of C state was reason remark < signed)" || return 1
+    python3 - "$(sed -nE 's/.*"digest":"([0-9a-f]*)".*/\1/p' <<< "$said")" <<'END'
+import hashlib, json, sys
+sha = hashlib.sha256()
+for row in map(json.loads, open('signed')):
+    line = {k: row.get('was' if k == 'state' else k) for k in 'point serial remote_l remote_at manual_l manual_at use_l state reason remark'.split()}
+    sha.update(json.dumps(line, ensure_ascii=False, separators=(',', ':')).encode() + b'\n')
+sys.exit(0 if sha.hexdigest() == sys.argv[1] else f'      digest {sha.hexdigest()}')
+END
+}
+
+what_comes_late_shows_and_changes_nothing_signed() {
+    printf 'serial,time,index_l\nMC,2026-03-29T00:00:00+01:00,24600\n' | nilo import readings - > /dev/null && nilo settle || return 1
+    call POST /v1/points '{"point":"F","route":"R2"}' > /dev/null # left the route since
+    kill -9 "$nilod" && { wait "$nilod"; nilod_start --tz Europe/Madrid --virtual-clock 2026-03-29T13:00:00+02:00; } 2> /dev/null || return 1
+    sheet R1 --date 2026-03-29 > late
+    is 'signed null silent true' "$(of C state remote_l reason changed_since_signed < late)" && has "$(of C now < late)" 24600 || return 1
+    is 'signed false' "$(of A state changed_since_signed < late)" && is 'signed 24600' "$(of B state remote_l < late)" && is signed "$(of F state < late)" || return 1
+    has "$(nilo audit list --format ndjson)" '"what":"route.sign"' '"what":"route.dispute"' '"what":"route.resolve"' 'as walked'
+}
+
+of_two_who_sign_at_once_one_does() {
+    local i
+    for i in 1 2 3 4; do call POST /v1/routes/R1/day/sign '{"date":"2026-03-01","remarks":[{"point":"D","remark":"-"},{"point":"G","remark":"-"}]}' | tail -1 > "answer$i" & done
+    # shellcheck disable=SC2046 # one job a word
+    wait $(jobs -p | grep -v "^$nilod\$")
+    is '201 409 409 409 ' "$(sort answer[1-4] | tr '\n' ' ')"
+}
+
 # Frames: K1 and K2 go silent, K3 goes on; then K3 goes silent, too.
 most_of_a_silent_cell_is_an_outage() {
     local m
@@ -167,5 +231,7 @@ nilo token create --role reader --name wang > wang.token
 nilo token create --role reader --name li > li.token
 nilo token create --role viewer --name north --org NORTH > north.token
 hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows what_cannot_be_asked_is_refused days_have_23_and_25_hours \
-    a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures most_of_a_silent_cell_is_an_outage the_store_is_whole
+    a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures \
+    signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
+    what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does most_of_a_silent_cell_is_an_outage the_store_is_whole
 hold_end
