@@ -1,12 +1,18 @@
-/* Orders of work: the list, by whichever index fits what is asked for, and one with its history.
+/* Orders of work: the list, by whichever index fits what is asked for, and one with its history.  The first of these that is asked for rules the order of the rows:
  *
- *   tour            its stops in order            flag, point, serial, assignee   the oldest first, live before closed (but for flag)
- *   late, due_before (of live ones)   by due time   state, kind                   by kind, oldest first
- *   nothing of these                  by name
+ *   tour                            its stops in order
+ *   flag                            the oldest first
+ *   serial, point, assignee         live ones first, then the oldest first
+ *   route, zone                     by point, as they are walked, or by name; at each point as above
+ *   late=true, due_before           by due time
+ *   state, kind                     by kind, the oldest first
+ *   nothing of these                by name
  *
- * What else is asked for is filtered out of that. */
+ * What else is asked for is filtered out of that.  late=true and due_before mean live orders, unless a closed state is asked for. */
 #include "server/orders.h"
 
+#include "proto/base/rd.h"
+#include "proto/base/wr.h"
 #include "server/judge.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -34,7 +40,18 @@ struct wanted {
     bool has_late, late;
     int64_t due_before_s;
     int64_t now_s;
+    bool by_place; /* by the points of a route or zone */
+    uint32_t *points;
+    size_t point_count;
 };
+
+static void wanted_free(void *state)
+{
+    struct wanted *w = (struct wanted *)state;
+
+    free(w->points);
+    free(w);
+}
 
 /* ---- a row ---- */
 
@@ -161,9 +178,21 @@ static bool is_there(struct txn *t, const struct wanted *w, const struct order *
            is(cell(&point, true, CELL_POINT_route), w->route);
 }
 
+static bool asks_when(const struct wanted *w)
+{
+    return (w->has_late && w->late) || w->due_before_s != INT64_MAX;
+}
+
+/* Closed ones are not wanted. */
+static bool is_live(const struct wanted *w)
+{
+    return w->state == ORDER_STATES ? asks_when(w) : order_is_live(w->state);
+}
+
 static bool is_wanted(struct txn *t, const struct wanted *w, const struct order *o)
 {
     return (w->state == ORDER_STATES || o->state == w->state) &&
+           (!is_live(w) || order_is_live(o->state)) &&
            (w->kind == ORDER_KINDS || o->kind == w->kind) && is(o->assignee, w->assignee) &&
            is(o->point, w->point) && is(o->serial, w->serial) && is(o->flag, w->flag) &&
            is(o->tour, w->tour) && o->due_s < w->due_before_s &&
@@ -171,18 +200,15 @@ static bool is_wanted(struct txn *t, const struct wanted *w, const struct order 
            is_there(t, w, o);
 }
 
-static bool is_live(const struct wanted *w)
+/* Something is asked for of which there are few. */
+static bool by_name(const struct wanted *w)
 {
-    return w->state < ORDER_STATES && order_is_live(w->state);
+    return w->tour[0] || w->flag[0] || w->point[0] || w->serial[0] || w->assignee[0];
 }
 
-/* Asked for by due time: live ones, unless closed ones are asked for by name. */
 static bool by_due(const struct wanted *w)
 {
-    bool asked = (w->has_late && w->late) || w->due_before_s != INT64_MAX;
-
-    return asked && (w->state == ORDER_STATES || is_live(w)) && !w->tour[0] && !w->flag[0] &&
-           !w->point[0] && !w->serial[0] && !w->assignee[0];
+    return asks_when(w) && is_live(w) && !by_name(w) && !w->by_place;
 }
 
 static struct order_walk walk_of(struct txn *t, const struct wanted *w, struct span after)
@@ -237,6 +263,117 @@ static void fill(struct listing *l)
     l->ended = !more && !l->err;
 }
 
+/* ---- by the points of a route or zone ---- */
+
+/* The cursor: place of the point among them · its id · the walk's own cursor there. */
+#define PLACE_CURSOR 8
+
+static struct span place_cursor(uint8_t room[CURSOR_MAX], size_t place, uint32_t point,
+                                struct span there)
+{
+    struct wr w = wr_of(room, CURSOR_MAX);
+
+    wr_be32(&w, (uint32_t)place);
+    wr_be32(&w, point);
+    wr_bytes(&w, there);
+    return wr_span(&w);
+}
+
+/* Where the page before ended: its point may stand elsewhere by now. */
+static size_t place_of(const struct wanted *w, struct span cursor, struct span *out_there)
+{
+    struct rd r = rd_of(cursor);
+    size_t place = rd_be32(&r);
+    uint32_t point = rd_be32(&r);
+
+    *out_there = span_of(NULL, 0);
+    if (r.err)
+        return 0;
+    *out_there = rd_bytes(&r, rd_left(&r));
+    if (place < w->point_count && w->points[place] == point)
+        return place;
+    for (size_t i = 0; i < w->point_count; i++) {
+        if (w->points[i] == point)
+            return i;
+    }
+    *out_there = span_of(NULL, 0);
+    return place;
+}
+
+/* False: the slice is full. */
+static bool put_at_point(struct listing *l, struct txn *t, size_t place, struct span there)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    uint8_t room[CURSOR_MAX];
+    struct ledger_row row;
+    struct order_walk walk;
+    char name[64];
+    bool more = true;
+
+    if (!ledger_by_id(t, LIST_POINT, w->points[place], INT64_MAX, &row) || row.cells[0].len > 63)
+        return !t->err;
+    snprintf(name, sizeof name, "%.*s", (int)row.cells[0].len, (const char *)row.cells[0].at);
+    walk = orders_of(t, ORDERS_OF_POINT, span_text(name), is_live(w), there);
+    while (!t->err && !listing_full(l) && (more = order_next(&walk))) {
+        struct span cursor = place_cursor(room, place, w->points[place], walk.cursor);
+
+        if (!is_wanted(t, w, &walk.order)) {
+            listing_pass(l, cursor);
+            continue;
+        }
+        row_begin(l);
+        put_order(l, t, &walk.order, w->now_s);
+        row_end(l, cursor);
+    }
+    order_walk_done(&walk);
+    if (!more)
+        listing_pass(l, place_cursor(room, place + 1,
+                                     place + 1 < w->point_count ? w->points[place + 1] : 0,
+                                     span_of(NULL, 0)));
+    return !more;
+}
+
+static void fill_by_place(struct listing *l)
+{
+    const struct wanted *w = (const struct wanted *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    uint8_t after[CURSOR_MAX];
+    struct span there;
+    size_t place;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    place = place_of(w, span_of(after, l->cursor_len), &there);
+    while (!t.err && place < w->point_count && !listing_full(l) &&
+           put_at_point(l, &t, place, there)) {
+        there = span_of(NULL, 0);
+        place++;
+    }
+    listing_fail(l, txn_end(&t));
+    l->ended = place >= w->point_count && !l->err;
+}
+
+#define POINTS_AT_ONCE 65536
+
+static enum err points_load(struct txn *t, struct wanted *w)
+{
+    bool zone = !w->route[0];
+    struct span name = span_text(zone ? w->zone : w->route);
+    size_t got = POINTS_AT_ONCE;
+    enum err err = ERR_OK;
+
+    while (!err && got == POINTS_AT_ONCE) {
+        uint32_t *more = (uint32_t *)realloc(w->points, (w->point_count + got) * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        w->points = more;
+        err = ledger_points_on(t, zone, name, (uint32_t)w->point_count, more + w->point_count,
+                               POINTS_AT_ONCE, &got);
+        w->point_count += got;
+    }
+    return err;
+}
+
 /* ---- asking ---- */
 
 static bool ask_name(struct request *q, const char *name, char out[64])
@@ -277,6 +414,7 @@ static bool ask_words(struct request *q, struct wanted *w)
 
 static bool ask_names(struct request *q, struct wanted *w)
 {
+    enum err err = ERR_OK;
     struct txn t;
     bool known;
 
@@ -289,8 +427,13 @@ static bool ask_names(struct request *q, struct wanted *w)
     known = named_is_known(q, &t, LIST_POINT, "point") &&
             named_is_known(q, &t, LIST_METER, "serial") &&
             named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
+    w->by_place = (w->zone[0] || w->route[0]) && !by_name(w);
+    if (known && w->by_place)
+        err = points_load(&t, w);
     txn_abort(&t);
-    return known;
+    if (err)
+        problem_of(q, err, "", "the register cannot be read: it %s", err_text(err));
+    return known && !err;
 }
 
 void answer_orders(struct request *q)
@@ -305,9 +448,9 @@ void answer_orders(struct request *q)
     w->has_late = ask_text(q, "late").len != 0;
     if (ask_words(q, w) && ask_names(q, w) && ask_bool(q, "late", &w->late) &&
         ask_time(q, "due_before", INT64_MAX, &w->due_before_s))
-        listing_new(q, columns, fill, w, free, PAGE);
+        listing_new(q, columns, w->by_place ? fill_by_place : fill, w, wanted_free, PAGE);
     else
-        free(w);
+        wanted_free(w);
 }
 
 /* ---- one ---- */

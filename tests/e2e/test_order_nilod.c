@@ -685,6 +685,33 @@ static void of_two_crews_that_report_one_order_the_first_is_taken(void **state)
 
 /* ---- lists ---- */
 
+/* How many rows a list has by pages of two, each of them once. */
+static size_t rows_by_pages(const struct town *t, const char *path)
+{
+    json_t *seen = json_object();
+    char after[700] = "", url[900];
+    size_t found = 0;
+
+    do {
+        json_t *page, *row;
+        size_t i;
+
+        snprintf(url, sizeof url, "%s%climit=2%s%s", path, strchr(path, '?') ? '&' : '?',
+                 after[0] ? "&after=" : "", after);
+        page = ask_as(t, t->viewer, url, NULL, 200, "rows");
+        json_array_foreach(json_object_get(page, "rows"), i, row)
+        {
+            assert_null(json_object_get(seen, text(row, "order")));
+            json_object_set_new(seen, text(row, "order"), json_true());
+            found++;
+        }
+        snprintf(after, sizeof after, "%s", text(page, "next"));
+        json_decref(page);
+    } while (after[0]);
+    json_decref(seen);
+    return found;
+}
+
 static void lists_have_what_is_asked_for(void **state)
 {
     static const struct {
@@ -705,6 +732,10 @@ static void lists_have_what_is_asked_for(void **state)
         { "?zone=Z1", 5 },
         { "?zone=Z0&kind=read", 0 },
         { "?route=R1&state=open", 1 },
+        { "?route=R1", 3 },
+        { "?route=R1&zone=Z0", 1 },
+        { "?zone=Z1&due_before=2027-03-04T00:00:00Z", 3 },
+        { "?assignee=K1&due_before=2027-03-04T00:00:00Z", 2 },
         { "?flag=none", 0 },
         { "?tour=none", 0 },
         { "?late=false&state=open", 3 },
@@ -714,8 +745,7 @@ static void lists_have_what_is_asked_for(void **state)
         { "?due_before=2027-03-04T00:00:00Z&state=cancelled", 1 },
     };
     struct town t;
-    char body[200], path[120], after[400] = "";
-    size_t found = 0;
+    char body[200], path[120];
 
     (void)state;
     start(&t);
@@ -740,25 +770,15 @@ static void lists_have_what_is_asked_for(void **state)
         rows = rows_of(&t, t.nilod.token, path);
         if (rows != queries[i].rows)
             fail_msg("%s: expected %zu rows, found %zu", path, queries[i].rows, rows);
+        rows = rows_by_pages(&t, path);
+        if (rows != queries[i].rows)
+            fail_msg("%s: expected %zu rows by pages, found %zu", path, queries[i].rows, rows);
     }
     ask(&t, "/v1/orders?state=lost", NULL, 422, "open, assigned, started, done or cancelled");
     ask(&t, "/v1/orders?kind=lost", NULL, 422, "kind");
     ask(&t, "/v1/orders?point=lost", NULL, 404, "point");
     ask(&t, "/v1/orders?late=perhaps", NULL, 422, "late");
     ask(&t, "/v1/orders?due_before=then", NULL, 422, "due_before");
-    /* A page of two at a time. */
-    do {
-        char url[600];
-        json_t *page;
-
-        snprintf(url, sizeof url, "/v1/orders?due_before=2027-01-01T00:00:00Z&limit=2%s%s",
-                 after[0] ? "&after=" : "", after);
-        page = ask_as(&t, t.viewer, url, NULL, 200, "rows");
-        found += json_array_size(json_object_get(page, "rows"));
-        snprintf(after, sizeof after, "%s", text(page, "next"));
-        json_decref(page);
-    } while (after[0]);
-    assert_int_equal(found, 7);
     stop(&t);
 }
 
