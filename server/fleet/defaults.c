@@ -2,13 +2,13 @@
 #include "server/fleet/defaults.h"
 
 #include "proto/base/text.h"
+#include "server/fleet/lines.h"
 
 extern const struct span defaults_cn; /* written by the build from defaults/cn.table */
 
 #define MONEY_MOST INT64_C(1000000000000) /* a milliard, in thousandths */
 #define DAYS_MOST 36500
 #define WORDS_OF_LINE 4
-#define SHOWN 40
 
 static const char *const failures[FAILURE_KINDS] = {
     [FAILURE_STUCK] = "stuck",
@@ -48,61 +48,21 @@ static bool failure_read(struct span name, enum failure_kind *out)
 
 struct reader {
     struct fleet_rules rules;
-    struct span rest, line; /* what is left of the file, and of the line at hand */
-    uint32_t number;        /* of that line, from 1 */
+    struct lines l;
     struct span word[WORDS_OF_LINE];
     unsigned words;
     uint32_t told; /* a set of facts that may be told once, by place in `facts` */
     bool water[DEFAULTS_USES];
-    struct refusal *r;
 };
 
 static enum err wrong(struct reader *f, struct span found, const char *expected)
 {
-    char shown[SHOWN + 1];
-    size_t len = found.len < SHOWN ? found.len : SHOWN;
-
-    for (size_t i = 0; i < len; i++)
-        shown[i] = found.at[i] < ' ' || found.at[i] > '~' ? '?' : (char)found.at[i];
-    shown[len] = 0;
-    return refuse(f->r, ERR_MALFORMED, f->number, "", "line %u: found %s%s%s, expected %s",
-                  f->number, len ? "\"" : "", len ? shown : "nothing more", len ? "\"" : "",
-                  expected);
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
+    return lines_wrong(&f->l, ERR_MALFORMED, found, expected);
 }
 
 static struct span next_word(struct reader *f)
 {
-    size_t from = 0, to;
-    struct span word;
-
-    while (from < f->line.len && is_blank(f->line.at[from]))
-        from++;
-    for (to = from; to < f->line.len && !is_blank(f->line.at[to]);)
-        to++;
-    word = span_of(f->line.at + from, to - from);
-    f->line = span_of(f->line.at + to, f->line.len - to);
-    return word;
-}
-
-static bool next_line(struct reader *f)
-{
-    const uint8_t *end;
-    size_t len;
-
-    if (!f->rest.len)
-        return false;
-    end = (const uint8_t *)memchr(f->rest.at, '\n', f->rest.len);
-    len = end ? (size_t)(end - f->rest.at) : f->rest.len;
-    f->line = span_of(f->rest.at, len);
-    len += end != NULL;
-    f->rest = span_of(f->rest.at + len, f->rest.len - len);
-    f->number++;
-    return true;
+    return lines_word(&f->l);
 }
 
 /* The values of a fact, up to "from", and that there is something behind it. */
@@ -310,13 +270,7 @@ static const struct fact {
 
 static enum err read_name(struct reader *f)
 {
-    struct span text = f->line;
-
-    while (text.len && is_blank(text.at[0]))
-        text = span_of(text.at + 1, text.len - 1);
-    while (text.len && is_blank(text.at[text.len - 1]))
-        text.len--;
-    return short_text(f, text, f->rules.name, sizeof f->rules.name);
+    return short_text(f, lines_left(&f->l), f->rules.name, sizeof f->rules.name);
 }
 
 static enum err read_line(struct reader *f)
@@ -342,7 +296,6 @@ static enum err read_line(struct reader *f)
 
 static enum err whole_table(struct reader *f)
 {
-    f->number++;
     if (!f->rules.name[0])
         return wrong(f, span_text("the end"), "a name before it");
     for (unsigned i = 0; i < FACTS; i++)
@@ -358,14 +311,14 @@ static enum err whole_table(struct reader *f)
 
 enum err fleet_rules_read(struct fleet_rules *out, struct span text, struct refusal *r)
 {
-    struct reader f = { .rest = text, .r = r };
+    struct reader f = { .l = lines_of(text, r) };
     enum err err = ERR_OK;
 
     if (text.len > DEFAULTS_BYTES)
         return refuse(r, ERR_TOO_LARGE, 0, "",
                       "line 1: found a file of %zu bytes, expected %d at most", text.len,
                       DEFAULTS_BYTES);
-    while (!err && next_line(&f))
+    while (!err && lines_next(&f.l))
         err = read_line(&f);
     if (!err)
         err = whole_table(&f);

@@ -2,6 +2,7 @@
 #include "server/fleet/verify.h"
 
 #include "proto/base/text.h"
+#include "server/fleet/lines.h"
 
 extern const struct span
     verification_cn_jjg162; /* written by the build from verification/cn-jjg162.rules */
@@ -33,58 +34,23 @@ const char *due_basis_name(enum due_basis b)
 
 struct reader {
     struct verify_rules rules;
-    struct span rest, line; /* what is left of the file, and of the line at hand */
-    uint32_t number;        /* of that line, from 1 */
-    bool closed;            /* a rule without bounds was there */
-    struct refusal *r;
+    struct lines l;
+    bool closed; /* a rule without bounds was there */
 };
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span trimmed(struct span s)
-{
-    while (s.len && is_blank(s.at[0]))
-        s = span_of(s.at + 1, s.len - 1);
-    while (s.len && is_blank(s.at[s.len - 1]))
-        s.len--;
-    return s;
-}
 
 static struct span next_word(struct reader *f)
 {
-    struct span word = trimmed(f->line);
-    size_t len = 0;
-
-    while (len < word.len && !is_blank(word.at[len]))
-        len++;
-    f->line = span_of(word.at + len, word.len - len);
-    return span_of(word.at, len);
-}
-
-/* Bytes that a terminal would not show are told as '?'. */
-static enum err wrong(struct reader *f, enum err err, struct span found, const char *expected)
-{
-    char shown[41];
-    size_t len = found.len < sizeof shown - 1 ? found.len : sizeof shown - 1;
-
-    for (size_t i = 0; i < len; i++)
-        shown[i] = (char)(found.at[i] < ' ' || found.at[i] > '~' ? '?' : found.at[i]);
-    shown[len] = 0;
-    return refuse(f->r, err, f->number, "", "line %u: found %s%s%s, expected %s", f->number,
-                  len ? "\"" : "", len ? shown : "nothing more", len ? "\"" : "", expected);
+    return lines_word(&f->l);
 }
 
 static enum err malformed(struct reader *f, struct span found, const char *expected)
 {
-    return wrong(f, ERR_MALFORMED, found, expected);
+    return lines_wrong(&f->l, ERR_MALFORMED, found, expected);
 }
 
 static enum err read_text(struct reader *f, char *out, size_t size, const char *expected)
 {
-    struct span text = trimmed(f->line);
+    struct span text = lines_left(&f->l);
 
     if (out[0])
         return malformed(f, text, "name and source once each");
@@ -167,7 +133,8 @@ static enum err read_rule(struct reader *f, enum regime regime)
         return malformed(f, span_text(regime_name(regime)),
                          "no rule behind one without bounds: it takes all meters");
     if (f->rules.count == VERIFY_RULES_MAX)
-        return wrong(f, ERR_TOO_LARGE, span_text(regime_name(regime)), "at most 32 rules");
+        return lines_wrong(&f->l, ERR_TOO_LARGE, span_text(regime_name(regime)),
+                           "at most 32 rules");
     if ((err = read_period(f, &rule)))
         return err;
     while ((word = next_word(f)).len && word.at[0] != '#') {
@@ -201,25 +168,8 @@ static enum err read_line(struct reader *f)
     return malformed(f, word, "name, source, limited, periodic or # and a remark");
 }
 
-static bool next_line(struct reader *f)
-{
-    const uint8_t *end;
-    size_t len;
-
-    if (!f->rest.len)
-        return false;
-    end = (const uint8_t *)memchr(f->rest.at, '\n', f->rest.len);
-    len = end ? (size_t)(end - f->rest.at) : f->rest.len;
-    f->line = span_of(f->rest.at, len);
-    len += end != NULL;
-    f->rest = span_of(f->rest.at + len, f->rest.len - len);
-    f->number++;
-    return true;
-}
-
 static enum err whole_table(struct reader *f)
 {
-    f->number++;
     if (!f->rules.name[0] || !f->rules.source[0])
         return malformed(f, span_text("the end"), "a name and a source before it");
     if (!f->closed)
@@ -229,16 +179,14 @@ static enum err whole_table(struct reader *f)
 
 enum err verify_rules_read(struct verify_rules *out, struct span text, struct refusal *r)
 {
-    struct reader f = { .rest = text, .r = r };
+    struct reader f = { .l = lines_of(text, r) };
     enum err err = ERR_OK;
 
     if (text.len > VERIFY_RULES_BYTES)
         return refuse(r, ERR_TOO_LARGE, 0, "",
                       "line 1: found a file of %zu bytes, expected %d at most", text.len,
                       VERIFY_RULES_BYTES);
-    if (text.len >= 3 && memcmp(text.at, "\xef\xbb\xbf", 3) == 0)
-        f.rest = span_of(text.at + 3, text.len - 3);
-    while (!err && next_line(&f))
+    while (!err && lines_next(&f.l))
         err = read_line(&f);
     if (!err)
         err = whole_table(&f);
