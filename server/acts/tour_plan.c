@@ -41,7 +41,7 @@ struct planning {
     /* found */
     struct candidate *at;
     size_t count, cap;
-    uint64_t kept, nowhere, left_out, late, unplaced;
+    uint64_t planned, kept, nowhere, left_out, late, unplaced;
     bool full;
     /* planned */
     struct tour_turn *turn;
@@ -269,6 +269,69 @@ static bool is_ours(struct planning *p, const struct tour_point *point)
            (point->known && scope_point(&p->scope, &p->act.txn, point->id));
 }
 
+/* Live orders at a point, which are few. */
+static bool at_point(struct planning *p, uint32_t id)
+{
+    struct ledger_row row;
+    struct order_walk w;
+    struct tour_point point;
+    bool fine = true;
+
+    if (!ledger_by_id(&p->act.txn, LIST_POINT, id, INT64_MAX, &row) || !row.count)
+        return failed(p, p->act.txn.err ? p->act.txn.err : ERR_MISSING);
+    w = orders_of(&p->act.txn, ORDERS_OF_POINT, row.cells[0], true, span_of(NULL, 0));
+    while (fine && order_next(&w)) {
+        if (!may_be_planned(p, &w.order))
+            continue;
+        tour_point(&p->act.txn, w.order.point, &point);
+        if (is_asked_for(p, &w.order, &point) && is_ours(p, &point))
+            fine = add(p, &w.order, &point);
+    }
+    order_walk_done(&w);
+    return fine;
+}
+
+static int by_due(const void *a, const void *b)
+{
+    const struct candidate *x = (const struct candidate *)a, *y = (const struct candidate *)b;
+
+    if (x->due_s != y->due_s)
+        return x->due_s < y->due_s ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void keep_first_due(struct planning *p)
+{
+    if (p->count <= TOUR_PLAN_MAX)
+        return;
+    qsort(p->at, p->count, sizeof *p->at, by_due);
+    p->left_out += p->count - TOUR_PLAN_MAX;
+    p->count = TOUR_PLAN_MAX;
+}
+
+/* Of a route or a zone: whatever else waits in the city is not looked at. */
+static bool by_points(struct planning *p)
+{
+    bool zone = p->route.len == 0, fine = true;
+    uint32_t ids[512], after = 0;
+    size_t count;
+    enum err err;
+
+    do {
+        err = ledger_points_on(&p->act.txn, zone, zone ? p->zone : p->route, after, ids,
+                               sizeof ids / sizeof ids[0], &count);
+        if (err)
+            return failed(p, err);
+        for (size_t i = 0; i < count && fine; i++)
+            fine = at_point(p, ids[i]);
+        after += (uint32_t)count;
+        p->full = p->count >= LOOKED_AT_MOST;
+    } while (fine && !p->full && count == sizeof ids / sizeof ids[0]);
+    if (fine)
+        keep_first_due(p);
+    return fine;
+}
+
 static bool by_filter(struct planning *p)
 {
     struct order_walk w = orders_by_due(&p->act.txn, span_of(NULL, 0));
@@ -345,6 +408,13 @@ static void drop_twins(struct planning *p)
         if (!kept || p->at[kept - 1].id != p->at[i].id)
             p->at[kept++] = p->at[i];
     p->count = kept;
+}
+
+static bool choose_orders(struct planning *p)
+{
+    if (p->orders)
+        return by_name(p, true);
+    return p->route.len || p->zone.len ? by_points(p) : by_filter(p);
 }
 
 /* ---- lists ---- */
@@ -442,10 +512,11 @@ static bool choose_lists(struct planning *p)
     p->wanted_count = p->tours_most < p->tours ? (uint32_t)p->tours_most : p->tours;
     qsort(u, p->tours, sizeof *u, by_urgency);
     for (uint32_t n = 0; n < p->tours; n++) {
+        size_t stops = p->begin[u[n].tour + 1] - p->begin[u[n].tour];
+
         if (n < p->wanted_count)
             p->wanted[n] = u[n].tour;
-        else
-            p->left_out += p->begin[u[n].tour + 1] - p->begin[u[n].tour];
+        *(n < p->wanted_count ? &p->planned : &p->left_out) += stops;
     }
     qsort(p->wanted, p->wanted_count, sizeof *p->wanted, by_number);
     free(u);
@@ -588,7 +659,7 @@ static bool tell_and_write(struct planning *p)
     if (!fine)
         return false;
     out_text(&p->out->body, "]");
-    out_member_int(&p->out->body, "planned", (int64_t)(p->count - p->left_out));
+    out_member_int(&p->out->body, "planned", (int64_t)p->planned);
     out_member_int(&p->out->body, "left_out", (int64_t)p->left_out);
     out_member_int(&p->out->body, "kept", (int64_t)p->kept);
     out_member_int(&p->out->body, "no_point", (int64_t)p->nowhere);
@@ -621,7 +692,7 @@ static void carry_out(struct planning *p)
     }
     if (p->crew.len)
         p->assignee = p->crew;
-    if (!(p->orders ? by_name(p, true) : by_filter(p)))
+    if (!choose_orders(p))
         return;
     drop_twins(p);
     if (p->act.txn.err) {
