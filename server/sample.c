@@ -1,5 +1,6 @@
 #include "server/sample.h"
 
+#include <jansson.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,4 +163,176 @@ void lot_sample_put(struct out *o, const struct lot_sample *s, struct span batch
     out_member_text(o, "severity", sampling_severity_name(s->severity));
     out_member_text(o, "standard", s->standard);
     out_member_span(o, "seed", batch);
+}
+
+/* ---- the lots before ---- */
+
+struct past_lot {
+    struct span at, paper; /* as its row has them */
+    char batch[64];
+    struct lot_result result;
+};
+
+struct lot_series {
+    struct txn *t;
+    const struct lot_terms *terms;
+    struct sampling_table *table;
+    char supplier[LIMIT_TEXT + 1], model[LIMIT_TEXT + 1];
+    struct past_lot *at;
+    size_t count, cap;
+};
+
+static void keep_cell(char out[LIMIT_TEXT + 1], const struct ledger_row *row, unsigned cell)
+{
+    struct span text = cell < row->count ? row->cells[cell] : span_of(NULL, 0);
+    size_t len = text.len < LIMIT_TEXT ? text.len : LIMIT_TEXT;
+
+    if (len)
+        memcpy(out, text.at, len);
+    out[len] = 0;
+}
+
+static bool same_series(struct lot_series *s, struct span batch)
+{
+    struct ledger_row row;
+
+    if (span_equal(batch, s->terms->batch))
+        return true;
+    return (s->supplier[0] || s->model[0]) &&
+           ledger_find(s->t, LIST_BATCH, batch, INT64_MAX, &row) &&
+           span_equal(row.cells[CELL_BATCH_supplier], span_text(s->supplier)) &&
+           span_equal(row.cells[CELL_BATCH_model], span_text(s->model));
+}
+
+/* Figures of our own (lot_sample_put); false: they are others, or of another AQL. */
+static bool result_of(const struct lot_series *s, struct span facts, struct lot_result *out)
+{
+    json_t *f = json_loadb((const char *)facts.at, facts.len, 0, NULL);
+    const char *aql = json_string_value(json_object_get(f, "aql"));
+    const char *letter = json_string_value(json_object_get(f, "letter"));
+    const char *severity = json_string_value(json_object_get(f, "severity"));
+    const char *verdict = json_string_value(json_object_get(f, "verdict"));
+    json_int_t failed = json_integer_value(json_object_get(f, "failed"));
+    json_int_t accept = json_integer_value(json_object_get(f, "accept"));
+    struct span asked = or_else(s->terms->aql, "1.0");
+    enum sampling_severity used = SAMPLING_NORMAL;
+    int64_t wanted, was;
+    unsigned tighter;
+    bool fine = aql && letter && severity && verdict && !text_decimal(asked, 3, &wanted) &&
+                !text_decimal(span_text(aql), 3, &was) && wanted == was &&
+                sampling_severity_read(span_text(severity), &used);
+
+    if (fine)
+        *out = (struct lot_result){
+            .strictness = used == SAMPLING_TIGHTENED ? STRICT_TIGHTENED : STRICT_NORMAL,
+            .accepted = strcmp(verdict, "accepted") == 0,
+            .accept = (unsigned)accept,
+            .accepted_tighter =
+                sampling_tighter(s->table, letter[0], span_text(aql), used, &tighter) &&
+                failed <= (json_int_t)tighter,
+        };
+    json_decref(f);
+    return fine;
+}
+
+static enum err series_add(struct lot_series *s, const struct ledger_row *row, struct span key)
+{
+    struct past_lot lot = { .at = row->cells[CELL_PAPER_at], .paper = key };
+    struct span batch = row->cells[CELL_PAPER_batch];
+
+    if (!same_series(s, batch) || !result_of(s, row->cells[CELL_PAPER_facts], &lot.result))
+        return s->t->err;
+    if (s->count == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 64;
+        struct past_lot *more = (struct past_lot *)realloc(s->at, cap * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        s->at = more;
+        s->cap = cap;
+    }
+    snprintf(lot.batch, sizeof lot.batch, "%.*s", (int)batch.len, (const char *)batch.at);
+    s->at[s->count++] = lot;
+    return ERR_OK;
+}
+
+#define SAMPLES "sample:" /* names of papers begin with their kind */
+
+static enum err series_load(struct lot_series *s)
+{
+    struct ledger_walk w = ledger_walk(s->t, LIST_PAPER, span_text(SAMPLES), INT64_MAX);
+    struct ledger_row row;
+    enum err err = ERR_OK;
+
+    while (!err && ledger_walk_next(&w, &row) && w.key.len > strlen(SAMPLES) &&
+           memcmp(w.key.at, SAMPLES, strlen(SAMPLES)) == 0)
+        err = row.count > CELL_PAPER_facts ? series_add(s, &row, w.key) : ERR_OK;
+    ledger_walk_done(&w);
+    return err ? err : s->t->err;
+}
+
+static int span_order(struct span a, struct span b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.at, b.at, len) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Times have one form, whose order is theirs. */
+static int in_time(const void *a, const void *b)
+{
+    const struct past_lot *x = (const struct past_lot *)a, *y = (const struct past_lot *)b;
+    int order = span_order(x->at, y->at);
+
+    return order ? order : span_order(x->paper, y->paper);
+}
+
+static bool is_submitted_again(const struct lot_series *s, size_t place)
+{
+    for (size_t i = place; i-- > 0;)
+        if (strcmp(s->at[i].batch, s->at[place].batch) == 0)
+            return !s->at[i].result.accepted;
+    return false;
+}
+
+static enum err advise(struct lot_series *s, struct switching_advice *out)
+{
+    struct lot_result *lots = (struct lot_result *)malloc((s->count + 1) * sizeof *lots);
+    size_t count = 0;
+
+    if (!lots)
+        return ERR_NO_MEMORY;
+    if (s->count)
+        qsort(s->at, s->count, sizeof *s->at, in_time);
+    for (size_t i = 0; i < s->count; i++)
+        if (!is_submitted_again(s, i))
+            lots[count++] = s->at[i].result;
+    switching_advise(lots, count, out);
+    free(lots);
+    return ERR_OK;
+}
+
+enum err lot_advice(struct txn *t, const struct lot_terms *terms, struct switching_advice *out)
+{
+    struct lot_series *s = (struct lot_series *)calloc(1, sizeof *s);
+    struct ledger_row row;
+    enum err err = ERR_NO_MEMORY;
+
+    if (s && (s->table = (struct sampling_table *)malloc(sizeof *s->table))) {
+        s->t = t;
+        s->terms = terms;
+        sampling_builtin(s->table);
+        if (ledger_find(t, LIST_BATCH, terms->batch, INT64_MAX, &row)) {
+            keep_cell(s->supplier, &row, CELL_BATCH_supplier);
+            keep_cell(s->model, &row, CELL_BATCH_model);
+        }
+        err = series_load(s);
+        if (!err)
+            err = advise(s, out);
+        free(s->at);
+        free(s->table);
+    }
+    free(s);
+    return err;
 }

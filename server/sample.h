@@ -6,6 +6,7 @@
 #define NILO_SERVER_SAMPLE_H
 
 #include "server/fleet/sampling.h"
+#include "server/fleet/switching.h"
 #include "server/lives.h"
 #include "server/out.h"
 
@@ -34,6 +35,10 @@ void lot_sample_done(struct lot_sample *s);
 
 /* The members lot, letter, sample, accept, reject, level, aql, severity, standard, seed. */
 void lot_sample_put(struct out *o, const struct lot_sample *s, struct span batch);
+
+/* How severely the next lot of this supplier and model (without both: of this batch) is to be inspected, by the samples of their lots under the same AQL so far, in the order in which they were
+ * inspected. After a rejected sample of a batch those of the same batch count for nothing until one is accepted: the lot was submitted again. NO_MEMORY; t->err. */
+MUST_CHECK enum err lot_advice(struct txn *t, const struct lot_terms *terms, struct switching_advice *out);
 
 /* Walks the meters of a batch by serial; w.value is the meter. */
 struct index_walk lot_meters(struct txn *t, struct span batch);

@@ -332,3 +332,23 @@ enum err sampling_plan(const struct sampling_table *t, uint64_t lot, struct span
                                    .reject = (unsigned)t->row[row].accept[letter] + 1 };
     return ERR_OK;
 }
+
+bool sampling_tighter(const struct sampling_table *t, char letter, struct span aql,
+                      enum sampling_severity severity, unsigned *out_accept)
+{
+    uint32_t asked, best = 0;
+    int accept = -1, place;
+
+    if (!read_aql(aql, &asked) || (place = letter_place(t, span_of(&letter, 1))) < 0)
+        return false;
+    for (unsigned i = 0; i < t->rows; i++) {
+        if (t->row[i].severity != severity || t->row[i].aql >= asked || t->row[i].aql <= best)
+            continue;
+        best = t->row[i].aql;
+        accept = t->row[i].accept[place];
+    }
+    if (accept < 0)
+        return false;
+    *out_accept = (unsigned)accept;
+    return true;
+}

@@ -43,6 +43,9 @@ struct sampling_plan {
 MUST_CHECK enum err sampling_plan(const struct sampling_table *t, uint64_t lot, struct span level, struct span aql, enum sampling_severity severity,
                                   struct sampling_plan *out, struct refusal *r);
 
+/* The acceptance number that the same letter has one AQL tighter in the table; false: there is no such plan. */
+bool sampling_tighter(const struct sampling_table *t, char letter, struct span aql, enum sampling_severity severity, unsigned *out_accept);
+
 bool sampling_severity_read(struct span name, enum sampling_severity *out);
 const char *sampling_severity_name(enum sampling_severity s);
 

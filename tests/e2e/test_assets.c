@@ -521,6 +521,68 @@ static void results(const json_t *drawn, unsigned bad, const char *more, char *o
     snprintf(out + len, size - len, "]%s}", more);
 }
 
+/* What the samples so far call for, asked of a batch. */
+static void next_is(const struct nilod *n, const char *batch, const char *severity, int score)
+{
+    char path[96];
+    json_t *drawn;
+
+    snprintf(path, sizeof path, "/v1/batches/%s/sample?aql=1.5", batch);
+    drawn = ask_as(n, n->token, path, NULL, 200, "severity_suggested");
+    if (strcmp(text(drawn, "severity_suggested"), severity) != 0)
+        fail_msg("%s: expected %s, heard %s, for %s", batch, severity,
+                 text(drawn, "severity_suggested"), text(drawn, "severity_why_en"));
+    assert_int_equal(score, number(drawn, "switching_score"));
+    json_decref(drawn);
+}
+
+static void inspect_lot(const struct nilod *n, const char *batch, unsigned bad,
+                        const char *severity)
+{
+    char path[96], body[4000], more[64];
+    json_t *drawn;
+
+    snprintf(path, sizeof path, "/v1/batches/%s/sample?aql=1.5&severity=%s", batch, severity);
+    drawn = ask_as(n, n->token, path, NULL, 200, "serials");
+    snprintf(more, sizeof more, ",\"severity\":\"%s\"", severity);
+    results(drawn, bad, more, body, sizeof body);
+    snprintf(path, sizeof path, "/v1/batches/%s/sample", batch);
+    ask(n, path, body, 201, bad ? "\"verdict\":\"rejected\"" : "\"verdict\":\"accepted\"");
+    json_decref(drawn);
+}
+
+static void what_became_of_a_suppliers_lots_says_how_to_inspect_the_next(void **state)
+{
+    struct nilod n = { 0 };
+    char body[128];
+
+    (void)state;
+    start(&n);
+    seed(&n);
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(body, sizeof body, "{\"batch\":\"C%u\",\"supplier\":\"%s\"}", i,
+                 i < 3 ? "Ningbo" : "Fuzhou");
+        ask(&n, "/v1/batches", body, 201, "");
+        snprintf(body, sizeof body, ",\"batch\":\"C%u\"", i);
+        meters(&n, 10 * i + 1, 10 * i + 10, body);
+    }
+    note(&n, "receive", "RE-9", 1, 40, ",\"depot\":\"D1\"", 201, "received");
+    next_is(&n, "C0", "normal", 0);
+    inspect_lot(&n, "C0", 0, "normal");
+    next_is(&n, "C1", "normal", 2);
+    next_is(&n, "C3", "normal", 0); /* another supplier */
+    inspect_lot(&n, "C1", 1, "normal");
+    inspect_lot(&n, "C1", 1, "normal"); /* the same lot again */
+    next_is(&n, "C2", "normal", 0);
+    inspect_lot(&n, "C2", 1, "normal");
+    next_is(&n, "C0", "tightened", 0);
+    inspect_lot(&n, "C0", 0, "tightened");
+    next_is(&n, "C0", "tightened", 0);
+    ask(&n, "/v1/batches/C0/sample?aql=2.5", NULL, 200, "\"severity_suggested\":\"normal\"");
+    ask(&n, "/v1/batches/C0/sample?aql=1.5", NULL, 200, "加严检验");
+    nilod_stop(&n);
+}
+
 static void a_sample_is_drawn_by_rule_and_a_lot_rejected_as_one(void **state)
 {
     struct nilod n = { 0 };
@@ -608,6 +670,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(notes_have_numbers_and_stock_follows_them),
         cmocka_unit_test(a_stocktaking_tells_each_difference_and_what_settles_it),
         cmocka_unit_test(a_delivery_is_held_against_the_order),
+        cmocka_unit_test(what_became_of_a_suppliers_lots_says_how_to_inspect_the_next),
         cmocka_unit_test(a_sample_is_drawn_by_rule_and_a_lot_rejected_as_one),
         cmocka_unit_test(only_the_store_writes_the_store),
     };
