@@ -398,7 +398,8 @@ enum err indexes_check(struct app *app, struct indexes_checked *out, struct refu
     struct txn t = ledger_read(app->ledger);
     enum err err;
 
-    *out = (struct indexes_checked){ .lives = lives_index_agrees(app, &t) };
+    *out = (struct indexes_checked){ .lives = lives_index_agrees(app, &t) ||
+                                              ledger_last_id(&t, LIST_METER) == 0 };
     c.points = points_are_indexed(&t);
     err = txn_end(&t);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0] && !err; i++)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WINDOW 5            /* 9.3.1, 9.3.2: consecutive lots */
-#define REJECTED_OF_FIVE 2  /* 9.3.1 */
-#define REJECTED_TO_STOP 5  /* 9.4: on tightened inspection, all in all */
-#define SCORE_TO_REDUCE 30  /* 9.3.3.1 */
+#define WINDOW 5           /* 9.3.1, 9.3.2: consecutive lots */
+#define REJECTED_OF_FIVE 2 /* 9.3.1 */
+#define REJECTED_TO_STOP 5 /* 9.4: on tightened inspection, all in all */
+#define SCORE_TO_REDUCE 30 /* 9.3.3.1 */
 
 static const char *const words[] = { "normal", "tightened", "reduced", "discontinued" };
 
@@ -64,7 +64,8 @@ static void after_normal(const struct lot_result *run, size_t count, struct swit
         return;
     }
     snprintf(en, sizeof en,
-             "the switching score is %u: from 30 on reduced inspection may be used while production is steady (9.3.3)",
+             "the switching score is %u: from 30 on reduced inspection may be used while "
+             "production is steady (9.3.3)",
              out->score);
     snprintf(zh, sizeof zh, "转移得分为%u；达到30且生产稳定时可转放宽检验（9.3.3）", out->score);
     say(out, out->score >= SCORE_TO_REDUCE ? STRICT_REDUCED : STRICT_NORMAL, en, zh);
@@ -75,11 +76,11 @@ static void after_tightened(const struct lot_result *run, size_t count,
 {
     if (out->rejected >= REJECTED_TO_STOP)
         say(out, STRICT_STOP,
-            "5 lots were rejected on tightened inspection: nothing is taken until the supplier has mended it (9.4)",
+            "5 lots were rejected on tightened inspection: nothing is taken until the supplier has "
+            "mended it (9.4)",
             "加严检验累计5批不接收，暂停检验，待供方改进（9.4）");
     else if (count >= WINDOW && !rejected_of(run + count - WINDOW, WINDOW))
-        say(out, STRICT_NORMAL,
-            "5 consecutive lots were accepted on tightened inspection (9.3.2)",
+        say(out, STRICT_NORMAL, "5 consecutive lots were accepted on tightened inspection (9.3.2)",
             "加严检验连续5批接收，恢复正常检验（9.3.2）");
     else
         say(out, STRICT_TIGHTENED,

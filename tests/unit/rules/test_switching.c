@@ -17,8 +17,8 @@ static struct switching_advice after(const char *series, unsigned accept, bool t
 
         lots[i] = (struct lot_result){
             .strictness = strchr("+-", c)   ? STRICT_REDUCED
-                        : strchr("AR", c) ? STRICT_TIGHTENED
-                                          : STRICT_NORMAL,
+                          : strchr("AR", c) ? STRICT_TIGHTENED
+                                            : STRICT_NORMAL,
             .accepted = strchr("aA+", c) != NULL,
             .accept = accept,
             .accepted_tighter = tighter,
