@@ -14,8 +14,8 @@
 enum ledger_table {
     LEDGER_KEYS,      /* list · key → id */
     LEDGER_HISTORY,   /* list · id · since → cells: versions that a later one has followed */
-    LEDGER_BY_METER,  /* meter · from · point → fitting */
-    LEDGER_BY_POINT,  /* point · from · meter → fitting */
+    LEDGER_BY_METER,  /* meter → fittings */
+    LEDGER_BY_POINT,  /* point → fittings */
     LEDGER_ON_ROUTE,  /* route · seq · point's name → point */
     LEDGER_IN_ZONE,   /* zone · point's name → point */
     LEDGER_PLACES,    /* point → where the two above hold it */
