@@ -82,9 +82,24 @@ static bool hints_take(struct listing_up *l, uint32_t *from)
     return more && !l->err;
 }
 
-static bool confirmed_take(void *arg, const struct flag_head *f)
+/* A flag's id begins with its meter's, as 8 hex digits. */
+static bool confirmed_take(void *arg, struct span id, uint8_t state)
 {
-    return take_meter((struct listing_up *)arg, f->meter);
+    struct listing_up *l = (struct listing_up *)arg;
+    char digits[9] = "";
+
+    if (state != 1 || id.len < 8)
+        return true;
+    memcpy(digits, id.at, 8);
+    return take_meter(l, (uint32_t)strtoul(digits, NULL, 16));
+}
+
+static enum err confirmed_find(struct listing_up *l)
+{
+    struct txn t = ledger_read(l->app->ledger);
+    enum err err = ledger_flag_decisions(&t, confirmed_take, l), ended = txn_end(&t);
+
+    return err ? err : ended;
 }
 
 static int meter_order(const void *a, const void *b)
@@ -96,14 +111,13 @@ static int meter_order(const void *a, const void *b)
 
 static enum err candidates_find(struct listing_up *l)
 {
-    struct flag_filter confirmed = { .states = 1u << FLAG_CONFIRMED };
     uint32_t from = 0;
     size_t kept = 0;
     enum err err;
 
     while (hints_take(l, &from))
         continue;
-    if (l->err || (err = flag_heads_each(l->app, &confirmed, confirmed_take, l)))
+    if (l->err || (err = confirmed_find(l)))
         return l->err ? l->err : err;
     if (l->meter_count)
         qsort(l->meters, l->meter_count, sizeof *l->meters, meter_order);

@@ -11,6 +11,9 @@
 
 #define SLICE_METERS 4096
 #define DAY_S 86400
+#define FIRST_YEAR 1970u
+#define YEARS 200u
+#define YEAR_S 31556952 /* a year of the calendar, on average */
 
 /* ---- groups ---- */
 
@@ -145,8 +148,9 @@ struct surveying {
     size_t group;
     int32_t
         counted; /* the last year that it was counted in; by anything else 0, once it was; INT32_MIN: not yet */
-    int32_t year; /* of which from and to are known */
-    int64_t year_from_s, year_to_s;
+    int64_t year_from_s[YEARS];
+    size_t year_group[YEARS]; /* where year_known */
+    bool year_known[YEARS];
     enum err err;
 };
 
@@ -172,36 +176,47 @@ static bool room(struct surveying *s, void **at, size_t count, size_t *cap, size
     return true;
 }
 
-/* `year_from_s` ≤ at < `year_to_s`. */
-static void to_year(struct surveying *s, int64_t at_s)
+static int64_t year_start(const struct zone *z, int32_t year)
 {
-    const struct zone *z = &s->app->zone;
-    struct civil first = { .month = 1, .day = 1 };
+    struct civil first = { .year = year, .month = 1, .day = 1 };
+    int64_t at_s;
 
-    if (at_s >= s->year_from_s && at_s < s->year_to_s)
-        return;
-    first.year = zone_civil(z, at_s).year;
-    s->year = first.year;
-    if (zone_utc(z, first, &s->year_from_s))
-        s->year_from_s = day_utc(first) - zone_offset(z, day_utc(first));
-    first.year++;
-    if (zone_utc(z, first, &s->year_to_s))
-        s->year_to_s = day_utc(first) - zone_offset(z, day_utc(first));
+    return zone_utc(z, first, &at_s) ? day_utc(first) - zone_offset(z, day_utc(first)) : at_s;
+}
+
+/* Times of events are bounded by the register's cells: what lies beyond counts to the first or last year. */
+static unsigned year_of(const struct surveying *s, int64_t at_s)
+{
+    int64_t guess = at_s < 0 ? 0 : at_s / YEAR_S;
+    unsigned n = guess >= YEARS ? YEARS - 1 : (unsigned)guess;
+
+    while (n + 1 < YEARS && at_s >= s->year_from_s[n + 1])
+        n++;
+    while (n && at_s < s->year_from_s[n])
+        n--;
+    return n;
+}
+
+static struct group *group_of_year(struct surveying *s, unsigned year)
+{
+    char name[16];
+    enum err err;
+
+    if (!s->year_known[year]) {
+        snprintf(name, sizeof name, "%u", FIRST_YEAR + year);
+        if ((err = group_of(s->out->work, span_text(name), &s->year_group[year]))) {
+            fail(s, err);
+            return NULL;
+        }
+        s->year_known[year] = true;
+    }
+    return &s->out->work->groups[s->year_group[year]];
 }
 
 static struct group *group_at(struct surveying *s, int64_t at_s)
 {
-    char name[16];
-    size_t place = s->group;
-    enum err err = ERR_OK;
-
-    if (s->out->wish.by == SURVEY_YEAR) {
-        to_year(s, at_s);
-        snprintf(name, sizeof name, "%d", (int)s->year);
-        err = group_of(s->out->work, span_text(name), &place);
-    }
-    fail(s, err);
-    return err ? NULL : &s->out->work->groups[place];
+    return s->out->wish.by == SURVEY_YEAR ? group_of_year(s, year_of(s, at_s))
+                                          : &s->out->work->groups[s->group];
 }
 
 /* Its stretches come in order of time: of the years that it was counted in the last is enough. */
@@ -214,8 +229,10 @@ static void served(void *arg, int64_t from_s, int64_t to_s)
     to_s = to_s > s->to_s ? s->to_s : to_s;
     while (from_s < to_s) {
         struct group *g = group_at(s, from_s);
-        int64_t end_s = by_year && s->year_to_s < to_s ? s->year_to_s : to_s;
-        int32_t now = by_year ? s->year : 0;
+        unsigned year = by_year ? year_of(s, from_s) : 0;
+        int64_t next_s = by_year && year + 1 < YEARS ? s->year_from_s[year + 1] : INT64_MAX;
+        int64_t end_s = next_s < to_s ? next_s : to_s;
+        int32_t now = (int32_t)year;
 
         if (!g)
             return;
@@ -516,6 +533,8 @@ static enum err begin(struct surveying *s)
     if (w->to_day != NO_DAY && day_start(&s->app->zone, w->to_day + 1) < s->to_s)
         s->to_s = day_start(&s->app->zone, w->to_day + 1);
     s->next_meter = 1;
+    for (unsigned n = 0; n < YEARS; n++)
+        s->year_from_s[n] = year_start(&s->app->zone, (int32_t)(FIRST_YEAR + n));
     return err ? err : ended;
 }
 

@@ -230,6 +230,8 @@ struct flag_decision {
 };
 void act_flag_decide(struct act *a, struct span id, const struct flag_decision *d);
 bool ledger_flag_decision(struct txn *t, struct span id, struct flag_decision *out);
+/* Flags that people have decided on, by id; false from `each` ends it. */
+MUST_CHECK enum err ledger_flag_decisions(struct txn *t, bool (*each)(void *arg, struct span id, uint8_t state), void *arg);
 
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 

@@ -87,6 +87,24 @@ bool ledger_flag_decision(struct txn *t, struct span id, struct flag_decision *o
     return true;
 }
 
+enum err ledger_flag_decisions(struct txn *t,
+                               bool (*each)(void *arg, struct span id, uint8_t state), void *arg)
+{
+    struct scan s = scan_from(t, LEDGER_DECISIONS, (struct span){ 0 });
+
+    while (scan_next(&s)) {
+        struct rd r = rd_of(s.value);
+        uint8_t state = rd_u8(&r);
+
+        if (r.err)
+            ledger_fail(t, ERR_CORRUPT);
+        if (t->err || !each(arg, s.key, state))
+            break;
+    }
+    scan_done(&s);
+    return t->err;
+}
+
 /* ---- imports ---- */
 
 static void put_import(struct act *a, uint32_t import, bool complete, uint64_t rows)
