@@ -7,7 +7,7 @@
 #include "server/acts/answer.h"
 #include "server/acts/event_priv.h"
 #include "server/acts/order_finds.h"
-#include "server/acts/paper.h"
+#include "server/acts/register.h"
 #include "server/orders.h"
 #include "server/scope.h"
 
@@ -21,10 +21,13 @@
 enum skipped { SKIPPED_OPEN, SKIPPED_RECENT, SKIPPED_ELSEWHERE, SKIPPED_NOT_FITTED, SKIPS };
 static const char *const skip_names[SKIPS] = { "open", "recent", "elsewhere", "not_fitted" };
 
+/* First what a rule finds is sifted by what is known, which may take long and holds up nobody; then, in the act, what is left is looked at once more and made. */
 struct ruling {
     struct app *app;
     const struct order_rule *rule;
-    struct act *act;
+    struct txn *t;   /* that is looked into */
+    struct act *act; /* NULL while sifting */
+    int64_t now_s;
     struct scope scope;
     struct span zone, route; /* empty: any */
     int64_t limit;
@@ -49,19 +52,19 @@ static void copy(char *out, size_t size, struct span text)
     snprintf(out, size, "%.*s", (int)text.len, text.len ? (const char *)text.at : "");
 }
 
-/* The point it is fitted at now; 0: none, or act->txn.err. */
+/* The point it is fitted at now; 0: none, or t->err. */
 static uint32_t fitted_at_now(struct ruling *r, uint32_t meter)
 {
     struct fittings all;
-    enum err err = fittings_load(&r->act->txn, false, meter, &all);
+    enum err err = fittings_load(r->t, false, meter, &all);
     uint32_t point = 0;
 
     for (size_t i = 0; i < all.count && !err; i++)
-        if (all.at[i].from_s <= r->act->now_s && r->act->now_s < all.at[i].to_s)
+        if (all.at[i].from_s <= r->now_s && r->now_s < all.at[i].to_s)
             point = all.at[i].point;
     fittings_done(&all);
-    if (err && !r->act->txn.err)
-        r->act->txn.err = err;
+    if (err && !r->t->err)
+        r->t->err = err;
     return point;
 }
 
@@ -69,13 +72,13 @@ static bool is_wanted_there(struct ruling *r, const struct ledger_row *point)
 {
     return (!r->zone.len || span_equal(cell(point, CELL_POINT_zone), r->zone)) &&
            (!r->route.len || span_equal(cell(point, CELL_POINT_route), r->route)) &&
-           (!r->scope.org[0] || scope_row(&r->scope, &r->act->txn, point));
+           (!r->scope.org[0] || scope_row(&r->scope, r->t, point));
 }
 
 /* False: it is not to be made, and why is counted. */
 static bool find_spot(struct ruling *r, const struct order_find *f, struct spot *out)
 {
-    struct txn *t = &r->act->txn;
+    struct txn *t = r->t;
     uint32_t point = fitted_at_now(r, f->meter);
     struct ledger_row meter, place;
 
@@ -96,7 +99,7 @@ static bool find_spot(struct ruling *r, const struct order_find *f, struct spot 
 /* Was there such an order of the meter lately, or at any time for this flag? */
 static bool was_there(struct ruling *r, enum orders_of of, const char *name, int64_t since_s)
 {
-    struct order_walk w = orders_of(&r->act->txn, of, span_text(name), false, span_of(NULL, 0));
+    struct order_walk w = orders_of(r->t, of, span_text(name), false, span_of(NULL, 0));
     bool found = false;
 
     while (!found && order_next(&w))
@@ -107,11 +110,10 @@ static bool was_there(struct ruling *r, enum orders_of of, const char *name, int
 
 static bool may_be_made(struct ruling *r, const struct order_find *f, const struct spot *s)
 {
-    int64_t since_s = r->act->now_s - r->rule->again_days * DAY_S;
+    int64_t since_s = r->now_s - r->rule->again_days * DAY_S;
     struct order other;
 
-    if (order_live_at(&r->act->txn, r->rule->kind, span_text(s->point), span_text(s->serial),
-                      &other)) {
+    if (order_live_at(r->t, r->rule->kind, span_text(s->point), span_text(s->serial), &other)) {
         r->skipped[SKIPPED_OPEN]++;
         return false;
     }
@@ -155,20 +157,35 @@ static void make(struct ruling *r, const struct order_find *f, const struct spot
     r->made++;
 }
 
-static void rule_on(struct ruling *r, const struct order_finds *finds)
+/* Keeps of the finds those that there is to be an order for, up to the limit. */
+static enum err sift(struct ruling *r, struct order_finds *finds)
 {
-    for (size_t i = 0; i < finds->count && !r->act->txn.err; i++) {
-        const struct order_find *f = &finds->at[i];
+    struct txn t = ledger_read(r->app->ledger);
+    size_t kept = 0, i = 0;
+
+    r->t = &t;
+    for (; i < finds->count && !t.err && (int64_t)kept < r->limit; i++) {
         struct spot spot;
 
-        if ((int64_t)r->made == r->limit) {
-            r->limited = true;
-            return;
-        }
-        if (find_spot(r, f, &spot) && may_be_made(r, f, &spot) && !r->act->txn.err)
-            make(r, f, &spot);
+        if (find_spot(r, &finds->at[i], &spot) && may_be_made(r, &finds->at[i], &spot))
+            finds->at[kept++] = finds->at[i];
     }
-    r->limited = finds->more;
+    r->limited = i < finds->count || finds->more;
+    finds->count = kept;
+    return txn_end(&t);
+}
+
+static void make_all(struct ruling *r, struct act *act, const struct order_finds *finds)
+{
+    r->act = act;
+    r->t = &act->txn;
+    for (size_t i = 0; i < finds->count && !act->txn.err; i++) {
+        struct spot spot;
+
+        if (find_spot(r, &finds->at[i], &spot) && may_be_made(r, &finds->at[i], &spot) &&
+            !act->txn.err)
+            make(r, &finds->at[i], &spot);
+    }
 }
 
 /* ---- without being asked ---- */
@@ -184,19 +201,19 @@ bool order_rules_any_auto(const struct app *app)
 static enum err rule_auto(struct app *app, const struct order_rule *rule)
 {
     int64_t now_s = clock_now_s(&app->clock);
+    struct ruling r = {
+        .app = app, .rule = rule, .now_s = now_s, .scope = scope_of(""), .limit = AT_ONCE
+    };
     struct order_finds finds;
     enum err err = order_finds(app, rule, now_s, &finds);
-    struct act act;
 
+    if (!err)
+        err = sift(&r, &finds);
     if (!err && finds.count) {
-        struct ruling r = {
-            .app = app, .rule = rule, .act = &act, .scope = scope_of(""), .limit = AT_ONCE
-        };
+        struct act act = act_begin(app->ledger, "nilod", now_s, journal_end(app->journal));
 
-        act = act_begin(app->ledger, "nilod", now_s, journal_end(app->journal));
         act.words = &register_words;
-        if (!act.txn.err)
-            rule_on(&r, &finds);
+        make_all(&r, &act, &finds);
         err = act_end(&act);
     }
     free(finds.at);
@@ -218,7 +235,7 @@ enum err order_rules_auto(struct app *app)
 struct asking {
     const struct act_request *q;
     struct act_reply *out;
-    struct act act;
+    int64_t now_s;
     struct refusal wrong;
     struct span name, zone, route;
     int64_t limit;
@@ -275,16 +292,38 @@ static bool rule_known(struct asking *a, const struct order_rule **out)
     return false;
 }
 
-static void answer(struct asking *a, const struct ruling *r, const struct order_finds *finds)
+static bool is_known(struct asking *a, enum list_kind kind, const char *field, struct span name)
+{
+    struct txn t = ledger_read(a->q->app->ledger);
+    struct ledger_row row;
+    bool known = !name.len || ledger_find(&t, kind, name, INT64_MAX, &row);
+    enum err err = txn_end(&t);
+
+    if (err)
+        answer_failed(a->out, err);
+    else if (!known)
+        answer_refuse(a->out, ERR_NOT_FOUND, field, "%s %.*s: nobody registered it", field,
+                      (int)(name.len < 64 ? name.len : 64), (const char *)name.at);
+    return !err && known;
+}
+
+/* How many there are elsewhere is nothing to a token of one org unit. */
+static void answer(struct asking *a, struct ruling *r, uint64_t found)
 {
     struct out *o = &a->out->body;
     struct warnings w = { 0 };
 
+    if (r->scope.org[0]) {
+        found = r->made;
+        for (unsigned i = 0; i < SKIPS; i++)
+            found += i == SKIPPED_OPEN || i == SKIPPED_RECENT ? r->skipped[i] : 0;
+        r->skipped[SKIPPED_ELSEWHERE] = r->skipped[SKIPPED_NOT_FITTED] = 0;
+    }
     answer_begin(a->out, r->dry_run || !r->made ? 200 : 201);
     out_member_text(o, "rule", r->rule->name);
     out_member_text(o, "kind", order_kind_name(r->rule->kind));
     out_member_bool(o, "dry_run", r->dry_run);
-    out_member_int(o, "found", (int64_t)finds->count);
+    out_member_int(o, "found", (int64_t)found);
     out_member_int(o, "created", (int64_t)r->made);
     out_key(o, "skipped");
     out_text(o, "{");
@@ -305,11 +344,40 @@ static void answer(struct asking *a, const struct ruling *r, const struct order_
     answer_end(a->out, &w);
 }
 
+static struct act begin(struct asking *a)
+{
+    struct app *app = a->q->app;
+    struct act act = act_join(app->ledger, a->q->caller->who, a->now_s, journal_end(app->journal));
+
+    act.words = &register_words;
+    return act;
+}
+
+/* A dry run's orders are undone; its answer is kept under its key all the same. */
+static void make_and_answer(struct asking *a, struct ruling *r, const struct order_finds *finds,
+                            uint64_t found)
+{
+    struct act act = begin(a);
+
+    make_all(r, &act, finds);
+    if (act.txn.err)
+        answer_failed(a->out, act.txn.err);
+    else
+        answer(a, r, found);
+    if (r->dry_run) {
+        answer_abort(a->out, &act);
+        act = begin(a);
+    }
+    if (a->out->status < 400)
+        (void)!answer_commit(a->q, a->out, &act); /* the answer tells */
+    answer_abort(a->out, &act);
+}
+
 static void carry_out(struct asking *a)
 {
     struct out told = { 0 };
     struct ruling r = { .app = a->q->app,
-                        .act = &a->act,
+                        .now_s = a->now_s,
                         .scope = scope_of(a->q->caller->org),
                         .zone = a->zone,
                         .route = a->route,
@@ -317,43 +385,34 @@ static void carry_out(struct asking *a)
                         .dry_run = a->dry_run,
                         .told = &told };
     struct order_finds finds;
+    uint64_t found;
     enum err err;
 
-    if (!rule_known(a, &r.rule) || !paper_names(&a->act, a->out, LIST_ZONE, "zone", a->zone) ||
-        !paper_names(&a->act, a->out, LIST_ROUTE, "route", a->route))
+    if (!rule_known(a, &r.rule) || !is_known(a, LIST_ZONE, "zone", a->zone) ||
+        !is_known(a, LIST_ROUTE, "route", a->route))
         return;
     if (a->wrong.err) {
         answer_refuse(a->out, ERR_INVALID, a->wrong.field, "%s", a->wrong.text);
         return;
     }
-    err = order_finds(a->q->app, r.rule, a->act.now_s, &finds);
+    err = order_finds(a->q->app, r.rule, a->now_s, &finds);
+    found = finds.count;
     if (!err)
-        rule_on(&r, &finds);
-    if (err || (err = a->act.txn.err)) {
+        err = sift(&r, &finds);
+    if (err)
         answer_failed(a->out, err);
-    } else {
-        answer(a, &r, &finds);
-        if (a->out->status < 400 && !a->dry_run)
-            (void)!answer_commit(a->q, a->out, &a->act); /* the answer tells */
-    }
+    else
+        make_and_answer(a, &r, &finds, found);
     free(finds.at);
     out_done(&told);
 }
 
 void act_orders_by_rule(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
-    struct asking a = { .q = q, .out = out };
+    struct asking a = { .q = q, .out = out, .now_s = clock_now_s(&q->app->clock) };
 
     if (!answer_role(q, out, ROLES_CHIEF))
         return;
     read_body(&a);
-    a.act =
-        act_join(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
-    a.act.words = &register_words;
-    if (a.act.txn.err)
-        answer_failed(out, a.act.txn.err);
-    else
-        carry_out(&a);
-    answer_abort(out, &a.act);
+    carry_out(&a);
 }

@@ -699,10 +699,9 @@ static void carry_out(struct planning *p)
         failed(p, p->act.txn.err);
         return;
     }
-    if (!make_lists(p) || !choose_lists(p) || !tell_and_write(p))
-        return;
-    if (!p->dry_run)
-        (void)!answer_commit(p->q, p->out, &p->act); /* the answer tells */
+    if (make_lists(p) && choose_lists(p) && tell_and_write(p))
+        (void)!answer_commit(
+            p->q, p->out, &p->act); /* the answer tells; a dry run's is kept under its key, too */
 }
 
 void act_post_tour(const struct act_request *q, struct act_reply *out)

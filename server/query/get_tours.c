@@ -465,6 +465,8 @@ void answer_tour(struct request *q)
     txn_abort(&t);
     q->status = 200;
     q->type = type_of(q->form);
+    if (q->form == FORM_XLSX)
+        snprintf(q->file, sizeof q->file, "%s.xlsx", name);
     if (err)
         problem_of(q, err, "tour", "tour %.*s: %s",
                    (int)(q->subject[0].len < 64 ? q->subject[0].len : 64),

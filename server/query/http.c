@@ -222,6 +222,12 @@ static void put_headers(const struct request *q, struct MHD_Response *m)
         put_allowed(m, q->allowed);
     if (q->status == 503)
         MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
+    if (q->file[0] && q->status == 200) {
+        char text[80];
+
+        snprintf(text, sizeof text, "attachment; filename=\"%s\"", q->file);
+        MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_DISPOSITION, text);
+    }
     if (q->close)
         MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
 }

@@ -46,6 +46,7 @@ struct request {
     unsigned status;
     struct out out;
     const char *type; /* the answer's; NULL: application/json */
+    char file[48];    /* what it is called where it is kept: safe characters alone; "": nothing */
     struct span none_match;     /* If-None-Match, in the connection's memory; empty where none came */
     char etag[ETAG_MAX];        /* the answer's, with its quotes; "": none */
     struct listing *listing;

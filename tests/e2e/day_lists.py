@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+import threading
 import urllib.request
 
 from asking import ADMIN, SERVER, ask, call, do, run, same, settle, take
@@ -23,7 +24,15 @@ def nilo(*words, code=0):
 def bytes_of(path, accept):
     q = urllib.request.Request(SERVER + path, headers={'Authorization': 'Bearer ' + ADMIN, 'Accept': accept})
     with urllib.request.urlopen(q, timeout=60) as a:
+        same(a.headers['Content-Disposition'], 'attachment; filename="' + path.split('/')[-1] + '.xlsx"' if accept == XLSX else None, 'a file to keep')
         return a.headers['Content-Type'], a.read()
+
+
+def keyed(path, body, key):
+    q = urllib.request.Request(SERVER + path, data=json.dumps(body).encode(), method='POST',
+                               headers={'Authorization': 'Bearer ' + ADMIN, 'Content-Type': 'application/json', 'Idempotency-Key': key})
+    with urllib.request.urlopen(q, timeout=60) as a:
+        return a.status, a.read()
 
 
 def token(role, name, org=None):
@@ -90,15 +99,35 @@ def orders_become_a_list_in_walking_order():
 
 def a_key_plans_once():
     order('Q1')
-    body = json.dumps({'date': '2026-03-04', 'crew': 'K2', 'route': 'R2'})
-    answers = []
-    for _ in range(2):
-        q = urllib.request.Request(SERVER + '/v1/tours', data=body.encode(), method='POST',
-                                   headers={'Authorization': 'Bearer ' + ADMIN, 'Content-Type': 'application/json', 'Idempotency-Key': 'plan-1'})
-        with urllib.request.urlopen(q, timeout=60) as a:
-            answers.append(a.read())
-    same(answers[0], answers[1], 'two answers')
+    wish = {'date': '2026-03-04', 'crew': 'K2', 'route': 'R2'}
+    same(keyed('/v1/tours', wish, 'plan-1'), keyed('/v1/tours', wish, 'plan-1'), 'two answers')
     same(len(ask('/v1/tours?date=2026-03-04')['rows']), 1, 'lists')
+
+
+def two_plan_at_once_and_no_order_is_on_two_lists():
+    names = [order(f'P{i}', kind='repair') for i in range(6)]
+    answers = []
+    threads = [threading.Thread(target=lambda c=c: answers.append(do('/v1/tours', {'date': '2026-03-07', 'crew': c, 'kinds': ['repair']}))) for c in ('K1', 'K2')]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    planned = [o for a in answers for t in a['tours'] for o in t['orders']]
+    same(sorted(planned), sorted(names), 'each once')
+    for name in names:
+        do(f'/v1/orders/{name}/cancel', {'note': 'a trial'})
+    same(ask('/v1/tours?date=2026-03-07')['rows'][0]['left'], 0, 'nothing left')
+
+
+def a_dry_run_is_answered_once_under_its_key():
+    wish = {'date': '2026-03-08', 'assignee': 'Wang', 'dry_run': True}
+    first = keyed('/v1/tours', wish, 'dry-1')
+    name = order('P0', kind='repair')
+    same(keyed('/v1/tours', wish, 'dry-1'), first, 'a plan')
+    rule = {'rule': 'never-verified', 'dry_run': True}
+    second = keyed('/v1/orders/by-rule', rule, 'dry-2')
+    same(keyed('/v1/orders/by-rule', rule, 'dry-2'), second, 'a rule')
+    do(f'/v1/orders/{name}/cancel', {'note': 'a trial'})
 
 
 def what_the_crew_compares_is_there_but_for_a_read():
@@ -243,6 +272,8 @@ def rules_make_orders_the_worst_first():
     told = do('/v1/orders/by-rule', {'rule': 'silent-read', 'limit': 2}, expect=(201,))
     same([r['serial'] for r in told['orders']], ['M8', 'M0'], 'never read, then the longest silent')
     same([w['code'] for w in told['warnings']], ['more'], 'more are silent')
+    south = do('/v1/orders/by-rule', {'rule': 'silent-read', 'dry_run': True}, token=token('supervisor', 'south2', 'S'), expect=(200,))
+    same((south['found'], south['created'], south['skipped']['elsewhere'], [o['serial'] for o in south['orders']]), (1, 1, 0, ['M9']), 'what S finds')
     viewer = token('crew', 'handheld')
     same(call('POST', '/v1/orders/by-rule', {'rule': 'silent-read'}, token=viewer)[0], 403, 'a crew')
 
@@ -292,4 +323,5 @@ def what_a_flag_became_is_shown_with_its_order():
 
 run([a_town_is_registered, orders_become_a_list_in_walking_order, a_key_plans_once, what_the_crew_compares_is_there_but_for_a_read, a_map_takes_it, a_printer_takes_it,
      forms_that_are_not_there_are_refused, lists_have_pages_and_forms, a_unit_sees_and_plans_its_own, who_gives_an_order_to_another_takes_it_off_the_list,
-     people_have_commands, rules_make_orders_the_worst_first, a_rule_works_by_itself_when_its_table_says_so, what_a_flag_became_is_shown_with_its_order])
+     people_have_commands, two_plan_at_once_and_no_order_is_on_two_lists, a_dry_run_is_answered_once_under_its_key,
+     rules_make_orders_the_worst_first, a_rule_works_by_itself_when_its_table_says_so, what_a_flag_became_is_shown_with_its_order])
