@@ -274,7 +274,7 @@ static int by_list(const void *a, const void *b)
 static void walk_list(const struct plan *p, struct tour_space *space, const struct tour_stop *stops,
                       const struct member *m, size_t count, struct tour_turn *out)
 {
-    struct tour_place places[TOUR_STOPS_MAX];
+    struct tour_place places[TOUR_STOPS_MAX] = { { 0 } };
     uint16_t order[TOUR_STOPS_MAX];
     const struct tour_place *before = p->rules->start;
     size_t placed = 0;
