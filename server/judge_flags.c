@@ -4,6 +4,7 @@
 #include "proto/base/wr.h"
 #include "server/registers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 128 /* flags read under one pair of transactions */
@@ -143,6 +144,49 @@ static enum err read_page(struct app *app, const struct flag_filter *q, char las
     return err ? err : ended;
 }
 
+/* What people said is asked for alone: few flags have that. */
+static bool only_decided(const struct flag_filter *q)
+{
+    return q->states && !(q->states & ~(1u << FLAG_CONFIRMED | 1u << FLAG_DISMISSED));
+}
+
+/* As read_page, of those that were decided. */
+static enum err read_decided(struct app *app, const struct flag_filter *q, char last[FLAG_ID_SIZE],
+                             struct flag_records *out, bool *out_more)
+{
+    struct txn views = views_read(app->views), ledger = ledger_read(app->ledger);
+    char after[FLAG_ID_SIZE];
+    struct scan s;
+    enum err err = ERR_OK, ended;
+
+    memcpy(after, last, sizeof after);
+    out->count = 0;
+    *out_more = false;
+    s = ledger_flags_decided(&ledger, span_text(after));
+    while (!err && !*out_more && scan_next(&s)) {
+        struct flag_record r;
+        struct span facts;
+
+        if (span_equal(s.key, span_text(after)) || !id_may_be(q, s.key))
+            continue;
+        if (!views_flag(&views, s.key, &facts)) { /* it is being judged anew */
+            err = views.err;
+            continue;
+        }
+        if ((err = flag_decode(s.key, facts, &r)) || (q->meter && r.meter > q->meter))
+            break;
+        memcpy(last, r.id, sizeof r.id);
+        if (wanted(q, &r))
+            err = flag_records_push(out, &r);
+        *out_more = out->count == PAGE;
+    }
+    scan_done(&s);
+    ended = txn_end(&ledger);
+    err = err ? err : ended;
+    ended = txn_end(&views);
+    return err ? err : ended;
+}
+
 /* Who is shown what: flags whole, or their heads. */
 struct show {
     struct app *app;
@@ -188,16 +232,18 @@ static enum err show_page(struct show *show, const struct flag_records *page)
     return err ? err : ended;
 }
 
-/* Where a walk begins: after an id, or at a meter's first. */
+/* Where a walk begins: after an id, or at a meter's first where that comes later. */
 static void begin_after(const struct flag_filter *q, char out[FLAG_ID_SIZE])
 {
-    struct wr w = wr_of(out, FLAG_ID_SIZE - 1);
+    char first[16] = "";
 
+    if (q->meter)
+        snprintf(first, sizeof first, "%08x", (unsigned)q->meter);
     memset(out, 0, FLAG_ID_SIZE);
     if (q->after.len && q->after.len < FLAG_ID_SIZE)
-        wr_bytes(&w, q->after);
-    else if (q->meter)
-        wr_format(&w, "%08x", (unsigned)q->meter);
+        memcpy(out, q->after.at, q->after.len);
+    if (strcmp(out, first) < 0)
+        memcpy(out, first, sizeof first);
 }
 
 static enum err walk(struct show *show)
@@ -210,9 +256,12 @@ static enum err walk(struct show *show)
     if (!(show->flag = (struct flag *)malloc(sizeof *show->flag)))
         return ERR_NO_MEMORY;
     begin_after(show->q, last);
-    while (more && show->go && !err)
-        if (!(err = read_page(show->app, show->q, last, &page, &more)))
+    while (more && show->go && !err) {
+        err = only_decided(show->q) ? read_decided(show->app, show->q, last, &page, &more)
+                                    : read_page(show->app, show->q, last, &page, &more);
+        if (!err)
             err = show_page(show, &page);
+    }
     flag_records_done(&page);
     free(show->flag);
     return err;
@@ -245,22 +294,33 @@ struct dated {
 struct dated_page {
     struct dated at[PAGE];
     size_t count;
+    uint8_t last[KEY_MAX]; /* the key that was looked at last */
+    size_t last_len;
     bool more;
 };
 
+#define DATED_VISITS 8192 /* keys looked at under one pair of transactions */
+
 /* The next PAGE of them behind `after`. */
-static enum err read_dated(struct app *app, struct span after, struct dated_page *out)
+static enum err read_dated(struct app *app, const struct flag_filter *q, struct span after,
+                           struct dated_page *out)
 {
-    struct txn t = views_read(app->views);
+    struct txn t = views_read(app->views), ledger = ledger_read(app->ledger);
     struct scan s = views_dated(&t, after);
+    bool decided_alone = only_decided(q);
+    unsigned visits = 0;
     enum err err = ERR_OK, ended;
 
     out->count = 0;
-    while (!err && out->count < PAGE && scan_next(&s)) {
+    out->more = true;
+    while (!err && out->count < PAGE && visits++ < DATED_VISITS && (out->more = scan_next(&s))) {
         struct dated *d = &out->at[out->count];
         struct span id = dated_id(s.key), facts;
 
         if (span_equal(s.key, after))
+            continue;
+        memcpy(out->last, s.key.at, out->last_len = s.key.len);
+        if (decided_alone && !ledger_flag_decided(&ledger, id))
             continue;
         memcpy(d->cursor, s.key.at, d->cursor_len = s.key.len);
         if (!views_flag(&t, id, &facts))
@@ -268,8 +328,9 @@ static enum err read_dated(struct app *app, struct span after, struct dated_page
         else if (!(err = flag_decode(id, facts, &d->record)))
             out->count++;
     }
-    out->more = out->count == PAGE;
     scan_done(&s);
+    ended = txn_end(&ledger);
+    err = err ? err : ended;
     ended = txn_end(&t);
     return err ? err : ended;
 }
@@ -306,14 +367,12 @@ enum err flags_dated_each(struct app *app, const struct flag_filter *filter,
     bool go = true, more = true;
 
     while (!err && go && more) {
-        if ((err = read_dated(app, after, page)))
+        if ((err = read_dated(app, filter, after, page)))
             break;
         err = show_dated(app, filter, page, each, arg, f, &go);
         if ((more = page->more)) {
-            const struct dated *d = &page->at[page->count - 1];
-
-            memcpy(last, d->cursor, d->cursor_len);
-            after = span_of(last, d->cursor_len);
+            memcpy(last, page->last, page->last_len);
+            after = span_of(last, page->last_len);
         }
     }
     free(page);

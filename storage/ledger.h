@@ -232,6 +232,8 @@ void act_flag_decide(struct act *a, struct span id, const struct flag_decision *
 bool ledger_flag_decision(struct txn *t, struct span id, struct flag_decision *out);
 /* Flags that people have decided on, by id; false from `each` ends it. */
 MUST_CHECK enum err ledger_flag_decisions(struct txn *t, bool (*each)(void *arg, struct span id, uint8_t state), void *arg);
+uint8_t ledger_flag_decided(struct txn *t, struct span id); /* its state alone; 0: nobody has said anything, or t->err */
+struct scan ledger_flags_decided(struct txn *t, struct span from_id); /* the same, page by page: the keys are their ids */
 
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 

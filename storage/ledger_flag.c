@@ -105,6 +105,18 @@ enum err ledger_flag_decisions(struct txn *t,
     return t->err;
 }
 
+uint8_t ledger_flag_decided(struct txn *t, struct span id)
+{
+    struct span value;
+
+    return txn_get(t, LEDGER_DECISIONS, id, &value) && value.len ? value.at[0] : 0;
+}
+
+struct scan ledger_flags_decided(struct txn *t, struct span from_id)
+{
+    return scan_from(t, LEDGER_DECISIONS, from_id);
+}
+
 /* ---- imports ---- */
 
 static void put_import(struct act *a, uint32_t import, bool complete, uint64_t rows)

@@ -4,6 +4,7 @@
 #include "server/query/replacing.h"
 #include "server/query/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -24,6 +25,7 @@ struct wanted {
     struct flag_filter filter;
     bool none;      /* of that kind there is no detector */
     char point[64]; /* "": any */
+    uint32_t point_id;
     struct listing *l;
     uint8_t after[CURSOR_MAX];
 };
@@ -99,6 +101,60 @@ static bool take_flag(void *arg, const struct flag *f)
     return true;
 }
 
+static int id_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The meters that were ever at the point, as flags stand by meter; free() them. */
+static enum err meters_at(struct app *app, uint32_t point, uint32_t **out, size_t *out_count)
+{
+    struct txn t = ledger_read(app->ledger);
+    struct fittings fittings;
+    enum err err = fittings_load(&t, true, point, &fittings), ended;
+    uint32_t *at = (uint32_t *)malloc((fittings.count + 1) * sizeof *at);
+    size_t count = 0;
+
+    if (!err && !at)
+        err = ERR_NO_MEMORY;
+    for (size_t i = 0; i < fittings.count && !err; i++)
+        at[i] = fittings.at[i].meter;
+    if (!err && fittings.count)
+        qsort(at, fittings.count, sizeof *at, id_order);
+    for (size_t i = 0; i < fittings.count && !err; i++)
+        if (!i || at[i] != at[i - 1])
+            at[count++] = at[i];
+    fittings_done(&fittings);
+    ended = txn_end(&t);
+    *out = at;
+    *out_count = count;
+    return err ? err : ended;
+}
+
+static enum err each_at_point(struct listing *l, struct wanted *w)
+{
+    struct flag_filter filter = w->filter;
+    uint32_t *meters = NULL;
+    size_t count = 0;
+    enum err err = meters_at(l->app, w->point_id, &meters, &count);
+
+    for (size_t i = 0; i < count && !err && !listing_full(l); i++) {
+        char begin[16];
+        struct span after = filter.after;
+
+        snprintf(begin, sizeof begin, "%08x", (unsigned)meters[i]);
+        if (after.len >= 8 && memcmp(after.at, begin, 8) > 0)
+            continue; /* shown before */
+        w->filter.meter = meters[i];
+        err = flags_each(l->app, &w->filter, take_flag, w);
+    }
+    w->filter = filter;
+    free(meters);
+    return err;
+}
+
 static void fill(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
@@ -108,7 +164,8 @@ static void fill(struct listing *l)
     memcpy(w->after, l->cursor, l->cursor_len);
     w->filter.after = span_of(w->after, l->cursor_len);
     if (!w->none)
-        err = flags_each(l->app, &w->filter, take_flag, w);
+        err = w->point_id && !w->filter.meter ? each_at_point(l, w)
+                                              : flags_each(l->app, &w->filter, take_flag, w);
     if (err)
         listing_fail(l, err);
     l->ended = !listing_full(l);
@@ -188,8 +245,11 @@ static bool ask_subject(struct request *q, struct wanted *w)
 
     if (known && serial.len && ledger_find(&t, LIST_METER, serial, INT64_MAX, &row))
         w->filter.meter = row.id;
-    if (known && point.len && point.len < sizeof w->point)
+    if (known && point.len && point.len < sizeof w->point &&
+        ledger_find(&t, LIST_POINT, point, INT64_MAX, &row)) {
         memcpy(w->point, point.at, point.len);
+        w->point_id = row.id;
+    }
     txn_abort(&t);
     return known;
 }

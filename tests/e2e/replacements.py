@@ -396,6 +396,41 @@ def t_flags_by_date_come_in_pages_by_onset_then_serial():
     assert opened == [f for f in whole if f["state"] == "open"] and len(opened) < len(whole)
     one = get("/v1/flags?kind=overdue&serial=" + whole[3]["serial"])["rows"]
     assert one == [whole[3]]
+    assert get("/v1/flags?kind=overdue&point=" + whole[3]["point"])["rows"] == one
+
+
+def t_flags_are_found_by_what_people_said_and_by_their_point():
+    def pages(query):
+        got, after = [], ""
+        while True:
+            page = get("/v1/flags?limit=2%s%s" % (query, after))
+            got += page["rows"]
+            if not page["next"]:
+                return got
+            after = "&after=" + page["next"]
+    dates = get("/v1/flags?kind=overdue&state=open&limit=100000")["rows"]
+    for n, state in ((5, "dismissed"), (2, "dismissed"), (9, "confirmed"), (7, "dismissed")):
+        post("/v1/flags/" + dates[n]["id"], {"state": state, "note": "a paper was found"})
+    every = get("/v1/flags?limit=100000")["rows"]
+    for state in ("confirmed", "dismissed", "open", "cleared"):
+        want = [f for f in every if f["state"] == state]
+        assert want or state == "cleared", state
+        assert pages("&state=" + state) == want, state
+        for kind in ("stuck", "leak"):
+            assert pages("&kind=%s&state=%s" % (kind, state)) == [f for f in want if f["kind"] == kind], (kind, state)
+        dated = sorted((f for f in want if f["kind"] == "overdue"), key=lambda f: (f["onset"], f["serial"]))
+        assert pages("&kind=overdue&state=" + state) == dated, state
+    # An exchange: both meters' flags are the point's.
+    stuck = next(f for f in every if f["kind"] == "stuck" and f["state"] == "open")
+    load("meters", [{"serial": "A-NEW", "dn": 15, "q3": "2.5", "verified_on": "2019-12-01"}])
+    post("/v1/meters/%s/events" % stuck["serial"], {"event": "remove", "at": "2026-03-01T11:50:00+08:00", "index_l": 99000, "note": "x", "overrule": True})
+    load("fittings", [{"point": stuck["point"], "serial": "A-NEW", "from": "2026-03-01T11:55:00+08:00", "start_index_l": 0}])
+    settle()
+    every = get("/v1/flags?limit=100000")["rows"]
+    want = [f for f in every if f["point"] == stuck["point"]]
+    assert {f["serial"] for f in want} == {stuck["serial"], "A-NEW"}, want
+    assert pages("&point=" + stuck["point"]) == want
+    assert pages("&point=%s&kind=stuck" % stuck["point"]) == [f for f in want if f["kind"] == "stuck"]
 
 
 build()
