@@ -274,6 +274,28 @@ static bool settled(struct new_order *n)
     return true;
 }
 
+/* A limited meter is verified once, before its first fitting (rules-fleet V7): whoever orders it should know. */
+static bool warn_of_limited(struct new_order *n)
+{
+    struct meter_life life;
+    struct legal legal;
+    enum err err;
+
+    if (n->kind != ORDER_VERIFY)
+        return true;
+    if (!(err = life_load_serial(n->o.q->app, &n->o.act.txn, n->o.kept.order.serial, &life))) {
+        legal_of(&life.rules.verify, NO_DAY, NO_DAY, NO_DAY, NO_DAY, &legal);
+        if (legal.regime == REGIME_LIMITED)
+            warn(&n->o.warnings, "limited",
+                 "%s is of the limited class: it is verified once, and replaced then",
+                 life.facts.serial);
+    }
+    life_done(&life);
+    if (err)
+        answer_failed(n->o.out, err == ERR_NOT_FOUND ? ERR_MISSING : err);
+    return !err;
+}
+
 static void fill(struct new_order *n)
 {
     struct order *order = &n->o.kept.order;
@@ -297,7 +319,7 @@ void act_post_order(const struct act_request *q, struct act_reply *out)
         return;
     order_act_init(&n.o, q, out);
     read_wish(&n);
-    if (order_act_begin(&n.o) && settled(&n)) {
+    if (order_act_begin(&n.o) && settled(&n) && warn_of_limited(&n)) {
         fill(&n);
         if (order_write(&n.o, name)) {
             order_answer(&n.o, 201, &n.o.warnings);

@@ -266,7 +266,6 @@ static void fill(struct listing *l)
 /* ---- by the points of a route or zone ---- */
 
 /* The cursor: place of the point among them · its id · the walk's own cursor there. */
-#define PLACE_CURSOR 8
 
 static struct span place_cursor(uint8_t room[CURSOR_MAX], size_t place, uint32_t point,
                                 struct span there)

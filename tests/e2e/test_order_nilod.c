@@ -518,7 +518,8 @@ static void a_meter_goes_to_the_laboratory_and_comes_back_with_a_certificate(voi
     ask(&t, "/v1/points", "{\"point\":\"PB\"}", 201, "");
     ask(&t, "/v1/meters/BIG/events", "{\"event\":\"install\",\"point\":\"PB\",\"index_l\":10}", 201,
         "");
-    make(&t, "{\"kind\":\"verify\",\"point\":\"PB\"}", NULL);
+    ask(&t, "/v1/orders", "{\"kind\":\"verify\",\"point\":\"PB\"}", 201, "\"warnings\":[]");
+    ask(&t, "/v1/orders", "{\"kind\":\"verify\",\"point\":\"P1\"}", 201, "\"code\":\"limited\"");
     tell(&t, t.crew1, "W00000001", "done", "{\"certificate\":\"C1\"}", 403, "verify");
     tell(&t, t.supervisor, "W00000001", "done", "{\"certificate\":\"C1\"}", 409, "at-lab");
     tell(&t, t.crew1, "W00000001", "done", "{\"result\":\"sent\"}", 422, "index_l");
@@ -575,8 +576,19 @@ static void a_crew_finds_out_whether_a_flag_is_right(void **state)
             fail_msg("the decision does not name %s: %s", order, text(flag, "note"));
         json_decref(flag);
     }
-    /* What a person said stands. */
-    snprintf(path, sizeof path, "/v1/orders?state=done");
+    /* What a person said before stands. */
+    {
+        json_t *flags = ask_as(&t, t.viewer, "/v1/flags?kind=overdue&serial=S7", NULL, 200, "");
+        const char *id = text(json_array_get(json_object_get(flags, "rows"), 0), "id");
+
+        snprintf(path, sizeof path, "/v1/flags/%s", id);
+        snprintf(body, sizeof body, "{\"kind\":\"inspect\",\"flag\":\"%s\"}", id);
+        make(&t, body, order);
+        ask(&t, path, "{\"state\":\"confirmed\",\"note\":\"seen\"}", 200, "");
+        tell(&t, t.crew1, order, "done", "{\"found\":false}", 200, "flag-decided");
+        ask(&t, path, NULL, 200, "\"state\":\"confirmed\"");
+        json_decref(flags);
+    }
     stop(&t);
 }
 
@@ -839,6 +851,198 @@ static void a_unit_sees_and_orders_its_own(void **state)
     stop(&t);
 }
 
+/* ---- many hands ---- */
+
+#define HANDS 4
+#define ORDERS_MOST 400
+
+/* What the clients were told of each order. */
+struct told {
+    unsigned ends; /* answers that say it is over */
+    bool cancelled, made;
+};
+
+struct hands {
+    struct town town;
+    struct check_random random;
+    struct told told[ORDERS_MOST + 1];
+    unsigned made;
+};
+
+static unsigned below(struct hands *h, unsigned bound)
+{
+    return (unsigned)check_below(&h->random, bound);
+}
+
+/* Any request of somebody who may send it, mostly of one that can be taken. */
+static void any_request(struct hands *h, char path[80], char body[200])
+{
+    static const char *const kinds[] = { "replace", "inspect", "read", "repair" };
+    static const char *const results[] = { "done", "no-access", "not-found", "broken" };
+    unsigned order = h->made ? 1 + below(h, h->made) : 1, at = 1 + below(h, METERS);
+
+    snprintf(path, 80, "/v1/orders/W%08u/done", order);
+    switch (below(h, 8)) {
+    case 0:
+    case 1:
+        snprintf(path, 80, "/v1/orders");
+        snprintf(body, 200, "{\"kind\":\"%s\",\"point\":\"P%u\"}", kinds[below(h, 4)], at);
+        break;
+    case 2:
+        snprintf(path, 80, "/v1/orders/W%08u", order);
+        snprintf(body, 200, "{\"assignee\":\"K%u\"}", 1 + below(h, 2));
+        break;
+    case 3:
+        snprintf(path, 80, "/v1/orders/W%08u/start", order);
+        snprintf(body, 200, "{}");
+        break;
+    case 4:
+        snprintf(path, 80, "/v1/orders/W%08u/cancel", order);
+        snprintf(body, 200, "{\"note\":\"x\"}");
+        break;
+    case 5:
+        snprintf(body, 200, "{\"index_l\":%u,\"new_serial\":\"N%u\",\"new_index_l\":0}",
+                 1000 + below(h, 100), at);
+        break;
+    case 6:
+        snprintf(body, 200, "{\"index_l\":%u}", below(h, 1000));
+        break;
+    default:
+        snprintf(body, 200, "{\"result\":\"%s\",\"index_l\":%u}", results[below(h, 4)],
+                 below(h, 1000));
+        break;
+    }
+}
+
+static void note_answer(struct hands *h, const char *path, const struct answer *a)
+{
+    json_t *json = json_loads(a->body, 0, NULL);
+    unsigned n = (unsigned)strtoul(text(json, "order") + (text(json, "order")[0] != 0), NULL, 10);
+    const char *state = text(json, "state");
+
+    if (a->status >= 500)
+        fail_msg("%s: %d %s", path, a->status, a->body);
+    if (a->status < 300 && n && n <= ORDERS_MOST) {
+        struct told *t = &h->told[n];
+
+        t->made = true;
+        h->made = n > h->made ? n : h->made;
+        if (!strcmp(state, "done") || !strcmp(state, "cancelled")) {
+            t->ends++;
+            t->cancelled = !strcmp(state, "cancelled");
+        }
+    }
+    json_decref(json);
+}
+
+/* All hands send at once; with `killed` nobody hears an answer. */
+static void at_once(struct hands *h, bool killed)
+{
+    struct client c[HANDS] = { { 0 } };
+    char path[HANDS][80], body[HANDS][200];
+
+    for (unsigned i = 0; i < HANDS; i++) {
+        any_request(h, path[i], body[i]);
+        client_open(&c[i], h->town.nilod.http_host, h->town.nilod.http_port, h->town.supervisor);
+        client_ask(&c[i], "POST", path[i], "Content-Type: application/json\r\n", body[i],
+                   strlen(body[i]));
+    }
+    if (killed) {
+        nilod_kill(&h->town.nilod);
+        nilod_start(&h->town.nilod);
+    }
+    for (unsigned i = 0; i < HANDS; i++) {
+        struct answer a;
+
+        if (!killed) {
+            client_answer(&c[i], "POST", &a);
+            note_answer(h, path[i], &a);
+            answer_done(&a);
+        }
+        client_close(&c[i]);
+    }
+}
+
+static void is_consistent(const struct hands *h, const json_t *order)
+{
+    unsigned n = (unsigned)strtoul(text(order, "order") + 1, NULL, 10);
+    const char *state = text(order, "state");
+    const struct told *t = &h->told[n];
+    bool over = !strcmp(state, "done") || !strcmp(state, "cancelled");
+
+    if (t->ends > 1)
+        fail_msg("%s ended %u times", text(order, "order"), t->ends);
+    if (t->ends && (!over || t->cancelled != !strcmp(state, "cancelled")))
+        fail_msg("%s: its end was told, and now it is %s", text(order, "order"), state);
+    if (!strcmp(state, "open") != !text(order, "assignee")[0] && !over)
+        fail_msg("%s is %s and somebody's: %s", text(order, "order"), state,
+                 text(order, "assignee"));
+}
+
+/* Every exchange of a meter is one order's, and every such order has one. */
+static unsigned exchanges(const struct hands *h)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 1; i <= METERS; i++) {
+        char path[60];
+        json_t *history, *event;
+        size_t k;
+
+        snprintf(path, sizeof path, "/v1/meters/N%u/history", i);
+        history = ask_as(&h->town, h->town.viewer, path, NULL, 200, "rows");
+        json_array_foreach(json_object_get(history, "rows"), k, event) found +=
+            !strcmp(text(event, "event"), "install") && text(event, "order")[0] == 'W';
+        json_decref(history);
+    }
+    return found;
+}
+
+static void all_is_consistent(const struct hands *h)
+{
+    json_t *list = ask_as(&h->town, h->town.viewer, "/v1/orders?limit=1000", NULL, 200, "rows");
+    json_t *rows = json_object_get(list, "rows"), *row, *live = json_object();
+    unsigned replaced = 0;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const char *state = text(row, "state");
+        char place[100];
+
+        is_consistent(h, row);
+        replaced += !strcmp(text(row, "kind"), "replace") && !strcmp(text(row, "result"), "done") &&
+                    !strcmp(state, "done");
+        snprintf(place, sizeof place, "%s %s", text(row, "kind"), text(row, "point"));
+        if (strcmp(state, "done") != 0 && strcmp(state, "cancelled") != 0) {
+            if (json_object_get(live, place))
+                fail_msg("two live orders to %s", place);
+            json_object_set_new(live, place, json_true());
+        }
+    }
+    assert_int_equal(replaced, exchanges(h));
+    json_decref(live);
+    json_decref(list);
+    ask(&h->town, "/v1/audit/verify", NULL, 200, "\"sound\":true");
+}
+
+static void many_hands_and_kills_leave_every_order_with_one_end(void **state)
+{
+    struct hands *h = (struct hands *)calloc(1, sizeof *h);
+
+    (void)state;
+    h->random = check_random_begin();
+    start(&h->town);
+    for (unsigned round = 0; round < 150; round++) {
+        at_once(h, round % 30 == 29);
+        if (round % 30 == 29)
+            all_is_consistent(h);
+    }
+    assert_true(h->made > 10);
+    stop(&h->town);
+    free(h);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -859,6 +1063,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(lists_have_what_is_asked_for),
         cmocka_unit_test(an_act_tells_what_the_list_tells),
         cmocka_unit_test(a_unit_sees_and_orders_its_own),
+        cmocka_unit_test(many_hands_and_kills_leave_every_order_with_one_end),
     };
 
     return check_run(tests, argc, argv);
