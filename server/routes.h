@@ -79,7 +79,7 @@ void route_line_put(struct out *o, struct span point, const struct route_line *l
 /* Fills the meter, the reads, use and checks of a row whose `point` is set, but not what its silence is due to. `day` is borrowed by the row. */
 MUST_CHECK enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day, int64_t now_s, struct sheet_row *row);
 
-/* Rows of a meter's billed channel that hold those of [from_s, to_s), with verdicts that are right there (server/query/verdicts.h); `rules` malloc'd. */
+/* Rows of a meter's billed channel that hold those of [from_s, to_s), with verdicts that are right there (server/billing/verdicts.h); `rules` malloc'd. */
 MUST_CHECK enum err sheet_rows_load(struct app *app, const struct meter_facts *m, const struct fittings *of_meter, int64_t from_s, int64_t to_s, struct rows *out,
                                     enum rule **rules);
 

@@ -1,10 +1,10 @@
 /* One point of a day sheet: which meter, what it said and what a person read, what went through.
  *
  * Verdicts and checks follow from a meter's whole life (rules-bills B13), which is years of hours.  For a sheet
- * 62 days before the span are read with their verdicts (server/query/verdicts.h), and a fitting that begins
+ * 62 days before the span are read with their verdicts (server/billing/verdicts.h), and a fitting that begins
  * earlier is cut there: from the first reading that takes part its register is counted as it would be from the
  * fitting's start, so litres and days are the same. */
-#include "server/query/verdicts.h"
+#include "server/billing/verdicts.h"
 #include "server/readings.h"
 #include "server/routes.h"
 

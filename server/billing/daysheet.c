@@ -375,10 +375,10 @@ static int64_t flow_most(const struct meter_facts *m, int64_t pace_ml_day, int64
     int64_t day, most;
 
     if (pace_ml_day < 0)
-        return ceiling;
+        return ceiling + SHEET_TOLERANCE_ML;
     day = pace_ml_day / 2 > PACE_MORE_ML / 4 ? 3 * pace_ml_day : pace_ml_day + PACE_MORE_ML;
-    most = flow_over(day, seconds) + SHEET_TOLERANCE_ML;
-    return most < ceiling ? most : ceiling;
+    most = flow_over(day, seconds);
+    return (most < ceiling ? most : ceiling) + SHEET_TOLERANCE_ML;
 }
 
 static bool is_plausible(const struct meter_facts *m, const struct row *last,
@@ -386,12 +386,14 @@ static bool is_plausible(const struct meter_facts *m, const struct row *last,
                          int64_t index_ml)
 {
     int64_t rise = dial_difference(m, last->value, index_ml);
+    int64_t most = flow_most(m, pace_ml_day, at_s - last->time_s);
+    bool net = m->form == REGISTER_NET; /* may go back as fast */
 
-    if (index_ml < 0 || index_ml >= m->modulus_ml || rise < -SHEET_TOLERANCE_ML)
+    if (index_ml < 0 || index_ml >= m->modulus_ml || rise < (net ? -most : -SHEET_TOLERANCE_ML))
         return false;
-    if (next && dial_difference(m, index_ml, next->value) < -SHEET_TOLERANCE_ML)
+    if (!net && next && dial_difference(m, index_ml, next->value) < -SHEET_TOLERANCE_ML)
         return false;
-    return rise <= flow_most(m, pace_ml_day, at_s - last->time_s);
+    return rise <= most;
 }
 
 enum read_range read_judge(const struct meter_facts *m, const struct row *last,
@@ -403,8 +405,6 @@ enum read_range read_judge(const struct meter_facts *m, const struct row *last,
     /* A person reads whole cubic metres: up to 1 m3 less than what stands there. */
     if (index_ml < m->modulus_ml / 1000 &&
         is_plausible(m, last, next, pace_ml_day, at_s, index_ml * 1000))
-        return READ_UNIT;
-    if (is_plausible(m, last, next, pace_ml_day, at_s, index_ml / 1000))
         return READ_UNIT;
     return READ_FAR;
 }

@@ -109,9 +109,9 @@ enum sheet_state sheet_judge(const struct sheet_facts *f, enum sheet_reason *out
 /* ---- a read by hand, before it is taken (handbook §8, no last read told) ---- */
 
 enum read_range { READ_PLAUSIBLE, READ_FAR, READ_UNIT };
-/* `last`: the newest value that takes part before; `next` (may be NULL): the first after. What a person read must not stand below the one nor above the other, each by more than 1 m3, nor above what
- * could flow since `last`: 3 times the own pace, at least 500 L a day more than it, by 1 m3 more, and never more than the meter lets through (rules-bills B8). pace_ml_day < 0: not known, the meter's
- * limit alone. READ_UNIT: 1 000 times the value, or a thousandth of it, would be plausible. */
+/* `last`: the newest value that takes part before; `next` (may be NULL): the first after. What a person read must not stand below the one nor above the other, nor above what could flow since
+ * `last`, each by more than 1 m3: 3 times the own pace, at least 500 L a day more than it, and never more than the meter lets through (rules-bills B8). pace_ml_day < 0: not known, the meter's
+ * limit alone. READ_UNIT: 1 000 times the value would be plausible. A `net` register may go back as far as it may go on. */
 enum read_range read_judge(const struct meter_facts *m, const struct row *last, const struct row *next, int64_t pace_ml_day, int64_t at_s, int64_t index_ml);
 
 /* ---- re-reads ---- */

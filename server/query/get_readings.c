@@ -2,9 +2,9 @@
  * B14), in the order of A5: by time; of one instant those that take part first, then by channel,
  * then as first received. */
 #include "proto/base/rd.h"
+#include "server/billing/verdicts.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
-#include "server/query/verdicts.h"
 #include "server/readings.h"
 #include "server/registers.h"
 

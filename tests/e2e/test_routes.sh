@@ -181,6 +181,42 @@ of_two_who_sign_at_once_one_does() {
     is '201 409 409 409 ' "$(sort answer[1-4] | tr '\n' ' ')"
 }
 
+# MH stands at 24 600 L and uses 200 L a day.
+a_read_out_of_range_is_asked_for_again_without_the_last_read() {
+    local body='{"point":"H","at":"2026-03-29T12:30:00+02:00","index_l":25'
+    has "$(token=wang.token call POST /v1/reads "${body/25/24700}}")" $'\n403' li wang || return 1
+    said=$(token=li.token call POST /v1/reads "$body}")
+    has "$said" $'\n422' '"field":"index_l"' 'cubic metres' confirm && [[ $said != *24600* && $said != *24800* ]] || return 1
+    has "$(call POST /v1/reads "$body}")" $'\n422' 'cubic metres' || return 1 # nor from the office
+    said=$(token=li.token call POST /v1/reads "${body/25/95000}}")
+    has "$said" $'\n422' 'outside' && [[ $said != *24600* && $said != *24800* ]] || return 1
+    has "$(token=crew.token call POST /v1/reads "${body/25/9000}}")" $'\n422' 'outside' || return 1
+    has "$(token=li.token call POST /v1/reads "${body/25/24700},\"confirm\":\"yes\"}")" $'\n422' '"field":"confirm"' || return 1
+    [[ $(nilo reading list MH --from 2026-03-29T00:00:00Z --to 2026-03-30T00:00:00Z --format csv | wc -l) == 1 ]] || { echo "      a refused read was kept"; return 1; }
+    has "$(token=li.token call POST /v1/reads "${body/25/24700}}")" $'\n201' '"warnings":[]' || return 1
+    has "$(token=li.token call POST /v1/reads "${body/25/24700}}")" $'\n200' || return 1
+    is 'ok 24700' "$(sheet R2 --date 2026-03-29 | of H state manual_l)"
+}
+
+what_is_confirmed_is_kept_and_disputed() {
+    said=$(token=li.token call POST /v1/reads '{"point":"H","at":"2026-03-29T12:40:00+02:00","index_l":95000,"confirm":true}')
+    has "$said" $'\n201' out-of-range || return 1
+    is disputed "$(sheet R2 --date 2026-03-29 | of H state)" && has "$(sheet R2 --date 2026-03-29 | of H dispute)" li 95000 confirmed || return 1
+    has "$(nilo reading list MH --from 2026-03-29T00:00:00Z --to 2026-03-30T00:00:00Z --format csv)" 95000 ceiling || return 1
+    has "$(call POST /v1/reads '{"point":"F","at":"2026-03-29T12:00:00+02:00","index_l":99000}')" $'\n201' out-of-range # the office sees the readings
+}
+
+a_file_of_reads_is_taken_row_by_row() {
+    printf 'point,index_l,at,photo\nA,24660,2026-03-29T12:31:00+02:00,p7.jpg\nA,25,2026-03-29T12:32:00+02:00,\nnowhere,1,,\n"B",x,,\n' > reads.csv
+    exits 1 nilo read import reads.csv || return 1
+    has "$said" '"rows":4,"written":1,"unchanged":0,"refused":3' 'line 3: index_l' 'line 4: point' 'line 5: index_l' || return 1
+    exits 1 nilo read import reads.csv && has "$said" '"written":0,"unchanged":1' || return 1
+    printf '{"point":"A","index_l":24661,"at":"2026-03-29T12:33:00+02:00"}\n' > reads.ndjson
+    exits 0 nilo read import reads.ndjson && has "$(sheet R1 --date 2026-03-29 | of A now)" 24661 || return 1
+    exits 1 nilo read import orgs.csv && has "$said" org || return 1
+    exits 0 nilo read add A --index 24662 --at 2026-03-29T12:34:00+02:00 && has "$said" 24662 MA
+}
+
 # Frames: K1 and K2 go silent, K3 goes on; then K3 goes silent, too.
 most_of_a_silent_cell_is_an_outage() {
     local m
@@ -229,9 +265,11 @@ nilod_start --tz Europe/Madrid --virtual-clock 2026-03-29T12:00:00+02:00
 world > /dev/null || { echo "the world could not be made"; exit 1; }
 nilo token create --role reader --name wang > wang.token
 nilo token create --role reader --name li > li.token
+nilo token create --role crew --name crew > crew.token
 nilo token create --role viewer --name north --org NORTH > north.token
 hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows what_cannot_be_asked_is_refused days_have_23_and_25_hours \
     a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures \
     signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
-    what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does most_of_a_silent_cell_is_an_outage the_store_is_whole
+    what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does \
+    a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage the_store_is_whole
 hold_end

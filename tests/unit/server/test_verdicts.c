@@ -1,5 +1,5 @@
 /* Verdicts over a span are those of the whole life, whatever happened in it. */
-#include "server/query/verdicts.h"
+#include "server/billing/verdicts.h"
 
 #include "tests/check.h"
 

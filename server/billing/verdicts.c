@@ -25,7 +25,7 @@
  * Where the stretch is not calm, or the register is `net` (it may fall), or the fitting begins in
  * it, the whole fitting is read; where no such neighbours come soon, all that follows.  (The walk's
  * bound on going back, which only made-up series reach, counts from the stretch.) */
-#include "server/query/verdicts.h"
+#include "server/billing/verdicts.h"
 
 #include "server/billing/agree.h"
 

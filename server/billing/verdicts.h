@@ -2,8 +2,8 @@
  *
  * Verdicts of the billed channel follow from the whole fitting (rules-bills B13): a year of hours for a month of answers.  But a
  * stretch of readings that rise as a meter can, long enough, makes what came before it indifferent: see verdicts.c. */
-#ifndef NILO_SERVER_QUERY_VERDICTS_H
-#define NILO_SERVER_QUERY_VERDICTS_H
+#ifndef NILO_SERVER_BILLING_VERDICTS_H
+#define NILO_SERVER_BILLING_VERDICTS_H
 
 #include "server/billing/walk.h"
 
