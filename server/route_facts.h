@@ -5,6 +5,8 @@
 #include "server/billing/daysheet.h"
 #include "storage/ledger.h"
 
+_Static_assert((int)ROUTE_FACTS == (int)ROUTE_RECHECK + (int)RECHECK_LEVELS, "");
+
 #define ROUTE_TEXT_MAX 500 /* bytes of a note or a remark */
 #define ROUTE_FACT_ROOM 2048
 
@@ -34,13 +36,18 @@ struct route_dispute {
     struct span resolved_by, resolution;
 };
 
-/* A read that a second person took. */
+/* A read that a second person took; its kind is route_recheck_kind(level). */
 struct route_recheck {
     enum recheck_level level;
     int64_t at_s, index_ml;
     struct span who, note;
     bool agrees;
 };
+
+static inline enum route_fact route_recheck_kind(enum recheck_level l)
+{
+    return (enum route_fact)(ROUTE_RECHECK + (int)l);
+}
 
 void route_signed_write(struct wr *w, const struct route_signed *f);
 void route_line_write(struct wr *w, const struct route_line *f);

@@ -353,7 +353,7 @@ void determinant_done(struct determinant_walk *w);
 
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 
-enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK, ROUTE_FACTS }; /* numbers stand on disk */
+enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK /* and two more, one a level */, ROUTE_FACTS = ROUTE_RECHECK + 3 }; /* numbers stand on disk */
 struct route_place {
     uint32_t route, point; /* ids; point 0: the whole day, of ROUTE_SIGNED alone */
     int32_t day;           /* days since 1970-01-01, from there on */

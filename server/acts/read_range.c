@@ -14,7 +14,8 @@ struct look {
     struct fitting fitting;
     int64_t at_s;
     /* What was found. */
-    struct row last, next; /* what takes part before the read, or the fitting's start; and after it */
+    struct row last,
+        next; /* what takes part before the read, or the fitting's start; and after it */
     bool read_before, has_next;
     int64_t pace_ml_day; /* < 0: not known */
 };
@@ -39,10 +40,11 @@ static enum err look(struct look *k, int64_t from_s)
     struct row first = { 0 };
     struct rows rows = { 0 };
     enum rule *rules = NULL;
-    enum err err = sheet_rows_load(k->app, k->meter, &k->of_meter, from_s, k->at_s + BEHIND_S,
-                                   &rows, &rules);
+    enum err err =
+        sheet_rows_load(k->app, k->meter, &k->of_meter, from_s, k->at_s + BEHIND_S, &rows, &rules);
 
-    k->last = (struct row){ .value = f->start_ml, .time_s = (uint32_t)(f->from_s < 0 ? 0 : f->from_s) };
+    k->last =
+        (struct row){ .value = f->start_ml, .time_s = (uint32_t)(f->from_s < 0 ? 0 : f->from_s) };
     k->pace_ml_day = -1;
     k->read_before = k->has_next = false;
     for (size_t i = 0; i < rows.count && !err && !k->has_next; i++)

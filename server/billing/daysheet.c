@@ -424,3 +424,13 @@ size_t recheck_count(enum recheck_level l, size_t count)
 
     return (count * per_mille[l] + 999) / 1000;
 }
+
+bool recheck_agrees(const struct meter_facts *m, const struct sheet_read *read, int64_t use_ml,
+                    int64_t use_s, int64_t at_s, int64_t index_ml)
+{
+    int64_t rise = dial_difference(m, read->dial_ml, index_ml);
+    int64_t pace = use_ml < 0 || use_s <= 0 ? -1 : volume_clamped((__int128)use_ml * DAY_S / use_s);
+
+    return index_ml >= 0 && index_ml < m->modulus_ml && rise >= -m->resolution_ml &&
+           rise <= flow_most(m, pace, at_s - read->at_s);
+}

@@ -120,5 +120,8 @@ enum recheck_level { RECHECK_TEAM, RECHECK_BRANCH, RECHECK_COMPANY, RECHECK_LEVE
 const char *recheck_level_name(enum recheck_level l); /* "team" */
 /* How many of `count` read points are read again: 5, 2 and 0.5 %, rounded up. */
 size_t recheck_count(enum recheck_level l, size_t count);
+/* Whether a second person's value agrees with what was read: not below it by more than a pulse, nor above it by more than could flow since (read_judge). use_ml went through in
+ * use_s seconds before (< 0: not known). */
+bool recheck_agrees(const struct meter_facts *m, const struct sheet_read *read, int64_t use_ml, int64_t use_s, int64_t at_s, int64_t index_ml);
 
 #endif

@@ -12,7 +12,12 @@ answer_handler answer_verifications_summary;                            /* get_d
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview;     /* get_cycles.c */
-answer_handler answer_route_day;                                                     /* get_route_day.c */
+answer_handler answer_route_day, answer_route_sample, answer_rotation;               /* get_route_day.c, get_route_sample.c */
+struct ledger_row;
+struct route_day;
+/* The row of the route that the path names (views into `t`), and the day that is asked for: today without one. False: refused. */
+bool route_day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route, struct route_day *out);
+
 answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;        /* get_flags.c, get_replacements.c, get_budget.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */

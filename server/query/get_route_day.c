@@ -205,9 +205,8 @@ static void fill(struct listing *l)
     l->ended = i == w->sheet.count && !l->err;
 }
 
-/* The row of the route that the path names and the day that is asked for, today without one. */
-static bool day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route,
-                      struct route_day *out)
+bool route_day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route,
+                     struct route_day *out)
 {
     int32_t day = (int32_t)zone_day_number(&q->app->zone, now_s);
 
@@ -231,7 +230,7 @@ void answer_route_day(struct request *q)
     bool fine = false;
     enum err err = w ? ERR_OK : ERR_NO_MEMORY;
 
-    if (w && day_asked(q, &t, now_s, &route, &day) && ask_bool(q, "blind", &w->blind)) {
+    if (w && route_day_asked(q, &t, now_s, &route, &day) && ask_bool(q, "blind", &w->blind)) {
         err = route_sheet_load(q->app, &t, q->subject[0], &day, now_s, &w->sheet);
         fine = !err;
     }

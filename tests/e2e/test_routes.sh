@@ -217,6 +217,47 @@ a_file_of_reads_is_taken_row_by_row() {
     exits 0 nilo read add A --index 24662 --at 2026-03-29T12:34:00+02:00 && has "$said" 24662 MA
 }
 
+who_is_read_again_follows_from_a_seed() {
+    local drawn body
+    nilo route sample R1 --date 2026-03-29 --format ndjson | sed '$d' > sample
+    drawn=$(python3 - <<'END'
+import hashlib, json
+rows = [r for r in map(json.loads, open('signed')) if r.get('remote_l') or r.get('manual_l')]
+print(min((r['point'] for r in rows), key=lambda p: hashlib.sha256(f'R1:2026-03-29:team:{p}'.encode()).hexdigest()))
+END
+    )
+    is 1 "$(wc -l < sample)" && is "1 R1:2026-03-29:team null null" "$(of "$drawn" rank seed read_l agrees < sample)" || return 1
+    body='{"date":"2026-03-29","point":"'$drawn'","index_l":'
+    has "$(token=wang.token call POST /v1/routes/R1/day/recheck "${body}5}")" $'\n403' wang || return 1
+    has "$(token=north.token call POST /v1/routes/R1/day/recheck "${body}5}")" $'\n403' || return 1
+    has "$(call POST /v1/routes/R1/day/recheck '{"date":"2026-03-29","point":"C","index_l":5}')" $'\n409' 'not drawn' R1:2026-03-29:team || return 1
+    has "$(call POST /v1/routes/R1/day/recheck "${body}5,\"level\":\"county\"}")" $'\n422' '"field":"level"' || return 1
+    has "$(call POST /v1/routes/R1/day/recheck "${body}5,\"at\":\"2026-03-01T00:00:00Z\"}")" $'\n422' '"field":"at"' || return 1
+    said=$(call POST /v1/routes/R1/day/recheck "${body}5}")
+    has "$said" $'\n201' '"agrees":false' && has "$(call POST /v1/routes/R1/day/recheck "${body}5}")" $'\n409' already || return 1
+    # The company draws from another seed; its re-read stands beside the team's.
+    nilo route sample R1 --date 2026-03-29 --level company --format ndjson | sed '$d' > company
+    point=$(python3 -c 'import json; print(json.loads(open("company").readline())["point"])')
+    exits 0 nilo route recheck R1 "$point" --date 2026-03-29 --level company --index "$(python3 - "$point" <<'END'
+import json, sys
+r = [r for r in map(json.loads, open('signed')) if r['point'] == sys.argv[1]][0]
+print(r.get('manual_l') or r['remote_l'])
+END
+    )" && has "$said" '"agrees":true' || return 1
+    is "false admin" "$(nilo route sample R1 --date 2026-03-29 --format ndjson | sed '$d' | of "$drawn" agrees recheck_by)"
+}
+
+readers_rotate_after_a_year() {
+    call POST /v1/routes '{"route":"R3","org":"NORTH","reader":"zhao","days":"1,15"}' > /dev/null
+    nilo route rotation --format ndjson | sed '$d' > turns
+    turn() { python3 -c 'import json,sys; print(*[[r.get(k) for k in ("reader","since","overdue","proposal")] for r in map(json.loads,open("turns")) if r["route"]==sys.argv[1]])' "$1"; }
+    has "$(turn R1)" "['wang', '2026-03-29T" "False, None" && has "$(turn R3)" "['zhao', '2026-04-01T" && is "['li', None, None, None]" "$(turn R2)" || return 1
+    nilo clock set 2027-05-01T00:00:00+02:00 > /dev/null
+    nilo route rotation --format ndjson | sed '$d' > turns
+    has "$(turn R1)" "True, 'zhao'" && has "$(turn R3)" "True, 'wang'" || return 1
+    is '{"rows":[],"next":null}' "$(token=south.token call GET '/v1/routes/rotation?limit=9' | head -1 | sed 's/"rows":\[{"route":"R2"[^]]*\]/"rows":[]/')"
+}
+
 # Frames: K1 and K2 go silent, K3 goes on; then K3 goes silent, too.
 most_of_a_silent_cell_is_an_outage() {
     local m
@@ -266,10 +307,12 @@ world > /dev/null || { echo "the world could not be made"; exit 1; }
 nilo token create --role reader --name wang > wang.token
 nilo token create --role reader --name li > li.token
 nilo token create --role crew --name crew > crew.token
+nilo token create --role viewer --name south --org SOUTH > south.token
 nilo token create --role viewer --name north --org NORTH > north.token
 hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows what_cannot_be_asked_is_refused days_have_23_and_25_hours \
     a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures \
     signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
     what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does \
-    a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage the_store_is_whole
+    a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage \
+    who_is_read_again_follows_from_a_seed readers_rotate_after_a_year the_store_is_whole
 hold_end

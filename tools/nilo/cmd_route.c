@@ -78,3 +78,21 @@ int cmd_route_resolve(const struct args *a)
 {
     return post_point(a, "resolve");
 }
+
+int cmd_route_sample(const struct args *a)
+{
+    struct path path = path_of_day(a, "sample");
+
+    query_options(&path, a);
+    return list_run(a, &path, "rank seq point address serial recheck_l recheck_by agrees note");
+}
+
+int cmd_route_recheck(const struct args *a)
+{
+    return post_point(a, "recheck");
+}
+
+int cmd_route_rotation(const struct args *a)
+{
+    return list_at(a, "/v1/routes/rotation", "route org reader since days overdue proposal");
+}

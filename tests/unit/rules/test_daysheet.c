@@ -312,6 +312,22 @@ static void samples_are_rounded_up(void **state)
     assert_int_equal(recheck_count(RECHECK_COMPANY, 500), 3);
 }
 
+static void a_second_read_agrees_with_what_can_have_flowed(void **state)
+{
+    struct sheet_read read = { .known = true, .at_s = CUT, .dial_ml = 100 * M3 };
+
+    (void)state;
+#define AGREES(use, ml) recheck_agrees(&meter, &read, use, DAY, CUT + 2 * DAY, ml)
+    assert_true(AGREES(200000, 100 * M3) && AGREES(200000, 100 * M3 - 1000));
+    assert_false(AGREES(200000, 100 * M3 - 1001));
+    assert_true(AGREES(200000, 102 * M3)); /* 0.7 m3 a day, and 1 m3 */
+    assert_false(AGREES(200000, 103 * M3));
+    assert_true(AGREES(-1, 150 * M3));
+    assert_false(AGREES(-1, 300 * M3));
+    assert_false(AGREES(200000, -1));
+#undef AGREES
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +346,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_wrong_unit_is_told_from_a_wrong_number),
         cmocka_unit_test(a_later_read_bounds_an_earlier),
         cmocka_unit_test(samples_are_rounded_up),
+        cmocka_unit_test(a_second_read_agrees_with_what_can_have_flowed),
     };
 
     day = sheet_day_of(CUT, CUT + DAY);
