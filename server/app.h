@@ -56,6 +56,7 @@ struct app {
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
     _Atomic uint32_t closing; /* id of the billing cycle that is being closed; 0: none is */
+    _Atomic uint32_t closings; /* how many were closed since the start */
 };
 
 #endif

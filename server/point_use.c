@@ -104,21 +104,22 @@ static enum err billed_later(struct app *app, const struct point_use *u, int64_t
 
     if (err)
         return err;
-    if (!(err = consumer_row(later, from_s, to_s, &c)))
+    if (!(err = consumer_figures(later, from_s, to_s, &c)))
         *out = billed_of(c);
     consumer_free(later);
     return err;
 }
 
-enum err point_use_billed(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s,
-                          int64_t now_s, struct billed *out_now, struct billed *out_later)
+enum err point_use_figures(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s,
+                           int64_t now_s, const struct consumption **out, struct billed *out_later)
 {
     const struct consumption *c;
-    enum err err = consumer_row(u->consumer, from_s, to_s, &c);
+    enum err err = consumer_figures(u->consumer, from_s, to_s, &c);
 
     if (err)
         return err;
-    *out_now = *out_later = billed_of(c);
+    *out = c;
+    *out_later = billed_of(c);
     return c->known || now_s >= to_s ? ERR_OK : billed_later(app, u, from_s, to_s, out_later);
 }
 

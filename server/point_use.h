@@ -25,9 +25,9 @@ MUST_CHECK enum err point_use_load(struct app *app, struct txn *t, uint32_t poin
 MUST_CHECK enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s, int64_t now_s, struct point_use *u,
                                           struct determinant *out);
 
-/* What is billed of the span as if now lay after it, and as of now (rules-bills F2): two figures of one load. */
-MUST_CHECK enum err point_use_billed(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s, int64_t now_s, struct billed *out_now,
-                                     struct billed *out_later);
+/* The row of a span within the one that was loaded, without checks, as of now, and what is billed of it as if now lay after it (rules-bills F2). */
+MUST_CHECK enum err point_use_figures(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s, int64_t now_s,
+                                      const struct consumption **out, struct billed *out_later);
 
 void use_put_parts(struct out *o, const struct part *parts, size_t count); /* [{…},…] */
 void use_put_checks(struct out *o, unsigned checks);                       /* ["high",…] */

@@ -8,6 +8,7 @@
 
 #include "server/acts/order_rules.h"
 #include "server/acts/quarantine.h"
+#include "server/adjust.h"
 #include "server/commands.h"
 #include "server/lives.h"
 #include "server/metrics.h"
@@ -43,8 +44,9 @@ struct settler {
     struct release_due due; /* the settling thread's: frames may wait for what is there by now */
     int32_t
         due_seen; /* the civil day on which legal due dates were last looked at; NO_DAY: not yet */
-    int32_t rules_day;      /* when rules made their orders last, NO_DAY: not yet; */
-    uint64_t rules_changes; /* and as of which state of the flags */
+    int32_t rules_day;         /* when rules made their orders last, NO_DAY: not yet; */
+    uint64_t rules_changes;    /* and as of which state of the flags */
+    struct adjuster *adjuster; /* the settling thread's own */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
@@ -170,7 +172,8 @@ static enum err judge_touched(struct settler *s, struct news *touched, uint64_t 
     if (outdated && (err = touch_everyone(app, touched)))
         return err;
     news_sort(touched);
-    if ((err = judge_slices(s, touched)))
+    if ((err = adjust_pass(s->adjuster, touched->at, touched->count, clock_now_s(&app->clock))) ||
+        (err = judge_slices(s, touched)))
         return err;
     t = views_write(app->views);
     views_set_folded(&t, archive_settled(app->archive));
@@ -419,7 +422,7 @@ enum err settler_open(struct app *app, unsigned every_s, struct settler **out)
     t = views_read(app->views);
     s->due_seen = s->rules_day = NO_DAY;
     s->acts_seen = views_acts(&t);
-    if ((err = txn_end(&t))) {
+    if ((err = txn_end(&t)) || (err = adjuster_new(app, &s->adjuster))) {
         free(s);
         return err;
     }
@@ -455,6 +458,7 @@ void settler_close(struct settler *s)
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->place);
+    adjuster_free(s->adjuster);
     free(s->touched.at);
     free(s);
 }

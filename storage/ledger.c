@@ -55,6 +55,8 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_DETERMINANTS] = { "determinants", TABLE_LATER },
     [LEDGER_LIVES] = { "lives", TABLE_LATER },
     [LEDGER_ROUTE_DAYS] = { "route-days", TABLE_LATER },
+    [LEDGER_ADJUSTMENTS] = { "adjustments", TABLE_LATER },
+    [LEDGER_BILLED] = { "billed", TABLE_LATER },
 };
 
 static const struct db_layout layout = {

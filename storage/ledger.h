@@ -351,6 +351,34 @@ struct determinant_walk ledger_determinants(struct txn *t, uint32_t cycle, struc
 bool determinant_next(struct determinant_walk *w); /* false: the end, or an error in the transaction */
 void determinant_done(struct determinant_walk *w);
 
+/* What changed at a point after its cycle was closed (rules-bills F2). */
+#define ADJUSTMENT_REASON_MAX 16
+struct ledger_adjustment {
+    uint64_t id;       /* from 1, dense, as made */
+    uint32_t cycle;
+    struct span point; /* a view */
+    int64_t delta_ml, delta_m3;
+    int64_t value_ml, value_m3; /* what the determinant and all deltas up to this one come to */
+    uint64_t corrects; /* the adjustment before it at this point and cycle; 0: it corrects the determinant */
+    int64_t at_s;      /* when it was made */
+    uint64_t position; /* of the journal, up to which all was known */
+    uint64_t act;      /* likewise the newest act */
+    char reason[ADJUSTMENT_REASON_MAX];
+};
+/* Where a frozen figure stands by now. */
+struct ledger_billed {
+    int64_t delta_ml, delta_m3; /* sums of all adjustments */
+    uint64_t last;              /* the newest of them; 0: none */
+    bool known;                 /* what the figure was last seen to be, time left aside (server/billing/cycle.h, `later`); false: missing */
+    int64_t seen_ml, seen_m3;
+};
+bool ledger_billed(struct txn *t, uint32_t cycle, struct span point, struct ledger_billed *out); /* false: as frozen, or t->err */
+void act_put_billed(struct act *a, uint32_t cycle, struct span point, const struct ledger_billed *b); /* seen to be otherwise; the caller's act notes nothing */
+void act_put_adjustment(struct act *a, struct ledger_adjustment *adj); /* gives adj->id, and notes it */
+/* In order of id, after `after`; false from `each` ends it. */
+MUST_CHECK enum err ledger_adjustments(struct txn *t, uint64_t after, bool (*each)(void *arg, const struct ledger_adjustment *adj), void *arg);
+uint64_t ledger_adjustments_end(struct txn *t); /* the newest id; 0: none */
+
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 
 enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK /* and two more, one a level */, ROUTE_FACTS = ROUTE_RECHECK + 3 }; /* numbers stand on disk */

@@ -5,11 +5,15 @@
  *                 counted routes
  *   CYCLE_NAMES   name → u32 id
  *   DETERMINANTS  u32 cycle · point → server/billing/cycle.h's bytes
+ *   ADJUSTMENTS   u64 id → varint cycle · counted point · zigzag delta, delta m³, value, value m³ · varint corrects · zigzag at ·
+ *                 varint position, act · counted reason
+ *   BILLED        u32 cycle · point → zigzag delta, delta m³ · varint last · u8 known · [zigzag seen, seen m³]
  *
  * Determinants of a cycle that is not closed are the leavings of a closing that was cut off, or of
  * one under way: nobody reads them, and the next closing begins by dropping them. */
 #include "storage/ledger_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CYCLE_FACTS_MAX 512 /* of a row without its routes */
@@ -278,6 +282,160 @@ void determinant_done(struct determinant_walk *w)
     scan_done(&w->scan);
 }
 
+/* ---- adjustments ---- */
+
+static struct key adjustment_key(uint64_t id)
+{
+    struct key k;
+
+    key_clear(&k);
+    key_u64(&k, id);
+    return k;
+}
+
+static uint64_t adjustment_id(struct txn *t, struct span key)
+{
+    struct rd r = rd_of(key);
+    uint64_t id = rd_be64(&r);
+
+    if (r.err || rd_left(&r))
+        ledger_fail(t, ERR_CORRUPT);
+    return id;
+}
+
+uint64_t ledger_adjustments_end(struct txn *t)
+{
+    struct scan s = scan_from(t, LEDGER_ADJUSTMENTS, span_of(NULL, 0));
+    uint64_t id = scan_back(&s) ? adjustment_id(t, s.key) : 0;
+
+    scan_done(&s);
+    return id;
+}
+
+static void adjustment_write(struct wr *w, const struct ledger_adjustment *a)
+{
+    wr_varint(w, a->cycle);
+    wr_counted(w, a->point);
+    wr_zigzag(w, a->delta_ml);
+    wr_zigzag(w, a->delta_m3);
+    wr_zigzag(w, a->value_ml);
+    wr_zigzag(w, a->value_m3);
+    wr_varint(w, a->corrects);
+    wr_zigzag(w, a->at_s);
+    wr_varint(w, a->position);
+    wr_varint(w, a->act);
+    wr_counted(w, span_text(a->reason));
+}
+
+static bool adjustment_read(struct txn *t, struct span key, struct span value,
+                            struct ledger_adjustment *out)
+{
+    struct rd r = rd_of(value);
+    struct ledger_adjustment a = { .id = adjustment_id(t, key) };
+
+    a.cycle = (uint32_t)rd_varint(&r);
+    a.point = rd_counted(&r);
+    a.delta_ml = rd_zigzag(&r);
+    a.delta_m3 = rd_zigzag(&r);
+    a.value_ml = rd_zigzag(&r);
+    a.value_m3 = rd_zigzag(&r);
+    a.corrects = rd_varint(&r);
+    a.at_s = rd_zigzag(&r);
+    a.position = rd_varint(&r);
+    a.act = rd_varint(&r);
+    text_read(&r, a.reason, sizeof a.reason);
+    if (r.err || rd_left(&r)) {
+        ledger_fail(t, ERR_CORRUPT);
+        return false;
+    }
+    *out = a;
+    return !t->err;
+}
+
+enum err ledger_adjustments(struct txn *t, uint64_t after,
+                            bool (*each)(void *arg, const struct ledger_adjustment *adj), void *arg)
+{
+    struct key from = adjustment_key(after + 1);
+    struct scan s = scan_from(t, LEDGER_ADJUSTMENTS, key_span(&from));
+    struct ledger_adjustment a;
+
+    while (after < UINT64_MAX && scan_next(&s))
+        if (!adjustment_read(t, s.key, s.value, &a) || !each(arg, &a))
+            break;
+    scan_done(&s);
+    return t->err;
+}
+
+bool ledger_billed(struct txn *t, uint32_t cycle, struct span point, struct ledger_billed *out)
+{
+    struct key k = determinant_key(cycle, point);
+    struct ledger_billed b = { 0 };
+    struct span value;
+    struct rd r;
+
+    if (k.full || !txn_get(t, LEDGER_BILLED, key_span(&k), &value))
+        return false;
+    r = rd_of(value);
+    b.delta_ml = rd_zigzag(&r);
+    b.delta_m3 = rd_zigzag(&r);
+    b.last = rd_varint(&r);
+    b.known = rd_u8(&r);
+    if (b.known) {
+        b.seen_ml = rd_zigzag(&r);
+        b.seen_m3 = rd_zigzag(&r);
+    }
+    if (r.err || rd_left(&r)) {
+        ledger_fail(t, ERR_CORRUPT);
+        return false;
+    }
+    *out = b;
+    return true;
+}
+
+void act_put_billed(struct act *a, uint32_t cycle, struct span point, const struct ledger_billed *b)
+{
+    struct key k = determinant_key(cycle, point);
+    uint8_t bytes[64];
+    struct wr w = wr_of(bytes, sizeof bytes);
+
+    wr_zigzag(&w, b->delta_ml);
+    wr_zigzag(&w, b->delta_m3);
+    wr_varint(&w, b->last);
+    wr_u8(&w, b->known);
+    if (b->known) {
+        wr_zigzag(&w, b->seen_ml);
+        wr_zigzag(&w, b->seen_m3);
+    }
+    if (k.full || w.err)
+        ledger_fail(&a->txn, ERR_TOO_LARGE);
+    if (a->txn.err)
+        return;
+    act_changed(a);
+    txn_put(&a->txn, LEDGER_BILLED, key_span(&k), wr_span(&w));
+}
+
+void act_put_adjustment(struct act *a, struct ledger_adjustment *adj)
+{
+    uint8_t bytes[LIMIT_TEXT + 128];
+    char told[128];
+    struct wr w = wr_of(bytes, sizeof bytes);
+    struct key k;
+
+    adj->id = ledger_adjustments_end(&a->txn) + 1;
+    k = adjustment_key(adj->id);
+    adjustment_write(&w, adj);
+    if (w.err)
+        ledger_fail(&a->txn, w.err);
+    if (a->txn.err)
+        return;
+    act_changed(a);
+    txn_append(&a->txn, LEDGER_ADJUSTMENTS, key_span(&k), wr_span(&w));
+    snprintf(told, sizeof told, "{\"id\":%llu,\"delta_ml\":%lld,\"delta_m3\":%lld}",
+             (unsigned long long)adj->id, (long long)adj->delta_ml, (long long)adj->delta_m3);
+    act_note(a, "adjustment.made", adj->point, span_of(NULL, 0), span_text(told),
+             span_text(adj->reason));
+}
+
 /* ---- whole-file check ---- */
 
 static bool cycle_is_whole(struct txn *t, const struct ledger_cycle *c)
@@ -314,7 +472,35 @@ static bool check_one(void *arg, const struct ledger_cycle *c)
     return false;
 }
 
-/* Every closed cycle has as many determinants as were frozen, and every cycle its name. */
+struct sums_check {
+    struct txn *txn;
+    uint64_t wrong; /* id of an adjustment that does not follow from those before it */
+};
+
+/* The chain of a point goes back from its newest: each is found by the one behind it. */
+static bool check_chain(void *arg, const struct ledger_adjustment *a)
+{
+    struct sums_check *k = (struct sums_check *)arg;
+    struct ledger_billed b;
+
+    if (!ledger_billed(k->txn, a->cycle, a->point, &b) || b.last < a->id || a->corrects >= a->id)
+        k->wrong = a->id;
+    return !k->wrong;
+}
+
+static enum err check_sums(struct txn *t, struct refusal *r)
+{
+    struct sums_check k = { .txn = t };
+    enum err err = ledger_adjustments(t, 0, check_chain, &k);
+
+    if (!err && k.wrong)
+        return refuse(r, ERR_MISSING, 0, "ledger", "adjustment %llu: its point does not know of it",
+                      (unsigned long long)k.wrong);
+    return err;
+}
+
+/* Every closed cycle has as many determinants as were frozen, and every cycle its name; adjustments have no gap, and are known where
+ * their sums stand. */
 enum err ledger_cycles_check(struct txn *t, struct refusal *r)
 {
     struct cycle_check k = { .txn = t, .r = r };
@@ -324,5 +510,7 @@ enum err ledger_cycles_check(struct txn *t, struct refusal *r)
         return err ? err : k.err;
     if (k.seen != txn_count(t, LEDGER_CYCLES))
         return refuse(r, ERR_MISSING, 0, "ledger", "a cycle has lost its name");
-    return ERR_OK;
+    if (txn_count(t, LEDGER_ADJUSTMENTS) != ledger_adjustments_end(t))
+        return refuse(r, ERR_MISSING, 0, "ledger", "an adjustment is gone");
+    return check_sums(t, r);
 }

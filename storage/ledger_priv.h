@@ -40,6 +40,8 @@ enum ledger_table {
     LEDGER_DETERMINANTS,  /* cycle · point → what closing froze */
     LEDGER_LIVES,         /* meter · at · arrival of the first → events of its life (ledger_life.c) */
     LEDGER_ROUTE_DAYS,    /* kind · route · day · point → what was decided of a route's day (ledger_route.c) */
+    LEDGER_ADJUSTMENTS,   /* id → what changed afterwards */
+    LEDGER_BILLED,        /* cycle · point → where its figure stands by now */
     LEDGER_TABLES
 };
 

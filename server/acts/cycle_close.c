@@ -106,7 +106,8 @@ static void commit(struct closing *k)
     act_put_cycle(&act, &k->cycle);
     note(&act, "cycle.close", &k->cycle, before, k->why);
     cycle_answer(k->reply, 200, &k->cycle, &k->sums);
-    (void)!answer_commit(k->q, k->reply, &act); /* the answer tells */
+    if (!answer_commit(k->q, k->reply, &act))
+        atomic_fetch_add(&app->closings, 1);
 }
 
 /* Again, for another may have closed it while we waited for the place. */

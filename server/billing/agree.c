@@ -50,3 +50,19 @@ bool marks_agree(const struct meter_limits *m, const struct mark *x, const struc
         return say(counted, rise, 0);
     return false;
 }
+
+bool rows_calm(const struct meter_limits *limits, const struct row *rows, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        struct mark x, y = row_mark(&rows[i]);
+
+        if (rows[i].attr & ATTR_FUTURE || rows[i].value < 0)
+            return false;
+        if (i == begin)
+            continue;
+        x = row_mark(&rows[i - 1]);
+        if (y.at_s <= x.at_s || y.value < x.value || !marks_agree(limits, &x, &y, NULL))
+            return false;
+    }
+    return true;
+}

@@ -28,6 +28,15 @@ struct counted {
 bool marks_agree(const struct meter_limits *m, const struct mark *x, const struct mark *y,
                  struct counted *counted);
 
+static inline struct mark row_mark(const struct row *r)
+{
+    return (struct mark){ r->time_s, r->value };
+}
+
+/* Whether rows [begin, end) each follow the one before as a meter's register can: later, not below it, in agreement with it, none from the future or below 0.
+ * A walk whose last row took part takes all of them and looks back at nothing before it. */
+bool rows_calm(const struct meter_limits *limits, const struct row *rows, size_t begin, size_t end);
+
 /* Differences of absurd values must not overflow: they stop where no register ever comes. */
 #define VOLUME_MOST (INT64_MAX / 4)
 

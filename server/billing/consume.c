@@ -222,6 +222,51 @@ enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_s,
     return ERR_OK;
 }
 
+enum err consumer_figures(struct consumer *c, int64_t from_s, int64_t to_s,
+                          const struct consumption **out)
+{
+    enum err err = row_make(c, &c->row, from_s, to_s);
+
+    if (!err)
+        *out = &c->row.c;
+    return err;
+}
+
+/* The last rows and the last steps are the same readings. */
+static bool ends_firmly(const struct fitting_line *l)
+{
+    const struct rows *rows = l->of->rows;
+    struct meter_limits limits = meter_limits_of(l->of->meter);
+
+    if (rows->count < FIRM_LEAST || l->line.count < FIRM_LEAST)
+        return false;
+    for (size_t i = 1; i <= FIRM_LEAST; i++) {
+        const struct step *s = &l->line.steps[l->line.count - i];
+
+        if (s->edge || s->at_s != rows->at[rows->count - i].time_s)
+            return false;
+    }
+    return rows_calm(&limits, rows->at, rows->count - FIRM_LEAST, rows->count);
+}
+
+enum err consumer_firm(struct consumer *c, uint32_t meter, int64_t *out_s)
+{
+    struct fitting_line *l = NULL;
+    enum err err;
+
+    *out_s = INT64_MIN;
+    for (size_t i = 0; i < c->line_count; i++)
+        if (c->lines[i].of->fitting.meter == meter)
+            l = &c->lines[i];
+    if (!l)
+        return ERR_OK;
+    if (!l->made && (err = fitting_line_make(l)))
+        return err;
+    if (ends_firmly(l))
+        *out_s = l->line.steps[l->line.count - 1].at_s;
+    return ERR_OK;
+}
+
 enum err consumer_new(const struct consume_fitting *fittings, size_t count, enum consume_step step,
                       const struct zone *zone, int64_t now_s, struct consumer **out)
 {

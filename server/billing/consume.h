@@ -59,6 +59,15 @@ void consumer_free(struct consumer *c); /* NULL is fine */
 /* The row of [from_s, to_s), which is cut at nothing. `out` is borrowed until the next call. NO_MEMORY. */
 MUST_CHECK enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
 
+/* The same without its checks, which cost most of it. */
+MUST_CHECK enum err consumer_figures(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
+
+/* When the last reading was taken that is known of the meter's last fitting among the consumer's, if the last FIRM_LEAST are calm (rows_calm) and take part: then
+ * later ones that follow them calmly change nothing before. For the walk looks ahead by three readings (rules-bills B12), and takes back its last step only for one
+ * that falls. INT64_MIN: they do not. NO_MEMORY. */
+#define FIRM_LEAST 8
+MUST_CHECK enum err consumer_firm(struct consumer *c, uint32_t meter, int64_t *out_s);
+
 /* Where the civil hour, day or month that holds `from_s` ends; INT64_MAX for STEP_NONE. */
 int64_t consume_step_end(enum consume_step step, const struct zone *zone, int64_t from_s);
 

@@ -100,38 +100,15 @@ static enum err load_whole(const struct task *t, struct rows *out, enum rule **r
 
 /* ---- the short way ---- */
 
-static struct mark mark_of(const struct row *r)
-{
-    return (struct mark){ r->time_s, r->value };
-}
-
-/* Rows [begin, end) each follow the one before as a meter's register can. */
-static bool is_calm(const struct meter_limits *limits, const struct row *rows, size_t begin,
-                    size_t end)
-{
-    for (size_t i = begin; i < end; i++) {
-        struct mark x, y = mark_of(&rows[i]);
-
-        if (rows[i].attr & ATTR_FUTURE || rows[i].value < 0)
-            return false;
-        if (i == begin)
-            continue;
-        x = mark_of(&rows[i - 1]);
-        if (y.at_s <= x.at_s || y.value < x.value || !marks_agree(limits, &x, &y, NULL))
-            return false;
-    }
-    return true;
-}
-
 static bool stretch_stands_for_the_past(const struct meter_limits *limits, const struct row *rows,
                                         size_t count)
 {
     struct mark nothing, reached;
 
-    if (count < BEFORE_LEAST || !is_calm(limits, rows, 0, count))
+    if (count < BEFORE_LEAST || !rows_calm(limits, rows, 0, count))
         return false;
     nothing = (struct mark){ rows[0].time_s, 0 };
-    reached = mark_of(&rows[count - SETTLE]);
+    reached = row_mark(&rows[count - SETTLE]);
     return marks_agree(limits, &nothing, &reached, NULL);
 }
 
@@ -194,7 +171,7 @@ static enum err load_core(const struct task *t, const struct meter_limits *limit
         return err;
     behind = first_from(out, t->to_s);
     if (behind && out->count - behind >= BEHIND_LEAST &&
-        is_calm(limits, out->at, behind - 1, out->count) &&
+        rows_calm(limits, out->at, behind - 1, out->count) &&
         has_plateau(limits, out->at, behind, out->count))
         return ERR_OK;
     *out_end = last_s;

@@ -10,6 +10,7 @@ answer_handler answer_verifications_due, answer_verifications_overdue; /* get_du
 answer_handler answer_verifications_condition;                          /* get_condition.c */
 answer_handler answer_verifications_summary;                            /* get_due_summary.c */
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
+answer_handler answer_adjustments;                                                   /* get_adjustments.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview;     /* get_cycles.c */
 answer_handler answer_route_day, answer_route_sample, answer_rotation;               /* get_route_day.c, get_route_sample.c */

@@ -90,3 +90,12 @@ int cmd_cycle_pull(const struct args *a)
     query_options(&path, a);
     return list_run(a, &path, DETERMINANT_COLUMNS);
 }
+
+int cmd_adjustment_list(const struct args *a)
+{
+    struct path path = path_of("/v1/adjustments");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    "id cycle point delta_l delta_m3 reason at corrects value_l value_m3");
+}

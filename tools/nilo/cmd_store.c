@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/adjust.h"
 #include "server/app_open.h"
 #include "server/indexes_check.h"
 #include "server/judge.h"
@@ -290,7 +291,7 @@ static enum err rebuild(const struct args *a, struct app *app, const struct app_
     err = remove_views(o->dir, r);
     store_lock_release(lock);
     if (err || (err = app_open_store(app, o, r)) || (err = read_again(a, app, &out->again, r)) ||
-        (err = judge_rebuild(app)))
+        (args_option(a, "accept") && (err = adjust_all(app))) || (err = judge_rebuild(app)))
         return err;
     return flags_each(app, &every, count_flag, out->states);
 }

@@ -165,11 +165,87 @@ static void a_closed_cycle_that_lost_a_determinant_is_found_damaged(void **state
     ledger_close(l);
 }
 
+static uint64_t adjust(struct ledger *l, uint32_t cycle, const char *point, int64_t delta_ml,
+                       uint64_t corrects)
+{
+    struct act a = act_begin(l, "settler", 2000, 42);
+    struct ledger_billed b = { 0 };
+    struct ledger_adjustment adj = { .cycle = cycle,
+                                     .point = span_text(point),
+                                     .delta_ml = delta_ml,
+                                     .delta_m3 = -1,
+                                     .value_ml = 7,
+                                     .corrects = corrects,
+                                     .at_s = 2000,
+                                     .position = 42,
+                                     .reason = "reading" };
+
+    (void)ledger_billed(&a.txn, cycle, adj.point, &b);
+    assert_int_equal(b.last, corrects);
+    act_put_adjustment(&a, &adj);
+    b.delta_ml += delta_ml;
+    b.last = adj.id;
+    b.known = true;
+    b.seen_ml = 7;
+    act_put_billed(&a, cycle, adj.point, &b);
+    assert_ok(act_end(&a));
+    return adj.id;
+}
+
+static bool sum(void *arg, const struct ledger_adjustment *a)
+{
+    *(int64_t *)arg += a->delta_ml;
+    assert_string_equal(a->reason, "reading");
+    assert_int_equal(a->at_s, 2000);
+    assert_int_equal(a->delta_m3, -1);
+    assert_int_equal(a->value_ml, 7);
+    assert_true(a->corrects < a->id);
+    return true;
+}
+
+static void adjustments_are_numbered_as_made_and_sum_up_by_point(void **state)
+{
+    struct ledger *l = opened(check_folder());
+    struct ledger_cycle c = named("a");
+    struct ledger_billed b;
+    struct refusal r = { 0 };
+    int64_t total = 0;
+    struct act a;
+    struct txn t;
+
+    (void)state;
+    put(l, &c);
+    assert_int_equal(adjust(l, c.id, "P1", 5, 0), 1);
+    assert_int_equal(adjust(l, c.id, "P2", -9, 0), 2);
+    assert_int_equal(adjust(l, c.id, "P1", 100, 1), 3);
+    t = ledger_read(l);
+    assert_int_equal(ledger_adjustments_end(&t), 3);
+    assert_ok(ledger_adjustments(&t, 0, sum, &total));
+    assert_int_equal(total, 96);
+    total = 0;
+    assert_ok(ledger_adjustments(&t, 2, sum, &total));
+    assert_int_equal(total, 100);
+    assert_true(ledger_billed(&t, c.id, span_text("P1"), &b));
+    assert_int_equal(b.delta_ml, 105);
+    assert_int_equal(b.last, 3);
+    assert_false(ledger_billed(&t, c.id, span_text("P3"), &b));
+    assert_ok(txn_end(&t));
+    assert_ok(ledger_check(l, &r));
+    /* A point that does not know of its newest is damage. */
+    a = act_begin(l, "test", 2000, 42);
+    b = (struct ledger_billed){ .last = 1 };
+    act_put_billed(&a, c.id, span_text("P1"), &b);
+    assert_ok(act_end(&a));
+    assert_err(ERR_MISSING, ledger_check(l, &r));
+    ledger_close(l);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back_and_stand_in_order_of_name),
         cmocka_unit_test(what_was_staged_is_in_order_and_can_be_dropped),
+        cmocka_unit_test(adjustments_are_numbered_as_made_and_sum_up_by_point),
         cmocka_unit_test(a_closed_cycle_that_lost_a_determinant_is_found_damaged),
     };
 
