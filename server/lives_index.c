@@ -8,6 +8,7 @@
  * it is the greatest number. */
 #include "proto/base/rd.h"
 #include "server/lives_priv.h"
+#include "server/replacements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,6 +324,7 @@ enum err lives_now(struct app *app, int64_t *out_now_s)
         *out_now_s = lives_instant(app, &act);
         act_index_put(&act, INDEX_MADE, key_span(&until), (uint32_t)*out_now_s);
         err = act_end(&act);
+        rankings_expire(app->rankings); /* no act and no fold tells that meters moved */
     }
     return err;
 }

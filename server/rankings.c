@@ -1,4 +1,5 @@
 /* Rankings that are kept, and the sieve that is held against them. */
+#include "server/lives.h"
 #include "server/metrics.h"
 #include "server/prices.h"
 #include "server/replacements_priv.h"
@@ -96,14 +97,18 @@ void ranking_release(struct ranking *r)
 /* What a ranking rests on, as it is now. */
 static enum err stand_of(struct app *app, struct ranking *out)
 {
-    struct txn views = views_read(app->views), ledger = ledger_read(app->ledger);
-    enum err err, ended;
+    struct txn views, ledger;
+    int64_t now_s;
+    enum err err = lives_now(app, &now_s), ended;
 
-    *out =
-        (struct ranking){ .today = (int32_t)zone_day_number(&app->zone, clock_now_s(&app->clock)),
-                          .acts = ledger_end(&ledger),
-                          .changes = views_changes(&views),
-                          .made_ms = clock_monotonic_ms() };
+    if (err)
+        return err;
+    views = views_read(app->views);
+    ledger = ledger_read(app->ledger);
+    *out = (struct ranking){ .today = (int32_t)zone_day_number(&app->zone, now_s),
+                             .acts = ledger_end(&ledger),
+                             .changes = views_changes(&views),
+                             .made_ms = clock_monotonic_ms() };
     err = fleet_rules_now(app, &ledger, &out->rules);
     ended = txn_end(&ledger);
     err = err ? err : ended;

@@ -148,14 +148,16 @@ static enum err find_conditions(struct making *m)
 
 /* ---- one candidate ---- */
 
-static bool open_fitting(struct txn *t, uint32_t meter, struct fitting *out, enum err *err)
+/* The one that holds now: its end may be stamped ahead of the clock. */
+static bool fitting_now(struct txn *t, uint32_t meter, int64_t now_s, struct fitting *out,
+                        enum err *err)
 {
     struct fittings fittings;
     bool found = false;
 
     *err = fittings_load(t, false, meter, &fittings);
     for (size_t i = 0; i < fittings.count && !*err; i++) {
-        if (fittings.at[i].to_s != FITTING_OPEN)
+        if (fittings.at[i].from_s > now_s || fittings.at[i].to_s <= now_s)
             continue;
         *out = fittings.at[i];
         found = true;
@@ -272,7 +274,7 @@ static enum err weigh(struct making *m, uint32_t meter, const struct blame *blam
     bool blamed = false;
     enum err err;
 
-    if (!open_fitting(&m->ledger, meter, &fitting, &err))
+    if (!fitting_now(&m->ledger, meter, m->now_s, &fitting, &err))
         return err;
     one.point = fitting.point;
     for (size_t i = 0; i < count; i++) {
@@ -449,7 +451,8 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
 
     out->blamed = false;
     out->condition = (struct condition){ .due = NO_DAY };
-    out->gone = !open_fitting(&t, one->meter, &fitting, &err) || fitting.point != one->point;
+    out->gone = !fitting_now(&t, one->meter, clock_now_s(&app->clock), &fitting, &err) ||
+                fitting.point != one->point;
     if (!err && !out->gone)
         err = show_condition(app, r, &t, one->meter, &out->condition);
     ended = txn_end(&t);

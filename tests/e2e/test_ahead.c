@@ -337,6 +337,33 @@ static void is_flagged(const char *serial, bool flagged)
     json_decref(found);
 }
 
+static void is_to_be_changed(const char *serial, bool there)
+{
+    json_t *found = rows("/v1/replacements"), *r;
+    bool any = false;
+    size_t i;
+
+    json_array_foreach(found, i, r) any = any || strcmp(text_of(r, "serial"), serial) == 0;
+    if (any != there)
+        fail_msg("%s: %s the list of replacements", serial, any ? "is on" : "is not on");
+    json_decref(found);
+}
+
+/* Neither an act nor a fold comes between: the list is made anew because the meter moved. */
+static void the_list_of_replacements_knows_the_hour(void **state)
+{
+    (void)state;
+    n = (struct nilod){ .clock = NOW };
+    begin();
+    town();
+    is_to_be_changed("A5", true);
+    event("A5", "\"event\":\"remove\",\"index_l\":9" AT("15:57:00"));
+    is_to_be_changed("A5", true);
+    clock_is("2026-03-02T15:57:00Z");
+    is_to_be_changed("A5", false);
+    end();
+}
+
 static void the_flag_overdue_ends_when_the_meter_is_taken_off(void **state)
 {
     (void)state;
@@ -366,6 +393,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(lists_say_what_meters_say_while_the_clock_goes_on),
         cmocka_unit_test(a_later_start_finds_what_came_due_and_an_earlier_one_what_is_ahead_again),
         cmocka_unit_test(another_event_before_its_time_moves_the_meter_once),
+        cmocka_unit_test(the_list_of_replacements_knows_the_hour),
         cmocka_unit_test(the_flag_overdue_ends_when_the_meter_is_taken_off),
     };
 

@@ -140,41 +140,13 @@ static bool save(const struct args *a, const struct path *path, const char *type
     return ok;
 }
 
-static void put_stops(json_t *stops, FILE *to)
+static const char *stop_columns(void)
 {
-    struct sheet *s =
-        sheet_new(speaks_chinese() ? "stop order kind state priority due account address serial "
-                                     "last_index_l leg_m text_zh"
-                                   : "stop order kind state priority due account address serial "
-                                     "last_index_l leg_m text_en",
-                  to);
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(stops, i, row) if (!sheet_row(s, row)) break;
-    sheet_free(s);
-}
-
-static int show(const struct args *a, const struct path *path)
-{
-    struct api_answer answer;
-    enum format f;
-    struct api *c;
-
-    if (!format_read(a, &f))
-        return EXIT_USAGE;
-    if (f != FORMAT_TABLE)
-        return show_run(a, path);
-    if (!(c = api_open(a)))
-        return EXIT_FAILED;
-    if (!api_ask(c, "GET", path, NULL, &answer)) {
-        api_close(c);
-        return EXIT_FAILED;
-    }
-    put_stops(json_object_get(answer.json, "stops"), stdout);
-    api_answer_done(&answer);
-    api_close(c);
-    return EXIT_DONE;
+    return speaks_chinese()
+               ? "stop order kind state priority due account address serial last_index_l leg_m "
+                 "text_zh"
+               : "stop order kind state priority due account address serial last_index_l leg_m "
+                 "text_en";
 }
 
 int cmd_tour_show(const struct args *a)
@@ -184,7 +156,7 @@ int cmd_tour_show(const struct args *a)
 
     path_part(&path, a->positional[0]);
     if (!xlsx && !geojson)
-        return show(a, &path);
+        return member_run(a, &path, "stops", stop_columns());
     return save(a, &path, FORM_TYPE_XLSX, xlsx) && save(a, &path, FORM_TYPE_GEOJSON, geojson)
                ? EXIT_DONE
                : EXIT_FAILED;

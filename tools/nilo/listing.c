@@ -1,5 +1,6 @@
 #include "tools/nilo/listing.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/zonefile.h"
@@ -126,6 +127,68 @@ int list_run(const struct args *a, const struct path *path, const char *columns)
         code = print_page(c, path);
     else
         code = print_rows(c, path, format, shown ? shown : columns);
+    api_close(c);
+    return code;
+}
+
+/* ---- a list within an object ---- */
+
+static bool print_element(enum format format, struct sheet *sheet, const char *columns, json_t *row)
+{
+    char *text;
+
+    if (format == FORMAT_TABLE)
+        return sheet_row(sheet, row);
+    if (format == FORMAT_CSV) {
+        csv_row(columns, row, stdout);
+    } else if ((text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY))) {
+        puts(text);
+        free(text);
+    }
+    return !ferror(stdout);
+}
+
+static int print_member(struct api *c, const struct path *path, const char *member,
+                        enum format format, const char *columns)
+{
+    struct sheet *sheet = NULL;
+    struct api_answer answer;
+    json_t *rows;
+    bool ok = true;
+
+    if (!api_ask(c, "GET", path, NULL, &answer))
+        return EXIT_FAILED;
+    rows = json_object_get(answer.json, member);
+    if (format == FORMAT_JSON)
+        puts(answer.text);
+    if (format == FORMAT_TABLE)
+        ok = (sheet = sheet_new(columns, stdout)) != NULL;
+    if (format == FORMAT_CSV)
+        csv_heading(columns, stdout);
+    for (size_t i = 0; ok && format != FORMAT_JSON && i < json_array_size(rows); i++)
+        ok = print_element(format, sheet, columns, json_array_get(rows, i));
+    api_answer_done(&answer);
+    if (!ok)
+        say("standard output could not be written, or no memory is left");
+    return sheet_free(sheet) && ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+int member_run(const struct args *a, const struct path *path, const char *member,
+               const char *columns)
+{
+    const char *shown = args_option(a, "show");
+    enum format format;
+    struct api *c;
+    int code;
+
+    if (!format_read(a, &format))
+        return EXIT_USAGE;
+    if (!(c = api_open(a)))
+        return EXIT_FAILED;
+    if (format == FORMAT_TABLE && !times_as_the_server(c))
+        code = EXIT_FAILED;
+    else
+        code = print_member(c, path, member, format, shown ? shown : columns);
     api_close(c);
     return code;
 }
