@@ -260,9 +260,19 @@ static void put_event(struct act *act, struct meter_life *l, struct life_event *
         fail(act, life_add_at(l, e, place));
 }
 
-void life_write_at(struct app *app, struct act *act, struct meter_life *l, struct life_event *e,
-                   size_t place)
+static bool any_moves_fittings(struct life_event *const *events, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (moves_fittings(events[i]))
+            return true;
+    return false;
+}
+
+/* What follows from the events is compared with what was, and written, once. */
+void life_write_all(struct app *app, struct act *act, struct meter_life *l,
+                    struct life_event *const *events, size_t count, const struct fitting *told)
+{
+    bool moves = any_moves_fittings(events, count);
     struct fitting *was = NULL, *is = NULL;
     size_t was_count = 0, is_count = 0;
     struct life_keys before, after;
@@ -270,10 +280,12 @@ void life_write_at(struct app *app, struct act *act, struct meter_life *l, struc
 
     lives_catch_up(app, act);
     life_keys_of(l, at_s, &before);
-    if (moves_fittings(e))
+    if (moves)
         fail(act, fittings_of(l, &was, &was_count));
-    put_event(act, l, e, place);
-    if (!act->txn.err && moves_fittings(e))
+    for (size_t i = 0; i < count && !act->txn.err; i++)
+        put_event(act, l, events[i],
+                  told ? life_place_told(l, events[i], told) : second_end(l, events[i]->at_s, 0));
+    if (!act->txn.err && moves)
         fail(act, fittings_of(l, &is, &is_count));
     if (!act->txn.err) {
         fittings_follow(act, was, was_count, is, is_count);
@@ -286,7 +298,7 @@ void life_write_at(struct app *app, struct act *act, struct meter_life *l, struc
 
 void life_write(struct app *app, struct act *act, struct meter_life *l, struct life_event *e)
 {
-    life_write_at(app, act, l, e, second_end(l, e->at_s, 0));
+    life_write_all(app, act, l, &e, 1, NULL);
 }
 
 void life_read_index(struct act *act, struct meter_life *l, size_t place, int64_t index_ml)

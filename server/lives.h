@@ -36,8 +36,8 @@ void life_write(struct app *app, struct act *act, struct meter_life *l, struct l
 /* events[place] was written without an index that is needed by now: it is read off what else is known (rules-fleet L10). */
 void life_read_index(struct act *act, struct meter_life *l, size_t place, int64_t index_ml);
 
-/* As life_write, of one that was told afterwards (a fitting of a file): at `place` among the events at hand, those of its second behind it move on by one arrival. */
-void life_write_at(struct app *app, struct act *act, struct meter_life *l, struct life_event *e, size_t place);
+/* As life_write, one after the other. `told` (may be NULL): the fitting that they tell of afterwards, as a file does: each stands where life_place_told says, those of its second behind it move on by one arrival. */
+void life_write_all(struct app *app, struct act *act, struct meter_life *l, struct life_event *const *events, size_t count, const struct fitting *told);
 /* Where the install or remove of a told fitting stands: of one second what ends comes before what begins, in whatever order they were told. */
 size_t life_place_told(const struct meter_life *l, const struct life_event *e, const struct fitting *f);
 MUST_CHECK enum err life_add_at(struct meter_life *l, const struct life_event *e, size_t place); /* as life_add */

@@ -40,7 +40,7 @@ static struct life_event event_of(enum life_kind kind, int64_t at_s, bool has_in
 static void write_event(struct app *app, struct act *act, struct meter_life *l,
                         struct life_event *e, const struct fitting *f)
 {
-    life_write_at(app, act, l, e, life_place_told(l, e, f));
+    life_write_all(app, act, l, &e, 1, f);
     for (size_t i = 0; i < l->count; i++)
         l->events[i].text[EVENT_REASON] = span_of(NULL, 0);
 }

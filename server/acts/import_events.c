@@ -356,26 +356,52 @@ static bool touch(struct event_file *f, uint32_t meter)
     return true;
 }
 
+static size_t rows_new(struct event_file *f)
+{
+    size_t count = 0;
+
+    for (struct event_row *r = f->first; r; r = r->next)
+        count += !r->known;
+    return count;
+}
+
+static size_t rows_all(const struct event_file *f)
+{
+    size_t count = 0;
+
+    for (const struct event_row *r = f->first; r; r = r->next)
+        count++;
+    return count;
+}
+
+static enum err write_new(struct event_file *f, struct meter_life *life, size_t count)
+{
+    struct life_event **events = (struct life_event **)malloc(count * sizeof(struct life_event *));
+    size_t i = 0;
+
+    if (!events)
+        return ERR_NO_MEMORY;
+    for (struct event_row *r = f->first; r; r = r->next)
+        if (!r->known)
+            events[i++] = &r->event;
+    life_write_all(f->import->app, &f->act, life, events, count, NULL);
+    free(events);
+    if (f->act.txn.err)
+        return f->act.txn.err;
+    return touch(f, life->meter) ? ERR_OK : ERR_NO_MEMORY;
+}
+
 static enum err write_all(struct event_file *f)
 {
     struct import_report *report = f->import->report;
-    struct txn *t = &f->act.txn;
+    size_t count = rows_new(f);
     struct meter_life life;
-    bool written = false;
-    enum err err = life_load_serial(f->import->app, t, span_text(f->serial), &life);
+    enum err err = life_load_serial(f->import->app, &f->act.txn, span_text(f->serial), &life);
 
-    for (struct event_row *r = f->first; r && !err; r = r->next) {
-        if (r->known) {
-            report->unchanged++;
-            continue;
-        }
-        life_write(f->import->app, &f->act, &life, &r->event);
-        err = t->err;
-        report->written++;
-        written = true;
-    }
-    if (!err && written && !touch(f, life.meter))
-        err = ERR_NO_MEMORY;
+    if (!err && count)
+        err = write_new(f, &life, count);
+    report->written += count;
+    report->unchanged += rows_all(f) - count;
     life_done(&life);
     return err;
 }

@@ -378,11 +378,10 @@ static void note(const struct fitting_row *r, bool is_known)
 static enum err write_events(struct fitting_row *r, struct life_event *events, size_t count,
                              bool is_known)
 {
+    struct life_event *in_turn[] = { &events[0], &events[count - 1] };
     struct act *act = r->g->act;
 
-    for (size_t i = 0; i < count; i++)
-        life_write_at(r->g->app, act, &r->life, &events[i],
-                      life_place_told(&r->life, &events[i], &r->f));
+    life_write_all(r->g->app, act, &r->life, in_turn, count, &r->f);
     note(r, is_known);
     if (act->txn.err)
         return act->txn.err;
