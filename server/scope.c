@@ -1,5 +1,7 @@
 #include "server/scope.h"
 
+#include "server/sample.h"
+
 #define TREE_DEPTH_MAX 32 /* as the register has it */
 
 struct scope scope_of(const char *org)
@@ -206,4 +208,35 @@ bool scope_named(struct scope *s, struct txn *t, enum list_kind kind, struct spa
     if (!ledger_find(t, kind, name, INT64_MAX, &row))
         return !t->err;
     return scope_row(s, t, &row);
+}
+
+static bool nobody_has(const struct ledger_row *row)
+{
+    for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
+        if (owners[i].list == row->list && cell(row, (unsigned)owners[i].place).len)
+            return false;
+    return row->list == LIST_SEAL || row->list == LIST_MODEM;
+}
+
+bool scope_may_take(struct scope *s, struct txn *t, enum list_kind kind, struct span name)
+{
+    struct ledger_row row;
+
+    if (is_whole(s) || !name.len)
+        return true;
+    if (!ledger_find(t, kind, name, INT64_MAX, &row))
+        return !t->err;
+    return nobody_has(&row) || scope_row(s, t, &row);
+}
+
+bool scope_lot(struct scope *s, struct txn *t, struct span batch)
+{
+    struct index_walk w = lot_meters(t, batch);
+    struct ledger_row meter;
+    bool in = true;
+
+    while (in && !is_whole(s) && index_next(&w))
+        in = ledger_by_id(t, LIST_METER, w.value, INT64_MAX, &meter) && scope_meter(s, t, &meter);
+    index_done(&w);
+    return in && !t->err;
 }

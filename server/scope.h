@@ -5,7 +5,7 @@
  *   a route, depot, crew   to the unit that its row names
  *   anything else          to the point, meter, depot or crew that it names
  *
- * What belongs to nobody is for tokens without a unit alone; models, batches, prices and zones are everybody's to read.  As the register is now, whatever instant is asked for. */
+ * What belongs to nobody is for tokens without a unit alone, but a seal or a modem that nobody has may be taken; a lot is the unit's if all of its meters are.  Models, batches, prices and zones are everybody's to read.  As the register is now, whatever instant is asked for. */
 #ifndef NILO_SERVER_SCOPE_H
 #define NILO_SERVER_SCOPE_H
 
@@ -26,5 +26,11 @@ bool scope_row(struct scope *s, struct txn *t, const struct ledger_row *row); /*
 
 /* The row of a list by its name; one that nobody registered is for others to tell: true. */
 bool scope_named(struct scope *s, struct txn *t, enum list_kind kind, struct span name);
+
+/* Likewise of what an act takes: a seal or a modem that nobody has is anybody's. */
+bool scope_may_take(struct scope *s, struct txn *t, enum list_kind kind, struct span name);
+
+/* Whether all meters of a batch are the unit's: a lot is drawn from, judged and sent back as a whole. */
+bool scope_lot(struct scope *s, struct txn *t, struct span batch);
 
 #endif

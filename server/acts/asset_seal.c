@@ -4,6 +4,7 @@
  *     ◀── return ──── */
 #include "server/acts/asset.h"
 #include "server/acts/event_priv.h"
+#include "server/scope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,6 +226,27 @@ static bool each_of_range(struct sealing *s)
     return true;
 }
 
+/* Of a range the body names but the ends: all of it must be the unit's, or nobody's. */
+static bool range_is_his(struct sealing *s)
+{
+    struct scope scope = scope_of(s->q->caller->org);
+    char room[NAME_ROOM];
+
+    for (uint64_t n = s->range.from; scope.org[0] && s->range.width && n <= s->range.to; n++) {
+        struct span name = range_name(&s->range, n, room);
+
+        if (scope_may_take(&scope, &s->act->txn, LIST_SEAL, name))
+            continue;
+        answer_refuse(s->out, ERR_FORBIDDEN, "seal",
+                      "the role %s of the org unit %s may not do this: seal %.*s belongs to "
+                      "another unit, or to none",
+                      role_name(s->q->caller->role), s->q->caller->org, (int)name.len,
+                      (const char *)name.at);
+        return false;
+    }
+    return true;
+}
+
 static bool crew_exists(struct sealing *s)
 {
     struct ledger_row row;
@@ -261,7 +283,7 @@ static void carry_out(struct sealing *s)
         answer_failed(s->out, s->act->txn.err);
         return;
     }
-    if (!crew_exists(s))
+    if (!range_is_his(s) || !crew_exists(s))
         return;
     if (s->wrong.err) {
         answer_refuse(s->out, ERR_INVALID, s->wrong.field, "%s", s->wrong.text);

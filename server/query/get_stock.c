@@ -2,6 +2,7 @@
 #include "server/lives.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/scope.h"
 #include "server/stock.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 struct wanted {
     char kind; /* 0: all holders */
     char holder[128], model[256];
-    int64_t dn; /* 0: any */
+    int64_t dn;      /* 0: any */
+    const char *org; /* of the token; "": all there is */
     int32_t today, next_year;
 };
 
@@ -75,12 +77,25 @@ static void put_q3(struct listing *l, int64_t lph)
     row_number(l, "q3", span_text(text));
 }
 
-static void pile_put(struct listing *l, const struct pile *p, const struct wanted *w)
+/* What nobody is told to hold is for tokens without a unit. */
+static bool is_ours(struct txn *t, const struct pile *p, const struct wanted *w)
+{
+    struct scope scope = scope_of(w->org);
+    struct ledger_row row;
+
+    return !w->org[0] || (p->kind != '-' &&
+                          ledger_find(t, p->kind == 'c' ? LIST_CREW : LIST_DEPOT,
+                                      span_text(p->holder), INT64_MAX, &row) &&
+                          scope_row(&scope, t, &row));
+}
+
+static void pile_put(struct listing *l, struct txn *t, const struct pile *p, const struct wanted *w)
 {
     struct span cursor = span_of(p->group, p->group_len);
     char due[11];
 
-    if ((w->model[0] && strcmp(w->model, p->model) != 0) || (w->dn && w->dn != p->dn_mm)) {
+    if (!is_ours(t, p, w) || (w->model[0] && strcmp(w->model, p->model) != 0) ||
+        (w->dn && w->dn != p->dn_mm)) {
         listing_pass(l, cursor);
         return;
     }
@@ -118,13 +133,13 @@ static void fill(struct listing *l)
     while (!t.err && !l->err && !listing_full(l) && (more = stock_next(&w))) {
         if (!pile.group_len || !span_equal(w.group, span_of(pile.group, pile.group_len))) {
             if (pile.group_len)
-                pile_put(l, &pile, wanted);
+                pile_put(l, &t, &pile, wanted);
             pile_begin(&pile, &w);
         }
         pile_add(&pile, &w, wanted);
     }
     if (pile.group_len && !more)
-        pile_put(l, &pile, wanted);
+        pile_put(l, &t, &pile, wanted);
     stock_done(&w);
     listing_fail(l, txn_end(&t));
     l->ended = !more && !l->err;
@@ -159,6 +174,7 @@ void answer_stock(struct request *q)
         free(w);
         return;
     }
+    w->org = q->caller.org;
     w->today = (int32_t)zone_day_number(&q->app->zone, clock_now_s(&q->app->clock));
     w->next_year = day_months_later(w->today, 12);
     listing_new(q, columns, fill, w, free, PAGE);

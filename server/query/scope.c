@@ -16,6 +16,7 @@ static const struct named {
     { "route", LIST_ROUTE },   { "depot", LIST_DEPOT },      { "crew", LIST_CREW },
     { "parent", LIST_ORG }, /* of an org unit; zones are common */
     { "assignee", LIST_CREW }, { "old_serial", LIST_METER }, { "new_serial", LIST_METER },
+    { "seal", LIST_SEAL },     { "modem", LIST_MODEM },
 };
 #define ROW_OWNERS 6u
 
@@ -77,16 +78,34 @@ static bool is_common(const struct request *q)
     return false;
 }
 
-static bool one_is_ours(struct request *q, struct txn *t, struct scope *s, const char *what,
-                        enum list_kind list, struct span name)
+static bool told_ours(struct request *q, struct txn *t, bool ours, const char *what,
+                      struct span name)
 {
-    if (scope_named(s, t, list, name))
+    if (ours)
         return true;
     if (t->err)
         problem_of(q, t->err, "", "the register cannot be read: it %s", err_text(t->err));
     else
         refuse_name(q, what, name);
     return false;
+}
+
+static bool one_is_ours(struct request *q, struct txn *t, struct scope *s, const char *what,
+                        enum list_kind list, struct span name)
+{
+    return told_ours(q, t, scope_named(s, t, list, name), what, name);
+}
+
+/* A stocktaking is a paper of that kind. */
+static bool stocktake_is_ours(struct request *q, struct txn *t, struct scope *s)
+{
+    char paper[16 + 64];
+    int len = snprintf(paper, sizeof paper, "stocktake:%.*s",
+                       (int)(q->subject[0].len < 64 ? q->subject[0].len : 64),
+                       (const char *)q->subject[0].at);
+
+    return told_ours(q, t, scope_named(s, t, LIST_PAPER, span_of(paper, (size_t)len)), "stocktake",
+                     q->subject[0]);
 }
 
 /* A flag's id begins with its meter's, as 8 hex digits; one of no meter is nobody's. */
@@ -113,6 +132,11 @@ static bool subject_is_ours(struct request *q, struct txn *t, struct scope *s)
 
     if (!q->subject[0].len)
         return true;
+    if (span_equal(q->target.segment[1], span_text("stocktakes")))
+        return stocktake_is_ours(q, t, s);
+    if (list && list->kind == LIST_BATCH && q->target.segments > 3)
+        return told_ours(q, t, scope_lot(s, t, q->subject[0]), "a meter of the batch",
+                         q->subject[0]);
     if (list)
         return one_is_ours(q, t, s, list->column[0].name, list->kind, q->subject[0]);
     return !span_equal(q->target.segment[1], span_text("flags")) || flag_is_ours(q, t, s);
@@ -162,6 +186,7 @@ static const struct maker {
     { "/v1/crews", "crew", LIST_CREW, "org" },
     { "/v1/modems", "modem", LIST_MODEM, "serial" },
     { "/v1/seals", "", LIST_COUNT, "crew" },
+    { "/v1/deliveries", "", LIST_COUNT, "depot" },
     { "/v1/tokens", "", LIST_COUNT, "org" },
 };
 
@@ -184,7 +209,8 @@ static bool value_is_ours(struct body_check *c, const struct named *n, const jso
     struct span name = text_of(v);
 
     /* A new row's own name is not known yet; who it will belong to is told by `needs`. */
-    return !name.len || one_is_ours(c->q, &c->txn, &c->scope, n->name, n->list, name);
+    return told_ours(c->q, &c->txn, scope_may_take(&c->scope, &c->txn, n->list, name), n->name,
+                     name);
 }
 
 static bool list_is_ours(struct body_check *c, const char *name, const json_t *list);

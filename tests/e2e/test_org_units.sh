@@ -77,7 +77,34 @@ what_is_made_is_made_for_the_unit() {
     has "$(call north POST /v1/tokens '{"role":"crew","name":"n","org":"N1"}')" $'\n201' '"org":"N1"'
 }
 
+stock_and_stocktakings_are_the_units() {
+    printf 'batch,supplier\nMIXED,S\nOURS,S\n' | nilo import batches - > /dev/null
+    printf 'serial,dn,q3,depot,batch,state\nLN,15,2.5,DN,MIXED,received\nLS,15,2.5,DS,MIXED,received\nLN2,15,2.5,DN,OURS,received\n' | nilo import meters - > /dev/null
+    said=$(call north GET /v1/stock) && has "$said" '"holder":"DN"' && [[ $said != *DS* ]] || return 1
+    said=$(call south GET /v1/stock) && has "$said" '"holder":"DS"' && [[ $said != *DN* && $said != *CN* ]] || return 1
+    has "$(call all POST /v1/stocktakes '{"stocktake":"T-S","depot":"DS","serials":["SS"]}')" $'\n201' || return 1
+    has "$(call north GET /v1/stocktakes/T-S)" $'\n403' 'stocktake T-S' && has "$(call south GET /v1/stocktakes/T-S)" $'\n200' && has "$(call north GET /v1/stocktakes/T-X)" $'\n404'
+}
+
+a_lot_is_judged_by_whoever_has_all_of_it() {
+    has "$(call north GET /v1/batches/MIXED/sample)" $'\n403' MIXED && has "$(call north POST /v1/batches/MIXED/reject '{"note":"x"}')" $'\n403' MIXED || return 1
+    has "$(call all GET /v1/meters/LS)" '"state":"received"' && has "$(call north GET /v1/batches/OURS/sample)" $'\n200' LN2 || return 1
+    has "$(call north POST /v1/batches/OURS/reject '{"note":"x"}')" $'\n201' && has "$(call all GET /v1/meters/LN2)" '"state":"rejected"' || return 1
+    has "$(call north POST /v1/deliveries '{"batch":"OURS","document":"D1","register":true,"serials":["LN3"]}')" $'\n403' depot
+}
+
+seals_and_modems_of_others_are_left_alone() {
+    has "$(call all POST /v1/seals '{"from":"X01","to":"X04","crew":"CS"}')" $'\n201' && has "$(call all POST /v1/seals '{"from":"F01","to":"F04"}')" $'\n201' || return 1
+    printf 'modem,serial\nDS1,MS\nFREE,\n' | nilo import modems - > /dev/null
+    has "$(call north POST /v1/seals/return '{"seal":"X01"}')" $'\n403' X01 && has "$(call team POST /v1/seals/break '{"from":"X02","to":"X03","note":"x"}')" $'\n403' X02 || return 1
+    has "$(call north POST /v1/seals '{"seal":"X01","crew":"CN"}')" $'\n403' X01 && has "$(call north POST /v1/meters/MN/events '{"event":"fault","note":"x","seal":"X01"}')" $'\n403' X01 || return 1
+    has "$(call all GET /v1/seals?crew=CS)" X01 X02 X03 X04 || return 1
+    has "$(call north POST /v1/seals/issue '{"from":"F01","to":"F02","crew":"CN"}')" $'\n200' && has "$(call team POST /v1/seals/break '{"seal":"F01","note":"x"}')" $'\n200' || return 1
+    has "$(call north POST /v1/modems '{"modem":"DS1","imei":"1","serial":"MN"}')" $'\n403' DS1 && has "$(call north POST /v1/meters/MN/modem '{"modem":"FREE"}')" $'\n20'
+}
+
 nilod_start --virtual-clock 2026-03-02T02:00:00Z
 hold a_token_is_for_a_unit_that_is_registered lists_leave_out_what_is_not_the_units what_is_named_and_is_not_the_units_is_403_with_role_and_unit \
-    acts_touch_what_is_the_units_alone what_is_made_is_made_for_the_unit
+    acts_touch_what_is_the_units_alone what_is_made_is_made_for_the_unit \
+    stock_and_stocktakings_are_the_units a_lot_is_judged_by_whoever_has_all_of_it seals_and_modems_of_others_are_left_alone
 hold_end
