@@ -2,11 +2,17 @@
 
 #include "server/readings.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define NOON_S 43200
 #define CELL_LEAST 3 /* meters of one cell on the route, before it is said to be out */
 #define DAY_S 86400
+#define SLICE 16 /* points that a thread takes at once */
+#define ALONE 64 /* points for which no thread is worth its start */
+#define HELPERS_MOST 3
 
 /* ---- the day ---- */
 
@@ -159,6 +165,53 @@ static enum err take_points(struct txn *t, struct span route, struct route_sheet
         err = take_point(t, s, ids[i]);
     free(ids);
     return err;
+}
+
+/* ---- all points, on all cores ---- */
+
+struct load {
+    struct app *app;
+    struct route_sheet *sheet;
+    int64_t now_s;
+    _Atomic size_t next;
+    _Atomic int err;
+};
+
+/* With a transaction of its own: points do not depend on each other. */
+static void *load_slices(void *arg)
+{
+    struct load *l = (struct load *)arg;
+    struct txn t = ledger_read(l->app->ledger);
+    enum err err = t.err;
+
+    while (!err && !atomic_load(&l->err)) {
+        size_t at = atomic_fetch_add(&l->next, SLICE), end = at + SLICE;
+
+        if (at >= l->sheet->count)
+            break;
+        for (; at < end && at < l->sheet->count && !err; at++)
+            err = sheet_point_load(l->app, &t, &l->sheet->day, l->now_s, &l->sheet->rows[at]);
+    }
+    txn_abort(&t);
+    if (err)
+        atomic_store(&l->err, (int)err);
+    return NULL;
+}
+
+static enum err load_points(struct app *app, int64_t now_s, struct route_sheet *s)
+{
+    struct load l = { .app = app, .sheet = s, .now_s = now_s };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_t helpers[HELPERS_MOST];
+    size_t helped = 0;
+
+    while (helped < HELPERS_MOST && (long)helped + 1 < cores && (helped + 1) * ALONE < s->count &&
+           !pthread_create(&helpers[helped], NULL, load_slices, &l))
+        helped++;
+    load_slices(&l);
+    while (helped)
+        pthread_join(helpers[--helped], NULL);
+    return (enum err)atomic_load(&l.err);
 }
 
 /* ---- why nothing came ---- */
@@ -355,8 +408,8 @@ enum err route_sheet_load(struct app *app, struct txn *t, struct span route,
 
     *out = (struct route_sheet){ .day = *day };
     err = take_points(t, route, out);
-    for (size_t i = 0; i < out->count && !err; i++)
-        err = sheet_point_load(app, t, &out->day, now_s, &out->rows[i]);
+    if (!err)
+        err = load_points(app, now_s, out);
     if (!err)
         err = find_causes(app, t, out);
     if (!err)

@@ -3,7 +3,9 @@
  * Verdicts and checks follow from a meter's whole life (rules-bills B13), which is years of hours.  For a sheet
  * 62 days before the span are read with their verdicts (server/billing/verdicts.h), and a fitting that begins
  * earlier is cut there: from the first reading that takes part its register is counted as it would be from the
- * fitting's start, so litres and days are the same. */
+ * fitting's start.  That gives the same litres where the register only rises and stands within two hours of each
+ * civil day's end (rules-bills C2, C3); the other readings of a day are then left out, 24 hours in 26.  Where it
+ * is otherwise (gaps, re-bases, silence, `net`) the whole fitting is read. */
 #include "server/billing/verdicts.h"
 #include "server/readings.h"
 #include "server/routes.h"
@@ -15,6 +17,10 @@
 #define BEHIND_S (2 * DAY_S)  /* C2: a neighbour within 36 h makes an end actual */
 #define PACE_S (28 * DAY_S)
 #define STILL_S (7 * DAY_S) /* E4 */
+#define NEAR_S 7200
+#define INSTANTS_MOST 160 /* 62 days, as many again, and some */
+#define SLACK_S                                                                                    \
+    (46 * 3600) /* of the 62 days: 60 civil days have an hour more at most, and begin within one */
 
 /* ---- rows ---- */
 
@@ -80,16 +86,17 @@ static void point_sheet_done(struct point_sheet *p)
     free(p->fittings);
 }
 
-/* Cuts the fitting where its rows begin, where that is later. */
-static enum err cut(const struct point_sheet *p, struct part_of_sheet *part, struct fitting *f)
+/* What takes part under the fitting, which is cut where the rows begin if it began before. */
+static enum err take_used(struct part_of_sheet *part, int64_t from_s, struct fitting *f)
 {
-    bool begun = f->from_s >= p->from_s;
+    bool begun = f->from_s >= from_s;
     enum err err = ERR_OK;
 
+    part->used.count = 0;
     for (size_t i = 0; i < part->rows.count && !err; i++) {
         const struct row *row = &part->rows.at[i];
 
-        if (part->rules[i] || row->time_s < p->from_s || row->time_s < f->from_s ||
+        if (part->rules[i] || row->time_s < from_s || row->time_s < f->from_s ||
             row->time_s > f->to_s)
             continue;
         if (!begun) {
@@ -103,6 +110,100 @@ static enum err cut(const struct point_sheet *p, struct part_of_sheet *part, str
     return err;
 }
 
+/* ---- what civil days need ---- */
+
+struct instants {
+    size_t count;
+    int64_t at[INSTANTS_MOST];
+};
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* At which the register is asked for: the ends of civil days, and of 7 and 28 times 24 h. False: too many. */
+static bool instants_of(const struct point_sheet *p, struct instants *out)
+{
+    int64_t cut_s = p->day->span.cut_s, at_s = zone_day_next(&p->app->zone, p->from_s);
+
+    out->count = 0;
+    out->at[out->count++] = cut_s - STILL_S;
+    out->at[out->count++] = cut_s - PACE_S;
+    for (; at_s <= cut_s; at_s = zone_day_next(&p->app->zone, at_s)) {
+        if (out->count == INSTANTS_MOST)
+            return false;
+        out->at[out->count++] = at_s;
+    }
+    qsort(out->at, out->count, sizeof *out->at, by_time);
+    return true;
+}
+
+static bool only_rises(const struct row *rows, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (rows[i].value < rows[i - 1].value || rows[i].time_s <= rows[i - 1].time_s)
+            return false;
+    return true;
+}
+
+/* Whether the register is known at each instant by a reading within two hours; keep[i]: row i is a neighbour of one. Instants before the first row follow from it. */
+static bool is_known_at(const struct instants *at, const struct row *rows, bool *keep)
+{
+    size_t next = 0;
+
+    keep[0] = true;
+    for (size_t i = 0; i < at->count; i++) {
+        if (rows[0].time_s > at->at[i])
+            continue;
+        while (rows[next].time_s < at->at[i])
+            next++;
+        keep[next] = true;
+        if (rows[next].time_s == at->at[i])
+            continue;
+        keep[next - 1] = true;
+        if (rows[next].time_s - rows[next - 1].time_s > NEAR_S)
+            return false;
+    }
+    return true;
+}
+
+/* False: civil days do not follow from their ends alone. Else what lies between them is left out. */
+static bool thin(const struct point_sheet *p, struct part_of_sheet *part)
+{
+    struct row *rows = part->used.at;
+    size_t count = part->used.count, kept = 0;
+    struct instants at;
+    bool fine, *keep;
+
+    if (!count || part->meter.form == REGISTER_NET || rows[count - 1].time_s < p->day->span.cut_s ||
+        !only_rises(rows, count) || !instants_of(p, &at) ||
+        !(keep = (bool *)calloc(count, sizeof *keep)))
+        return false;
+    fine = is_known_at(&at, rows, keep);
+    for (size_t i = 0; i < count && fine; i++)
+        if (keep[i] || rows[i].time_s >= p->day->span.cut_s)
+            rows[kept++] = rows[i];
+    if (fine)
+        part->used.count = kept;
+    free(keep);
+    return fine;
+}
+
+static enum err load_part(struct point_sheet *p, struct part_of_sheet *part,
+                          const struct fittings *of_meter, int64_t from_s, struct fitting *f)
+{
+    enum err err;
+
+    free(part->rules);
+    part->rules = NULL;
+    err =
+        sheet_rows_load(p->app, &part->meter, of_meter, from_s, p->to_s, &part->rows, &part->rules);
+    return err ? err : take_used(part, from_s, f);
+}
+
 static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting)
 {
     struct part_of_sheet *part = &p->parts[p->count];
@@ -114,10 +215,14 @@ static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting
     if (err)
         return err;
     if (!(err = fittings_load(p->txn, false, fitting->meter, &of_meter)))
-        err = sheet_rows_load(p->app, &part->meter, &of_meter, p->from_s, p->to_s, &part->rows,
-                              &part->rules);
+        err = load_part(p, part, &of_meter, p->from_s, &f->fitting);
+    if (!err && (f->fitting.from_s > p->from_s + SLACK_S || !thin(p, part)) &&
+        fitting->from_s < p->from_s) {
+        f->fitting = *fitting;
+        err = load_part(p, part, &of_meter, fitting->from_s, &f->fitting);
+    }
     fittings_done(&of_meter);
-    return err ? err : cut(p, part, &f->fitting);
+    return err;
 }
 
 static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
