@@ -1,5 +1,6 @@
-/* Which points of a route's day are read again, and what came of it; since when who reads which route. */
+/* Which points of a route's day are read again, and what came of it; which days were signed; since when who reads which route. */
 #include "proto/base/hex.h"
+#include "proto/base/rd.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/routes_draw.h"
@@ -144,6 +145,95 @@ void answer_route_sample(struct request *q)
         listing_new(q, sample_columns, fill_sample, s, sampled_done, PAGE);
     else if (s)
         sampled_done(s);
+}
+
+/* ---- signed days ---- */
+
+static const char *const signed_columns[] = { "date", "signed_by", "signed_at", "note",   "points",
+                                              "ok",   "missing",   "odd",       "digest", NULL };
+
+struct signed_days {
+    uint32_t route;
+    int32_t from, to; /* both inside */
+};
+
+struct fill_signed {
+    struct listing *l;
+    const struct signed_days *asked;
+    int32_t after;
+    bool more;
+};
+
+static void put_signed(struct listing *l, int32_t day, const struct route_signed *s)
+{
+    char date[11], hex[2 * sizeof s->digest];
+    uint8_t cursor[4];
+    struct wr w = wr_of(hex, sizeof hex), c = wr_of(cursor, sizeof cursor);
+
+    wr_be32(&c, (uint32_t)day);
+    hex_write(&w, span_of(s->digest, sizeof s->digest));
+    text_put_date(date, day);
+    row_begin(l);
+    row_word(l, "date", date);
+    row_text(l, "signed_by", s->who);
+    row_time(l, "signed_at", s->at_s);
+    row_text(l, "note", s->note);
+    row_int(l, "points", (int64_t)s->points);
+    for (int n = 0; n < SHEET_DISPUTED; n++)
+        row_int(l, sheet_state_name((enum sheet_state)n), (int64_t)s->by_state[n]);
+    row_text(l, "digest", wr_span(&w));
+    row_end(l, wr_span(&c));
+}
+
+static bool take_signed(void *arg, const struct route_place *at, struct span bytes)
+{
+    struct fill_signed *f = (struct fill_signed *)arg;
+    struct route_signed s;
+
+    if (at->day <= f->after || at->day < f->asked->from)
+        return true;
+    if (at->day > f->asked->to)
+        return false;
+    if (listing_full(f->l)) {
+        f->more = true;
+        return false;
+    }
+    listing_fail(f->l, route_signed_read(bytes, &s));
+    if (!f->l->err)
+        put_signed(f->l, at->day, &s);
+    return !f->l->err;
+}
+
+static void fill_signed(struct listing *l)
+{
+    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
+    struct fill_signed f = { .l = l, .asked = (const struct signed_days *)l->state };
+    struct txn t = ledger_read(l->app->ledger);
+
+    f.after = l->cursor_len == 4 ? (int32_t)rd_be32(&r) : -1;
+    listing_fail(l, ledger_route_facts(&t, ROUTE_SIGNED, f.asked->route, -1, take_signed, &f));
+    listing_fail(l, txn_end(&t));
+    l->ended = !f.more && !l->err;
+}
+
+void answer_route_signed(struct request *q)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct signed_days *s = (struct signed_days *)calloc(1, sizeof *s);
+    struct ledger_row route;
+    bool fine = false;
+
+    if (!s) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+    } else if (row_named(q, &t, list_of(LIST_ROUTE), INT64_MAX, &route)) {
+        *s = (struct signed_days){ route.id, 0, INT32_MAX };
+        fine = ask_days(q, false, &s->from, &s->to);
+    }
+    txn_abort(&t);
+    if (fine)
+        listing_new(q, signed_columns, fill_signed, s, free, PAGE);
+    else
+        free(s);
 }
 
 /* ---- rotation ---- */

@@ -258,6 +258,15 @@ readers_rotate_after_a_year() {
     is '{"rows":[],"next":null}' "$(token=south.token call GET '/v1/routes/rotation?limit=9' | head -1 | sed 's/"rows":\[{"route":"R2"[^]]*\]/"rows":[]/')"
 }
 
+signed_days_are_listed_with_their_digests() {
+    nilo route signed R1 --format ndjson | sed '$d' > days
+    is '2026-03-01 admin 2026-03-29 wang' "$(python3 -c 'import json; print(*[x for r in map(json.loads,open("days")) for x in (r["date"],r["signed_by"])])')" || return 1
+    is '7 2 3 2' "$(python3 -c 'import json; r=json.loads(open("days").readlines()[1]); print(r["points"],r["ok"],r["missing"],r["odd"])')" || return 1
+    has "$(call GET '/v1/routes/R1/signed?limit=1')" '"date":"2026-03-01"' '"next":"' && is 1 "$(nilo route signed R1 --from 2026-03-02 --format ndjson | sed '$d' | wc -l)" || return 1
+    has "$(call GET '/v1/routes/R1/signed?limit=1&after='"$(call GET '/v1/routes/R1/signed?limit=1' | sed -nE 's/.*"next":"([^"]+)".*/\1/p')")" '"date":"2026-03-29"' '"next":null' || return 1
+    has "$(call GET /v1/routes/R9/signed)" $'\n404' && has "$(call GET '/v1/routes/R1/signed?from=x')" $'\n422' && has "$(token=north.token call GET /v1/routes/R2/signed)" $'\n403'
+}
+
 # Frames: K1 and K2 go silent, K3 goes on; then K3 goes silent, too.
 most_of_a_silent_cell_is_an_outage() {
     local m
@@ -312,7 +321,7 @@ nilo token create --role viewer --name north --org NORTH > north.token
 hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows what_cannot_be_asked_is_refused days_have_23_and_25_hours \
     a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures \
     signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
-    what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does \
+    what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does signed_days_are_listed_with_their_digests \
     a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage \
     who_is_read_again_follows_from_a_seed readers_rotate_after_a_year the_store_is_whole
 hold_end

@@ -96,3 +96,9 @@ int cmd_route_rotation(const struct args *a)
 {
     return list_at(a, "/v1/routes/rotation", "route org reader since days overdue proposal");
 }
+
+int cmd_route_signed(const struct args *a)
+{
+    return list_below(a, "/v1/routes", "signed",
+                      "date signed_by signed_at points ok missing odd note");
+}
