@@ -57,6 +57,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_ROUTE_DAYS] = { "route-days", TABLE_LATER },
     [LEDGER_ADJUSTMENTS] = { "adjustments", TABLE_LATER },
     [LEDGER_BILLED] = { "billed", TABLE_LATER },
+    [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
 };
 
 static const struct db_layout layout = {

@@ -351,6 +351,24 @@ struct determinant_walk ledger_determinants(struct txn *t, uint32_t cycle, struc
 bool determinant_next(struct determinant_walk *w); /* false: the end, or an error in the transaction */
 void determinant_done(struct determinant_walk *w);
 
+/* What the billing side has of a cycle: up to which point it was pulled, and what it says it has billed, by which document. */
+struct ledger_receipt {
+    struct span point;    /* a view */
+    int64_t at_s;
+    char who[64];
+    struct span document; /* a view; empty of what was pulled */
+};
+enum receipt_kind {
+    RECEIPT_PULLED = 'p',  /* all points up to this one; of a cycle there is the newest alone */
+    RECEIPT_SETTLED = 's', /* all points up to this one, behind the receipt before it */
+    RECEIPT_POINT = 'o'    /* this point alone */
+};
+/* The last of a kind; false: none, or t->err. */
+bool ledger_receipt_last(struct txn *t, uint32_t cycle, enum receipt_kind kind, struct ledger_receipt *out);
+/* The first of a kind at or behind a point; likewise. RECEIPT_SETTLED: the one that covers it. */
+bool ledger_receipt_from(struct txn *t, uint32_t cycle, enum receipt_kind kind, struct span point, struct ledger_receipt *out);
+void act_put_receipt(struct act *a, uint32_t cycle, enum receipt_kind kind, const struct ledger_receipt *r); /* the caller notes it */
+
 /* What changed at a point after its cycle was closed (rules-bills F2). */
 #define ADJUSTMENT_REASON_MAX 16
 struct ledger_adjustment {

@@ -7,6 +7,7 @@
  *   DETERMINANTS  u32 cycle · point → server/billing/cycle.h's bytes
  *   ADJUSTMENTS   u64 id → varint cycle · counted point · zigzag delta, delta m³, value, value m³ · varint corrects · zigzag at ·
  *                 varint position, act · counted reason
+ *   RECEIPTS      u32 cycle · u8 kind · point → zigzag at · counted who · counted document
  *   BILLED        u32 cycle · point → zigzag delta, delta m³ · varint last · u8 known · [zigzag seen, seen m³]
  *
  * Determinants of a cycle that is not closed are the leavings of a closing that was cut off, or of
@@ -434,6 +435,96 @@ void act_put_adjustment(struct act *a, struct ledger_adjustment *adj)
              (unsigned long long)adj->id, (long long)adj->delta_ml, (long long)adj->delta_m3);
     act_note(a, "adjustment.made", adj->point, span_of(NULL, 0), span_text(told),
              span_text(adj->reason));
+}
+
+/* ---- what the billing side has ---- */
+
+static struct key receipt_key(uint32_t cycle, enum receipt_kind kind, struct span point)
+{
+    struct key k = ledger_number_key(cycle);
+
+    key_u8(&k, (uint8_t)kind);
+    if (point.len > sizeof k.bytes - k.len) {
+        k.full = true;
+    } else if (point.len) {
+        memcpy(k.bytes + k.len, point.at, point.len);
+        k.len = (uint16_t)(k.len + point.len);
+    }
+    return k;
+}
+
+static bool receipt_read(struct txn *t, struct span key, struct span value, uint32_t cycle,
+                         enum receipt_kind kind, struct ledger_receipt *out)
+{
+    struct key of = receipt_key(cycle, kind, span_of(NULL, 0));
+    struct ledger_receipt receipt = { 0 };
+    struct rd r = rd_of(value);
+
+    if (key.len <= of.len || memcmp(key.at, of.bytes, of.len) != 0)
+        return false;
+    receipt.point = span_of(key.at + of.len, key.len - of.len);
+    receipt.at_s = rd_zigzag(&r);
+    text_read(&r, receipt.who, sizeof receipt.who);
+    receipt.document = rd_counted(&r);
+    if (r.err || rd_left(&r)) {
+        ledger_fail(t, ERR_CORRUPT);
+        return false;
+    }
+    *out = receipt;
+    return true;
+}
+
+bool ledger_receipt_last(struct txn *t, uint32_t cycle, enum receipt_kind kind,
+                         struct ledger_receipt *out)
+{
+    struct key behind = receipt_key(cycle, (enum receipt_kind)(kind + 1), span_of(NULL, 0));
+    struct scan s = scan_from(t, LEDGER_RECEIPTS, key_span(&behind));
+    bool found = scan_back(&s) && receipt_read(t, s.key, s.value, cycle, kind, out);
+
+    scan_done(&s);
+    return found;
+}
+
+bool ledger_receipt_from(struct txn *t, uint32_t cycle, enum receipt_kind kind, struct span point,
+                         struct ledger_receipt *out)
+{
+    struct key from = receipt_key(cycle, kind, point);
+    struct scan s = scan_from(t, LEDGER_RECEIPTS, key_span(&from));
+    bool found = !from.full && scan_next(&s) && receipt_read(t, s.key, s.value, cycle, kind, out);
+
+    scan_done(&s);
+    return found;
+}
+
+static void drop_pulled(struct act *a, uint32_t cycle)
+{
+    struct ledger_receipt old;
+    struct key k;
+
+    if (!ledger_receipt_last(&a->txn, cycle, RECEIPT_PULLED, &old))
+        return;
+    k = receipt_key(cycle, RECEIPT_PULLED, old.point);
+    txn_del(&a->txn, LEDGER_RECEIPTS, key_span(&k));
+}
+
+void act_put_receipt(struct act *a, uint32_t cycle, enum receipt_kind kind,
+                     const struct ledger_receipt *receipt)
+{
+    struct key k = receipt_key(cycle, kind, receipt->point);
+    uint8_t bytes[LIMIT_TEXT + 96];
+    struct wr w = wr_of(bytes, sizeof bytes);
+
+    wr_zigzag(&w, receipt->at_s);
+    wr_counted(&w, span_text(receipt->who));
+    wr_counted(&w, receipt->document);
+    if (k.full || w.err)
+        ledger_fail(&a->txn, ERR_TOO_LARGE);
+    if (a->txn.err)
+        return;
+    act_changed(a);
+    if (kind == RECEIPT_PULLED)
+        drop_pulled(a, cycle);
+    txn_put(&a->txn, LEDGER_RECEIPTS, key_span(&k), wr_span(&w));
 }
 
 /* ---- whole-file check ---- */

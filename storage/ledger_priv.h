@@ -42,6 +42,7 @@ enum ledger_table {
     LEDGER_ROUTE_DAYS,    /* kind · route · day · point → what was decided of a route's day (ledger_route.c) */
     LEDGER_ADJUSTMENTS,   /* id → what changed afterwards */
     LEDGER_BILLED,        /* cycle · point → where its figure stands by now */
+    LEDGER_RECEIPTS,      /* cycle · kind · point → what the billing side has of a cycle */
     LEDGER_TABLES
 };
 

@@ -5,6 +5,7 @@
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/scope.h"
+#include "storage/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,10 @@
 #define COUNTED_MOST                                                                               \
     20000 /* points of an open cycle that are looked at for its figures: a second or two */
 #define PREVIEW_SLICE 256 /* points between two transactions */
+
+#define PULLED_AHEAD                                                                               \
+    20000 /* a stream is written down as pulled in steps of so many points, before they leave */
+#define POINT_SIZE 64
 
 /* ---- the one that the path names ---- */
 
@@ -138,6 +143,8 @@ struct determinants {
     char name[CYCLE_NAME_MAX + 1];
     uint32_t id;
     int quality; /* enum quality; -1: any */
+    bool bills;  /* what the caller pulls is kept in mind */
+    char pulled_to[POINT_SIZE];
     struct part *parts;
     size_t part_cap;
     /* Of now: */
@@ -230,17 +237,93 @@ static enum err read_frozen(struct determinants *w, struct span bytes, struct de
     return determinant_read(bytes, w->line.from_s, w->line.to_s, w->parts, w->part_cap, out);
 }
 
+/* ---- what was pulled ---- */
+
+static void span_keep(char out[POINT_SIZE], struct span s)
+{
+    snprintf(out, POINT_SIZE, "%.*s", (int)s.len, s.len ? (const char *)s.at : "");
+}
+
+static bool is_behind(struct span point, const char *mark)
+{
+    char name[POINT_SIZE];
+
+    span_keep(name, point);
+    return strcmp(name, mark) > 0;
+}
+
+/* As far as this answer comes in one step. */
+static enum err reaches_to(struct listing *l, const struct determinants *w, struct txn *t,
+                           char out[POINT_SIZE])
+{
+    uint8_t after[CURSOR_MAX];
+    uint64_t left = l->limit - l->rows;
+    struct determinant_walk walk;
+
+    memcpy(after, l->cursor, l->cursor_len);
+    walk = ledger_determinants(t, w->id, span_of(after, l->cursor_len));
+    out[0] = 0;
+    for (uint64_t n = 0; n < left && n < PULLED_AHEAD && determinant_next(&walk); n++)
+        span_keep(out, walk.point);
+    determinant_done(&walk);
+    return t->err;
+}
+
+/* Before the rows leave: what may have been pulled counts as pulled. Another may have come further by now. */
+static enum err write_down(struct listing *l, struct determinants *w, const char *to)
+{
+    struct app *app = l->app;
+    struct act act = act_begin(app->ledger, l->q->caller.who, clock_now_s(&app->clock),
+                               journal_end(app->journal));
+    struct ledger_receipt r;
+
+    if (ledger_receipt_last(&act.txn, w->id, RECEIPT_PULLED, &r))
+        span_keep(w->pulled_to, r.point);
+    if (strcmp(w->pulled_to, to) < 0) {
+        r = (struct ledger_receipt){ .point = span_text(to), .at_s = act.now_s };
+        snprintf(r.who, sizeof r.who, "%s", l->q->caller.who);
+        act_put_receipt(&act, w->id, RECEIPT_PULLED, &r);
+        act_note(&act, "cycle.pulled", span_text(w->name), span_of(NULL, 0), r.point,
+                 span_of(NULL, 0));
+        span_keep(w->pulled_to, r.point);
+    }
+    return act_end(&act);
+}
+
+/* Nothing leaves behind the mark. */
+static enum err note_pull(struct listing *l, struct determinants *w)
+{
+    struct txn t = ledger_read(l->app->ledger);
+    struct ledger_receipt r;
+    char to[POINT_SIZE] = "";
+    enum err err = ERR_OK, ended;
+
+    if (!w->pulled_to[0] && ledger_receipt_last(&t, w->id, RECEIPT_PULLED, &r))
+        span_keep(w->pulled_to, r.point);
+    if (!w->pulled_to[0] || !l->cursor_len ||
+        is_behind(span_of(l->cursor, l->cursor_len), w->pulled_to) ||
+        span_equal(span_of(l->cursor, l->cursor_len), span_text(w->pulled_to)))
+        err = reaches_to(l, w, &t, to);
+    ended = txn_end(&t);
+    err = err ? err : ended;
+    return err || strcmp(to, w->pulled_to) <= 0 ? err : write_down(l, w, to);
+}
+
 static void fill_frozen(struct listing *l)
 {
     struct determinants *w = (struct determinants *)l->state;
+    enum err noted = w->bills ? note_pull(l, w) : ERR_OK;
     struct txn t = ledger_read(l->app->ledger);
     struct determinant_walk walk;
     uint8_t after[CURSOR_MAX];
     bool more = true;
 
+    listing_fail(l, noted);
+
     memcpy(after, l->cursor, l->cursor_len);
     walk = ledger_determinants(&t, w->id, span_of(after, l->cursor_len));
-    while (!listing_full(l) && (more = determinant_next(&walk))) {
+    while (!listing_full(l) && (more = determinant_next(&walk)) &&
+           !(w->bills && is_behind(walk.point, w->pulled_to))) {
         struct determinant d;
         enum err err = read_frozen(w, walk.bytes, &d);
 
@@ -321,11 +404,71 @@ void answer_determinants(struct request *q)
         problem_of(q, ERR_CONFLICT, "cycle",
                    "cycle %s: it is %s, so nothing is frozen yet; …/preview shows what would be",
                    c.name, cycle_state_name((enum cycle_state)c.state));
-    else if (!is_known(q, &c, quality) && (w = determinants_new(q, &c)))
+    else if (!is_known(q, &c, quality) && (w = determinants_new(q, &c))) {
         w->quality = quality;
+        w->bills = ROLES_BILLING >> q->caller.role & 1 && quality < 0 && !q->head;
+    }
     txn_abort(&t);
     if (w)
         listing_new(q, determinant_columns, fill_frozen, w, determinants_done, PAGE);
+}
+
+/* ---- pulled and never settled ---- */
+
+/* Settled by itself. */
+static bool is_settled(struct txn *t, uint32_t cycle, struct span point)
+{
+    struct ledger_receipt r;
+
+    return ledger_receipt_from(t, cycle, RECEIPT_POINT, point, &r) && span_equal(r.point, point);
+}
+
+static void fill_unsettled(struct listing *l)
+{
+    struct determinants *w = (struct determinants *)l->state;
+    struct txn t = ledger_read(l->app->ledger);
+    struct ledger_receipt r;
+    struct determinant_walk walk;
+    char after[POINT_SIZE] = "", to[POINT_SIZE] = "";
+    bool more = true;
+
+    if (ledger_receipt_last(&t, w->id, RECEIPT_PULLED, &r))
+        span_keep(to, r.point);
+    if (ledger_receipt_last(&t, w->id, RECEIPT_SETTLED, &r))
+        span_keep(after, r.point);
+    if (l->cursor_len && l->cursor_len < POINT_SIZE &&
+        is_behind(span_of(l->cursor, l->cursor_len), after))
+        span_keep(after, span_of(l->cursor, l->cursor_len));
+    walk = ledger_determinants(&t, w->id, span_text(after));
+    while (!listing_full(l) && (more = determinant_next(&walk) && !is_behind(walk.point, to))) {
+        struct determinant d;
+        enum err err = read_frozen(w, walk.bytes, &d);
+
+        if (err) {
+            listing_fail(l, err);
+            break;
+        }
+        if (is_settled(&t, w->id, walk.point))
+            listing_pass(l, walk.point);
+        else
+            put_determinant(l, w, walk.point, &d);
+    }
+    determinant_done(&walk);
+    listing_fail(l, txn_end(&t));
+    l->ended = !more && !l->err;
+}
+
+void answer_unsettled(struct request *q)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct determinants *w = NULL;
+    struct ledger_cycle c;
+
+    if (cycle_asked(q, &t, &c))
+        w = determinants_new(q, &c);
+    txn_abort(&t);
+    if (w)
+        listing_new(q, determinant_columns, fill_unsettled, w, determinants_done, PAGE);
 }
 
 /* ---- as of now ---- */

@@ -194,6 +194,32 @@ a_closing_that_is_cut_off_closes_nothing() {
     is "$(nilo cycle status big --format json | member digest)" "\"$(pull big | sha256sum | cut -d' ' -f1)\"" && is 20000 "$(pull big | wc -l)"
 }
 
+what_was_pulled_is_settled_once() {
+    # The cycle of May was pulled above, by the administrator; that of three was not.
+    billing() { curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Content-Type: application/json' -d "$2" "$NILO_SERVER/v1/cycles/$1/settled"; }
+    unsettled() { nilo cycle unsettled "$1" --format ndjson | sed '$d' | wc -l; }
+    call POST /v1/cycles '{"cycle":"2026-06","from":"2026-06-01T00:00:00+08:00","to":"2026-06-02T00:00:00+08:00","routes":["R1","R2"]}' > /dev/null
+    has "$(billing 2026-06 '{"all":true,"document":"D1"}')" $'\n409' open && has "$(call POST /v1/cycles/2026-06/close '{}')" $'\n200' || return 1
+    is 0 "$(unsettled 2026-06)" && has "$(billing 2026-06 '{"all":true,"document":"D1"}')" $'\n409' pulled || return 1
+    # A viewer bills nothing, and neither does a head.
+    curl -s -H "Authorization: Bearer $(cat viewer.token)" "$NILO_SERVER/v1/cycles/2026-06/determinants" > /dev/null && is 0 "$(unsettled 2026-06)" || return 1
+    cursor=$(call GET '/v1/cycles/2026-06/determinants?limit=10' | sed '$d' | member next) && is 10 "$(unsettled 2026-06)" || return 1
+    cursor=${cursor//\"/}
+    has "$(token=viewer.token call POST /v1/cycles/2026-06/settled '{"all":true,"document":"D1"}')" $'\n403' || return 1
+    has "$(billing 2026-06 '{"all":true}')" $'\n422' document && has "$(billing 2026-06 '{"document":"D1"}')" $'\n422' cursor && has "$(billing 2026-06 '{"document":"D1","points":[]}')" $'\n422' || return 1
+    has "$(billing 2026-06 '{"cursor":"zz","document":"D1"}')" $'\n422' || return 1
+    has "$(billing 2026-06 '{"points":["P03","P07"],"document":"D1"}')" $'\n200' '"points":2' && is 8 "$(unsettled 2026-06)" || return 1
+    has "$(billing 2026-06 '{"points":["P03"],"document":"D1"}')" $'\n200' '"points":0' || return 1
+    has "$(billing 2026-06 '{"points":["P04","P03"],"document":"D2"}')" $'\n409' P03 D1 && is 8 "$(unsettled 2026-06)" || return 1
+    has "$(billing 2026-06 '{"points":["NONE"],"document":"D2"}')" $'\n404' NONE || return 1
+    has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D3\"}")" $'\n200' '"settled_to":"P11"' && is 0 "$(unsettled 2026-06)" || return 1
+    has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D3\"}")" $'\n200' && has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D4\"}")" $'\n409' D3 || return 1
+    pull 2026-06 > /dev/null && is 49 "$(unsettled 2026-06)" || return 1
+    nilod_stop && nilod_start --virtual-clock 2026-06-02T02:00:00+08:00 && is 49 "$(unsettled 2026-06)" || return 1
+    has "$(nilo cycle settled 2026-06 --document D5 --format json)" '"settled_to":"P60"' && is 0 "$(unsettled 2026-06)" || return 1
+    has "$(nilo audit list --format ndjson)" '"what":"cycle.pulled"' '"what":"cycle.settled"'
+}
+
 units_see_their_own() {
     said=$(token=north.token call GET '/v1/cycles/2026-03/determinants?limit=1000')
     has "$said" '"point":"P01"' '"point":"P50"' && [[ $said != *P51* ]] || return 1
@@ -212,7 +238,7 @@ nilo token create --role billing --name north --org NORTH > north.token
 failed=0
 for claim in opening_names_what_is_wrong_and_changes_nothing a_cycle_is_opened_once_and_a_route_is_in_one_at_a_time an_open_cycle_tells_what_closing_would_freeze \
     closing_freezes_what_was_known every_page_of_any_size_has_the_same_bytes what_the_client_has_is_not_sent_again late_readings_and_restarts_change_nothing_frozen \
-    of_two_who_close_at_once_one_wins three_estimates_in_a_row_are_prolonged a_point_that_changed_its_route_is_frozen_once a_closing_that_is_cut_off_closes_nothing units_see_their_own the_store_is_whole; do
+    of_two_who_close_at_once_one_wins three_estimates_in_a_row_are_prolonged a_point_that_changed_its_route_is_frozen_once a_closing_that_is_cut_off_closes_nothing what_was_pulled_is_settled_once units_see_their_own the_store_is_whole; do
     if "$claim"; then
         echo "ok      $claim"
     else

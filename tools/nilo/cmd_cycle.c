@@ -91,6 +91,27 @@ int cmd_cycle_pull(const struct args *a)
     return list_run(a, &path, DETERMINANT_COLUMNS);
 }
 
+int cmd_cycle_settled(const struct args *a)
+{
+    struct path path = path_of_cycle(a, "settled");
+    json_t *body = json_object();
+
+    if (body && !args_option(a, "cursor"))
+        json_object_set_new(body, "all", json_true());
+    if (body && body_options(body, a))
+        return post_run(a, &path, body);
+    json_decref(body);
+    return EXIT_USAGE;
+}
+
+int cmd_cycle_unsettled(const struct args *a)
+{
+    struct path path = path_of_cycle(a, "unsettled");
+
+    query_options(&path, a);
+    return list_run(a, &path, DETERMINANT_COLUMNS);
+}
+
 int cmd_adjustment_list(const struct args *a)
 {
     struct path path = path_of("/v1/adjustments");
