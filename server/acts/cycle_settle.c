@@ -23,7 +23,7 @@ struct settling {
 };
 
 static bool wrong(struct settling *s, enum err err, const char *field, struct span point,
-                   const char *text)
+                  const char *text)
 {
     answer_refuse(s->reply, err, field, "%s: found %.*s, %s", field,
                   (int)(point.len < 64 ? point.len : 64), (const char *)point.at, text);
@@ -73,7 +73,7 @@ static bool settle_to(struct settling *s, const char *field, struct span point)
 
     if (strcmp(s->pulled_to, (const char *)point.at) < 0)
         return wrong(s, ERR_CONFLICT, field, point,
-                      "expected a cursor up to which the cycle was pulled");
+                     "expected a cursor up to which the cycle was pulled");
     if (strcmp((const char *)point.at, s->settled_to) > 0) {
         put(s, RECEIPT_SETTLED, point);
         return true;
@@ -106,7 +106,7 @@ static bool settle_all(struct settling *s)
     if (s->pulled_to[0])
         return settle_to(s, "all", span_text(s->pulled_to));
     return wrong(s, ERR_CONFLICT, "all", span_text("nothing"),
-                  "expected a cycle of which something was pulled");
+                 "expected a cycle of which something was pulled");
 }
 
 /* ---- single points ---- */
@@ -120,8 +120,8 @@ static bool settle_point(struct settling *s, struct span point)
 
     if (!ledger_determinant(t, s->cycle.id, point, &known))
         return wrong(s, ERR_NOT_FOUND, "points", point, "expected points of the cycle");
-    there = ledger_receipt_from(t, s->cycle.id, RECEIPT_POINT, point, &r) &&
-            span_equal(r.point, point);
+    there =
+        ledger_receipt_from(t, s->cycle.id, RECEIPT_POINT, point, &r) && span_equal(r.point, point);
     if (!there)
         there = ledger_receipt_from(t, s->cycle.id, RECEIPT_SETTLED, point, &r);
     if (there && !span_equal(r.document, s->document))
@@ -150,7 +150,7 @@ static bool settle_points(struct settling *s, const json_t *points)
             fine = settle_point(s, span_of(json_string_value(one), json_string_length(one)));
         else
             fine = wrong(s, ERR_INVALID, "points", span_text("something else"),
-                          "expected names of points");
+                         "expected names of points");
     }
     return fine;
 }
@@ -204,8 +204,8 @@ void act_settle_cycle(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_BILLING))
         return;
-    act = act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock),
-                    journal_end(app->journal));
+    act =
+        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     s.act = &act;
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
