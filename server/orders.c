@@ -368,8 +368,10 @@ static struct span trimmed(struct span text)
 
 static void name_it(struct act *a, struct order *o, char room[ORDER_NAME_SIZE])
 {
-    uint32_t number = last_number(&a->txn) + 1;
+    uint32_t last = last_number(&a->txn), number = last + 1;
 
+    if (last == UINT32_MAX && !a->txn.err) /* a file may bear any number */
+        a->txn.err = ERR_LIMIT;
     order_name(number, room);
     o->name = span_text(room);
     number_given(a, number);

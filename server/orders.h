@@ -70,7 +70,7 @@ void order_keep(const struct order *o, struct order_kept *out);
 /* An order that nobody gave to anybody yet: open, normal, made by the act's caller now. Texts are borrowed. */
 struct order order_new(const struct act *a, enum order_kind kind);
 
-/* Writes it with its indexes and audit record: a new one (id 0) gets its id, and its name in `room`. Texts must not be views into the transaction. Errors stick in a->txn. */
+/* Writes it with its indexes and audit record: a new one (id 0) gets its id, and its name in `room`. Texts must not be views into the transaction. Errors stick in a->txn; LIMIT: a file brought the highest number there is. */
 void order_put(struct act *a, struct order *o, char room[ORDER_NAME_SIZE]);
 
 /* The keys of INDEX_ORDERS under which it stands; how many. */

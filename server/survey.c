@@ -85,8 +85,6 @@ static enum err groups_room(struct survey_work *w)
     struct group *groups;
     uint32_t *slots;
 
-    if (w->count == SURVEY_GROUPS_MAX)
-        return ERR_LIMIT;
     if (w->count < w->cap)
         return ERR_OK;
     if (!(groups = (struct group *)realloc(w->groups, cap * sizeof *groups)))
@@ -115,6 +113,8 @@ static enum err group_of(struct survey_work *w, struct span name, size_t *out)
         return err;
     slot = slot_of(w, name);
     if (!w->slots[slot]) {
+        if (w->count == SURVEY_GROUPS_MAX)
+            return ERR_LIMIT;
         if (name.len && !(g.name = strndup((const char *)name.at, name.len)))
             return ERR_NO_MEMORY;
         w->groups[w->count++] = g;

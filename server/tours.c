@@ -46,25 +46,30 @@ static struct key number_key(int32_t day)
     return k;
 }
 
-/* Lists of that day that came from a file were given no number here. */
-static uint32_t last_there(struct txn *t, int32_t day)
+/* The highest number of the day's lists from `last` on: one that came from a file was given no number here. */
+static uint32_t last_there(struct txn *t, int32_t day, uint32_t last)
 {
-    struct tour_walk w = tours_of(t, day, span_of(NULL, 0), span_of(NULL, 0));
-    int64_t last = 0;
+    char name[TOUR_NAME_SIZE] = "";
+    struct tour_walk w;
+    int64_t number;
 
+    if (last)
+        tour_name(day, last, name);
+    w = tours_of(t, day, span_of(NULL, 0), span_text(name));
     while (tour_walk_next(&w))
-        if (text_int(span_of(w.name + 13, NUMBER_DIGITS), &last))
-            last = 0;
-    return (uint32_t)last;
+        if (!text_int(span_of(w.name + 13, NUMBER_DIGITS), &number))
+            last = (uint32_t)number;
+    return last;
 }
 
 void tour_next(struct act *a, int32_t day, char out[TOUR_NAME_SIZE])
 {
     struct key k = number_key(day);
     struct index_walk w = ledger_index_walk(&a->txn, INDEX_ORDERS, key_span(&k), span_of(NULL, 0));
-    uint32_t last = index_next(&w) ? w.value : last_there(&a->txn, day);
+    uint32_t last = index_next(&w) ? w.value : 0;
 
     index_done(&w);
+    last = last_there(&a->txn, day, last);
     if (last >= NUMBERS_DAY && !a->txn.err)
         a->txn.err = ERR_LIMIT;
     act_index_put(a, INDEX_ORDERS, key_span(&k), last + 1);
@@ -158,9 +163,11 @@ bool tour_walk_next(struct tour_walk *w)
 
     if (found) {
         struct span rest = span_of(index.key.at + w->skip, index.key.len - w->skip);
+        size_t len = strnlen((const char *)rest.at, rest.len);
 
-        snprintf(w->name, sizeof w->name, "%.*s", (int)strnlen((const char *)rest.at, rest.len),
-                 (const char *)rest.at);
+        if (len >= sizeof w->name) /* cut off it would lie before itself: the walk would not end */
+            w->txn->err = ERR_CORRUPT;
+        snprintf(w->name, sizeof w->name, "%.*s", (int)len, (const char *)rest.at);
         memcpy(w->after, w->name, sizeof w->after);
     }
     index_done(&index);

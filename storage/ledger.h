@@ -69,6 +69,16 @@ MUST_CHECK enum err ledger_fittings_of_point(struct txn *t, uint32_t point, stru
  * those without a route_seq last. The first `after_index` of them are passed over; *out_count is how many were written, at most `cap`. */
 MUST_CHECK enum err ledger_points_on(struct txn *t, bool zone, struct span name, uint32_t after_index, uint32_t *out, size_t cap, size_t *out_count);
 
+/* The same as a walk, for routes and zones of any size. points_next: false at the end, or t->err; TOO_LARGE where the name is no name. */
+struct points_walk {
+    struct key prefix;
+    struct scan scan;
+    uint32_t point; /* at hand */
+};
+struct points_walk ledger_points_walk(struct txn *t, bool zone, struct span name);
+bool points_next(struct points_walk *w);
+void points_done(struct points_walk *w);
+
 /* ---- acts: one validated command, one transaction, audit inside ---- */
 
 struct act {

@@ -403,33 +403,52 @@ void act_place_point(struct act *a, uint32_t point, struct span name, struct spa
         enter_place(a, point, name, route, route_seq, zone);
 }
 
+struct points_walk ledger_points_walk(struct txn *t, bool zone, struct span name)
+{
+    struct points_walk w = { .point = 0 };
+
+    key_clear(&w.prefix);
+    key_text(&w.prefix, name);
+    if (w.prefix.full)
+        ledger_fail(t, ERR_TOO_LARGE);
+    w.scan = scan_from(t, zone ? LEDGER_IN_ZONE : LEDGER_ON_ROUTE, span_of(NULL, 0));
+    return w;
+}
+
+bool points_next(struct points_walk *w)
+{
+    struct rd r;
+
+    if (!w->scan.begun) /* only now does `prefix` lie where it stays */
+        w->scan.from = key_span(&w->prefix);
+    if (!scan_next(&w->scan) || w->scan.key.len <= w->prefix.len ||
+        memcmp(w->scan.key.at, w->prefix.bytes, w->prefix.len) != 0)
+        return false;
+    r = rd_of(w->scan.value);
+    w->point = rd_le32(&r);
+    if (r.err)
+        ledger_fail(w->scan.txn, ERR_CORRUPT);
+    return !r.err;
+}
+
+void points_done(struct points_walk *w)
+{
+    scan_done(&w->scan);
+}
+
 enum err ledger_points_on(struct txn *t, bool zone, struct span name, uint32_t after_index,
                           uint32_t *out, size_t cap, size_t *out_count)
 {
-    struct key from;
-    struct scan s;
+    struct points_walk w = ledger_points_walk(t, zone, name);
     size_t count = 0;
 
-    key_clear(&from);
-    key_text(&from, name);
-    if (from.full)
-        return ERR_TOO_LARGE;
-    s = scan_from(t, zone ? LEDGER_IN_ZONE : LEDGER_ON_ROUTE, key_span(&from));
-    while (count < cap && scan_next(&s) && s.key.len > from.len &&
-           memcmp(s.key.at, from.bytes, from.len) == 0) {
-        struct rd r = rd_of(s.value);
-        uint32_t point = rd_le32(&r);
-
-        if (r.err) {
-            ledger_fail(t, ERR_CORRUPT);
-            break;
-        }
+    while (count < cap && points_next(&w)) {
         if (after_index)
             after_index--;
         else
-            out[count++] = point;
+            out[count++] = w.point;
     }
-    scan_done(&s);
+    points_done(&w);
     if (!t->err)
         *out_count = count;
     return t->err;

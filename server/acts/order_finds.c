@@ -3,9 +3,11 @@
 #include "server/lives.h"
 #include "server/readings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DAY_S INT64_C(86400)
+#define SLICE_METERS 4096 /* looked at under one pair of transactions */
 
 struct finding {
     struct app *app;
@@ -147,24 +149,51 @@ static bool is_silent(struct finding *f, const struct fitting *fitting, int64_t 
     return silent;
 }
 
+/* False: no more is to be looked at. */
+static bool look_at(struct finding *f, uint32_t meter, int64_t since_s)
+{
+    struct order_find find = { .meter = meter };
+    struct fittings all;
+    bool silent;
+
+    f->err = fittings_load(f->ledger, false, meter, &all);
+    silent = !f->err && all.count && all.at[all.count - 1].to_s == FITTING_OPEN &&
+             is_silent(f, &all.at[all.count - 1], since_s, &find.at);
+    fittings_done(&all);
+    return !f->err && (!silent || push(f, &find));
+}
+
+/* Of some that run; `after` becomes the last one's serial. False: there are no more, or no more is to be looked at. */
+static bool silent_slice(struct finding *f, int64_t since_s, char after[SERIAL_MAX + 1])
+{
+    struct index_walk w = lives_in_state(f->ledger, LIFE_RUNNING, span_text(after));
+    bool more = true;
+
+    for (unsigned n = 0; more && n < SLICE_METERS; n++) {
+        if ((more = index_next(&w))) {
+            snprintf(after, SERIAL_MAX + 1, "%.*s", (int)w.key.len - 1, (const char *)w.key.at + 1);
+            more = look_at(f, w.value, since_s);
+        }
+    }
+    index_done(&w);
+    return more;
+}
+
+/* All meters are looked at, which takes minutes: pages are let go of now and then. */
 static enum err find_silent(struct finding *f)
 {
     int64_t since_s = f->now_s - f->rule->days * DAY_S;
-    struct index_walk w = lives_in_state(f->ledger, LIFE_RUNNING, span_of(NULL, 0));
+    char after[SERIAL_MAX + 1] = "";
 
-    while (!f->err && index_next(&w)) {
-        struct order_find find = { .meter = w.value };
-        struct fittings all;
-
-        f->err = fittings_load(f->ledger, false, w.value, &all);
-        if (!f->err && all.count && all.at[all.count - 1].to_s == FITTING_OPEN &&
-            is_silent(f, &all.at[all.count - 1], since_s, &find.at) && !push(f, &find)) {
-            fittings_done(&all);
-            break;
+    while (!f->err && silent_slice(f, since_s, after)) {
+        f->err = f->ledger->err ? f->ledger->err : f->views->err;
+        if (!f->err && f->app->stopping)
+            f->err = ERR_STOPPING;
+        if (!f->err) {
+            txn_renew(f->ledger);
+            txn_renew(f->views);
         }
-        fittings_done(&all);
     }
-    index_done(&w);
     return f->err;
 }
 

@@ -1,6 +1,7 @@
 /* Rows of a file of orders: what another store had of its orders, taken as it is.  A known order is changed by the acts on orders alone. */
 #include "server/acts/order_priv.h"
 #include "server/acts/register_priv.h"
+#include "server/tours.h"
 
 #include <stdio.h>
 
@@ -41,6 +42,7 @@ static enum err words_check(const struct cells *cells, struct import_refusal *wh
 enum err order_row_check(const struct cells *cells, struct import_refusal *why)
 {
     uint32_t number;
+    int32_t day;
 
     if (!order_number(cells->at[CELL_ORDER_order], &number))
         return refuse_cell(why, cells, CELL_ORDER_order,
@@ -49,5 +51,8 @@ enum err order_row_check(const struct cells *cells, struct import_refusal *why)
         return refuse_cell(why, cells, CELL_ORDER_point, "a point, or a serial beside it");
     if (!cells->at[CELL_ORDER_lon].len != !cells->at[CELL_ORDER_lat].len)
         return refuse_cell(why, cells, CELL_ORDER_lat, "both lon and lat, or none");
+    if (cells->at[CELL_ORDER_tour].len && !tour_day(cells->at[CELL_ORDER_tour], &day))
+        return refuse_cell(why, cells, CELL_ORDER_tour,
+                           "the name of a day list such as T-2026-03-02-0001");
     return words_check(cells, why);
 }

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LOOKED_AT_MOST 200000 /* orders that a filter is held against: half a second */
+#define LOOKED_AT_MOST 200000 /* orders, or points, that a filter is held against: half a second */
 #define PERSON_MAX 63         /* bytes; a column's */
 #define DAY_S INT64_C(86400)
 
@@ -313,20 +313,17 @@ static void keep_first_due(struct planning *p)
 static bool by_points(struct planning *p)
 {
     bool zone = p->route.len == 0, fine = true;
-    uint32_t ids[512], after = 0;
-    size_t count;
-    enum err err;
+    struct points_walk w = ledger_points_walk(&p->act.txn, zone, zone ? p->zone : p->route);
+    size_t seen = 0;
 
-    do {
-        err = ledger_points_on(&p->act.txn, zone, zone ? p->zone : p->route, after, ids,
-                               sizeof ids / sizeof ids[0], &count);
-        if (err)
-            return failed(p, err);
-        for (size_t i = 0; i < count && fine; i++)
-            fine = at_point(p, ids[i]);
-        after += (uint32_t)count;
-        p->full = p->count >= LOOKED_AT_MOST;
-    } while (fine && !p->full && count == sizeof ids / sizeof ids[0]);
+    while (fine && points_next(&w)) {
+        if (p->count >= LOOKED_AT_MOST || seen++ == LOOKED_AT_MOST) {
+            p->full = true;
+            break;
+        }
+        fine = at_point(p, w.point);
+    }
+    points_done(&w);
     if (fine)
         keep_first_due(p);
     return fine;

@@ -351,26 +351,35 @@ static void fill_by_place(struct listing *l)
     l->ended = place >= w->point_count && !l->err;
 }
 
-#define POINTS_AT_ONCE 65536
+static bool points_room(struct wanted *w, size_t *cap)
+{
+    size_t more = *cap ? *cap * 2 : 256;
+    uint32_t *points;
+
+    if (w->point_count < *cap)
+        return true;
+    if (!(points = (uint32_t *)realloc(w->points, more * sizeof *points)))
+        return false;
+    w->points = points;
+    *cap = more;
+    return true;
+}
 
 static enum err points_load(struct txn *t, struct wanted *w)
 {
     bool zone = !w->route[0];
-    struct span name = span_text(zone ? w->zone : w->route);
-    size_t got = POINTS_AT_ONCE;
+    struct points_walk walk = ledger_points_walk(t, zone, span_text(zone ? w->zone : w->route));
+    size_t cap = 0;
     enum err err = ERR_OK;
 
-    while (!err && got == POINTS_AT_ONCE) {
-        uint32_t *more = (uint32_t *)realloc(w->points, (w->point_count + got) * sizeof *more);
-
-        if (!more)
-            return ERR_NO_MEMORY;
-        w->points = more;
-        err = ledger_points_on(t, zone, name, (uint32_t)w->point_count, more + w->point_count,
-                               POINTS_AT_ONCE, &got);
-        w->point_count += got;
+    while (!err && points_next(&walk)) {
+        if (points_room(w, &cap))
+            w->points[w->point_count++] = walk.point;
+        else
+            err = ERR_NO_MEMORY;
     }
-    return err;
+    points_done(&walk);
+    return err ? err : t->err;
 }
 
 /* ---- asking ---- */

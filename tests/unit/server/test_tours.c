@@ -45,12 +45,12 @@ static void store_free(struct store *s)
     free(s);
 }
 
-static void import(struct store *s, const char *list, const char *text)
+static enum err import_to(struct store *s, const char *list, const char *text, struct refusal *r)
 {
     struct import_options o = { 0 };
     struct import_report report = { 0 };
-    struct refusal r = { 0 };
     char path[512];
+    enum err err;
     int fd;
 
     snprintf(path, sizeof path, "%s/file", s->folder);
@@ -58,10 +58,18 @@ static void import(struct store *s, const char *list, const char *text)
     assert_true(fd >= 0);
     assert_int_equal(strlen(text), write(fd, text, strlen(text)));
     assert_int_equal(0, lseek(fd, 0, SEEK_SET));
-    if (act_import(&s->app, &root, span_text(list), fd, &o, &report, &r))
-        fail_msg("%s: %s", list, r.text);
+    err = act_import(&s->app, &root, span_text(list), fd, &o, &report, r);
     import_report_done(&report);
     close(fd);
+    return err;
+}
+
+static void import(struct store *s, const char *list, const char *text)
+{
+    struct refusal r = { 0 };
+
+    if (import_to(s, list, text, &r))
+        fail_msg("%s: %s", list, r.text);
 }
 
 /* A street of ten points from west to east, whose numbers are no order; two more without coordinates, one far away. */
@@ -410,6 +418,78 @@ static void lists_are_found_by_day_and_by_crew(void **state)
     store_free(s);
 }
 
+/* ---- lists that came from a file ---- */
+
+static enum err import_order(struct store *s, const char *name, const char *tour,
+                             const char *attempts)
+{
+    struct refusal r = { 0 };
+    char text[512];
+
+    snprintf(text, sizeof text,
+             "order,kind,point,priority,assignee,due,state,created_at,since,tour,stop,attempts\n"
+             "%s,inspect,P0,low,K1,2026-03-09T00:00:00Z,assigned,2026-03-01T00:00:00Z,"
+             "2026-03-01T00:00:00Z,%s,1,%s\n",
+             name, tour, attempts);
+    return import_to(s, "orders", text, &r);
+}
+
+static void an_order_of_a_file_stands_on_a_list_or_is_refused(void **state)
+{
+    static const char *const wrong[] = { "x", "T-2026-03-03-0001 and a name that has no end",
+                                         "T-2026-03-03-0000", "T-2026-02-30-0001" };
+    struct store *s = street_new();
+    char names[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(ERR_INVALID, import_order(s, "W00000007", wrong[i], ""));
+    assert_int_equal(ERR_INVALID, import_order(s, "W00000007", "", "-1"));
+    assert_int_equal(ERR_INVALID, import_order(s, "W00000007", "", "4294967296"));
+    assert_int_equal(0, lists_named(s, NO_DAY, "", "", names));
+    assert_ok(import_order(s, "W00000007", "T-2026-03-03-0001", "2"));
+    assert_int_equal(1, lists_named(s, NO_DAY, "", "", names));
+    store_free(s);
+}
+
+static void a_name_that_a_file_gave_to_a_list_is_not_given_again(void **state)
+{
+    struct store *s = street_new();
+    char names[256];
+
+    (void)state;
+    make_street(s);
+    assert_int_equal(
+        201, plan(s, "{\"date\":\"2026-03-03\",\"crew\":\"K1\",\"orders\":[\"W00000001\"]}"));
+    assert_ok(import_order(s, "W00000077", "T-2026-03-03-0002", ""));
+    assert_int_equal(
+        201, plan(s, "{\"date\":\"2026-03-03\",\"crew\":\"K2\",\"orders\":[\"W00000002\"]}"));
+    assert_order(s, "W00000002", "assigned K2 T-2026-03-03-0003 1");
+    assert_order(s, "W00000077", "assigned K1 T-2026-03-03-0002 1");
+    assert_int_equal(3, lists_named(s, NO_DAY, "", "", names));
+    store_free(s);
+}
+
+static void no_order_takes_the_name_of_another_when_numbers_end(void **state)
+{
+    struct store *s = street_new();
+    char room[ORDER_NAME_SIZE];
+
+    (void)state;
+    make_street(s);
+    assert_ok(import_order(s, "W4294967295", "", ""));
+    for (int i = 0; i < 2; i++) {
+        struct act a = act_begin(s->app.ledger, "office", NOW, 0);
+        struct order o = order_new(&a, ORDER_READ);
+
+        o.point = span_text("F1");
+        order_put(&a, &o, room);
+        assert_int_equal(ERR_LIMIT, act_end(&a));
+    }
+    assert_order(s, "W00000001", "open   0");
+    store_free(s);
+}
+
 struct seen {
     unsigned count;
     char text[4096];
@@ -527,6 +607,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(fewer_lists_hold_what_is_due_first),
         cmocka_unit_test(what_is_wrong_is_refused_and_changes_nothing),
         cmocka_unit_test(lists_are_found_by_day_and_by_crew),
+        cmocka_unit_test(an_order_of_a_file_stands_on_a_list_or_is_refused),
+        cmocka_unit_test(a_name_that_a_file_gave_to_a_list_is_not_given_again),
+        cmocka_unit_test(no_order_takes_the_name_of_another_when_numbers_end),
         cmocka_unit_test(a_stop_tells_what_the_crew_compares_but_not_to_who_reads),
         cmocka_unit_test(ten_thousand_orders_are_planned_in_one_act),
     };

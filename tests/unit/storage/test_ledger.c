@@ -292,7 +292,9 @@ static void a_point_stands_on_one_route_and_leaves_it_when_moved(void **state)
 {
     struct ledger *l = opened(check_folder());
     struct act a = act_begin(l, "root", 1000, 42);
+    static const uint32_t walked[] = { 2, 1, 3 };
     struct span none = span_of(NULL, 0);
+    struct points_walk w;
     uint32_t out[4];
     struct txn t;
     size_t count;
@@ -314,6 +316,11 @@ static void a_point_stands_on_one_route_and_leaves_it_when_moved(void **state)
     assert_int_equal(1, out[0]);
     assert_ok(ledger_points_on(&t, true, span_text("Z"), 0, out, 4, &count));
     assert_int_equal(3, count);
+    w = ledger_points_walk(&t, false, span_text("R"));
+    for (count = 0; points_next(&w); count++)
+        assert_int_equal(walked[count], w.point);
+    assert_int_equal(3, count);
+    points_done(&w);
     assert_ok(txn_end(&t));
     a = act_begin(l, "root", 1001, 42);
     act_place_point(&a, 1, span_text("P1"), none, UINT32_MAX, none);
