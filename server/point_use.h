@@ -32,4 +32,7 @@ MUST_CHECK enum err point_use_figures(struct app *app, const struct point_use *u
 void use_put_parts(struct out *o, const struct part *parts, size_t count); /* [{…},…] */
 void use_put_checks(struct out *o, unsigned checks);                       /* ["high",…] */
 
+/* {"formula","parts":[…],"left_off"}: how the row that the consumer was asked for last came about (server/billing/explain.h). NO_MEMORY. */
+MUST_CHECK enum err use_put_explanation(struct out *o, struct consumer *consumer, const struct consumption *c);
+
 #endif

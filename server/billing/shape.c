@@ -74,8 +74,7 @@ size_t rebase_after(const struct fitting_line *l, int64_t at_s)
     return low;
 }
 
-/* The last step at or before `at_s`; the first where there is none. */
-static size_t step_before(const struct fitting_line *l, int64_t at_s)
+size_t step_before(const struct fitting_line *l, int64_t at_s)
 {
     size_t low = 0, high = l->line.count;
 
@@ -243,8 +242,7 @@ static int64_t share(__int128 volume, __int128 part, __int128 whole)
     return volume_clamped(floored - (product % whole < 0));
 }
 
-/* Not cut at the modulus: what the dial would show if it had digits without end. */
-static int64_t step_register(const struct fitting_line *l, const struct step *s)
+int64_t step_register(const struct fitting_line *l, const struct step *s)
 {
     return volume_clamped(s->dial_ml + (__int128)s->rollovers * l->modulus);
 }

@@ -52,6 +52,12 @@ struct register_at {
 struct register_at register_at(struct fitting_line *l, const struct shape_rules *rules,
                                int64_t at_s);
 
+/* The last step at or before `at_s`; the first where there is none. */
+size_t step_before(const struct fitting_line *l, int64_t at_s);
+
+/* Not cut at the modulus: what the dial would show if it had digits without end. */
+int64_t step_register(const struct fitting_line *l, const struct step *s);
+
 /* The first re-base that ends after `at_s`, as a number into `rebases`. */
 size_t rebase_after(const struct fitting_line *l, int64_t at_s);
 

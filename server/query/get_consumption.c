@@ -11,11 +11,15 @@
 
 static const char *const columns[] = { "point",   "from",   "to",     "consumption_l", "billed_m3",
                                        "quality", "method", "checks", "parts",         NULL };
+static const char *const explained_columns[] = { "point",     "from",    "to",     "consumption_l",
+                                                 "billed_m3", "quality", "method", "checks",
+                                                 "parts",     "explain", NULL };
 
 struct used {
     char point[64];
     int64_t from_s, to_s, now_s;
     enum consume_step step;
+    bool explained; /* of the whole alone */
     struct point_use use;
 };
 
@@ -71,6 +75,10 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
     row_raw_end(l);
     use_put_parts(row_raw_begin(l, "parts"), c->parts, c->part_count);
     row_raw_end(l);
+    if (u->explained) {
+        listing_fail(l, use_put_explanation(row_raw_begin(l, "explain"), u->use.consumer, c));
+        row_raw_end(l);
+    }
     row_end(l, wr_span(&w));
 }
 
@@ -132,6 +140,18 @@ static bool ask_step(struct request *q, enum consume_step *out)
     return false;
 }
 
+/* What a row rests on is some kilobytes: of the whole, not of each of thousands of hours. */
+static bool ask_explained(struct request *q, struct used *u)
+{
+    if (!ask_bool(q, "explain", &u->explained))
+        return false;
+    if (!u->explained || u->step == STEP_NONE)
+        return true;
+    problem_of(q, ERR_INVALID, "explain",
+               "explain: found together with step, expected a span without one");
+    return false;
+}
+
 /* Without a step the answer is the one row itself. */
 static void answer_whole(struct request *q, const struct used *u)
 {
@@ -151,12 +171,13 @@ void answer_consumption(struct request *q)
         return;
     }
     u->now_s = clock_now_s(&q->app->clock);
-    if (!ask_step(q, &u->step) || !ask_span(q, &u->from_s, &u->to_s, true) || !load(q, u)) {
+    if (!ask_step(q, &u->step) || !ask_explained(q, u) ||
+        !ask_span(q, &u->from_s, &u->to_s, true) || !load(q, u)) {
         used_done(u);
     } else if (u->step == STEP_NONE && q->form == FORM_JSON) {
         answer_whole(q, u);
         used_done(u);
     } else {
-        listing_new(q, columns, fill, u, used_done, PAGE);
+        listing_new(q, u->explained ? explained_columns : columns, fill, u, used_done, PAGE);
     }
 }
