@@ -246,8 +246,7 @@ static enum err last_reading(struct app *app, const struct meter_facts *m, int64
 }
 
 /* Which meter a stop is about. */
-static enum err find_meter(struct app *app, struct txn *t, struct tour_shown *s,
-                           struct meter_facts *m)
+static enum err find_meter(struct txn *t, struct tour_shown *s, struct meter_facts *m)
 {
     struct fittings fittings;
     enum err err = ERR_OK;
@@ -262,14 +261,13 @@ static enum err find_meter(struct app *app, struct txn *t, struct tour_shown *s,
     if (!err)
         err = meter_facts_by_id(t, fittings.at[fittings.count - 1].meter, m);
     fittings_done(&fittings);
-    (void)app;
     return err;
 }
 
 static enum err show_meter(struct app *app, struct txn *t, struct tour_shown *s,
                            struct meter_facts *m)
 {
-    enum err err = find_meter(app, t, s, m);
+    enum err err = find_meter(t, s, m);
 
     if (err == ERR_NOT_FOUND)
         return ERR_OK;

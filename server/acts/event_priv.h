@@ -70,5 +70,7 @@ void body_index(struct life_body *b, const char *name, bool *out_has, int64_t *o
 void body_flag(struct life_body *b, const char *name, bool *out);
 /* Members other than `first`, … (ended by NULL) and those that events bear are not known. */
 void body_others(struct life_body *b, const char *first, ...) __attribute__((sentinel));
+/* Likewise where events' texts are not known either: `names` are all, ended by NULL. */
+void body_only(struct life_body *b, const char *const *names);
 
 #endif

@@ -146,6 +146,23 @@ void body_others(struct life_body *b, const char *first, ...)
     }
 }
 
+void body_only(struct life_body *b, const char *const *names)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)b->at, name, value)
+    {
+        size_t i = 0;
+
+        while (names[i] && strcmp(names[i], name) != 0)
+            i++;
+        if (!names[i] && !b->wrong->err)
+            refuse(b->wrong, ERR_INVALID, 0, name, "%.60s: found a member that is not known here",
+                   name);
+    }
+}
+
 /* ---- an event's ---- */
 
 static void read_result(struct life_body *b, struct life_wish *w)

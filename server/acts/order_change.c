@@ -28,7 +28,7 @@ static void read_wish(struct change *c)
     body_text(&o->body, "reason", &c->reason);
     order_priority_member(o, &c->has_priority, &c->priority);
     order_due_member(o, &c->due_s);
-    order_members(o, members);
+    body_only(&o->body, members);
 }
 
 /* A new priority counts from now, unless a time is told with it. */
@@ -105,7 +105,7 @@ static void read_many(struct assigning *a)
     order_name_member(o, "assignee", &a->assignee);
     if (!a->assignee.len)
         body_wrong(&o->body, "assignee", "a crew or a person");
-    order_members(o, members);
+    body_only(&o->body, members);
 }
 
 /* Nothing is written before all of them were found and allow it. */

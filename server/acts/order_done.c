@@ -105,7 +105,7 @@ static void read_report(struct report *r)
     body_flag(b, "overrule", &r->overrule);
     body_flag(b, "found", &r->found);
     r->has_found = json_is_boolean(json_object_get(r->o.q->body, "found"));
-    order_members(&r->o, members);
+    body_only(b, members);
 }
 
 /* ---- may it be so ---- */

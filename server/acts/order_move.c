@@ -12,7 +12,7 @@ void act_start_order(const struct act_request *q, struct act_reply *out)
         return;
     order_act_init(&o, q, out);
     order_name_member(&o, "crew", &crew);
-    order_members(&o, members);
+    body_only(&o.body, members);
     if (order_act_begin(&o) && order_known(&o, q->subject, "order") && order_is_his(&o) &&
         order_facts(&o) && order_allows(&o, MOVE_START)) {
         struct order *order = &o.kept.order;
@@ -48,7 +48,7 @@ void act_cancel_order(const struct act_request *q, struct act_reply *out)
         return;
     order_act_init(&o, q, out);
     body_text(&o.body, "note", &note);
-    order_members(&o, members);
+    body_only(&o.body, members);
     if (order_act_begin(&o) && order_known(&o, q->subject, "order") && order_facts(&o) &&
         has_note(&o, note) && order_allows(&o, MOVE_CANCEL)) {
         o.kept.order.note = note;

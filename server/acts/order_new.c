@@ -38,7 +38,7 @@ static void read_wish(struct new_order *n)
     body_text(&o->body, "note", &n->note);
     order_priority_member(o, &n->has_priority, &n->priority);
     order_due_member(o, &n->due_s);
-    order_members(o, members);
+    body_only(&o->body, members);
 }
 
 /* ---- does all of it exist ---- */

@@ -33,23 +33,6 @@ void order_act_done(struct order_act *o)
 
 /* ---- members ---- */
 
-void order_members(struct order_act *o, const char *const *names)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)o->q->body, name, value)
-    {
-        size_t i = 0;
-
-        while (names[i] && strcmp(names[i], name) != 0)
-            i++;
-        if (!names[i] && !o->wrong.err)
-            refuse(&o->wrong, ERR_INVALID, 0, name, "%.60s: found a member that is not known here",
-                   name);
-    }
-}
-
 bool order_facts(struct order_act *o)
 {
     if (!o->wrong.err)

@@ -21,8 +21,6 @@ bool order_act_begin(struct order_act *o);
 void order_act_done(struct order_act *o);
 void order_act_init(struct order_act *o, const struct act_request *q, struct act_reply *out); /* zeroes; o->body may be read then */
 
-/* Members other than these (ended by NULL) are not known. */
-void order_members(struct order_act *o, const char *const *names);
 bool order_facts(struct order_act *o); /* 422 by what was read wrong */
 /* A member that names somebody or something: at most 63 bytes. */
 void order_name_member(struct order_act *o, const char *name, struct span *out);

@@ -151,8 +151,8 @@ static void make(struct ruling *r, const struct order_find *f, const struct spot
     o.reason = span_text(reason);
     o.rule = span_text(r->rule->name);
     o.flag = span_text(f->flag);
-    order_put(r->act, &o,
-              name); /* of a dry run it is undone, once what it stands in the way of was told */
+    /* Of a dry run it is undone, once what it stands in the way of was told. */
+    order_put(r->act, &o, name);
     tell(r, f, s, r->dry_run ? NULL : name);
     r->made++;
 }
@@ -242,26 +242,9 @@ struct asking {
     bool dry_run;
 };
 
-static void read_others(struct asking *a)
-{
-    static const char *const known[] = { "rule", "zone", "route", "limit", "dry_run" };
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)a->q->body, name, value)
-    {
-        size_t i = 0;
-
-        while (i < sizeof known / sizeof known[0] && strcmp(name, known[i]) != 0)
-            i++;
-        if (i == sizeof known / sizeof known[0] && !a->wrong.err)
-            refuse(&a->wrong, ERR_INVALID, 0, name, "%.60s: found a member that is not known here",
-                   name);
-    }
-}
-
 static void read_body(struct asking *a)
 {
+    static const char *const members[] = { "rule", "zone", "route", "limit", "dry_run", NULL };
     struct life_body b = life_body_of(a->q, &a->wrong);
     const json_t *limit = json_object_get(a->q->body, "limit");
 
@@ -278,7 +261,7 @@ static void read_body(struct asking *a)
         body_wrong(&b, "limit", "a whole number from 1 to 10000");
     else if (limit && !json_is_null(limit))
         a->limit = json_integer_value(limit);
-    read_others(a);
+    body_only(&b, members);
 }
 
 static bool rule_known(struct asking *a, const struct order_rule **out)

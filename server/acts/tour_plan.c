@@ -160,28 +160,11 @@ static void read_orders(struct planning *p, struct life_body *b)
     }
 }
 
-static void read_others(struct planning *p, struct life_body *b)
-{
-    static const char *const known[] = { "date",  "crew",   "assignee",  "zone",
-                                         "route", "kinds",  "max_stops", "tours",
-                                         "start", "orders", "again",     "dry_run" };
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)b->at, name, value)
-    {
-        size_t i = 0;
-
-        while (i < sizeof known / sizeof known[0] && strcmp(name, known[i]) != 0)
-            i++;
-        if (i == sizeof known / sizeof known[0] && !p->wrong.err)
-            refuse(&p->wrong, ERR_INVALID, 0, name, "%.60s: found a member that is not known here",
-                   name);
-    }
-}
-
 static void read_body(struct planning *p)
 {
+    static const char *const members[] = { "date",  "crew",      "assignee", "zone",  "route",
+                                           "kinds", "max_stops", "tours",    "start", "orders",
+                                           "again", "dry_run",   NULL };
     struct life_body b = life_body_of(p->q, &p->wrong);
 
     read_day(p, &b);
@@ -200,7 +183,7 @@ static void read_body(struct planning *p)
     read_orders(p, &b);
     body_flag(&b, "again", &p->again);
     body_flag(&b, "dry_run", &p->dry_run);
-    read_others(p, &b);
+    body_only(&b, members);
 }
 
 /* ---- which orders ---- */
@@ -368,10 +351,10 @@ static bool by_name(struct planning *p, bool take)
         if (!order_find(&p->act.txn, name, &o))
             return p->act.txn.err ? failed(p, p->act.txn.err)
                                   : refused(p, ERR_NOT_FOUND, "order", "there is none", name);
-        tour_point(&p->act.txn, o.point, &point);
-        if (!take && !is_ours(p, &point))
-            return refused(p, ERR_FORBIDDEN, "order", "it belongs to another org unit, or to none",
-                           name);
+        if (!take && !scope_named(&p->scope, &p->act.txn, LIST_ORDER, name))
+            return p->act.txn.err ? failed(p, p->act.txn.err)
+                                  : refused(p, ERR_FORBIDDEN, "order",
+                                            "it belongs to another org unit, or to none", name);
         if (!take)
             continue;
         if (o.state != ORDER_OPEN && o.state != ORDER_ASSIGNED) {
@@ -381,6 +364,7 @@ static bool by_name(struct planning *p, bool take)
                      order_state_name(o.state));
             return refused(p, ERR_CONFLICT, "order", why, name);
         }
+        tour_point(&p->act.txn, o.point, &point);
         if (!add(p, &o, &point))
             return false;
     }

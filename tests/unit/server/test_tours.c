@@ -290,6 +290,26 @@ static void what_cannot_be_placed_is_told(void **state)
     store_free(s);
 }
 
+static void an_order_without_a_point_belongs_to_its_meters_unit(void **state)
+{
+    static const struct caller own = { .role = ROLE_SUPERVISOR, .who = "own", .org = "O1" };
+    static const struct caller other = { .role = ROLE_SUPERVISOR, .who = "other", .org = "O2" };
+    static const char wish[] =
+        "{\"date\":\"2026-03-03\",\"assignee\":\"Li\",\"orders\":[\"W00000001\"]}";
+    struct store *s = street_new();
+    char name[ORDER_NAME_SIZE];
+
+    (void)state;
+    import(s, "orgs", "org\nO1\nO2\n");
+    import(s, "routes", "route,org\nR1,O1\n");
+    make(s, "", ORDER_INSPECT, 0, name);
+    assert_int_equal(403, plan_as(s, &other, wish));
+    assert_int_equal(201, plan_as(s, &own, wish));
+    assert_says(s, "\"planned\":0");
+    assert_says(s, "\"no_point\":1");
+    store_free(s);
+}
+
 static void fewer_lists_hold_what_is_due_first(void **state)
 {
     struct store *s = street_new();
@@ -604,6 +624,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_on_a_list_stays_there_unless_told_again),
         cmocka_unit_test(filters_choose_and_others_orders_stay_others),
         cmocka_unit_test(what_cannot_be_placed_is_told),
+        cmocka_unit_test(an_order_without_a_point_belongs_to_its_meters_unit),
         cmocka_unit_test(fewer_lists_hold_what_is_due_first),
         cmocka_unit_test(what_is_wrong_is_refused_and_changes_nothing),
         cmocka_unit_test(lists_are_found_by_day_and_by_crew),
