@@ -279,10 +279,11 @@ static enum err judge_row(const struct meter_life *life, struct event_row *row)
 
 /* ---- points ---- */
 
+/* Fittings that ended in the second in which they began follow each other: a meter put on and taken
+ * off again at once, as the acts let it be. */
 static bool overlap(const struct fitting *a, const struct fitting *b)
 {
-    return (a->from_s < b->to_s && b->from_s < a->to_s) ||
-           (a->from_s == b->from_s && a->to_s == b->to_s);
+    return a->from_s < b->to_s && b->from_s < a->to_s;
 }
 
 static struct event_row *row_of(const struct event_file *f, const struct fitting *fitting)

@@ -77,6 +77,19 @@ what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte() {
     done
 }
 
+meters_put_on_and_taken_off_in_one_second_go_out_and_in() {
+    local old=F1 serial
+    empty_store && nilo import points - <<< $'point\nPX' > /dev/null || return 1
+    for serial in F1 F2 F3 F4; do nilo import meters - <<< $'serial,dn,q3\n'$serial,15,2.5 > /dev/null; done
+    exits 0 nilo meter event F1 install --point PX --index 0 || return 1
+    for serial in F2 F3 F4; do
+        exits 0 nilo meter exchange PX --old $old --old-index 0 --new $serial --new-index 0 --reason wrong || return 1
+        old=$serial
+    done
+    exits 0 nilo export at_once && empty_store && exits 0 nilo import --all at_once || return 1
+    exits 0 nilo export at_once_again && diff -r at_once at_once_again
+}
+
 lives_come_out_as_they_were_told() {
     has "$(cat out1/events.csv)" '" edge "' '"a ""quote"""' ',verify,' 'C-9' || return 1
     (($(wc -l < out1/events.csv) == $(wc -l < in1/events.csv))) && (($(wc -l < out1/fittings.csv) == $(wc -l < in1/fittings.csv)))
@@ -85,7 +98,7 @@ lives_come_out_as_they_were_told() {
 a_folder_that_something_broke_off_or_changed_is_not_imported() {
     cp -r out1 torn && echo >> torn/meters.csv && exits 1 nilo import --all torn && has "$said" meters.csv SHA-256 || return 1
     rm torn/points.csv && exits 1 nilo import --all torn || return 1
-    exits 1 nilo export out1
+    exits 1 nilo export out1 && has "$said" 'name a new folder'
 }
 
 a_life_comes_whole_or_not_at_all() {
@@ -155,6 +168,6 @@ a_file_is_for_whoever_may_write_its_rows() {
 
 nilod_start --virtual-clock $now
 hold what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
-    a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
+    meters_put_on_and_taken_off_in_one_second_go_out_and_in a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
     a_file_is_for_whoever_may_write_its_rows
 hold_end

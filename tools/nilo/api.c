@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "tools/nilo/progress.h"
+#include "tools/nilo/sheet.h"
 
 #define TOKEN_MAX 4096
 #define LINE_MAX_BYTES                                                                             \
@@ -306,10 +307,14 @@ void api_say_refusal(struct api *c, const char *method, const struct path *path,
             detail          ? detail
             : c->token_file ? "the token is unknown or expired"
                             : "no token was given");
-    else if (detail || title)
-        say("%s (HTTP %ld)", detail ? detail : title, a->status);
-    else
+    else if (detail || title) {
+        char *text = civil_words(detail ? detail : title);
+
+        say("%s (HTTP %ld)", text ? text : title, a->status);
+        free(text);
+    } else {
         say("%s %s%s was answered with HTTP %ld", method, c->server, path->text, a->status);
+    }
 }
 
 bool api_ask(struct api *c, const char *method, const struct path *path, const json_t *body,

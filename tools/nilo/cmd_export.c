@@ -111,8 +111,12 @@ static bool write_list(struct api *c, const char *dir, const char *list)
     path_part(&path, list);
     if (!name_in(dir, list, ".csv", name))
         return false;
-    if (!(f = fopen(name, "wbx")))
-        return file_failed(name);
+    if (!(f = fopen(name, "wbx"))) {
+        if (errno != EEXIST)
+            return file_failed(name);
+        say("%s is there already; name a new folder: an export writes over nothing", name);
+        return false;
+    }
     fine = api_csv(c, &path, f);
     return close_file(f, name) && fine;
 }

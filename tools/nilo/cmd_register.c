@@ -1,6 +1,7 @@
 /* nilo meter, key, point, zone, route, fitting: the register's lists and single entries. */
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
 
 int cmd_meter_list(const struct args *a)
 {
@@ -61,8 +62,11 @@ int cmd_verification_overdue(const struct args *a)
 int cmd_verification_condition(const struct args *a)
 {
     return list_at(a, "/v1/verifications/condition",
-                   "serial condition_due days_left condition_basis condition_text_en point dn "
-                   "zone route legal_due due_on condition_text_zh");
+                   speaks_chinese()
+                       ? "serial condition_due days_left legal_due point dn zone route "
+                         "condition_basis condition_text_zh"
+                       : "serial condition_due days_left legal_due point dn zone route "
+                         "condition_basis condition_text_en");
 }
 
 int cmd_verification_summary(const struct args *a)

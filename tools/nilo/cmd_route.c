@@ -1,6 +1,7 @@
 /* nilo route: day sheets of routes. */
 #include "tools/nilo/commands.h"
 #include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
 
 #include <string.h>
 
@@ -21,8 +22,11 @@ int cmd_route_day(const struct args *a)
 
     query_options(&path, a);
     return list_run(a, &path,
-                    "seq point address serial due remote_l manual_l difference_l use_l state "
-                    "reason reason_zh");
+                    speaks_chinese()
+                        ? "seq point address serial due remote_l manual_l difference_l use_l "
+                          "state reason reason_zh"
+                        : "seq point address serial due remote_l manual_l difference_l use_l "
+                          "state reason reason_en");
 }
 
 /* `remarks`: POINT=TEXT each. */

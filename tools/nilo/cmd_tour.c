@@ -143,8 +143,8 @@ static bool save(const struct args *a, const struct path *path, const char *type
 static const char *stop_columns(void)
 {
     return speaks_chinese()
-               ? "stop order kind state priority due account address serial last_index_l leg_m "
-                 "text_zh"
+               ? "stop order kind_zh state_zh priority due account address serial last_index_l "
+                 "leg_m text_zh"
                : "stop order kind state priority due account address serial last_index_l leg_m "
                  "text_en";
 }

@@ -78,8 +78,17 @@ bool speaks_chinese(void)
     return false;
 }
 
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), tail = strlen(suffix);
+
+    return length > tail && !strcmp(name + length - tail, suffix);
+}
+
 const char *label_of(const char *name)
 {
+    bool text = ends_with(name, "_en") || ends_with(name, "_zh");
+    size_t length = strlen(name) - (text ? strlen("_en") : 0);
     static const struct {
         const char *name, *zh;
     } labels[] = {
@@ -90,7 +99,7 @@ const char *label_of(const char *name)
 
     if (speaks_chinese())
         for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
-            if (!strcmp(labels[i].name, name))
+            if (!strncmp(labels[i].name, name, length) && !labels[i].name[length])
                 return labels[i].zh;
     return name;
 }
@@ -179,7 +188,7 @@ void sheet_times_in(const struct zone *zone)
 }
 
 /* What people read: a time is one of their own clock, and may be given back to --from. */
-static char *table_text(const json_t *value)
+static char *time_text(const json_t *value)
 {
     const char *text = times_in ? json_string_value(value) : NULL;
     char *out = NULL;
@@ -187,9 +196,11 @@ static char *table_text(const json_t *value)
     int32_t offset_s;
     int64_t at_s;
 
+    if (json_is_boolean(value) && speaks_chinese())
+        return strdup(json_is_true(value) ? "是" : "否");
     if (!text || strlen(text) != strlen("2026-03-01T00:00:00Z") || text[19] != 'Z' ||
         text_time(span_text(text), NULL, &at_s))
-        return list_text(value);
+        return cell_text(value);
     c = zone_civil(times_in, at_s);
     offset_s = zone_offset(times_in, at_s);
     if (asprintf(&out, "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", (int)c.year, (int)c.month,
@@ -197,6 +208,100 @@ static char *table_text(const json_t *value)
                  abs(offset_s) / 3600, abs(offset_s) / 60 % 60) < 0)
         return NULL;
     return out;
+}
+
+/* A text stands in both languages, as NAME_en and NAME_zh: is this the one that the reader does not
+ * ask for? */
+static bool foreign(const char *name)
+{
+    return ends_with(name, speaks_chinese() ? "_en" : "_zh");
+}
+
+/* The text of a code in the reader's language, where the object has it: of "kind" that in
+ * "kind_en" or "kind_zh"; NULL without it. */
+static const char *told(json_t *object, const char *name)
+{
+    char member[64];
+
+    snprintf(member, sizeof member, "%s_%s", name, speaks_chinese() ? "zh" : "en");
+    return json_string_value(json_object_get(object, member));
+}
+
+static bool empty(const json_t *value)
+{
+    return !value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)) ||
+           ((json_is_array(value) || json_is_object(value)) && !json_array_size(value) &&
+            !json_object_size(value));
+}
+
+/* What a value within a value says: numbers of nothing are left out, so that a count by eight kinds
+ * shows those that there are; a sentence stands for what it explains, what a thing became for what
+ * it was, and the time `at` of the whole for that of its parts. Bounded by what the server nests. */
+static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
+{
+    const char *key, *between = "";
+    json_t *member;
+    char *text;
+    size_t i;
+
+    if (depth > 8)
+        return;
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, member)
+        {
+            fputs(i ? depth || json_is_object(member) ? "; " : " " : "", f);
+            put_value(f, member, NULL, depth + 1);
+        }
+    } else if (json_is_object(value)) {
+        const char *sentence = told(value, "text");
+
+        if (!sentence)
+            sentence = json_string_value(json_object_get(value, "text"));
+        json_object_foreach(value, key, member)
+        {
+            bool instead = !strncmp(key, "text", 4) || !strcmp(key, "code") || !strcmp(key, "why");
+
+            if (foreign(key) || empty(member) || (sentence && instead) ||
+                (json_is_number(member) && json_number_value(member) == 0) ||
+                (!strcmp(key, "before") && json_object_get(value, "after")) ||
+                (at && json_equal(member, at)))
+                continue;
+            fprintf(f, "%s%s ", between, label_of(key));
+            if (json_is_object(member))
+                fputc('(', f);
+            put_value(f, member, json_object_get(value, "at"), depth + 1);
+            if (json_is_object(member))
+                fputc(')', f);
+            between = ", ";
+        }
+        if (sentence) {
+            text = plain(strdup(sentence));
+            fprintf(f, "%s%s", *between ? ": " : "", text ? text : "");
+            free(text);
+        }
+    } else {
+        text = time_text(value);
+        fputs(text ? text : "", f);
+        free(text);
+    }
+}
+
+static char *table_text(json_t *value)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f;
+
+    if (!json_is_array(value) && !json_is_object(value))
+        return time_text(value);
+    f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    put_value(f, value, NULL, 0);
+    if (json_object_size(value) && ftell(f) == 0)
+        fputc('-', f);
+    fclose(f);
+    return text;
 }
 
 #define SHEET_COLUMNS 24
@@ -312,6 +417,34 @@ bool sheet_free(struct sheet *s)
     return ok;
 }
 
+char *civil_words(const char *text)
+{
+    size_t length = strlen("2026-03-01T00:00:00Z"), size;
+    char *out = NULL;
+    FILE *f = open_memstream(&out, &size);
+
+    if (!f)
+        return NULL;
+    while (*text) {
+        const char *z =
+            strlen(text) >= length && text[4] == '-' && text[10] == 'T' && text[length - 1] == 'Z'
+                ? text + length
+                : NULL;
+        json_t *one = z ? json_stringn(text, length) : NULL;
+        char *civil = one ? time_text(one) : NULL;
+
+        if (civil)
+            fputs(civil, f);
+        else
+            fputc(*text, f);
+        text = civil ? z : text + 1;
+        free(civil);
+        json_decref(one);
+    }
+    fclose(f);
+    return out;
+}
+
 /* ---- CSV and single objects ---- */
 
 static void csv_cell(const char *text, FILE *to)
@@ -382,6 +515,38 @@ static void object_csv(json_t *object, FILE *to)
     fputc('\n', to);
 }
 
+/* One line; of a list of things a line each. */
+static void object_line(const char *label, unsigned width, json_t *value, const char *said,
+                        FILE *to)
+{
+    int pad = (int)(width - text_width(label));
+    bool things = json_is_object(json_array_get(value, 0));
+    size_t lines = things ? json_array_size(value) : 1;
+
+    for (size_t i = 0; i < lines; i++) {
+        char *text = table_text(things ? json_array_get(value, i) : value);
+
+        fprintf(to, "%s%*s  %s", i ? "" : label, i ? (int)width : pad, "", text ? text : "");
+        if (said && text && strcmp(said, text) != 0)
+            fprintf(to, " (%s)", said);
+        fputc('\n', to);
+        free(text);
+    }
+}
+
+/* What nobody told is left out, and so is what stands there in another language. */
+static bool object_shows(json_t *object, const char *key, const json_t *value)
+{
+    char code[64];
+
+    if (empty(value) || foreign(key))
+        return false;
+    if (!ends_with(key, "_en") && !ends_with(key, "_zh"))
+        return true;
+    snprintf(code, sizeof code, "%.*s", (int)strlen(key) - 3, key);
+    return !json_object_get(object, code);
+}
+
 static void object_table(json_t *object, FILE *to)
 {
     unsigned width = 0;
@@ -392,17 +557,11 @@ static void object_table(json_t *object, FILE *to)
     {
         unsigned w = text_width(label_of(key));
 
-        if (w > width)
+        if (object_shows(object, key, value) && w > width)
             width = w;
     }
-    json_object_foreach(object, key, value)
-    {
-        const char *label = label_of(key);
-        char *text = table_text(value);
-
-        fprintf(to, "%s%*s  %s\n", label, (int)(width - text_width(label)), "", text ? text : "");
-        free(text);
-    }
+    json_object_foreach(object, key, value) if (object_shows(object, key, value))
+        object_line(label_of(key), width, value, told(object, key), to);
 }
 
 void sheet_object(json_t *object, const char *raw, enum format f, FILE *to)

@@ -26,6 +26,9 @@ const char *label_of(const char *name);
  * are for machines and stay in UTC. Kept, not copied. */
 void sheet_times_in(const struct zone *zone);
 
+/* A sentence with the times in it told so, malloc'd; NULL: no memory. */
+char *civil_words(const char *text);
+
 struct sheet;
 
 /* A table of the members named in `columns` ("serial dn kind" or "serial,dn,kind"). A table needs
@@ -44,7 +47,8 @@ void csv_heading(const char *columns, FILE *to);
 void csv_row(const char *columns, json_t *row, FILE *to);
 
 /* One object: "name  value" lines, or CSV of a single row, or `raw`: the JSON as it came, with
- * every digit. */
+ * every digit. The lines are for people: members that are empty are left out, a code stands with its
+ * text in the reader's language, and of a list of objects each has a line. */
 void sheet_object(json_t *object, const char *raw, enum format f, FILE *to);
 
 #endif

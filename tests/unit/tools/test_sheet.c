@@ -62,6 +62,54 @@ static void a_cell_cannot_command_the_terminal(void **state)
     free(text);
 }
 
+static char *told(const char *object)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    json_t *o = json_loads(object, 0, NULL);
+
+    assert_non_null(o);
+    sheet_object(o, NULL, FORMAT_TABLE, f);
+    json_decref(o);
+    fclose(f);
+    return text;
+}
+
+static void an_object_shows_what_was_told_in_the_readers_language(void **state)
+{
+    static const char order[] =
+        "{\"kind\":\"read\",\"kind_en\":\"read the dial\",\"kind_zh\":\"抄表\","
+        "\"note\":\"\",\"flag\":null,\"warnings\":[],\"late\":false}";
+    char *en = told(order), *zh;
+
+    (void)state;
+    setenv("LC_ALL", "zh_CN.UTF-8", 1);
+    zh = told(order);
+    setenv("LC_ALL", "C", 1);
+    assert_string_equal(en, "kind  read (read the dial)\nlate  no\n");
+    assert_string_equal(zh, "类别  read (抄表)\n超时  否\n");
+    free(en);
+    free(zh);
+}
+
+static void things_within_an_object_are_words(void **state)
+{
+    char *text = told("{\"left\":{\"due\":0,\"overdue\":2},\"skipped\":{\"open\":0},"
+                      "\"warnings\":[{\"code\":\"a\",\"text\":\"b c\"},{\"point\":\"P\","
+                      "\"why\":\"w\",\"text_en\":\"e\",\"text_zh\":\"z\"}],"
+                      "\"history\":[{\"at\":\"x\",\"before\":{\"s\":1},\"after\":{\"s\":2,"
+                      "\"done_at\":\"x\"}}]}");
+
+    (void)state;
+    assert_string_equal(text, "left      overdue 2\n"
+                              "skipped   -\n"
+                              "warnings  b c\n"
+                              "          point P: e\n"
+                              "history   at x, after (s 2)\n");
+    free(text);
+}
+
 static void rows_beyond_those_held_back_are_printed_too(void **state)
 {
     char *rows = malloc(1 << 20), *text;
@@ -194,6 +242,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(columns_of_chinese_and_latin_stand_in_line),
         cmocka_unit_test(numbers_stand_to_the_right),
         cmocka_unit_test(a_cell_cannot_command_the_terminal),
+        cmocka_unit_test(an_object_shows_what_was_told_in_the_readers_language),
+        cmocka_unit_test(things_within_an_object_are_words),
         cmocka_unit_test(rows_beyond_those_held_back_are_printed_too),
         cmocka_unit_test(options_may_stand_anywhere),
         cmocka_unit_test(a_dash_is_an_argument_and_two_end_the_options),
