@@ -274,7 +274,7 @@ static enum err make_orders(struct settler *s, int32_t today)
     err = txn_end(&t);
     if (err || (s->rules_day == today && s->rules_changes == changes))
         return err;
-    if (!(err = order_rules_auto(s->app))) {
+    if (!(err = order_rules_auto(s->app, s->rules_day != today))) {
         s->rules_day = today;
         s->rules_changes = changes;
     }

@@ -220,13 +220,16 @@ static enum err rule_auto(struct app *app, const struct order_rule *rule)
     return err;
 }
 
-enum err order_rules_auto(struct app *app)
+enum err order_rules_auto(struct app *app, bool day_began)
 {
     enum err err = ERR_OK;
 
-    for (unsigned i = 0; i < app->order_rules.count && !err; i++)
-        if (app->order_rules.at[i].automatic)
-            err = rule_auto(app, &app->order_rules.at[i]);
+    for (unsigned i = 0; i < app->order_rules.count && !err; i++) {
+        const struct order_rule *rule = &app->order_rules.at[i];
+
+        if (rule->automatic && (day_began || rule->find != FIND_NO_READING))
+            err = rule_auto(app, rule);
+    }
     return err;
 }
 

@@ -2,7 +2,9 @@
 #include "server/acts/order_finds.h"
 
 #include "server/acts/act.h"
+#include "server/acts/order_rules.h"
 #include "server/app_open.h"
+#include "server/fleet/columns.h"
 #include "tests/check.h"
 
 #include <fcntl.h>
@@ -122,10 +124,35 @@ static void a_search_gives_up_when_the_server_stops(void **state)
     store_free(s);
 }
 
+static uint32_t orders_there(struct store *s)
+{
+    struct txn t = ledger_read(s->app.ledger);
+    uint32_t last = ledger_last_id(&t, LIST_ORDER);
+
+    assert_ok(txn_end(&t));
+    return last;
+}
+
+static void all_meters_are_looked_at_once_a_day_unasked(void **state)
+{
+    struct store *s = town_new();
+
+    (void)state;
+    s->app.order_rules.count = 1;
+    s->app.order_rules.at[0] = silent;
+    s->app.order_rules.at[0].automatic = true;
+    assert_ok(order_rules_auto(&s->app, false));
+    assert_int_equal(0, orders_there(s));
+    assert_ok(order_rules_auto(&s->app, true));
+    assert_int_equal(METERS - 3, orders_there(s));
+    store_free(s);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_silent_meter_is_found_once),
+        cmocka_unit_test(all_meters_are_looked_at_once_a_day_unasked),
         cmocka_unit_test(a_search_gives_up_when_the_server_stops),
     };
 
