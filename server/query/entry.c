@@ -7,6 +7,7 @@
 #include "server/query/scope.h"
 #include "server/query/seal.h"
 #include "server/query/spool.h"
+#include "server/query/workbook.h"
 
 #include <stdio.h>
 
@@ -114,17 +115,15 @@ static void check_form(struct request *q, struct span accept)
     if (name.len) {
         problem_of(q, ERR_INVALID, "form", "form: found %.*s, expected json%s%s",
                    (int)(name.len < 40 ? name.len : 40), (const char *)name.at,
-                   q->route->forms & FORM_CSV ? ", ndjson or csv" : "",
-                   q->route->forms & FORM_XLSX ? ", geojson or xlsx" : "");
+                   q->route->forms & FORM_CSV ? ", ndjson, csv or xlsx" : "",
+                   q->route->forms & FORM_GEOJSON ? ", geojson or xlsx" : "");
         return;
     }
     refuse(&r, ERR_UNSUPPORTED, 0, "Accept", "Accept: found %.*s, expected application/json%s",
            (int)(accept.len < 60 ? accept.len : 60), (const char *)accept.at,
-           q->route->forms & FORM_CSV    ? ", application/x-ndjson or text/csv"
-           : q->route->forms & FORM_XLSX ? ", application/geo+json or "
-                                           "application/vnd.openxmlformats-officedocument."
-                                           "spreadsheetml.sheet"
-                                         : "");
+           q->route->forms & FORM_CSV       ? ", application/x-ndjson, text/csv or " WORKBOOK_TYPE
+           : q->route->forms & FORM_GEOJSON ? ", application/geo+json or " WORKBOOK_TYPE
+                                            : "");
     problem_status(q, 406, &r);
 }
 

@@ -2,7 +2,9 @@
 
 #include "proto/base/hex.h"
 #include "server/metrics.h"
+#include "server/query/workbook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE_MAX 100000 /* rows of one page of JSON, some 30 MB: whoever wants more streams */
@@ -24,7 +26,7 @@ struct listing *listing_new(struct request *q, const char *const *columns,
                        paged ? (int64_t)page : INT64_MAX, &limit)) {
         l->q = q;
         l->app = q->app;
-        l->form = q->form;
+        l->form = q->form == FORM_XLSX ? FORM_CSV : q->form;
         l->limit = (uint64_t)limit;
         l->columns = columns;
         l->fill = fill;
@@ -166,10 +168,88 @@ static void make_page(struct listing *l)
         listing_fail(l, l->out.err);
 }
 
+/* ---- as a workbook ---- */
+
+/* The last word of the route's path: "/v1/meters/{serial}/readings" → "readings". */
+static void name_of_list(const struct route *route, char out[24])
+{
+    const char *word = "", *at = route->path;
+    size_t len = 0;
+
+    while ((at = strchr(at, '/')) && *++at)
+        if (*at != '{')
+            len = strcspn(word = at, "/");
+    snprintf(out, 24, "%.*s", (int)len, word);
+}
+
+/* All rows, or as many as were asked for: their CSV, cell by cell. */
+static enum err fill_workbook(struct listing *l, struct workbook *w)
+{
+    enum err err = ERR_OK;
+
+    while (!err && !l->err && !is_over(l)) {
+        out_clear(&l->out);
+        fill(l);
+        if (!l->err)
+            err = workbook_rows(w, span_of(l->out.at, l->out.len));
+    }
+    return err ? err : l->err;
+}
+
+static void make_workbook(struct listing *l)
+{
+    struct request *q = l->q;
+    char name[24];
+    struct workbook *w = NULL;
+    enum err err;
+
+    name_of_list(q->route, name);
+    err = workbook_new(name, q->route->summary, &l->app->zone, clock_now_s(&l->app->clock),
+                       l->columns, &w);
+    if (!err && (err = fill_workbook(l, w))) {
+        workbook_drop(w);
+    } else if (!err) {
+        out_clear(&q->out);
+        err = workbook_end(w, &q->out);
+    }
+    if (err && !l->err)
+        refuse(&l->refusal, err, 0, "form",
+               err == ERR_LIMIT ? "the list has more rows than a sheet can hold, %d: ask for less "
+                                  "of it, or for NDJSON or CSV"
+                                : "no sheet of at most %d rows could be made",
+               XLSX_ROWS_MAX);
+    listing_fail(l, err);
+    q->type = WORKBOOK_TYPE;
+    snprintf(q->file, sizeof q->file, "%s.xlsx", name);
+}
+
+static void answer_workbook(struct listing *l)
+{
+    struct request *q = l->q;
+
+    make_workbook(l);
+    if (l->err) {
+        struct refusal r = l->refusal;
+
+        r.err = l->err;
+        q->file[0] = 0;
+        if (r.err == ERR_LIMIT)
+            problem_status(q, 422, &r);
+        else
+            problem(q, &r);
+    }
+    q->listing = NULL;
+    listing_free(l);
+}
+
 void listing_start(struct listing *l)
 {
     struct request *q = l->q;
 
+    if (q->form == FORM_XLSX) {
+        answer_workbook(l);
+        return;
+    }
     if (l->form == FORM_JSON)
         make_page(l);
     else

@@ -1,4 +1,5 @@
-/* Lists that leave the server in slices, with flat memory: as one page of JSON, or streamed as NDJSON or CSV.
+/* Lists that leave the server in slices, with flat memory: as one page of JSON, or streamed as NDJSON or CSV; as a
+ * workbook all at once, made from the rows of the CSV (`form` is then FORM_CSV).
  *
  * A source's fill() emits rows until listing_full() or its end, and sets the cursor with every row; the next fill goes on behind
  * it.  No transaction outlives a fill: a reader, however slow, pins no page of the store.  `state` is the source's own, malloc'd

@@ -3,6 +3,7 @@
  * there, nor forget one. */
 #include "server/fleet/columns.h"
 #include "server/query/answers.h"
+#include "server/query/workbook.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -298,8 +299,11 @@ static void put_content(struct out *o, const struct route *r)
         out_text(o, ",\"application/x-ndjson\":{\"schema\":{\"type\":\"string\",\"description\":"
                     "\"One row a line; the last line is {\\\"end\\\":true,\\\"rows\\\":N}\"}},"
                     "\"text/csv\":{\"schema\":{\"type\":\"string\",\"description\":\"With the "
-                    "trailer X-Rows\"}}");
-    if (r->forms & FORM_XLSX)
+                    "trailer X-Rows\"}},\"" WORKBOOK_TYPE
+                    "\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\","
+                    "\"description\":\"A sheet: volumes in m³, civil times; at most 1 048 575 "
+                    "rows\"}}");
+    if (r->forms & FORM_GEOJSON)
         out_text(
             o, ",\"application/geo+json\":{\"schema\":{\"type\":\"object\","
                "\"description\":\"A FeatureCollection (RFC 7946): a point a stop, and the way\"}},"

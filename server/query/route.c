@@ -4,7 +4,7 @@
 
 #define FORMS_JSON FORM_JSON
 #define FORMS_TEXT 0u
-#define FORMS_LIST (FORM_JSON | FORM_NDJSON | FORM_CSV)
+#define FORMS_LIST (FORM_JSON | FORM_NDJSON | FORM_CSV | FORM_XLSX)
 #define FORMS_TOUR (FORM_JSON | FORM_GEOJSON | FORM_XLSX)
 
 static const struct route routes[] = {

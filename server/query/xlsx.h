@@ -43,7 +43,7 @@ struct sheet {
 
 #define XLSX_COLUMNS_MAX 64
 #define XLSX_ROWS_MAX 1048575 /* the format's, less the heading */
-#define XLSX_TEXT_MAX 4096    /* bytes of a cell; what is longer is cut off between characters. The format's end is 32 767 */
+#define XLSX_TEXT_MAX 32767 /* bytes of a cell; what is longer is cut off between characters: the format's end, in characters */
 
 struct xlsx;
 

@@ -46,7 +46,7 @@ struct command_table {
     OPTION(ANY, "ca-file", "FILE", MAY,                                                            \
            "certificates to trust for https, PEM; default the system's")                           \
     OPTION(ANY, "format", "FORMAT", MAY,                                                           \
-           "table, json, ndjson or csv; a table on a terminal, else ndjson")                       \
+           "table, json, ndjson or csv, of a list also xlsx; a table on a terminal, else ndjson")                       \
     OPTION(ANY, "show", "COLUMNS", MAY, "these columns alone, comma-separated, in a table or CSV") \
     OPTION(ANY, "help", NULL, MAY, "explain the command")                                          \
     OPTION(ANY, "version", NULL, MAY, "print the version")

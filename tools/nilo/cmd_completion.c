@@ -59,7 +59,7 @@ static void print_values(void)
         if (file_columns[i].list)
             printf("%s%s", i ? " " : "", file_columns[i].list);
     puts("' ;;\n"
-         "    FORMAT) next='table json ndjson csv' ;;\n"
+         "    FORMAT) next='table json ndjson csv xlsx' ;;\n"
          "    SHELL) next='bash zsh' ;;\n"
          "    ROLE) next='admin supervisor reader billing store crew viewer ingest' ;;\n"
          "    CHANNEL) next='forward reverse net pressure temperature' ;;\n"

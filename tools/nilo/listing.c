@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/zonefile.h"
 #include "tools/nilo/sheet.h"
+
+#define FORM_TYPE_XLSX "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 void query_options(struct path *p, const struct args *a)
 {
@@ -107,13 +110,36 @@ static int print_page(struct api *c, const struct path *path)
     return EXIT_DONE;
 }
 
+/* As the server makes it, all columns of it. */
+static int save_sheet(const struct args *a, const struct path *path)
+{
+    struct api *c;
+    int code;
+
+    if (args_option(a, "show")) {
+        say("--show: a workbook has all columns");
+        return EXIT_USAGE;
+    }
+    if (isatty(STDOUT_FILENO)) {
+        say("--format xlsx: expected a file or a pipe as standard output");
+        return EXIT_USAGE;
+    }
+    if (!(c = api_open(a)))
+        return EXIT_FAILED;
+    code = api_file(c, path, FORM_TYPE_XLSX, stdout) ? EXIT_DONE : EXIT_FAILED;
+    api_close(c);
+    return code;
+}
+
 int list_run(const struct args *a, const struct path *path, const char *columns)
 {
-    const char *shown = args_option(a, "show");
+    const char *shown = args_option(a, "show"), *asked = args_option(a, "format");
     struct api *c;
     enum format format;
     int code;
 
+    if (asked && !strcmp(asked, "xlsx"))
+        return save_sheet(a, path);
     if (!format_read(a, &format))
         return EXIT_USAGE;
     c = api_open(a);

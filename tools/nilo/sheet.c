@@ -120,7 +120,7 @@ bool format_read(const struct args *a, enum format *out)
             *out = (enum format)i;
             return true;
         }
-    say("--format: expected table, json, ndjson or csv, found '%s'", asked);
+    say("--format: expected table, json, ndjson or csv, of a list also xlsx, found '%s'", asked);
     return false;
 }
 
