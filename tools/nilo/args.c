@@ -138,19 +138,35 @@ static void help_option(const struct command_option *o)
     args_print_beside(left, 27, text);
 }
 
+/* What a command needs; what it may have stands below. */
 static void help_usage(const struct command_table *t, const struct command *c)
 {
+    bool may = false;
+
     printf("usage: nilo %s%s%s", c->words, *c->arguments ? " " : "", c->arguments);
     for (unsigned i = 0; i < t->option_count; i++) {
         const struct command_option *o = &t->options[i];
 
-        if (o->command == c->id)
-            printf(o->must ? " --%s%s%s" : " [--%s%s%s]", o->name, o->argument ? " " : "",
-                   o->argument ? o->argument : "");
+        if (o->command == c->id && o->must)
+            printf(" --%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+        may |= o->command == c->id && !o->must;
     }
-    puts("\n");
+    puts(may ? " [--OPTION...]\n" : "\n");
     print_words(c->help, 0, 0);
     putchar('\n');
+}
+
+static void help_common(const struct command_table *t)
+{
+    const char *before = "\nAnd those of all commands, which nilo help explains:\n  ";
+
+    for (unsigned i = 0; i < t->option_count; i++)
+        if (t->options[i].command == COMMAND_ANY) {
+            printf("%s--%s", before, t->options[i].name);
+            before = ", ";
+        }
+    if (*before == ',')
+        putchar('\n');
 }
 
 void args_help(const struct command_table *t, const struct command *c)
@@ -164,8 +180,10 @@ void args_help(const struct command_table *t, const struct command *c)
         printf("\nnilo help COMMAND explains one. Options of all commands:\n");
     }
     for (unsigned i = 0; i < t->option_count; i++)
-        if (takes(&t->options[i], c))
+        if (t->options[i].command == (c ? c->id : COMMAND_ANY))
             help_option(&t->options[i]);
+    if (c)
+        help_common(t);
     if (c && t->explain_more)
         t->explain_more(c);
 }

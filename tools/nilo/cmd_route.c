@@ -24,9 +24,9 @@ int cmd_route_day(const struct args *a)
     return list_run(a, &path,
                     speaks_chinese()
                         ? "seq point address serial due remote_l manual_l difference_l use_l "
-                          "state reason reason_zh"
+                          "state reason_zh"
                         : "seq point address serial due remote_l manual_l difference_l use_l "
-                          "state reason reason_en");
+                          "state reason_en");
 }
 
 /* `remarks`: POINT=TEXT each. */
