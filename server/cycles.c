@@ -344,13 +344,24 @@ static bool is_prolonged(const struct cycle_maker *m, struct txn *t, struct span
     return determinant_unread(&before);
 }
 
+enum err cycle_estimated_before(const struct cycle_maker *m, struct txn *t, struct span point,
+                                bool *out)
+{
+    struct determinant before;
+    int64_t from_s;
+
+    *out = frozen_before(m, t, point, m->line.from_s, &before, &from_s) &&
+           before.quality == QUALITY_ESTIMATED;
+    return t->err;
+}
+
 enum err cycle_make(const struct cycle_maker *m, struct txn *t, uint32_t point, struct span name,
                     struct point_use *u, struct determinant *out, bool *out_elsewhere)
 {
     struct ledger_row row;
     enum err err;
 
-    *out_elsewhere = is_frozen_elsewhere(m, t, name);
+    *out_elsewhere = !m->anyhow && is_frozen_elsewhere(m, t, name);
     if (*out_elsewhere || t->err)
         return t->err;
     if ((err = point_use_determinant(m->app, t, point, m->line.from_s, m->line.to_s, m->now_s, u,

@@ -58,6 +58,7 @@ struct cycle_maker {
     struct app *app;
     struct cycle_line line;
     int64_t now_s;
+    bool anyhow; /* also points that another closed cycle has */
     struct cycle_span {
         uint32_t id;
         int64_t from_s, to_s;
@@ -69,6 +70,9 @@ void cycle_maker_done(struct cycle_maker *m);
 /* *out_elsewhere: another closed cycle has the point over a part of the span; then there is no determinant. Its account is a view into `t`. */
 MUST_CHECK enum err cycle_make(const struct cycle_maker *m, struct txn *t, uint32_t point, struct span name, struct point_use *u, struct determinant *out,
                                bool *out_elsewhere);
+
+/* Whether the closed cycle that has the point and ends where this one begins froze it as estimated. */
+MUST_CHECK enum err cycle_estimated_before(const struct cycle_maker *m, struct txn *t, struct span point, bool *out);
 
 /* Stages the determinants of a cycle that is not closed, in the settler's place (settler_lend), and fills what the cycle's row says of them: the act that puts it makes
  * them count. Before an error comes back they are dropped. STOPPING. */

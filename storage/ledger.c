@@ -57,6 +57,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_ROUTE_DAYS] = { "route-days", TABLE_LATER },
     [LEDGER_ADJUSTMENTS] = { "adjustments", TABLE_LATER },
     [LEDGER_BILLED] = { "billed", TABLE_LATER },
+    [LEDGER_ACCEPTED] = { "accepted", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
 };
 
@@ -397,6 +398,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_cycles_check(&t, r);
     if (!err)
         err = ledger_routes_check(&t, r);
+    if (!err)
+        err = ledger_accepted_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

@@ -407,6 +407,10 @@ void act_put_adjustment(struct act *a, struct ledger_adjustment *adj); /* gives 
 MUST_CHECK enum err ledger_adjustments(struct txn *t, uint64_t after, bool (*each)(void *arg, const struct ledger_adjustment *adj), void *arg);
 uint64_t ledger_adjustments_end(struct txn *t); /* the newest id; 0: none */
 
+/* What was accepted of a cycle's point before its closing: the newest; its bytes are server/billing/review.h's. The caller notes it. */
+void act_put_accepted(struct act *a, uint32_t cycle, struct span point, struct span bytes);
+bool ledger_accepted(struct txn *t, uint32_t cycle, struct span point, struct span *out_view); /* false: nothing, or t->err */
+
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 
 enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK /* and two more, one a level */, ROUTE_FACTS = ROUTE_RECHECK + 3 }; /* numbers stand on disk */

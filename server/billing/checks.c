@@ -1,6 +1,7 @@
 /* What a person should look at in a row (rules-bills E).  Nothing here changes a figure. */
 #include <stdlib.h>
 
+#include "server/billing/agree.h"
 #include "server/billing/consume_priv.h"
 
 #define DAY_S 86400ll
@@ -134,6 +135,16 @@ static enum err median_load(struct consumer *c, bool *out_known, __int128 *out_t
         *out_twice = (__int128)use_ml[(count - 1) / 2] + use_ml[count / 2];
     }
     return ERR_OK;
+}
+
+enum err consumer_median(struct consumer *c, bool *out_known, int64_t *out_ml)
+{
+    __int128 twice = 0;
+    enum err err = median_load(c, out_known, &twice);
+
+    if (!err)
+        *out_ml = volume_clamped(twice / 2 - (twice % 2 < 0));
+    return err;
 }
 
 /* With x = use × 86 400 / seconds and m = twice / 2 all is compared without a division. */

@@ -62,6 +62,9 @@ MUST_CHECK enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_
 /* The same without its checks, which cost most of it. */
 MUST_CHECK enum err consumer_figures(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
 
+/* The median of the daily use on the days before the row that was asked for last that count for it (rules-bills E3), floored; false: fewer than 30 do. NO_MEMORY. */
+MUST_CHECK enum err consumer_median(struct consumer *c, bool *out_known, int64_t *out_ml);
+
 /* When the last reading was taken that is known of the meter's last fitting among the consumer's, if the last FIRM_LEAST are calm (rows_calm) and take part: then
  * later ones that follow them calmly change nothing before. For the walk looks ahead by three readings (rules-bills B12), and takes back its last step only for one
  * that falls. INT64_MIN: they do not. NO_MEMORY. */

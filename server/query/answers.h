@@ -12,10 +12,9 @@ answer_handler answer_verifications_summary;                            /* get_d
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
 answer_handler answer_adjustments;                                                   /* get_adjustments.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
-answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview;     /* get_cycles.c */
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview, answer_unsettled; /* get_cycles.c */
-answer_handler answer_route_day, answer_route_sample, answer_rotation;               /* get_route_day.c, get_route_sample.c */
+answer_handler answer_review, answer_route_review;                        /* get_review.c */
 struct ledger_row;
 struct route_day;
 /* The row of the route that the path names (views into `t`), and the day that is asked for: today without one. False: refused. */

@@ -3,6 +3,7 @@
 #include "proto/base/hex.h"
 #include "server/cycles.h"
 #include "server/query/answers.h"
+#include "server/query/cycle_asked.h"
 #include "server/query/rows.h"
 #include "server/scope.h"
 #include "storage/journal.h"
@@ -36,8 +37,7 @@ static bool is_ours(struct app *app, const char *org, struct txn *t, struct span
     return false;
 }
 
-/* `c` has views into `t`. */
-static bool cycle_asked(struct request *q, struct txn *t, struct ledger_cycle *c)
+bool cycle_asked(struct request *q, struct txn *t, struct ledger_cycle *c)
 {
     struct span name = q->subject[0];
 
@@ -473,8 +473,7 @@ void answer_unsettled(struct request *q)
 
 /* ---- as of now ---- */
 
-/* The first point behind the cursor. */
-static size_t place_of(const struct listing *l, const struct cycle_points *p)
+size_t cycle_place_of(const struct listing *l, const struct cycle_points *p)
 {
     char after[CURSOR_MAX + 1];
     size_t low = 0, high = p->count;
@@ -513,7 +512,7 @@ static void fill_preview(struct listing *l)
 {
     struct determinants *w = (struct determinants *)l->state;
     struct txn t = ledger_read(l->app->ledger);
-    size_t at = place_of(l, &w->points), end = at + PREVIEW_SLICE;
+    size_t at = cycle_place_of(l, &w->points), end = at + PREVIEW_SLICE;
 
     for (; at < w->points.count && at < end && !listing_full(l); at++)
         preview_one(l, w, &t, at);

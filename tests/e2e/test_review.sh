@@ -64,7 +64,132 @@ an_explanation_is_asked_for_by_every_way_but_steps() {
     has "$said" ',parts,explain' '""formula""'
 }
 
+# 90 days of 1 000 L, then March: N goes on so, H uses more, L less, Z nothing, X is exchanged on the 15th, S has one hour that stands out, M was never read, B is of DN 80, T was read until 20 January.
+review_world() {
+    printf 'org\nNORTH\nSOUTH\n' | nilo import orgs - && printf 'route,org\nR1,NORTH\nR2,SOUTH\n' | nilo import routes -
+    { echo serial,dn,q3; for p in N H L Z X XX S M T; do echo "m$p,15,2.5"; done; echo mB,80,63; echo mO,50,25; } | nilo import meters -
+    { echo point,account,route; for p in N H L Z X S M T B; do echo "$p,A-$p,R1"; done; echo O,A-O,R2; } | nilo import points -
+    { echo point,serial,from,to,start_index_l,end_index_l
+      for p in N H L Z S M T B O; do echo "$p,m$p,2025-12-01T00:00:00+08:00,,0,"; done
+      echo X,mX,2025-12-01T00:00:00+08:00,2026-03-15T00:00:00+08:00,0,104000
+      echo X,mXX,2026-03-15T00:00:00+08:00,,0,; } | nilo import fittings -
+    python3 - > readings.csv <<'PY'
+from datetime import datetime, timedelta
+print('serial,time,index_l')
+begin = datetime(2025, 12, 1)
+def told(serial, at, v): print('%s,%s+08:00,%d' % (serial, at.isoformat(), v))
+march = datetime(2026, 3, 1)
+for p in 'NHLZXSTBO':
+    v = 0
+    for day in range(1, 122):
+        at = begin + timedelta(day)
+        in_march = at > march
+        use = 1000
+        if p == 'H' and in_march: use = 3501
+        if p == 'L' and in_march: use = 299
+        if p == 'Z' and in_march: use = 0
+        v += use
+        if p == 'T' and at > datetime(2026, 1, 20): continue
+        if p == 'X' and at >= datetime(2026, 3, 15): told('mXX', at, (at - datetime(2026, 3, 15)).days * 1000) if at > datetime(2026, 3, 15) else None
+        else: told('m' + p, at, v)
+# 10 March by the hour: 18 L in each, and 580 L more in the eleventh.
+v = (datetime(2026, 3, 10) - begin).days * 1000
+for h in range(1, 24):
+    told('mS', datetime(2026, 3, 10) + timedelta(hours=h), v + h * 18 + (580 if h > 10 else 0))
+PY
+    nilo import readings readings.csv && nilo settle
+    tell /v1/cycles '{"cycle":"02","from":"2026-02-01T00:00:00+08:00","to":"2026-03-01T00:00:00+08:00","routes":["R1"]}'
+    tell /v1/cycles/02/close '{}'
+    tell /v1/cycles '{"cycle":"03","from":"2026-03-01T00:00:00+08:00","to":"2026-04-01T00:00:00+08:00","routes":["R1"]}'
+}
+# queue [QUERY]: "POINT:reason+reason …" of the rows.
+queue() { of "$(ask "/v1/cycles/03/review${1:-}")" '" ".join(r["point"] + ":" + "+".join(x["reason"] for x in r["reasons"]) for r in a["rows"])'; }
+
+each_reason_has_its_point() {
+    is 'B:large-user H:high L:low M:missing S:spike T:estimated-twice X:first-after-exchange Z:low+zero' "$(queue)" || return 1
+    local reason
+    for reason in high:H low:L+Z zero:Z missing:M spike:S estimated-twice:T first-after-exchange:X large-user:B prolonged: negative:; do
+        is "${reason#*:}" "$(of "$(ask "/v1/cycles/03/review?reason=${reason%:*}")" '"+".join(r["point"] for r in a["rows"])')" || return 1
+    done
+    has "$(ask '/v1/cycles/03/review?reason=odd')" $'\n422' '"field":"reason"' first-after-exchange || return 1
+    has "$(ask /v1/cycles/none/review)" $'\n404' && has "$(ask /v1/cycles/02/review)" $'\n409' adjustment
+}
+
+a_row_has_the_figures_it_stands_out_by() {
+    said=$(ask /v1/cycles/03/review)
+    is '108531 1000 31 actual 0' "$(of "$said" '"%s %s %s %s %s" % tuple([r for r in a["rows"] if r["point"]=="H"][0][k] for k in ("consumption_l","median_l","days","quality","flags_open"))')" || return 1
+    is '2026-03-14T16:00:00Z mX mXX' "$(of "$said" '"%s %s %s" % tuple([r for r in a["rows"] if r["point"]=="X"][0][k] for k in ("exchanged_at","old_serial","new_serial"))')" || return 1
+    is '1 2026-03-10T02:00:00Z' "$(of "$said" '"%s %s" % tuple([r for r in a["rows"] if r["point"]=="S"][0][k] for k in ("spikes","first_spike_at"))')" || return 1
+    is 'None never-read' "$(of "$said" '"%s %s" % tuple([r for r in a["rows"] if r["point"]=="M"][0][k] for k in ("consumption_l","why"))')" && has "$said" '换表后的首期水费' || return 1
+    # In pages of any size the rows are the same.
+    is "$(queue '?limit=100')" "$(next=; while :; do said=$(ask "/v1/cycles/03/review?limit=3$next"); of "$said" '" ".join(r["point"] + ":" + "+".join(x["reason"] for x in r["reasons"]) for r in a["rows"])'; next=$(of "$said" 'a["next"] or ""'); [[ $next ]] || break; next="&after=$next"; done | tr '\n' ' ' | sed 's/ $//')"
+}
+
+a_route_over_a_span_is_looked_at_without_a_cycle() {
+    is 'H:high Z:low+zero' "$(of "$(ask '/v1/routes/R1/review?from=2026-03-12T00:00:00%2B08:00&to=2026-03-26T00:00:00%2B08:00&limit=100')" '" ".join(r["point"] + ":" + "+".join(x["reason"] for x in r["reasons"]) for r in a["rows"] if r["point"] in "HZ")')" || return 1
+    has "$(ask '/v1/routes/R9/review?from=2026-03-12T00:00:00Z&to=2026-03-26T00:00:00Z')" $'\n404' && has "$(ask '/v1/routes/R1/review?from=2024-03-12T00:00:00Z&to=2026-03-26T00:00:00Z')" $'\n422' '"field":"to"' || return 1
+    has "$(token=south.token ask '/v1/routes/R1/review?from=2026-03-12T00:00:00Z&to=2026-03-26T00:00:00Z')" $'\n403' && has "$(token=south.token ask /v1/cycles/03/review)" $'\n403' || return 1
+    exits 0 nilo route review R1 --from 2026-03-01T00:00:00+08:00 --to 2026-04-01T00:00:00+08:00 --reason high && has "$said" H
+}
+
+who_may_not_accept_or_asks_wrongly_changes_nothing() {
+    has "$(token=viewer.token tell /v1/cycles/03/accept '{"points":["H"]}')" $'\n403' && has "$(token=south.token tell /v1/cycles/03/accept '{"points":["H"]}')" $'\n403' || return 1
+    has "$(tell /v1/cycles/none/accept '{"points":["H"]}')" $'\n404' && has "$(tell /v1/cycles/03/accept '{"points":["H","O"]}')" $'\n404' 'O is on none' || return 1
+    has "$(tell /v1/cycles/03/accept '{"points":[]}')" $'\n422' && has "$(tell /v1/cycles/03/accept '{"points":["H"],"reason":"high"}')" $'\n422' && has "$(tell /v1/cycles/03/accept '{}')" $'\n422' || return 1
+    has "$(tell /v1/cycles/03/accept '{"points":["H","H"]}')" $'\n422' twice && has "$(tell /v1/cycles/03/accept '{"reason":"high","max_l":"lots"}')" $'\n422' '"field":"max_l"' || return 1
+    has "$(tell /v1/cycles/02/accept '{"reason":"high"}')" $'\n409' || return 1
+    is 'B H L M S T X Z' "$(queue | sed -E 's/:[^ ]*//g')"
+}
+
+what_is_accepted_leaves_the_queue_until_its_figures_change() {
+    has "$(tell /v1/cycles/03/accept '{"reason":"high","max_l":100000,"note":"too much for this"}')" $'\n200' '"accepted":0' || return 1
+    said=$(token=billing.token tell /v1/cycles/03/accept '{"reason":"high","max_l":110000,"note":"the pool was filled"}' -H 'Idempotency-Key: a1')
+    has "$said" $'\n200' '"accepted":1' '"points":["H"]' || return 1
+    is "$said" "$(token=billing.token tell /v1/cycles/03/accept '{"reason":"high","max_l":110000,"note":"the pool was filled"}' -H 'Idempotency-Key: a1')" || return 1
+    has "$(tell /v1/cycles/03/accept '{"points":["H","N"]}')" '"accepted":0,"already":1,"passed_over":1' || return 1
+    exits 0 nilo cycle accept 03 M B --note seen && exits 0 nilo cycle queue 03 || return 1
+    is 'L S T X Z' "$(queue | sed -E 's/:[^ ]*//g')" && is 'B H L M S T X Z' "$(queue '?accepted=1' | sed -E 's/:[^ ]*//g')" || return 1
+    is 'True billing the pool was filled' "$(of "$(ask '/v1/cycles/03/review?accepted=1&reason=high')" '"%s %s %s" % tuple(a["rows"][0][k] for k in ("accepted","accepted_by","note"))')" || return 1
+    nilo audit list --format ndjson > audit && has "$(grep cycle.accept audit | head -1)" 'the pool was filled' '108531' '"H"' || return 1
+    nilod_stop && nilod_start --virtual-clock 2026-04-02T12:00:00+08:00 && is 'L S T X Z' "$(queue | sed -E 's/:[^ ]*//g')" || return 1
+    # A better reading of the last day: the figures are not those that were let pass.
+    printf 'serial,time,index_l,source\nmH,2026-04-01T00:00:00+08:00,198600,photo\n' | nilo import readings - > /dev/null && nilo settle || return 1
+    is 'H:high' "$(queue '?reason=high')" && is 'False the pool was filled' "$(of "$(ask '/v1/cycles/03/review?reason=high')" '"%s %s" % (a["rows"][0]["accepted"], a["rows"][0]["note"])')"
+}
+
+a_city_is_accepted_in_requests_that_end() {
+    local took=$SECONDS
+    printf 'route,org\nRC,NORTH\n' | nilo import routes - > /dev/null && { echo serial,dn,q3; seq -f 'c%05.0f,15,2.5' 10500; } | nilo import meters - > /dev/null || return 1
+    { echo point,route; seq -f 'C%05.0f,RC' 10500; } | nilo import points - > /dev/null && { echo point,serial,from,start_index_l; for i in $(seq -w 10500); do echo "C$i,c$i,2026-01-01T00:00:00+08:00,0"; done; } | nilo import fittings - > /dev/null || return 1
+    tell /v1/cycles '{"cycle":"city","from":"2026-03-01T00:00:00+08:00","to":"2026-04-01T00:00:00+08:00","routes":["RC"]}' > /dev/null
+    took=$SECONDS
+    has "$(tell /v1/cycles/city/accept '{"reason":"missing","note":"new quarter"}')" $'\n200' '"accepted":10000' '"next":"C10000"' || return 1
+    echo "        10 000 points accepted in $((SECONDS - took)) s"
+    has "$(tell /v1/cycles/city/accept '{"reason":"missing","after":"C10000","note":"new quarter"}')" '"accepted":500' '"next":null' || return 1
+    has "$(tell /v1/cycles/city/accept '{"points":["C00001"],"after":"C10000"}')" $'\n422' || return 1
+    is '' "$(of "$(ask '/v1/cycles/city/review?limit=10')" '" ".join(r["point"] for r in a["rows"])')"
+}
+
+units_see_their_own_rows_and_accept_whole_cycles_alone() {
+    tell /v1/cycles '{"cycle":"both","from":"2026-04-01T00:00:00+08:00","to":"2026-04-02T00:00:00+08:00","routes":["R1","R2"]}' > /dev/null
+    local every
+    every=$(of "$(ask '/v1/cycles/both/review')" '" ".join(r["point"] for r in a["rows"])')
+    has " $every " ' B ' ' O ' || return 1
+    is O "$(of "$(token=south.token ask '/v1/cycles/both/review')" '" ".join(r["point"] for r in a["rows"])')" || return 1
+    has "$(token=south.token tell /v1/cycles/both/accept '{"points":["O"]}')" $'\n403' R1
+}
+
+closing_ends_the_review() {
+    has "$(tell /v1/cycles/03/close '{}')" $'\n200' && has "$(tell /v1/cycles/03/accept '{"points":["H"]}')" $'\n409' && has "$(ask /v1/cycles/03/review)" $'\n409' || return 1
+    exits 0 nilo store check --store store && exits 0 nilo audit verify
+}
+
 nilod_start --virtual-clock 2026-04-02T12:00:00+08:00
-explained_world > /dev/null || { echo "the world could not be made"; exit 1; }
+nilo token create --role viewer --name viewer > viewer.token
+explained_world > /dev/null && review_world > /dev/null || { echo "the world could not be made"; exit 1; }
 hold a_figure_is_told_by_its_readings_and_rules what_took_no_part_is_told_with_its_rule what_is_missing_says_why an_explanation_is_asked_for_by_every_way_but_steps
+nilo token create --role billing --name billing > billing.token
+nilo token create --role billing --name south --org SOUTH > south.token
+hold each_reason_has_its_point a_row_has_the_figures_it_stands_out_by a_route_over_a_span_is_looked_at_without_a_cycle who_may_not_accept_or_asks_wrongly_changes_nothing \
+    what_is_accepted_leaves_the_queue_until_its_figures_change a_city_is_accepted_in_requests_that_end units_see_their_own_rows_and_accept_whole_cycles_alone closing_ends_the_review
 hold_end

@@ -83,6 +83,42 @@ int cmd_cycle_preview(const struct args *a)
     return list_run(a, &path, DETERMINANT_COLUMNS " why");
 }
 
+#define REVIEW_COLUMNS                                                                             \
+    "point account reasons consumption_l median_l days quality exchanged_at flags_open "           \
+    "accepted_by"
+
+int cmd_cycle_queue(const struct args *a)
+{
+    struct path path = path_of_cycle(a, "review");
+
+    query_options(&path, a);
+    return list_run(a, &path, REVIEW_COLUMNS);
+}
+
+int cmd_route_review(const struct args *a)
+{
+    return list_below(a, "/v1/routes", "review", REVIEW_COLUMNS);
+}
+
+int cmd_cycle_accept(const struct args *a)
+{
+    struct path path = path_of_cycle(a, "accept");
+    json_t *body = json_object(), *points = a->count > 1 ? json_array() : NULL;
+    bool fine = body && (points || a->count <= 1);
+
+    for (unsigned i = 1; i < a->count && fine; i++)
+        fine = !json_array_append_new(points, json_string(a->positional[i]));
+    if (!fine)
+        say("POINT: expected texts in UTF-8");
+    if (fine && points)
+        fine = !json_object_set(body, "points", points);
+    json_decref(points);
+    if (fine && body_options(body, a))
+        return post_run(a, &path, body);
+    json_decref(body);
+    return EXIT_USAGE;
+}
+
 int cmd_cycle_pull(const struct args *a)
 {
     struct path path = path_of_cycle(a, "determinants");
