@@ -49,7 +49,7 @@ foreach(source ${NILO_SCRIPT_TESTS})
     add_test(NAME ${stem} COMMAND ${source})
     set_tests_properties(${stem} PROPERTIES LABELS e2e TIMEOUT 300 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
 endforeach()
-set_tests_properties(test_billing_client PROPERTIES TIMEOUT 900) # 146 kills, each followed by a whole run
+set_tests_properties(test_billing_client PROPERTIES TIMEOUT 900 LABELS "e2e;client") # 146 kills of a script, each followed by a whole run
 
 # tests/fuzz/fuzz_NAME.c: libFuzzer targets with the fuzz preset, replayers of tests/fuzz/corpus/NAME otherwise.
 file(GLOB NILO_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
