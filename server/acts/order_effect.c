@@ -176,8 +176,9 @@ static bool refuse_reading(struct report *r, const char *there)
 
     text_put_time(at, r->at_s);
     answer_refuse(r->o.out, ERR_CONFLICT, "serial",
-                  "serial: at %s %s%s was fitted at %.*s%s%.*s: whose dial was read?", at,
-                  there ? "the meter " : "no meter", there ? there : "",
+                  "serial: at %s %s%s was fitted at %.*s%s%.*s: whose dial was read? An "
+                  "order is for one meter: cancel it and make one for the meter that is there",
+                  at, there ? "the meter " : "no meter", there ? there : "",
                   order->point.len ? (int)order->point.len : 8,
                   order->point.len ? (const char *)order->point.at : "no point",
                   order->serial.len ? ", not " : "", (int)order->serial.len,

@@ -272,9 +272,11 @@ static bool rule_known(struct asking *a, const struct order_rule **out)
     *out = order_rule_named(&a->q->app->order_rules, a->name);
     if (*out || !a->name.len)
         return true;
-    answer_refuse(a->out, ERR_NOT_FOUND, "rule", "rule %.*s: the table %s has no such rule",
-                  (int)(a->name.len < 64 ? a->name.len : 64), (const char *)a->name.at,
-                  a->q->app->order_rules.name);
+    answer_refuse(
+        a->out, ERR_NOT_FOUND, "rule",
+        "rule %.*s: the table %s has no such rule (GET /v1/order-rules, nilo order rules)",
+        (int)(a->name.len < 64 ? a->name.len : 64), (const char *)a->name.at,
+        a->q->app->order_rules.name);
     return false;
 }
 

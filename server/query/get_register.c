@@ -1,4 +1,5 @@
 /* Meters, points, zones, routes, orgs and boundaries, as they are or were. */
+#include "server/fleet/life.h"
 #include "server/points.h"
 #include "server/prices.h"
 #include "server/query/answers.h"
@@ -222,8 +223,12 @@ static bool ask_filters(struct request *q, struct wanted *w)
         (!ask_copy(q, "account", w->account, sizeof w->account) || !ask_use(q, w)))
         return false;
     if (w->state[0] && !state_known(span_text(w->state))) {
-        problem_of(q, ERR_INVALID, "state", "state: found %s, expected a state of a meter",
-                   w->state);
+        char states[256] = "";
+        struct wr said = wr_of(states, sizeof states - 1);
+
+        life_states_say((LIFE_BIT(LIFE_STATES) - 1) & ~LIFE_BIT(LIFE_NONE), &said);
+        states[wr_len(&said)] = 0;
+        problem_of(q, ERR_INVALID, "state", "state: found %s, expected %s", w->state, states);
         return false;
     }
     t = ledger_read(q->app->ledger);

@@ -46,6 +46,14 @@ lists_speak_to_people() {
     exits 1 nilo order list --kind paint && has "$said" replace
 }
 
+a_refusal_tells_what_to_do() {
+    exits 0 nilo order create read --point P-4 && exits 0 nilo import meters - <<< $'serial,dn,q3\nM-9,15,2.5' || return 1
+    exits 0 nilo meter exchange P-4 --old M-4 --old-index 3 --new M-9 --new-index 0 --reason broken || return 1
+    exits 1 nilo order 'done' W00000005 --index 4 && has "$said" M-9 'cancel it and make one' || return 1
+    exits 1 nilo order make stuk && has "$said" stuk 'nilo order rules' || return 1
+    exits 1 nilo meter list --state runing && has "$said" runing in-stock running scrapped
+}
+
 # ---- running ----
 
 nilod_start --virtual-clock 2026-03-02T09:00:00+08:00

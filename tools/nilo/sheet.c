@@ -234,6 +234,20 @@ static bool empty(const json_t *value)
             !json_object_size(value));
 }
 
+/* Nothing, or a number of nothing; and what holds only such. */
+static bool silent(json_t *value)
+{
+    const char *key;
+    json_t *member;
+
+    if (empty(value) || (json_is_number(value) && json_number_value(value) == 0))
+        return true;
+    if (!json_is_object(value))
+        return false;
+    json_object_foreach(value, key, member) if (!silent(member)) return false;
+    return true;
+}
+
 /* What a value within a value says: numbers of nothing are left out, so that a count by eight kinds
  * shows those that there are; a sentence stands for what it explains, what a thing became for what
  * it was, and the time `at` of the whole for that of its parts. Bounded by what the server nests. */
@@ -261,8 +275,7 @@ static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
         {
             bool instead = !strncmp(key, "text", 4) || !strcmp(key, "code") || !strcmp(key, "why");
 
-            if (foreign(key) || empty(member) || (sentence && instead) ||
-                (json_is_number(member) && json_number_value(member) == 0) ||
+            if (foreign(key) || silent(member) || (sentence && instead) ||
                 (!strcmp(key, "before") && json_object_get(value, "after")) ||
                 (at && json_equal(member, at)))
                 continue;

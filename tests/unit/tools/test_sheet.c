@@ -95,11 +95,12 @@ static void an_object_shows_what_was_told_in_the_readers_language(void **state)
 
 static void things_within_an_object_are_words(void **state)
 {
-    char *text = told("{\"left\":{\"due\":0,\"overdue\":2},\"skipped\":{\"open\":0},"
-                      "\"warnings\":[{\"code\":\"a\",\"text\":\"b c\"},{\"point\":\"P\","
-                      "\"why\":\"w\",\"text_en\":\"e\",\"text_zh\":\"z\"}],"
-                      "\"history\":[{\"at\":\"x\",\"before\":{\"s\":1},\"after\":{\"s\":2,"
-                      "\"done_at\":\"x\"}}]}");
+    char *text =
+        told("{\"left\":{\"due\":0,\"overdue\":2,\"of\":{\"short\":0}},\"skipped\":{\"open\":0},"
+             "\"warnings\":[{\"code\":\"a\",\"text\":\"b c\"},{\"point\":\"P\","
+             "\"why\":\"w\",\"text_en\":\"e\",\"text_zh\":\"z\"}],"
+             "\"history\":[{\"at\":\"x\",\"before\":{\"s\":1},\"after\":{\"s\":2,"
+             "\"done_at\":\"x\"}}]}");
 
     (void)state;
     assert_string_equal(text, "left      overdue 2\n"
