@@ -3,8 +3,13 @@
 #include "server/acts/act.h"
 #include "server/acts/lot.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define ERROR_PCT_MOST                                                                             \
+    1000              /* a dial that says eleven times what flowed: beyond it somebody mistyped */
+#define NOTE_MOST 800 /* bytes; with what was measured it is the note of an event */
 
 struct sampling {
     const struct act_request *q;
@@ -49,6 +54,39 @@ static bool refuse_results(struct sampling *s, const char *expected)
     return false;
 }
 
+static const char *const measured[] = { "q1_pct", "q2_pct", "q3_pct" };
+
+static bool is_measured(const char *name)
+{
+    for (size_t i = 0; i < sizeof measured / sizeof measured[0]; i++)
+        if (strcmp(name, measured[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What a result says beside its serial and its verdict. */
+static bool is_told_well(const json_t *result)
+{
+    const char *name;
+    json_t *v;
+
+    json_object_foreach((json_t *)result, name, v)
+    {
+        bool fine = strcmp(name, "serial") == 0 || strcmp(name, "result") == 0;
+
+        if (is_measured(name))
+            fine = json_is_null(v) ||
+                   (json_is_number(v) && fabs(json_number_value(v)) <= ERROR_PCT_MOST);
+        else if (strcmp(name, "note") == 0)
+            fine = json_is_null(v) ||
+                   (json_is_string(v) && json_string_length(v) <= NOTE_MOST &&
+                    text_is_utf8(span_of(json_string_value(v), json_string_length(v))));
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
 /* The results by serial. */
 static bool results_read(struct sampling *s)
 {
@@ -67,6 +105,9 @@ static bool results_read(struct sampling *s)
 
         if (!serial || !result || (strcmp(result, "pass") != 0 && strcmp(result, "fail") != 0))
             return refuse_results(s, "{\"serial\", \"result\": \"pass\" or \"fail\"} for each");
+        if (!is_told_well(one))
+            return refuse_results(s, "beside serial and result q1_pct, q2_pct and q3_pct of -1000 "
+                                     "to 1000 and a note of at most 800 bytes, and nothing else");
         if (json_object_get(s->results, serial)) {
             answer_refuse(s->out, ERR_INVALID, "results",
                           "results: found %.40s twice, expected each meter once", serial);
@@ -99,11 +140,10 @@ static bool results_whole(struct sampling *s)
 }
 
 /* Measured errors stand in the event's note: "q1 +3.1 %, q2 -0.5 %: seal was loose". */
-static struct span note_of(const json_t *result, char room[256])
+static struct span note_of(const json_t *result, char room[LIMIT_TEXT])
 {
-    static const char *const measured[] = { "q1_pct", "q2_pct", "q3_pct" };
     const char *note = json_string_value(json_object_get(result, "note"));
-    struct wr w = wr_of(room, 255);
+    struct wr w = wr_of(room, LIMIT_TEXT);
 
     for (size_t i = 0; i < 3; i++) {
         const json_t *v = json_object_get(result, measured[i]);
@@ -113,7 +153,7 @@ static struct span note_of(const json_t *result, char room[256])
                       json_number_value(v));
     }
     if (note)
-        wr_format(&w, "%s%.180s", wr_len(&w) ? ": " : "", note);
+        wr_format(&w, "%s%s", wr_len(&w) ? ": " : "", note);
     return wr_span(&w);
 }
 
@@ -122,14 +162,12 @@ static bool inspect(struct sampling *s, const struct drawn *d)
     const json_t *result = json_object_get(s->results, d->serial);
     struct paper_line line = { .serial = span_text(d->serial), .meter = d->meter };
     struct life_wish w = s->w;
-    char note[256];
+    char note[LIMIT_TEXT];
 
     w.serial = line.serial;
     w.no_result = false;
     w.failed = strcmp(json_string_value(json_object_get(result, "result")), "fail") == 0;
     w.text[EVENT_NOTE] = note_of(result, note);
-    if (!text_is_utf8(w.text[EVENT_NOTE])) /* cut within a letter */
-        w.text[EVENT_NOTE] = span_of(NULL, 0);
     if (!life_act_event(&s->l, &w))
         return false;
     s->failed += w.failed;

@@ -588,9 +588,11 @@ static bool write_list(struct planning *p, struct order_kept *kept, uint32_t lis
 
     if (!p->dry_run) {
         tour_next(&p->act, p->day, tour);
-        if (p->act.txn.err == ERR_LIMIT)
+        if (p->act.txn.err == ERR_LIMIT) {
+            p->act.txn.err = ERR_OK; /* the day's, not the store's */
             return refused(p, ERR_CONFLICT, "date", "it has as many lists as there are numbers",
                            span_of(NULL, 0));
+        }
         note_list(p, list, tour);
         for (size_t i = p->begin[list]; i < p->begin[list + 1]; i++)
             if (!write_stop(p, kept, p->at[p->turn[i].stop].id, tour,

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -385,6 +386,9 @@ static enum err take_file(struct xlsx *x, struct out *out)
     return ERR_OK;
 }
 
+/* The library asks gmtime when it was made, whose answer all threads share. */
+static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER;
+
 enum err xlsx_end(struct xlsx *x, struct out *out)
 {
     enum err err;
@@ -394,7 +398,9 @@ enum err xlsx_end(struct xlsx *x, struct out *out)
     if (x->row > 1)
         note(x, worksheet_autofilter(x->page, 0, 0, x->row - 1, (lxw_col_t)(x->count - 1)));
     if (!x->err) {
+        pthread_mutex_lock(&closing);
         note(x, workbook_close(x->book)); /* frees it, also where it fails */
+        pthread_mutex_unlock(&closing);
         x->book = NULL;
     }
     err = x->err ? x->err : take_file(x, out);

@@ -136,7 +136,29 @@ orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them() {
         printf "%s\n$wrong\n" $head $times $times $times > wrong.csv
         exits 1 nilo import orders wrong.csv && has "$said" 'wrong.csv:2:' || return 1
     done
-    exits 0 nilo order list --format ndjson && has "$said" '"rows":2'
+    exits 0 nilo order list --format ndjson && has "$said" '"rows":2' || return 1
+    # What no order of ours can have is a refused row.
+    for wrong in W00000050,-5,T-2026-03-10-0001,0 W00000050,4294967296,T-2026-03-10-0001,0 W00000050,1,rubbish,0 W00000050,1,T-2026-13-10-0001,0 W00000050,1,,-3; do
+        IFS=, read -r name stop tour attempts <<< "$wrong"
+        printf '%s,stop,tour,attempts\n%s,read,P,A,low,%s,assigned,%s,%s,C1,%s,%s,%s\n' $head "$name" $times $times $times "$stop" "$tour" "$attempts" > wrong.csv
+        exits 1 nilo import orders wrong.csv && has "$said" 'wrong.csv:2:' || return 1
+    done
+}
+
+a_list_of_a_file_and_one_planned_here_are_two() {
+    local head=order,kind,point,serial,priority,due,state,created_at,since,assignee,tour,stop times=2026-03-09T00:00:00Z
+    empty_store || return 1
+    printf 'serial,dn,q3\nA,15,2.5\n' | nilo import meters - > /dev/null
+    printf 'point\nP\n' | nilo import points - > /dev/null
+    printf 'point,serial,from,start_index_l\nP,A,2026-01-01T00:00:00Z,0\n' | nilo import fittings - > /dev/null
+    exits 0 nilo order create read --point P && exits 0 nilo tour plan 2026-12-01 --assignee Li && has "$said" T-2026-12-01-0001 || return 1
+    printf '%s\nW00000041,verify,P,A,low,%s,assigned,%s,%s,C1,T-2026-12-01-0002,1\n' $head $times $times $times > orders.csv
+    exits 0 nilo import orders orders.csv && exits 0 nilo order create inspect --point P || return 1
+    exits 0 nilo tour plan 2026-12-01 --assignee Wang && has "$said" T-2026-12-01-0003 || return 1
+    # A day has 9999 of them, and says so.
+    printf '%s\nW00000061,repair,P,A,low,%s,assigned,%s,%s,C1,T-2026-12-02-9999,1\n' $head $times $times $times > orders.csv
+    exits 0 nilo import orders orders.csv && exits 0 nilo order create replace --point P || return 1
+    exits 1 nilo tour plan 2026-12-02 --assignee Wang && has "$said" 'as many lists as there are numbers'
 }
 
 a_file_is_for_whoever_may_write_its_rows() {
@@ -169,5 +191,6 @@ a_file_is_for_whoever_may_write_its_rows() {
 nilod_start --virtual-clock $now
 hold what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
     meters_put_on_and_taken_off_in_one_second_go_out_and_in a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
-    a_file_is_for_whoever_may_write_its_rows
+    a_file_is_for_whoever_may_write_its_rows orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them \
+    a_list_of_a_file_and_one_planned_here_are_two
 hold_end

@@ -46,8 +46,16 @@ meters_come_in_are_sampled_and_go_out_by_notes() {
     exits 0 nilo delivery B1 delivered --document DN-1 --depot D1 --register --format json &&
         has "$said" '"received":3' '"registered":1' '"short":1' || return 1
     exits 0 nilo sample show B1 --aql 4 --format json && has "$said" '"lot":3' '"sample":3' || return 1
-    exits 0 nilo sample result B1 - --aql 4 --format json <<< $'S1 pass\nS2 pass\nS3 fail leaks at the glass' &&
+    local leaks
+    leaks="DN$(printf '表面漏水%.0s' {1..20})"
+    exits 0 nilo sample result B1 - --aql 4 --format json <<< $'S1 pass\nS2 pass\nS3 fail '"$leaks" &&
         has "$said" '"verdict":"rejected"' || return 1
+    exits 0 nilo meter history S3 --format json && has "$said" "$leaks" || return 1
+    # What cannot be kept as it was told is refused, not left out.
+    for beside in '"note":"a\u0001b"' '"note":5' '"q1_pct":"=1"' '"q3_pct":1e308' '"q1":3'; do
+        has "$(curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Content-Type: application/json' "$NILO_SERVER/v1/batches/B1/sample" \
+            -d "{\"aql\":\"4\",\"results\":[{\"serial\":\"S1\",\"result\":\"pass\"},{\"serial\":\"S2\",\"result\":\"pass\"},{\"serial\":\"S3\",\"result\":\"pass\",$beside}]}")" '"status":422' q1_pct || return 1
+    done
     printf 'S1 maybe\n' > wrong
     exits 1 nilo sample result B1 wrong && has "$said" 'line 1' || return 1
     exits 0 nilo batch reject B1 --note "sample failed" --format json && has "$said" '"rejected":3' || return 1

@@ -3,6 +3,7 @@
 #include "tests/check.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +240,53 @@ static void the_same_rows_are_the_same_bytes_and_none_at_all_is_a_file(void **st
     xlsx_drop(NULL);
 }
 
+/* A writer of its own: the same book again and again, of another day than the other's. */
+#define BOOKS 60
+
+struct author {
+    int64_t made_at_s;
+    unsigned others; /* books that came out unlike the first */
+};
+
+static void book_make(const struct author *a, struct out *file)
+{
+    struct sheet s = { .name = "T", .title = "T", .zone = &zone, .made_at_s = a->made_at_s };
+    struct xlsx *x;
+
+    assert_ok(xlsx_new(&s, columns, COLUMNS, &x));
+    assert_ok(xlsx_end(x, file));
+}
+
+static void *author_writes(void *arg)
+{
+    struct author *a = (struct author *)arg;
+    struct out first = { 0 }, again = { 0 };
+
+    book_make(a, &first);
+    for (unsigned i = 0; i < BOOKS; i++) {
+        book_make(a, &again);
+        a->others += again.len != first.len || memcmp(again.at, first.at, first.len) != 0;
+        out_done(&again);
+        again = (struct out){ 0 };
+    }
+    out_done(&first);
+    return NULL;
+}
+
+static void books_that_are_written_at_once_are_each_as_if_alone(void **state)
+{
+    struct author two[] = { { .made_at_s = 1772323200 }, { .made_at_s = 961 } };
+    pthread_t threads[2];
+
+    (void)state;
+    zone_fixed(&zone, "Asia/Shanghai", 8 * 3600);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(0, pthread_create(&threads[i], NULL, author_writes, &two[i]));
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(0, pthread_join(threads[i], NULL));
+    assert_int_equal(0, two[0].others + two[1].others);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +296,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_bytes_break_the_file),
         cmocka_unit_test(what_is_no_number_or_no_date_is_an_empty_cell),
         cmocka_unit_test(the_same_rows_are_the_same_bytes_and_none_at_all_is_a_file),
+        cmocka_unit_test(books_that_are_written_at_once_are_each_as_if_alone),
     };
 
     return check_run(tests, argc, argv);
