@@ -30,15 +30,11 @@ static const char *protected_word(enum use_class use)
 /* The point where the meter is now; 0: none. */
 static enum err point_now(struct txn *t, uint32_t meter, int64_t now_s, uint32_t *out_point)
 {
-    struct fittings all;
-    enum err err = fittings_load(t, false, meter, &all);
+    struct fitting fitting;
+    enum err err = fitting_at(t, false, meter, now_s, &fitting);
 
-    *out_point = 0;
-    for (size_t i = 0; i < all.count && !err; i++)
-        if (all.at[i].from_s <= now_s && now_s < all.at[i].to_s)
-            *out_point = all.at[i].point;
-    fittings_done(&all);
-    return err;
+    *out_point = err ? 0 : fitting.point;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err command_supplies(struct txn *t, uint32_t meter, int64_t now_s, struct supplied *out)

@@ -189,17 +189,12 @@ static struct span cell(const struct ledger_row *row, unsigned n)
 /* Where it is fitted at the instant; 0: nowhere. */
 static uint32_t point_of(struct counting *c, struct txn *t, uint32_t meter)
 {
-    struct fittings all;
-    uint32_t point = 0;
-    enum err err = fittings_load(t, false, meter, &all);
+    struct fitting fitting;
+    enum err err = fitting_at(t, false, meter, c->now_s, &fitting);
 
-    for (size_t i = 0; i < all.count && !err; i++)
-        if (all.at[i].from_s <= c->now_s && c->now_s < all.at[i].to_s)
-            point = all.at[i].point;
-    fittings_done(&all);
-    if (err && !t->err)
+    if (err && err != ERR_NOT_FOUND && !t->err)
         t->err = err;
-    return point;
+    return err ? 0 : fitting.point;
 }
 
 /* False: not wanted, or t->err. */

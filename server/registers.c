@@ -95,3 +95,19 @@ void fittings_done(struct fittings *f)
     f->at = f->few;
     f->count = 0;
 }
+
+enum err fitting_at(struct txn *t, bool of_point, uint32_t id, int64_t at_s, struct fitting *out)
+{
+    struct fittings all;
+    bool found = false;
+    enum err err = fittings_load(t, of_point, id, &all);
+
+    for (size_t i = 0; i < all.count && !err; i++) {
+        if (all.at[i].from_s > at_s || all.at[i].to_s <= at_s)
+            continue;
+        *out = all.at[i];
+        found = true;
+    }
+    fittings_done(&all);
+    return err || found ? err : ERR_NOT_FOUND;
+}

@@ -27,4 +27,7 @@ struct fittings {
 MUST_CHECK enum err fittings_load(struct txn *t, bool of_point, uint32_t id, struct fittings *out);
 void fittings_done(struct fittings *f);
 
+/* The one that holds at `at_s`: from_s ≤ at_s < to_s, for an end may be stamped ahead of the clock, and a beginning, too. NOT_FOUND: there is none; and as fittings_load. */
+MUST_CHECK enum err fitting_at(struct txn *t, bool of_point, uint32_t id, int64_t at_s, struct fitting *out);
+
 #endif

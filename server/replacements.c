@@ -148,24 +148,6 @@ static enum err find_conditions(struct making *m)
 
 /* ---- one candidate ---- */
 
-/* The one that holds now: its end may be stamped ahead of the clock. */
-static bool fitting_now(struct txn *t, uint32_t meter, int64_t now_s, struct fitting *out,
-                        enum err *err)
-{
-    struct fittings fittings;
-    bool found = false;
-
-    *err = fittings_load(t, false, meter, &fittings);
-    for (size_t i = 0; i < fittings.count && !*err; i++) {
-        if (fittings.at[i].from_s > now_s || fittings.at[i].to_s <= now_s)
-            continue;
-        *out = fittings.at[i];
-        found = true;
-    }
-    fittings_done(&fittings);
-    return found;
-}
-
 static uint32_t id_named(struct txn *t, enum list_kind kind, struct span name, char *known,
                          size_t size, uint32_t *known_id)
 {
@@ -272,10 +254,10 @@ static enum err weigh(struct making *m, uint32_t meter, const struct blame *blam
     struct replacement one = { .meter = meter, .legal_due = due, .condition_due = NO_DAY };
     struct fitting fitting;
     bool blamed = false;
-    enum err err;
+    enum err err = fitting_at(&m->ledger, false, meter, m->now_s, &fitting);
 
-    if (!fitting_now(&m->ledger, meter, m->now_s, &fitting, &err))
-        return err;
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
     one.point = fitting.point;
     for (size_t i = 0; i < count; i++) {
         const struct blame *b = &blames[i];
@@ -447,12 +429,13 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
                              .meter = one->meter };
     struct showing s = { .out = out };
     struct fitting fitting = { .point = 0 };
-    enum err err, ended;
+    enum err err = fitting_at(&t, false, one->meter, clock_now_s(&app->clock), &fitting), ended;
 
     out->blamed = false;
     out->condition = (struct condition){ .due = NO_DAY };
-    out->gone = !fitting_now(&t, one->meter, clock_now_s(&app->clock), &fitting, &err) ||
-                fitting.point != one->point;
+    out->gone = err || fitting.point != one->point;
+    if (err == ERR_NOT_FOUND)
+        err = ERR_OK;
     if (!err && !out->gone)
         err = show_condition(app, r, &t, one->meter, &out->condition);
     ended = txn_end(&t);

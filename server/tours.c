@@ -246,28 +246,25 @@ static enum err last_reading(struct app *app, const struct meter_facts *m, int64
 }
 
 /* Which meter a stop is about. */
-static enum err find_meter(struct txn *t, struct tour_shown *s, struct meter_facts *m)
+static enum err find_meter(struct txn *t, const struct tour_shown *s, int64_t now_s,
+                           struct meter_facts *m)
 {
-    struct fittings fittings;
-    enum err err = ERR_OK;
+    struct fitting fitting;
+    enum err err;
 
     if (s->order.serial.len)
         return meter_facts_by_serial(t, s->order.serial, m);
     if (!s->place.known)
         return ERR_NOT_FOUND;
-    err = fittings_load(t, true, s->place.id, &fittings);
-    if (!err && (!fittings.count || fittings.at[fittings.count - 1].to_s != FITTING_OPEN))
-        err = ERR_NOT_FOUND;
-    if (!err)
-        err = meter_facts_by_id(t, fittings.at[fittings.count - 1].meter, m);
-    fittings_done(&fittings);
-    return err;
+    err = fitting_at(t, true, s->place.id, now_s, &fitting);
+    return err ? err : meter_facts_by_id(t, fitting.meter, m);
 }
 
 static enum err show_meter(struct app *app, struct txn *t, struct tour_shown *s,
                            struct meter_facts *m)
 {
-    enum err err = find_meter(t, s, m);
+    int64_t now_s = clock_now_s(&app->clock);
+    enum err err = find_meter(t, s, now_s, m);
 
     if (err == ERR_NOT_FOUND)
         return ERR_OK;
@@ -275,7 +272,7 @@ static enum err show_meter(struct app *app, struct txn *t, struct tour_shown *s,
         return err;
     s->serial = span_text(m->serial);
     s->dn_mm = m->dn_mm;
-    return s->order.kind == ORDER_READ ? ERR_OK : last_reading(app, m, clock_now_s(&app->clock), s);
+    return s->order.kind == ORDER_READ ? ERR_OK : last_reading(app, m, now_s, s);
 }
 
 /* Room for what one stop borrows. */

@@ -153,13 +153,15 @@ static bool is_silent(struct finding *f, const struct fitting *fitting, int64_t 
 static bool look_at(struct finding *f, uint32_t meter, int64_t since_s)
 {
     struct order_find find = { .meter = meter };
-    struct fittings all;
+    struct fitting fitting;
     bool silent;
 
-    f->err = fittings_load(f->ledger, false, meter, &all);
-    silent = !f->err && all.count && all.at[all.count - 1].to_s == FITTING_OPEN &&
-             is_silent(f, &all.at[all.count - 1], since_s, &find.at);
-    fittings_done(&all);
+    f->err = fitting_at(f->ledger, false, meter, f->now_s, &fitting);
+    if (f->err == ERR_NOT_FOUND) {
+        f->err = ERR_OK;
+        return true;
+    }
+    silent = !f->err && is_silent(f, &fitting, since_s, &find.at);
     return !f->err && (!silent || push(f, &find));
 }
 

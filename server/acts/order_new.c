@@ -107,19 +107,14 @@ static bool all_there(struct new_order *n)
 /* Who is where now: the other end of the fitting that is open; 0: none. */
 static bool fitted_now(struct new_order *n, bool of_point, uint32_t id, uint32_t *out)
 {
-    struct fittings all;
-    enum err err = fittings_load(&n->o.act.txn, of_point, id, &all);
-    int64_t now_s = n->o.act.now_s;
+    struct fitting fitting;
+    enum err err = fitting_at(&n->o.act.txn, of_point, id, n->o.act.now_s, &fitting);
 
-    *out = 0;
-    for (size_t i = 0; i < all.count && !err; i++) {
-        if (all.at[i].from_s <= now_s && now_s < all.at[i].to_s)
-            *out = of_point ? all.at[i].meter : all.at[i].point;
-    }
-    fittings_done(&all);
-    if (err)
-        answer_failed(n->o.out, err);
-    return !err;
+    *out = err ? 0 : of_point ? fitting.meter : fitting.point;
+    if (!err || err == ERR_NOT_FOUND)
+        return true;
+    answer_failed(n->o.out, err);
+    return false;
 }
 
 static bool name_of(struct new_order *n, enum list_kind list, uint32_t id, char out[64])

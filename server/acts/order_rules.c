@@ -55,17 +55,12 @@ static void copy(char *out, size_t size, struct span text)
 /* The point it is fitted at now; 0: none, or t->err. */
 static uint32_t fitted_at_now(struct ruling *r, uint32_t meter)
 {
-    struct fittings all;
-    enum err err = fittings_load(r->t, false, meter, &all);
-    uint32_t point = 0;
+    struct fitting fitting;
+    enum err err = fitting_at(r->t, false, meter, r->now_s, &fitting);
 
-    for (size_t i = 0; i < all.count && !err; i++)
-        if (all.at[i].from_s <= r->now_s && r->now_s < all.at[i].to_s)
-            point = all.at[i].point;
-    fittings_done(&all);
-    if (err && !r->t->err)
+    if (err && err != ERR_NOT_FOUND && !r->t->err)
         r->t->err = err;
-    return point;
+    return err ? 0 : fitting.point;
 }
 
 static bool is_wanted_there(struct ruling *r, const struct ledger_row *point)

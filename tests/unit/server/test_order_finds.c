@@ -111,6 +111,25 @@ static void every_silent_meter_is_found_once(void **state)
     store_free(s);
 }
 
+/* The end of the one is stamped ahead of the clock: until then it is where it was. */
+static void a_meter_is_silent_until_the_instant_of_its_removal(void **state)
+{
+    struct store *s = town_new();
+    struct order_finds finds;
+
+    (void)state;
+    import(s, "fittings",
+           "point,serial,from,start_index_l,to,end_index_l\n"
+           "P00007,M00007,2026-01-01T00:00:00Z,0,2026-03-02T02:05:00Z,9\n");
+    assert_ok(order_finds(&s->app, &silent, NOW + 299, &finds));
+    assert_int_equal(METERS - 3, finds.count);
+    free(finds.at);
+    assert_ok(order_finds(&s->app, &silent, NOW + 300, &finds));
+    assert_int_equal(METERS - 4, finds.count);
+    free(finds.at);
+    store_free(s);
+}
+
 static void a_search_gives_up_when_the_server_stops(void **state)
 {
     struct store *s = town_new();
@@ -153,6 +172,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_silent_meter_is_found_once),
         cmocka_unit_test(all_meters_are_looked_at_once_a_day_unasked),
+        cmocka_unit_test(a_meter_is_silent_until_the_instant_of_its_removal),
         cmocka_unit_test(a_search_gives_up_when_the_server_stops),
     };
 

@@ -550,6 +550,39 @@ static void a_stop_tells_what_the_crew_compares_but_not_to_who_reads(void **stat
     store_free(s);
 }
 
+static void see_one(struct store *s, const char *expected)
+{
+    struct txn t = ledger_read(s->app.ledger);
+    struct seen seen = { 0 };
+
+    assert_ok(tour_each(&s->app, &t, span_text("T-2026-03-03-0001"), see, &seen));
+    assert_ok(txn_end(&t));
+    assert_string_equal(expected, seen.text);
+}
+
+/* Both are stamped ahead of the clock. */
+static void a_stop_shows_who_is_fitted_there_at_the_hour(void **state)
+{
+    struct store *s = street_new();
+    char name[ORDER_NAME_SIZE];
+
+    (void)state;
+    import(s, "meters", "serial,dn,q3\nM2,25,6.3\n");
+    import(s, "fittings",
+           "point,serial,from,start_index_l,to,end_index_l\n"
+           "P1,M1,2026-01-01T00:00:00Z,0,2026-03-02T02:05:00Z,9\n"
+           "P5,M2,2026-01-01T00:00:00Z,0,2026-02-01T00:00:00Z,5\n"
+           "P1,M2,2026-03-02T02:06:00Z,5,,\n");
+    make(s, "P1", ORDER_READ, 0, name);
+    assert_int_equal(201, plan(s, "{\"date\":\"2026-03-03\",\"crew\":\"K1\"}"));
+    see_one(s, "1 P1 M1 20 none 0 0|");
+    assert_ok(clock_set(&s->app.clock, NOW + 300));
+    see_one(s, "1 P1  0 none 0 0|");
+    assert_ok(clock_set(&s->app.clock, NOW + 360));
+    see_one(s, "1 P1 M2 25 none 0 0|");
+    store_free(s);
+}
+
 static double now_ms(void)
 {
     struct timespec t;
@@ -632,6 +665,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_name_that_a_file_gave_to_a_list_is_not_given_again),
         cmocka_unit_test(no_order_takes_the_name_of_another_when_numbers_end),
         cmocka_unit_test(a_stop_tells_what_the_crew_compares_but_not_to_who_reads),
+        cmocka_unit_test(a_stop_shows_who_is_fitted_there_at_the_hour),
         cmocka_unit_test(ten_thousand_orders_are_planned_in_one_act),
     };
 
