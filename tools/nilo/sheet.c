@@ -12,8 +12,8 @@ struct range {
     uint32_t first, last;
 };
 
-/* Wide and full-width blocks of Unicode (UAX #11), in order. The C library's wcwidth asks the
- * locale, which on servers is often not UTF-8. */
+/* Wide and full-width blocks of Unicode (UAX #11), in order. The C library's
+ * wcwidth asks the locale, which on servers is often not UTF-8. */
 static const struct range wide[] = {
     { 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0x33ff },   { 0x3400, 0x4dbf },
     { 0x4e00, 0xa4cf },   { 0xa960, 0xa97c },   { 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },
@@ -35,8 +35,8 @@ static bool within(const struct range *ranges, size_t count, uint32_t point)
 }
 #define WITHIN(ranges, point) within(ranges, sizeof(ranges) / sizeof((ranges)[0]), point)
 
-/* The code point at *at, which is moved behind it; the text is what jansson or the table made:
- * valid UTF-8. */
+/* The code point at *at, which is moved behind it; the text is what jansson or
+ * the table made: valid UTF-8. */
 static uint32_t next_point(const char **at)
 {
     const unsigned char *s = (const unsigned char *)*at;
@@ -120,7 +120,9 @@ bool format_read(const struct args *a, enum format *out)
             *out = (enum format)i;
             return true;
         }
-    say("--format: expected table, json, ndjson or csv, of a list also xlsx, found '%s'", asked);
+    say("--format: expected table, json, ndjson or csv, of a list also xlsx, "
+        "found '%s'",
+        asked);
     return false;
 }
 
@@ -187,7 +189,8 @@ void sheet_times_in(const struct zone *zone)
     times_in = zone;
 }
 
-/* What people read: a time is one of their own clock, and may be given back to --from. */
+/* What people read: a time is one of their own clock, and may be given back to
+ * --from. */
 static char *time_text(const json_t *value)
 {
     const char *text = times_in ? json_string_value(value) : NULL;
@@ -210,15 +213,15 @@ static char *time_text(const json_t *value)
     return out;
 }
 
-/* A text stands in both languages, as NAME_en and NAME_zh: is this the one that the reader does not
- * ask for? */
+/* A text stands in both languages, as NAME_en and NAME_zh: is this the one that
+ * the reader does not ask for? */
 static bool foreign(const char *name)
 {
     return ends_with(name, speaks_chinese() ? "_en" : "_zh");
 }
 
-/* The text of a code in the reader's language, where the object has it: of "kind" that in
- * "kind_en" or "kind_zh"; NULL without it. */
+/* The text of a code in the reader's language, where the object has it: of
+ * "kind" that in "kind_en" or "kind_zh"; NULL without it. */
 static const char *told(json_t *object, const char *name)
 {
     char member[64];
@@ -248,9 +251,33 @@ static bool silent(json_t *value)
     return true;
 }
 
-/* What a value within a value says: numbers of nothing are left out, so that a count by eight kinds
- * shows those that there are; a sentence stands for what it explains, what a thing became for what
- * it was, and the time `at` of the whole for that of its parts. Bounded by what the server nests. */
+/* Are these counts, without a word among them? */
+static bool counts(json_t *object)
+{
+    const char *key;
+    json_t *member;
+
+    json_object_foreach(object, key, member) if (json_is_string(member)) return false;
+    return true;
+}
+
+/* Objects within objects. */
+static unsigned depth_of(json_t *value)
+{
+    unsigned most = 0, own = json_is_object(value);
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach(value, key, member) if (depth_of(member) > most) most = depth_of(member);
+    json_array_foreach(value, i, member) if (depth_of(member) > most) most = depth_of(member);
+    return most + own;
+}
+
+/* What a value within a value says: counts of nothing are left out, so that a
+ * count by eight kinds shows those that there are; a sentence stands for what
+ * it explains, what a thing became for what it was, and the time `at` of the
+ * whole for that of its parts. Bounded by what the server nests. */
 static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
 {
     const char *key, *between = "";
@@ -268,6 +295,7 @@ static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
         }
     } else if (json_is_object(value)) {
         const char *sentence = told(value, "text");
+        bool few = counts(value);
 
         if (!sentence)
             sentence = json_string_value(json_object_get(value, "text"));
@@ -275,8 +303,8 @@ static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
         {
             bool instead = !strncmp(key, "text", 4) || !strcmp(key, "code") || !strcmp(key, "why");
 
-            if (foreign(key) || silent(member) || (sentence && instead) ||
-                (!strcmp(key, "before") && json_object_get(value, "after")) ||
+            if (foreign(key) || empty(member) || (few && silent(member)) || (sentence && instead) ||
+                (!strcmp(key, "before") && json_object_get(value, "who")) ||
                 (at && json_equal(member, at)))
                 continue;
             fprintf(f, "%s%s ", between, label_of(key));
@@ -528,7 +556,35 @@ static void object_csv(json_t *object, FILE *to)
     fputc('\n', to);
 }
 
-/* One line; of a list of things a line each. */
+/* What nests deep: a line a member, further in what is within. Bounded as
+ * put_value is. */
+static void put_tree(json_t *object, int indent, FILE *to)
+{
+    const char *key;
+    json_t *member;
+
+    json_object_foreach(object, key, member)
+    {
+        size_t items = json_is_array(member) ? json_array_size(member) : 1;
+
+        if (foreign(key) || empty(member) || indent > 16)
+            continue;
+        if (depth_of(member) < 2 && !json_is_object(json_array_get(member, 0))) {
+            char *text = table_text(member);
+
+            fprintf(to, "%*s%s  %s\n", indent, "", label_of(key), text ? text : "");
+            free(text);
+            continue;
+        }
+        for (size_t i = 0; i < items; i++) {
+            fprintf(to, "%*s%s\n", indent, "", label_of(key));
+            put_tree(json_is_array(member) ? json_array_get(member, i) : member, indent + 2, to);
+        }
+    }
+}
+
+/* One line; of a list of things a line each; a tree where a line would be a
+ * maze. */
 static void object_line(const char *label, unsigned width, json_t *value, const char *said,
                         FILE *to)
 {
@@ -537,17 +593,21 @@ static void object_line(const char *label, unsigned width, json_t *value, const 
     size_t lines = things ? json_array_size(value) : 1;
 
     for (size_t i = 0; i < lines; i++) {
-        char *text = table_text(things ? json_array_get(value, i) : value);
+        json_t *one = things ? json_array_get(value, i) : value;
+        char *text = depth_of(one) > 2 ? NULL : table_text(one);
 
         fprintf(to, "%s%*s  %s", i ? "" : label, i ? (int)width : pad, "", text ? text : "");
         if (said && text && strcmp(said, text) != 0)
             fprintf(to, " (%s)", said);
         fputc('\n', to);
         free(text);
+        if (depth_of(one) > 2)
+            put_tree(one, 2, to);
     }
 }
 
-/* What nobody told is left out, and so is what stands there in another language. */
+/* What nobody told is left out, and so is what stands there in another
+ * language. */
 static bool object_shows(json_t *object, const char *key, const json_t *value)
 {
     char code[64];

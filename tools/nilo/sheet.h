@@ -48,7 +48,8 @@ void csv_row(const char *columns, json_t *row, FILE *to);
 
 /* One object: "name  value" lines, or CSV of a single row, or `raw`: the JSON as it came, with
  * every digit. The lines are for people: members that are empty are left out, a code stands with its
- * text in the reader's language, and of a list of objects each has a line. */
+ * text in the reader's language, of a list of objects each has a line,
+ * and what nests deep is a tree. */
 void sheet_object(json_t *object, const char *raw, enum format f, FILE *to);
 
 #endif

@@ -1,4 +1,5 @@
-/* Tables stand in line also for Chinese; the command line says what it takes. */
+/* Tables stand in line also for Chinese; the command line says what it takes.
+ */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +36,8 @@ static void wide_characters_count_two(void **state)
 
 static void columns_of_chinese_and_latin_stand_in_line(void **state)
 {
-    char *text =
-        printed("point address",
-                "[{\"point\":\"P1\",\"address\":\"x\"},{\"point\":\"杭州路\",\"address\":\"y\"}]");
+    char *text = printed("point address", "[{\"point\":\"P1\",\"address\":\"x\"},{"
+                                          "\"point\":\"杭州路\",\"address\":\"y\"}]");
 
     (void)state;
     assert_string_equal(text, "point   address\nP1      x\n杭州路  y\n");
@@ -95,19 +95,37 @@ static void an_object_shows_what_was_told_in_the_readers_language(void **state)
 
 static void things_within_an_object_are_words(void **state)
 {
-    char *text =
-        told("{\"left\":{\"due\":0,\"overdue\":2,\"of\":{\"short\":0}},\"skipped\":{\"open\":0},"
-             "\"warnings\":[{\"code\":\"a\",\"text\":\"b c\"},{\"point\":\"P\","
-             "\"why\":\"w\",\"text_en\":\"e\",\"text_zh\":\"z\"}],"
-             "\"history\":[{\"at\":\"x\",\"before\":{\"s\":1},\"after\":{\"s\":2,"
-             "\"done_at\":\"x\"}}]}");
+    char *text = told("{\"left\":{\"due\":0,\"overdue\":2,\"of\":{\"short\":0}},"
+                      "\"skipped\":{\"open\":0},"
+                      "\"warnings\":[{\"code\":\"a\",\"text\":\"b c\"},{\"point\":\"P\","
+                      "\"why\":\"w\",\"text_en\":\"e\",\"text_zh\":\"z\"}],"
+                      "\"history\":[{\"at\":\"x\",\"who\":\"w\",\"before\":{\"s\":1},"
+                      "\"after\":{\"s\":2,"
+                      "\"done_at\":\"x\"}}]}");
 
     (void)state;
     assert_string_equal(text, "left      overdue 2\n"
                               "skipped   -\n"
                               "warnings  b c\n"
                               "          point P: e\n"
-                              "history   at x, after (s 2)\n");
+                              "history   at x, who w, after (s 2)\n");
+    free(text);
+}
+
+static void what_nests_deep_is_a_tree_that_leaves_nothing_out(void **state)
+{
+    char *text = told("{\"explain\":{\"formula\":\"1\",\"parts\":[{\"from_l\":0,\"start\":{"
+                      "\"before\":{\"index_l\":0,\"time\":\"t\"},\"after\":{\"index_l\":3}}}]}"
+                      "}");
+
+    (void)state;
+    assert_string_equal(text, "explain  \n"
+                              "  formula  1\n"
+                              "  parts\n"
+                              "    from_l  0\n"
+                              "    start\n"
+                              "      before  index_l 0, time t\n"
+                              "      after  index_l 3\n");
     free(text);
 }
 
@@ -245,6 +263,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cell_cannot_command_the_terminal),
         cmocka_unit_test(an_object_shows_what_was_told_in_the_readers_language),
         cmocka_unit_test(things_within_an_object_are_words),
+        cmocka_unit_test(what_nests_deep_is_a_tree_that_leaves_nothing_out),
         cmocka_unit_test(rows_beyond_those_held_back_are_printed_too),
         cmocka_unit_test(options_may_stand_anywhere),
         cmocka_unit_test(a_dash_is_an_argument_and_two_end_the_options),
