@@ -343,6 +343,31 @@ static void an_order_goes_from_hand_to_hand_and_tells_who_had_it(void **state)
     stop(&t);
 }
 
+static void who_starts_an_order_takes_it_from_nobody(void **state)
+{
+    struct town t;
+
+    (void)state;
+    start(&t);
+    make(&t, "{\"kind\":\"inspect\",\"point\":\"P1\",\"assignee\":\"K2\"}", NULL);
+    make(&t, "{\"kind\":\"inspect\",\"point\":\"P2\"}", NULL);
+    make(&t, "{\"kind\":\"inspect\",\"point\":\"P3\"}", NULL);
+    make(&t, "{\"kind\":\"inspect\",\"point\":\"P4\"}", NULL);
+    tell(&t, t.hand, "W00000001", "start", "{\"crew\":\"K1\"}", 409, "W00000001 is K2's");
+    tell(&t, t.supervisor, "W00000001", "start", "{\"crew\":\"K1\"}", 409, "\"field\":\"crew\"");
+    is_state(&t, "W00000001", "\"state\":\"assigned\"");
+    tell(&t, t.hand, "W00000001", "start", "{\"crew\":\"K2\"}", 200, "\"warnings\":[]");
+    tell(&t, t.hand, "W00000001", "start", "{\"crew\":\"K1\"}", 409, "open or assigned");
+    tell(&t, t.crew1, "W00000002", "start", "{\"crew\":\"K2\"}", 403, "K1's");
+    is_state(&t, "W00000002", "\"state\":\"open\"");
+    tell(&t, t.crew1, "W00000002", "start", "{\"crew\":\"K1\"}", 200, "\"assignee\":\"K1\"");
+    tell(&t, t.hand, "W00000003", "start", "{\"crew\":\"老王\"}", 200, "not-a-crew");
+    is_state(&t, "W00000003", "\"assignee\":\"老王\"");
+    tell(&t, t.hand, "W00000004", "start", "{\"crew\":\"K1\"}", 200, "\"warnings\":[]");
+    is_state(&t, "W00000004", "\"assignee\":\"K1\"");
+    stop(&t);
+}
+
 static void many_are_given_at_once_or_none(void **state)
 {
     struct town t;
@@ -1050,6 +1075,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_cannot_be_an_order_is_refused_in_order),
         cmocka_unit_test(one_kind_is_ordered_once_at_a_place_until_it_is_closed),
         cmocka_unit_test(an_order_goes_from_hand_to_hand_and_tells_who_had_it),
+        cmocka_unit_test(who_starts_an_order_takes_it_from_nobody),
         cmocka_unit_test(many_are_given_at_once_or_none),
         cmocka_unit_test(an_exchange_reported_by_order_is_a_whole_exchange),
         cmocka_unit_test(a_reading_reported_by_order_is_in_the_series),
