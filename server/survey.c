@@ -115,7 +115,7 @@ static enum err group_of(struct survey_work *w, struct span name, size_t *out)
     if (!w->slots[slot]) {
         if (w->count == SURVEY_GROUPS_MAX)
             return ERR_LIMIT;
-        if (name.len && !(g.name = strndup((const char *)name.at, name.len)))
+        if (name.len && !(g.name = text_copy(name)))
             return ERR_NO_MEMORY;
         w->groups[w->count++] = g;
         w->slots[slot] = (uint32_t)w->count;

@@ -1,5 +1,7 @@
 #include "proto/base/text.h"
 
+#include <stdlib.h>
+
 #define DAY_S 86400
 
 /* ---- times ---------------------------------------------------------------------------------- */
@@ -330,4 +332,16 @@ bool text_is_utf8(struct span text)
         i += len;
     }
     return true;
+}
+
+char *text_copy(struct span text)
+{
+    char *copy = (char *)malloc(text.len + 1);
+
+    if (!copy)
+        return NULL;
+    if (text.len)
+        memcpy(copy, text.at, text.len);
+    copy[text.len] = 0;
+    return copy;
 }

@@ -324,7 +324,7 @@ static enum err take_turn(struct txn *t, const struct ledger_row *row, struct ro
         r->cap = cap;
     }
     turn = &r->at[r->count];
-    *turn = (struct turn){ .reader = strndup((const char *)reader.at, reader.len) };
+    *turn = (struct turn){ .reader = text_copy(reader) };
     if (!turn->reader)
         return ERR_NO_MEMORY;
     snprintf(turn->route, sizeof turn->route, "%.*s", (int)route.len, (const char *)route.at);

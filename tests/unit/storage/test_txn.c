@@ -291,27 +291,40 @@ static void appending_below_the_last_key_is_a_conflict(void **state)
 }
 
 /* LMDB keeps at most 131 072 changed pages in memory, and writes the others to the file before the commit. */
-static void a_transaction_too_large_for_memory_reads_what_it_wrote(void **state)
+/* In a process of its own: LMDB keeps the list of pages that such a transaction spilled, a megabyte, until the process ends. */
+static bool reads_what_it_spilled(void)
 {
     enum { ROWS = 134000, ROW = 3000 }; /* a page each */
     struct db *db = fresh_db();
     struct txn t = txn_begin(db, TXN_WRITE);
     static uint8_t row[ROW];
     struct span value;
+    bool right = true;
 
-    (void)state;
     for (unsigned i = 0; i < ROWS; i++) {
         memcpy(row, &i, sizeof i);
         put_number(&t, PLAIN, i, span_of(row, ROW));
     }
-    assert_ok(t.err);
-    for (unsigned i = 0; i < ROWS; i += 97) {
-        assert_true(get_number(&t, PLAIN, i, &value));
-        assert_memory_equal(value.at, &i, sizeof i);
-    }
-    assert_ok(t.err);
+    for (unsigned i = 0; i < ROWS && right; i += 97)
+        right = get_number(&t, PLAIN, i, &value) && memcmp(value.at, &i, sizeof i) == 0;
+    right = right && !t.err;
     txn_abort(&t);
     db_close(db);
+    return right;
+}
+
+static void a_transaction_too_large_for_memory_reads_what_it_wrote(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(reads_what_it_spilled() ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void a_transaction_within_another_is_undone_alone(void **state)
