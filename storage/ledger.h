@@ -71,11 +71,13 @@ MUST_CHECK enum err ledger_points_on(struct txn *t, bool zone, struct span name,
 
 /* The same as a walk, for routes and zones of any size. points_next: false at the end, or t->err; TOO_LARGE where the name is no name. */
 struct points_walk {
-    struct key prefix;
+    struct key prefix, from;
     struct scan scan;
-    uint32_t point; /* at hand */
+    uint32_t point;    /* at hand */
+    struct span place; /* where it stands in the walk: a view */
 };
 struct points_walk ledger_points_walk(struct txn *t, bool zone, struct span name);
+void points_from(struct points_walk *w, struct span place); /* before the first points_next: begins at that place, or at the next that is there */
 bool points_next(struct points_walk *w);
 void points_done(struct points_walk *w);
 

@@ -411,21 +411,32 @@ struct points_walk ledger_points_walk(struct txn *t, bool zone, struct span name
     key_text(&w.prefix, name);
     if (w.prefix.full)
         ledger_fail(t, ERR_TOO_LARGE);
+    w.from = w.prefix;
     w.scan = scan_from(t, zone ? LEDGER_IN_ZONE : LEDGER_ON_ROUTE, span_of(NULL, 0));
     return w;
+}
+
+void points_from(struct points_walk *w, struct span place)
+{
+    w->from = w->prefix;
+    for (size_t i = 0; i < place.len; i++)
+        key_u8(&w->from, place.at[i]);
+    if (w->from.full)
+        ledger_fail(w->scan.txn, ERR_TOO_LARGE);
 }
 
 bool points_next(struct points_walk *w)
 {
     struct rd r;
 
-    if (!w->scan.begun) /* only now does `prefix` lie where it stays */
-        w->scan.from = key_span(&w->prefix);
+    if (!w->scan.begun) /* only now does `from` lie where it stays */
+        w->scan.from = key_span(&w->from);
     if (!scan_next(&w->scan) || w->scan.key.len <= w->prefix.len ||
         memcmp(w->scan.key.at, w->prefix.bytes, w->prefix.len) != 0)
         return false;
     r = rd_of(w->scan.value);
     w->point = rd_le32(&r);
+    w->place = span_of(w->scan.key.at + w->prefix.len, w->scan.key.len - w->prefix.len);
     if (r.err)
         ledger_fail(w->scan.txn, ERR_CORRUPT);
     return !r.err;

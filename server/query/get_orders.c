@@ -41,17 +41,7 @@ struct wanted {
     int64_t due_before_s;
     int64_t now_s;
     bool by_place; /* by the points of a route or zone */
-    uint32_t *points;
-    size_t point_count;
 };
-
-static void wanted_free(void *state)
-{
-    struct wanted *w = (struct wanted *)state;
-
-    free(w->points);
-    free(w);
-}
 
 /* ---- a row ---- */
 
@@ -265,42 +255,45 @@ static void fill(struct listing *l)
 
 /* ---- by the points of a route or zone ---- */
 
-/* The cursor: place of the point among them · its id · the walk's own cursor there. */
+/* The cursor is a place in the walk of the points, so that a page costs what it shows, however many stand before it, and whatever left or came between two pages:
+ *
+ *   01 · length of the place u8 · the place (storage/ledger.h) · the cursor of the walk of that point's orders
+ *   02 · length u8 · the place: there is nothing more at that point */
 
-static struct span place_cursor(uint8_t room[CURSOR_MAX], size_t place, uint32_t point,
-                                struct span there)
+#define CURSOR_AT 1
+#define CURSOR_BEHIND 2
+#define PLACE_MAX 100 /* a number and a name of at most 63 bytes */
+
+struct spot {
+    bool behind;
+    struct span place, there; /* views; empty: from the first */
+};
+
+static bool spot_read(struct span cursor, struct spot *out_view)
+{
+    struct rd r = rd_of(cursor);
+    unsigned how = rd_u8(&r);
+
+    out_view->behind = how == CURSOR_BEHIND;
+    out_view->place = rd_bytes(&r, rd_u8(&r));
+    out_view->there = rd_bytes(&r, rd_left(&r));
+    return !r.err && (how == CURSOR_AT || how == CURSOR_BEHIND) && out_view->place.len &&
+           out_view->place.len <= PLACE_MAX && (how == CURSOR_AT || !out_view->there.len);
+}
+
+static struct span spot_cursor(uint8_t room[CURSOR_MAX], const struct spot *spot)
 {
     struct wr w = wr_of(room, CURSOR_MAX);
 
-    wr_be32(&w, (uint32_t)place);
-    wr_be32(&w, point);
-    wr_bytes(&w, there);
+    wr_u8(&w, spot->behind ? CURSOR_BEHIND : CURSOR_AT);
+    wr_u8(&w, (uint8_t)spot->place.len);
+    wr_bytes(&w, spot->place);
+    wr_bytes(&w, spot->there);
     return wr_span(&w);
 }
 
-/* Where the page before ended: its point may stand elsewhere by now. */
-static size_t place_of(const struct wanted *w, struct span cursor, struct span *out_there)
-{
-    struct rd r = rd_of(cursor);
-    size_t place = rd_be32(&r);
-    uint32_t point = rd_be32(&r);
-
-    *out_there = span_of(NULL, 0);
-    if (r.err)
-        return 0;
-    *out_there = rd_bytes(&r, rd_left(&r));
-    if (place < w->point_count && w->points[place] == point)
-        return place;
-    for (size_t i = 0; i < w->point_count; i++) {
-        if (w->points[i] == point)
-            return i;
-    }
-    *out_there = span_of(NULL, 0);
-    return place;
-}
-
-/* False: the slice is full. */
-static bool put_at_point(struct listing *l, struct txn *t, size_t place, struct span there)
+/* The orders at a point from `spot` on. False: the slice is full. */
+static bool put_at_point(struct listing *l, struct txn *t, uint32_t point, struct spot spot)
 {
     const struct wanted *w = (const struct wanted *)l->state;
     uint8_t room[CURSOR_MAX];
@@ -309,26 +302,23 @@ static bool put_at_point(struct listing *l, struct txn *t, size_t place, struct 
     char name[64];
     bool more = true;
 
-    if (!ledger_by_id(t, LIST_POINT, w->points[place], INT64_MAX, &row) || row.cells[0].len > 63)
+    if (!ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row) || row.cells[0].len > 63)
         return !t->err;
     snprintf(name, sizeof name, "%.*s", (int)row.cells[0].len, (const char *)row.cells[0].at);
-    walk = orders_of(t, ORDERS_OF_POINT, span_text(name), is_live(w), there);
+    walk = orders_of(t, ORDERS_OF_POINT, span_text(name), is_live(w), spot.there);
     while (!t->err && !listing_full(l) && (more = order_next(&walk))) {
-        struct span cursor = place_cursor(room, place, w->points[place], walk.cursor);
-
+        spot.there = walk.cursor;
         if (!is_wanted(t, w, &walk.order)) {
-            listing_pass(l, cursor);
+            listing_pass(l, spot_cursor(room, &spot));
             continue;
         }
         row_begin(l);
         put_order(l, t, &walk.order, w->now_s);
-        row_end(l, cursor);
+        row_end(l, spot_cursor(room, &spot));
     }
     order_walk_done(&walk);
-    if (!more)
-        listing_pass(l, place_cursor(room, place + 1,
-                                     place + 1 < w->point_count ? w->points[place + 1] : 0,
-                                     span_of(NULL, 0)));
+    if (!more && !t->err)
+        listing_pass(l, spot_cursor(room, &(struct spot){ .behind = true, .place = spot.place }));
     return !more;
 }
 
@@ -336,50 +326,28 @@ static void fill_by_place(struct listing *l)
 {
     const struct wanted *w = (const struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
+    bool zone = !w->route[0], more = true, room = true;
+    struct points_walk points = ledger_points_walk(&t, zone, span_text(zone ? w->zone : w->route));
     uint8_t after[CURSOR_MAX];
-    struct span there;
-    size_t place;
+    struct spot last = { 0 };
 
     memcpy(after, l->cursor, l->cursor_len);
-    place = place_of(w, span_of(after, l->cursor_len), &there);
-    while (!t.err && place < w->point_count && !listing_full(l) &&
-           put_at_point(l, &t, place, there)) {
-        there = span_of(NULL, 0);
-        place++;
+    if (l->cursor_len && !spot_read(span_of(after, l->cursor_len), &last))
+        listing_fail(l, ERR_CORRUPT); /* our own: what was asked for has been read */
+    points_from(&points, last.place);
+    while (!t.err && room && !listing_full(l) && (more = points_next(&points))) {
+        struct spot spot = { .place = points.place };
+
+        if (span_equal(points.place, last.place)) {
+            if (last.behind)
+                continue;
+            spot.there = last.there;
+        }
+        room = put_at_point(l, &t, points.point, spot);
     }
+    points_done(&points);
     listing_fail(l, txn_end(&t));
-    l->ended = place >= w->point_count && !l->err;
-}
-
-static bool points_room(struct wanted *w, size_t *cap)
-{
-    size_t more = *cap ? *cap * 2 : 256;
-    uint32_t *points;
-
-    if (w->point_count < *cap)
-        return true;
-    if (!(points = (uint32_t *)realloc(w->points, more * sizeof *points)))
-        return false;
-    w->points = points;
-    *cap = more;
-    return true;
-}
-
-static enum err points_load(struct txn *t, struct wanted *w)
-{
-    bool zone = !w->route[0];
-    struct points_walk walk = ledger_points_walk(t, zone, span_text(zone ? w->zone : w->route));
-    size_t cap = 0;
-    enum err err = ERR_OK;
-
-    while (!err && points_next(&walk)) {
-        if (points_room(w, &cap))
-            w->points[w->point_count++] = walk.point;
-        else
-            err = ERR_NO_MEMORY;
-    }
-    points_done(&walk);
-    return err ? err : t->err;
+    l->ended = !more && !l->err;
 }
 
 /* ---- asking ---- */
@@ -422,7 +390,6 @@ static bool ask_words(struct request *q, struct wanted *w)
 
 static bool ask_names(struct request *q, struct wanted *w)
 {
-    enum err err = ERR_OK;
     struct txn t;
     bool known;
 
@@ -436,12 +403,25 @@ static bool ask_names(struct request *q, struct wanted *w)
             named_is_known(q, &t, LIST_METER, "serial") &&
             named_is_known(q, &t, LIST_ZONE, "zone") && named_is_known(q, &t, LIST_ROUTE, "route");
     w->by_place = (w->zone[0] || w->route[0]) && !by_name(w);
-    if (known && w->by_place)
-        err = points_load(&t, w);
     txn_abort(&t);
-    if (err)
-        problem_of(q, err, "", "the register cannot be read: it %s", err_text(err));
-    return known && !err;
+    return known;
+}
+
+/* One that does not read at all is refused where the list begins. */
+static bool ask_place(struct request *q, const struct wanted *w)
+{
+    uint8_t bytes[CURSOR_MAX];
+    struct refusal r = { 0 };
+    struct spot spot;
+    size_t len;
+
+    if (!w->by_place || target_cursor(&q->target, bytes, &len, &r) || !len ||
+        spot_read(span_of(bytes, len), &spot))
+        return true;
+    problem_of(q, ERR_INVALID, "after",
+               "after: found what is no place in this list, expected `next` of an answer to the "
+               "same question");
+    return false;
 }
 
 void answer_orders(struct request *q)
@@ -454,11 +434,11 @@ void answer_orders(struct request *q)
     }
     w->now_s = clock_now_s(&q->app->clock);
     w->has_late = ask_text(q, "late").len != 0;
-    if (ask_words(q, w) && ask_names(q, w) && ask_bool(q, "late", &w->late) &&
+    if (ask_words(q, w) && ask_names(q, w) && ask_place(q, w) && ask_bool(q, "late", &w->late) &&
         ask_time(q, "due_before", INT64_MAX, &w->due_before_s))
-        listing_new(q, columns, w->by_place ? fill_by_place : fill, w, wanted_free, PAGE);
+        listing_new(q, columns, w->by_place ? fill_by_place : fill, w, free, PAGE);
     else
-        wanted_free(w);
+        free(w);
 }
 
 /* ---- one ---- */

@@ -819,6 +819,54 @@ static void lists_have_what_is_asked_for(void **state)
     stop(&t);
 }
 
+/* The orders of a page of two in the zone, after a cursor; the next one's into `after`. */
+static void page_is(const struct town *t, const char *zone, char after[700], const char *expected)
+{
+    char path[900], found[200] = "";
+    json_t *page, *row;
+    size_t i;
+
+    snprintf(path, sizeof path, "/v1/orders?zone=%s&limit=2%s%s", zone, after[0] ? "&after=" : "",
+             after);
+    page = ask_as(t, t->viewer, path, NULL, 200, "rows");
+    json_array_foreach(json_object_get(page, "rows"), i, row)
+    {
+        size_t len = strlen(found);
+
+        snprintf(found + len, sizeof found - len, "%s@%s ", text(row, "order"), text(row, "point"));
+    }
+    snprintf(after, 700, "%s", text(page, "next"));
+    json_decref(page);
+    assert_string_equal(found, expected);
+}
+
+/* Points that leave the zone while somebody turns its pages take nobody along. */
+static void a_list_goes_on_though_points_before_it_leave(void **state)
+{
+    struct town t;
+    char body[80], after[700] = "", path[800];
+
+    (void)state;
+    start(&t);
+    for (unsigned i = 1; i <= 9; i += 2) {
+        snprintf(body, sizeof body, "{\"kind\":\"read\",\"point\":\"P%u\"}", i);
+        make(&t, body, NULL);
+    }
+    make(&t, "{\"kind\":\"inspect\",\"point\":\"P3\"}", NULL);
+    page_is(&t, "Z1", after, "W00000001@P1 W00000002@P3 ");
+    snprintf(path, sizeof path, "/v1/orders?zone=Z1&limit=2&after=%s", after);
+    ask(&t, "/v1/points", "{\"point\":\"P1\",\"zone\":\"Z0\"}", 200, "");
+    ask(&t, path, NULL, 200, "W00000006"); /* at P3, too */
+    ask(&t, "/v1/points", "{\"point\":\"P3\",\"zone\":\"Z0\"}", 200, "");
+    page_is(&t, "Z1", after, "W00000003@P5 W00000004@P7 ");
+    page_is(&t, "Z1", after, "W00000005@P9 ");
+    assert_string_equal(after, "");
+    ask(&t, "/v1/orders?zone=Z1&after=00000001000000ff", NULL, 422, "\"field\":\"after\"");
+    ask(&t, "/v1/orders?zone=Z1&after=0109", NULL, 422, "\"field\":\"after\"");
+    ask(&t, "/v1/orders?zone=Z1&after=xx", NULL, 422, "after");
+    stop(&t);
+}
+
 /* The answer of an act and the row of the list tell the same, member by member. */
 static void an_act_tells_what_the_list_tells(void **state)
 {
@@ -1087,6 +1135,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_report_is_taken_once_whatever_is_killed),
         cmocka_unit_test(of_two_crews_that_report_one_order_the_first_is_taken),
         cmocka_unit_test(lists_have_what_is_asked_for),
+        cmocka_unit_test(a_list_goes_on_though_points_before_it_leave),
         cmocka_unit_test(an_act_tells_what_the_list_tells),
         cmocka_unit_test(a_unit_sees_and_orders_its_own),
         cmocka_unit_test(many_hands_and_kills_leave_every_order_with_one_end),

@@ -288,6 +288,29 @@ static void fittings_come_back_by_meter_and_by_point_in_order_of_time(void **sta
     ledger_close(l);
 }
 
+/* Begun at a point's place, a walk has that point and those behind it. */
+static void walk_goes_on_behind(struct txn *t, const uint32_t walked[3], size_t i)
+{
+    struct points_walk w = ledger_points_walk(t, false, span_text("R"));
+    uint8_t place[64];
+    size_t len;
+
+    for (size_t n = 0; n <= i; n++)
+        assert_true(points_next(&w));
+    len = w.place.len;
+    assert_in_range(len, 1, sizeof place);
+    memcpy(place, w.place.at, len);
+    points_done(&w);
+    w = ledger_points_walk(t, false, span_text("R"));
+    points_from(&w, span_of(place, len));
+    for (size_t n = i; n < 3; n++) {
+        assert_true(points_next(&w));
+        assert_int_equal(walked[n], w.point);
+    }
+    assert_false(points_next(&w));
+    points_done(&w);
+}
+
 static void a_point_stands_on_one_route_and_leaves_it_when_moved(void **state)
 {
     struct ledger *l = opened(check_folder());
@@ -321,6 +344,8 @@ static void a_point_stands_on_one_route_and_leaves_it_when_moved(void **state)
         assert_int_equal(walked[count], w.point);
     assert_int_equal(3, count);
     points_done(&w);
+    for (size_t i = 0; i < 3; i++)
+        walk_goes_on_behind(&t, walked, i);
     assert_ok(txn_end(&t));
     a = act_begin(l, "root", 1001, 42);
     act_place_point(&a, 1, span_text("P1"), none, UINT32_MAX, none);
