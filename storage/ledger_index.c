@@ -130,6 +130,21 @@ static void others_read(struct txn *t, enum ledger_index index, struct stated *s
     index_done(&w);
 }
 
+/* Whose life changes when its time comes may have no state until then. */
+static void ahead_read(struct txn *t, struct stated *s)
+{
+    struct index_walk w =
+        ledger_index_walk(t, INDEX_AHEAD, span_of((const uint8_t *)"a", 1), span_of(NULL, 0));
+
+    while (index_next(&w)) {
+        if (w.value && w.value <= LIMIT_METERS)
+            s->bits[w.value / 8] |= (uint8_t)(1u << w.value % 8);
+        else
+            s->unknown = true;
+    }
+    index_done(&w);
+}
+
 /* Every event leads to a state. */
 static void events_read(struct txn *t, struct stated *s)
 {
@@ -161,6 +176,7 @@ enum err ledger_index_check(struct txn *t, struct refusal *r)
     others_read(t, INDEX_DUE, &s);
     others_read(t, INDEX_SHELF, &s);
     others_read(t, INDEX_HELD, &s);
+    ahead_read(t, &s);
     events_read(t, &s);
     free(s.bits);
     if (t->err)

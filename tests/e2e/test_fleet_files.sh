@@ -188,9 +188,17 @@ a_file_is_for_whoever_may_write_its_rows() {
     exits 0 nilo meter show A --format json && has "$said" '"state":"received"'
 }
 
+what_is_stamped_ahead_is_no_damage() {
+    empty_store || return 1
+    printf 'serial,dn,q3\nA,15,2.5\n' | nilo import meters - > /dev/null
+    printf 'point\nP\n' | nilo import points - > /dev/null
+    printf 'point,serial,from,start_index_l\nP,A,2026-03-02T02:05:00Z,0\n' | nilo import fittings - > /dev/null || return 1
+    exits 0 nilo store check --store store && nilo clock set 2026-03-02T02:06:00Z > /dev/null && exits 0 nilo store check --store store
+}
+
 nilod_start --virtual-clock $now
 hold what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
     meters_put_on_and_taken_off_in_one_second_go_out_and_in a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
     a_file_is_for_whoever_may_write_its_rows orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them \
-    a_list_of_a_file_and_one_planned_here_are_two
+    a_list_of_a_file_and_one_planned_here_are_two what_is_stamped_ahead_is_no_damage
 hold_end

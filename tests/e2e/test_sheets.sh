@@ -66,6 +66,7 @@ every_list_has_this_form() {
         path=${path//\{serial\}/0012} path=${path//\{point\}/P1} path=${path//\{route\}/R1} path=${path//\{list\}/points}
         [[ $path == *'{'* ]] && continue # of things that this town does not have
         case $path in
+        */routes/R1/review) path+='?from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z' ;;
         */consumption) path+='?step=day&from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z' ;;
         */due) path+='?from=2026-01-01&to=2026-12-31' ;;
         */condition | */summary) [[ $path == *quarantine* ]] || path+='?from=2026-04-01&to=2026-12-31' ;;
