@@ -679,52 +679,36 @@ static void put_number(struct out *o, const char *name, struct span text)
         out_text(o, "null");
 }
 
-static void put_report(struct out *out, const struct order *o)
+static void put_word(struct out *o, const char *name, const char *word)
 {
-    out_member_text(out, "result", order_result_name(o->result));
-    out_member_text(out, "result_en", order_result_en(o->result));
-    out_member_text(out, "result_zh", order_result_zh(o->result));
-    put_time(out, "done_at", o->done_s);
-    out_member_span(out, "closed_by", o->closed_by);
-    put_litres(out, "index_l", o->has_index, o->index_ml);
-    out_member_span(out, "new_serial", o->new_serial);
-    put_litres(out, "new_index_l", o->has_new_index, o->new_index_ml);
-    out_member_span(out, "photo", o->photo);
-    out_member_span(out, "seal", o->seal);
-    put_number(out, "lon", o->lon);
-    put_number(out, "lat", o->lat);
-    out_member_span(out, "remark", o->remark);
-    out_member_int(out, "attempts", o->attempts);
+    out_member_text(o, name, word);
+}
+
+static void put_text(struct out *o, const char *name, struct span text)
+{
+    out_member_span(o, name, text);
+}
+
+static void put_count(struct out *o, const char *name, uint32_t n)
+{
+    if (n)
+        out_member_int(o, name, n);
+    else
+        out_member_null(o, name);
+}
+
+static void put_whole(struct out *o, const char *name, int64_t n)
+{
+    out_member_int(o, name, n);
+}
+
+static void put_truth(struct out *o, const char *name, bool is)
+{
+    out_member_bool(o, name, is);
 }
 
 void order_put_json(struct out *out, const struct order *o, int64_t now_s)
 {
-    out_member_span(out, "order", o->name);
-    out_member_text(out, "kind", order_kind_name(o->kind));
-    out_member_text(out, "kind_en", order_kind_en(o->kind));
-    out_member_text(out, "kind_zh", order_kind_zh(o->kind));
-    out_member_text(out, "state", order_state_name(o->state));
-    out_member_text(out, "state_zh", order_state_zh(o->state));
-    out_member_text(out, "priority", order_priority_name(o->priority));
-    out_member_span(out, "point", o->point);
-    out_member_span(out, "serial", o->serial);
-    out_member_span(out, "assignee", o->assignee);
-    put_time(out, "due", o->due_s);
-    out_member_bool(out, "late", order_is_late(o->state, o->since_s, o->due_s, now_s));
-    put_time(out, "sla", order_sla(o->state, o->priority, o->since_s, o->due_s));
-    out_member_span(out, "reason", o->reason);
-    out_member_span(out, "note", o->note);
-    out_member_span(out, "flag", o->flag);
-    out_member_span(out, "rule", o->rule);
-    out_member_span(out, "tour", o->tour);
-    if (o->stop)
-        out_member_int(out, "stop", o->stop);
-    else
-        out_member_null(out, "stop");
-    put_time(out, "created_at", o->created_s);
-    out_member_span(out, "created_by", o->created_by);
-    put_time(out, "since", o->since_s);
-    put_time(out, "assigned_at", o->assigned_s);
-    put_time(out, "started_at", o->started_s);
-    put_report(out, o);
+#define ORDER_MEMBER(how, name, ...) put_##how(out, #name, __VA_ARGS__);
+#include "server/order_members.def"
 }

@@ -273,8 +273,9 @@ static enum err read_name(struct reader *f)
     return short_text(f, lines_left(&f->l), f->rules.name, sizeof f->rules.name);
 }
 
-static enum err read_line(struct reader *f)
+static enum err read_line(void *arg)
 {
+    struct reader *f = (struct reader *)arg;
     struct span word = next_word(f);
     enum err err;
 
@@ -311,15 +312,9 @@ static enum err whole_table(struct reader *f)
 
 enum err fleet_rules_read(struct fleet_rules *out, struct span text, struct refusal *r)
 {
-    struct reader f = { .l = lines_of(text, r) };
-    enum err err = ERR_OK;
+    struct reader f = { .l = { .r = r } };
+    enum err err = lines_each(&f.l, text, DEFAULTS_BYTES, r, read_line, &f);
 
-    if (text.len > DEFAULTS_BYTES)
-        return refuse(r, ERR_TOO_LARGE, 0, "",
-                      "line 1: found a file of %zu bytes, expected %d at most", text.len,
-                      DEFAULTS_BYTES);
-    while (!err && lines_next(&f.l))
-        err = read_line(&f);
     if (!err)
         err = whole_table(&f);
     if (!err)

@@ -66,3 +66,17 @@ enum err lines_wrong(struct lines *l, enum err err, struct span found, const cha
     return refuse(l->r, err, l->number, "", "line %u: found %s%s%s, expected %s", l->number,
                   len ? "\"" : "", len ? shown : "nothing more", len ? "\"" : "", expected);
 }
+
+enum err lines_each(struct lines *l, struct span file, size_t most, struct refusal *r,
+                    enum err (*line)(void *arg), void *arg)
+{
+    enum err err = ERR_OK;
+
+    if (file.len > most)
+        return refuse(r, ERR_TOO_LARGE, 0, "",
+                      "line 1: found a file of %zu bytes, expected %zu at most", file.len, most);
+    *l = lines_of(file, r);
+    while (!err && lines_next(l))
+        err = line(arg);
+    return err;
+}

@@ -21,4 +21,7 @@ struct span lines_left(const struct lines *l); /* what is left of the line, with
 /* "line 3: found "x", expected …": bytes that a terminal would not show are told as '?'. Returns `err`. */
 enum err lines_wrong(struct lines *l, enum err err, struct span found, const char *expected);
 
+/* Reads a whole file of at most `most` bytes into `l`: `line` is called for each line, and the first error ends it. TOO_LARGE. */
+MUST_CHECK enum err lines_each(struct lines *l, struct span file, size_t most, struct refusal *r, enum err (*line)(void *arg), void *arg);
+
 #endif

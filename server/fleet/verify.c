@@ -150,8 +150,9 @@ static enum err read_rule(struct reader *f, enum regime regime)
     return ERR_OK;
 }
 
-static enum err read_line(struct reader *f)
+static enum err read_line(void *arg)
 {
+    struct reader *f = (struct reader *)arg;
     struct span word = next_word(f);
 
     if (!word.len || word.at[0] == '#')
@@ -179,15 +180,9 @@ static enum err whole_table(struct reader *f)
 
 enum err verify_rules_read(struct verify_rules *out, struct span text, struct refusal *r)
 {
-    struct reader f = { .l = lines_of(text, r) };
-    enum err err = ERR_OK;
+    struct reader f = { .l = { .r = r } };
+    enum err err = lines_each(&f.l, text, VERIFY_RULES_BYTES, r, read_line, &f);
 
-    if (text.len > VERIFY_RULES_BYTES)
-        return refuse(r, ERR_TOO_LARGE, 0, "",
-                      "line 1: found a file of %zu bytes, expected %d at most", text.len,
-                      VERIFY_RULES_BYTES);
-    while (!err && lines_next(&f.l))
-        err = read_line(&f);
     if (!err)
         err = whole_table(&f);
     if (!err)

@@ -23,14 +23,9 @@
 #define PAGE 1000
 
 static const char *const columns[] = {
-    "order",      "kind",        "kind_en",    "kind_zh",  "state",       "state_zh",
-    "priority",   "point",       "serial",     "assignee", "due",         "late",
-    "sla",        "reason",      "note",       "flag",     "rule",        "tour",
-    "stop",       "created_at",  "created_by", "since",    "assigned_at", "started_at",
-    "result",     "result_en",   "result_zh",  "done_at",  "closed_by",   "index_l",
-    "new_serial", "new_index_l", "photo",      "seal",     "lon",         "lat",
-    "remark",     "attempts",    "address",    "zone",     "route",       "flag_state",
-    NULL
+#define ORDER_MEMBER(how, name, ...) #name,
+#include "server/order_members.def"
+    "address", "zone", "route", "flag_state", NULL
 };
 
 struct wanted {
@@ -61,7 +56,7 @@ static void put_litres(struct listing *l, const char *name, bool has, int64_t ml
         row_null(l, name);
 }
 
-static void put_span(struct listing *l, const char *name, struct span text)
+static void put_text(struct listing *l, const char *name, struct span text)
 {
     if (text.len)
         row_text(l, name, text);
@@ -77,22 +72,27 @@ static void put_number(struct listing *l, const char *name, struct span text)
         row_null(l, name);
 }
 
-static void put_report(struct listing *l, const struct order *o)
+static void put_word(struct listing *l, const char *name, const char *word)
 {
-    row_word(l, "result", order_result_name(o->result));
-    row_word(l, "result_en", order_result_en(o->result));
-    row_word(l, "result_zh", order_result_zh(o->result));
-    put_time(l, "done_at", o->done_s);
-    put_span(l, "closed_by", o->closed_by);
-    put_litres(l, "index_l", o->has_index, o->index_ml);
-    put_span(l, "new_serial", o->new_serial);
-    put_litres(l, "new_index_l", o->has_new_index, o->new_index_ml);
-    put_span(l, "photo", o->photo);
-    put_span(l, "seal", o->seal);
-    put_number(l, "lon", o->lon);
-    put_number(l, "lat", o->lat);
-    put_span(l, "remark", o->remark);
-    row_int(l, "attempts", o->attempts);
+    row_word(l, name, word);
+}
+
+static void put_count(struct listing *l, const char *name, uint32_t n)
+{
+    if (n)
+        row_int(l, name, n);
+    else
+        row_null(l, name);
+}
+
+static void put_whole(struct listing *l, const char *name, int64_t n)
+{
+    row_int(l, name, n);
+}
+
+static void put_truth(struct listing *l, const char *name, bool is)
+{
+    row_bool(l, name, is);
 }
 
 static struct span cell(const struct ledger_row *row, bool has, unsigned place)
@@ -116,37 +116,11 @@ static void put_order(struct listing *l, struct txn *t, const struct order *o, i
     struct ledger_row point;
     bool placed = o->point.len && ledger_find(t, LIST_POINT, o->point, INT64_MAX, &point);
 
-    put_span(l, "order", o->name);
-    row_word(l, "kind", order_kind_name(o->kind));
-    row_word(l, "kind_en", order_kind_en(o->kind));
-    row_word(l, "kind_zh", order_kind_zh(o->kind));
-    row_word(l, "state", order_state_name(o->state));
-    row_word(l, "state_zh", order_state_zh(o->state));
-    row_word(l, "priority", order_priority_name(o->priority));
-    put_span(l, "point", o->point);
-    put_span(l, "serial", o->serial);
-    put_span(l, "assignee", o->assignee);
-    put_time(l, "due", o->due_s);
-    row_bool(l, "late", order_is_late(o->state, o->since_s, o->due_s, now_s));
-    put_time(l, "sla", order_sla(o->state, o->priority, o->since_s, o->due_s));
-    put_span(l, "reason", o->reason);
-    put_span(l, "note", o->note);
-    put_span(l, "flag", o->flag);
-    put_span(l, "rule", o->rule);
-    put_span(l, "tour", o->tour);
-    if (o->stop)
-        row_int(l, "stop", o->stop);
-    else
-        row_null(l, "stop");
-    put_time(l, "created_at", o->created_s);
-    put_span(l, "created_by", o->created_by);
-    put_time(l, "since", o->since_s);
-    put_time(l, "assigned_at", o->assigned_s);
-    put_time(l, "started_at", o->started_s);
-    put_report(l, o);
-    put_span(l, "address", cell(&point, placed, CELL_POINT_address));
-    put_span(l, "zone", cell(&point, placed, CELL_POINT_zone));
-    put_span(l, "route", cell(&point, placed, CELL_POINT_route));
+#define ORDER_MEMBER(how, name, ...) put_##how(l, #name, __VA_ARGS__);
+#include "server/order_members.def"
+    put_text(l, "address", cell(&point, placed, CELL_POINT_address));
+    put_text(l, "zone", cell(&point, placed, CELL_POINT_zone));
+    put_text(l, "route", cell(&point, placed, CELL_POINT_route));
     put_flag_state(l, o);
 }
 

@@ -463,7 +463,7 @@ static void meter_is(const struct city *c, unsigned m)
 {
     struct plain_life now = plain_before(&c->meter[m], c->event[m], c->count[m]);
     struct fitting f[PLAIN_EVENTS_MOST];
-    char path[64], point[8] = "-";
+    char path[64], point[16] = "-";
     json_t *shown;
 
     if (!history_is(c, m))

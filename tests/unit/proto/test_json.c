@@ -365,7 +365,7 @@ static void put_value(struct build *b, unsigned depth)
 {
     bool object = check_below(b->random, 2);
     unsigned count = (unsigned)check_below(b->random, 5);
-    char name[16];
+    char name[24];
 
     if (depth == 0 || b->len > sizeof b->text / 2 || check_below(b->random, 3) == 0) {
         put_leaf(b);
