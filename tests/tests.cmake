@@ -50,6 +50,8 @@ foreach(source ${NILO_SCRIPT_TESTS})
     set_tests_properties(${stem} PROPERTIES LABELS e2e TIMEOUT 300 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
 endforeach()
 set_tests_properties(test_billing_client PROPERTIES TIMEOUT 900 LABELS "e2e;client") # 146 kills of a script, each followed by a whole run
+# The longest begin first, so that none of them is what all the others waited for.
+set_tests_properties(test_billing_client test_coaps test_cases test_kill test_histories test_adjustments test_import_killed PROPERTIES COST 1000)
 
 # tests/fuzz/fuzz_NAME.c: libFuzzer targets with the fuzz preset, replayers of tests/fuzz/corpus/NAME otherwise.
 file(GLOB NILO_FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
