@@ -370,7 +370,7 @@ static void name_it(struct act *a, struct order *o, char room[ORDER_NAME_SIZE])
 {
     uint32_t last = last_number(&a->txn), number = last + 1;
 
-    if (last == UINT32_MAX && !a->txn.err) /* a file may bear any number */
+    if (last == UINT32_MAX && !a->txn.err)
         a->txn.err = ERR_LIMIT;
     order_name(number, room);
     o->name = span_text(room);

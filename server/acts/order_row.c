@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+#define ORDER_NUMBER_MAX                                                                           \
+    999999999 /* of a file: numbers given later go on behind its greatest, and there must be some */
+
 static enum err refuse_cell(struct import_refusal *why, const struct cells *cells, unsigned place,
                             const char *expected)
 {
@@ -39,14 +42,33 @@ static enum err words_check(const struct cells *cells, struct import_refusal *wh
     return ERR_OK;
 }
 
-enum err order_row_check(const struct cells *cells, struct import_refusal *why)
+/* A point and a meter have one live order of a kind, whoever writes it. */
+static enum err only_check(struct txn *t, const struct cells *cells, struct import_refusal *why)
+{
+    struct order other;
+    enum order_kind kind;
+    enum order_state state;
+
+    if (!order_kind_read(cells->at[CELL_ORDER_kind], &kind) ||
+        !order_state_read(cells->at[CELL_ORDER_state], &state) || !order_is_live(state) ||
+        !order_live_at(t, kind, cells->at[CELL_ORDER_point], cells->at[CELL_ORDER_serial], &other))
+        return t->err;
+    return row_refuse(why, ERR_CONFLICT, &list_of(LIST_ORDER)->column[CELL_ORDER_kind],
+                      cells->at[CELL_ORDER_kind], "another kind: the order %.*s to %s there is %s",
+                      (int)other.name.len, (const char *)other.name.at, order_kind_name(kind),
+                      order_state_name(other.state));
+}
+
+enum err order_row_check(struct txn *t, const struct cells *cells, bool known,
+                         struct import_refusal *why)
 {
     uint32_t number;
     int32_t day;
+    enum err err;
 
-    if (!order_number(cells->at[CELL_ORDER_order], &number))
+    if (!order_number(cells->at[CELL_ORDER_order], &number) || number > ORDER_NUMBER_MAX)
         return refuse_cell(why, cells, CELL_ORDER_order,
-                           "W and a number of at least 8 digits, such as W00000012");
+                           "W and a number of 8 or 9 digits, such as W00000012");
     if (!cells->at[CELL_ORDER_point].len && !cells->at[CELL_ORDER_serial].len)
         return refuse_cell(why, cells, CELL_ORDER_point, "a point, or a serial beside it");
     if (!cells->at[CELL_ORDER_lon].len != !cells->at[CELL_ORDER_lat].len)
@@ -54,5 +76,6 @@ enum err order_row_check(const struct cells *cells, struct import_refusal *why)
     if (cells->at[CELL_ORDER_tour].len && !tour_day(cells->at[CELL_ORDER_tour], &day))
         return refuse_cell(why, cells, CELL_ORDER_tour,
                            "the name of a day list such as T-2026-03-02-0001");
-    return words_check(cells, why);
+    err = words_check(cells, why);
+    return err || known ? err : only_check(t, cells, why);
 }

@@ -236,6 +236,13 @@ static bool all(struct delivery *d)
         if (!one(d, span_of(json_string_value(serial), json_string_length(serial))))
             return false;
     }
+    if (d->unknown == json_array_size(d->serials)) {
+        answer_refuse(d->out, ERR_MISSING, "serials",
+                      "serials: none of the %llu is a registered meter, so nothing was received; "
+                      "\"register\":true registers those that are new",
+                      (unsigned long long)d->unknown);
+        return false;
+    }
     p->batch = d->batch.cells.at[CELL_BATCH_batch];
     p->depot = d->w.text[EVENT_DEPOT];
     p->note = d->w.text[EVENT_NOTE];

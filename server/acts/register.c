@@ -264,7 +264,7 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
     case LIST_SEAL:
         return asset_check(g, l, cells, id, why);
     case LIST_ORDER:
-        return order_row_check(cells, why);
+        return order_row_check(&g->act->txn, cells, id != 0, why);
     default:
         return tree_check(g, l, cells, why);
     }

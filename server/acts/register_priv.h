@@ -14,7 +14,7 @@ enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t 
 enum err fitting_put(struct registrar *g, const struct cells *cells, enum put_outcome *out, struct import_refusal *why);
 
 /* A row of LIST_ORDER, which comes by a file alone: INVALID where it is no order. */
-enum err order_row_check(const struct cells *cells, struct import_refusal *why);
+enum err order_row_check(struct txn *t, const struct cells *cells, bool known, struct import_refusal *why);
 
 /* INVALID where the cell `to` is before the cell `from`; both may be empty. */
 enum err span_check(const struct list *l, const struct cells *cells, unsigned from, unsigned to, struct import_refusal *why);

@@ -630,7 +630,7 @@ static bool tell_and_write(struct planning *p)
     if (!fine)
         return failed(p, ERR_NO_MEMORY);
     text_put_date(date, p->day);
-    answer_begin(p->out, p->dry_run ? 200 : 201);
+    answer_begin(p->out, p->dry_run || !p->planned ? 200 : 201);
     out_member_text(&p->out->body, "date", date);
     out_member_span(&p->out->body, "assignee", p->assignee);
     out_member_bool(&p->out->body, "dry_run", p->dry_run);

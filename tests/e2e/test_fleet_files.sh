@@ -130,6 +130,13 @@ orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them() {
     exits 1 nilo order create read --point P && has "$said" W00000041 || return 1
     exits 0 nilo order create inspect --point P && has "$said" W00000042 || return 1
     sed 's/,low,/,high,/' orders.csv > changed.csv && exits 1 nilo import orders changed.csv && has "$said" priority low || return 1
+    # A number of ten digits, and a second live order of a kind at the place.
+    for wrong in 'W4294967295,read,P,A,low,%s,done,%s,%s,C1' 'W00000051,read,P,,low,%s,assigned,%s,%s,C1' 'W00000051,read,,A,low,%s,open,%s,%s,'; do
+        # shellcheck disable=SC2059
+        printf "%s\n$wrong\n" $head $times $times $times > wrong.csv
+        exits 1 nilo import orders wrong.csv && has "$said" 'wrong.csv:2:' || return 1
+    done
+    has "$said" 'W00000041 to read there is assigned' || return 1
     for wrong in 'W41,read,P,A,low,%s,open,%s,%s,' 'W00000050,paint,P,A,low,%s,open,%s,%s,' 'W00000050,read,,,low,%s,open,%s,%s,' 'W00000050,read,P,B,low,%s,open,%s,%s,' \
         'W00000050,read,P,A,soon,%s,open,%s,%s,' 'W00000050,read,P,A,low,%s,lost,%s,%s,' 'W00000050,read,P,A,low,%s,assigned,%s,%s,' 'W00000050,read,P,A,low,%s,open,%s,%s,C1'; do
         # shellcheck disable=SC2059

@@ -42,6 +42,9 @@ modems_and_seals_change_hands() {
 }
 
 meters_come_in_are_sampled_and_go_out_by_notes() {
+    # A delivery of which nobody knows a meter is no paper: its number stays free.
+    printf 'S8\nS9\n' > delivered
+    exits 1 nilo delivery B1 delivered --document DN-1 --depot D1 && has "$said" 'none of the 2 is a registered meter' || return 1
     printf 'S1\nS2\n  S3  \n\n' > delivered
     exits 0 nilo delivery B1 delivered --document DN-1 --depot D1 --register --format json &&
         has "$said" '"received":3' '"registered":1' '"short":1' || return 1
