@@ -5,6 +5,15 @@
 #define RATE_OVER 144
 #define RATE_TIMES 55
 
+/* A net register may have turned backwards through zero where it seems to have risen. */
+static int64_t plain_mlps(const struct meter_facts *m)
+{
+    int64_t q3 = m->q3_lph < INT32_MAX ? m->q3_lph : INT32_MAX;
+
+    return m->form == REGISTER_NET || m->resolution_ml < 0 || q3 <= 0 ? -1
+                                                                      : q3 * RATE_TIMES / RATE_OVER;
+}
+
 struct meter_limits meter_limits_of(const struct meter_facts *m)
 {
     int64_t modulus = m->modulus_ml > 0 ? m->modulus_ml : 0;
@@ -16,6 +25,7 @@ struct meter_limits meter_limits_of(const struct meter_facts *m)
         .below = modulus / 10 + (modulus % 10 != 0),           /* ceiling(0.1 M) */
         .pulse = m->resolution_ml,
         .rate = (__int128)m->q3_lph * RATE_TIMES,
+        .plain = plain_mlps(m),
     };
 }
 
@@ -55,13 +65,15 @@ bool rows_calm(const struct meter_limits *limits, const struct row *rows, size_t
 {
     for (size_t i = begin; i < end; i++) {
         struct mark x, y = row_mark(&rows[i]);
+        int64_t rise;
 
         if (rows[i].attr & ATTR_FUTURE || rows[i].value < 0)
             return false;
         if (i == begin)
             continue;
         x = row_mark(&rows[i - 1]);
-        if (y.at_s <= x.at_s || y.value < x.value || !marks_agree(limits, &x, &y, NULL))
+        if (!marks_plain(limits, &x, &y, &rise) &&
+            (y.at_s <= x.at_s || y.value < x.value || !marks_agree(limits, &x, &y, NULL)))
             return false;
     }
     return true;

@@ -11,6 +11,7 @@ struct meter_limits {
     int64_t above, below; /* x > 0.9 M is x > above, y < 0.1 M is y < below */
     int64_t pulse;
     __int128 rate; /* C is (rate × seconds) / 144 + pulse */
+    int64_t plain; /* millilitres a second that are within C whatever the time, at most 2^31; -1: nothing is plain */
 };
 
 struct meter_limits meter_limits_of(const struct meter_facts *m);
@@ -27,6 +28,15 @@ struct counted {
 /* B8: whether a later `y` agrees with `x`. `counted` (may be NULL) is filled where it does. */
 bool marks_agree(const struct meter_limits *m, const struct mark *x, const struct mark *y,
                  struct counted *counted);
+
+/* Nearly all steps of nearly all meters: a later value that is not lower and well within C, which counts as it is. False says nothing. */
+static inline bool marks_plain(const struct meter_limits *m, const struct mark *x, const struct mark *y, int64_t *rise)
+{
+    int64_t seconds;
+
+    return !__builtin_sub_overflow(y->at_s, x->at_s, &seconds) && seconds > 0 && seconds <= INT32_MAX &&
+           !__builtin_sub_overflow(y->value, x->value, rise) && *rise >= 0 && *rise <= m->plain * seconds;
+}
 
 static inline struct mark row_mark(const struct row *r)
 {

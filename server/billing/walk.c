@@ -143,7 +143,10 @@ static void candidates_list(struct walk *w, const struct fitting *f, const struc
 
 static bool agree(const struct walk *w, size_t x, size_t y)
 {
-    return marks_agree(&w->limits, &w->at[x].mark, &w->at[y].mark, NULL);
+    int64_t rise;
+
+    return marks_plain(&w->limits, &w->at[x].mark, &w->at[y].mark, &rise) ||
+           marks_agree(&w->limits, &w->at[x].mark, &w->at[y].mark, NULL);
 }
 
 /* A net register knows no falls. */
@@ -227,12 +230,20 @@ static size_t judge(struct walk *w, size_t r)
     return r + 1;
 }
 
-static enum err walk_fitting(struct walk *w, const struct meter_facts *m, const struct fitting *f,
-                             const struct rows *rows, enum rule *verdicts)
+/* How many rows lie within the fitting, both ends included, and which is the first. */
+static size_t fitting_rows(const struct fitting *f, const struct rows *rows, size_t *out_first)
 {
     size_t first = rows_from(rows, f->from_s);
     size_t behind = f->to_s == FITTING_OPEN ? rows->count : rows_from(rows, f->to_s + 1);
-    size_t most = (behind > first ? behind - first : 0) + 2; /* and the two indices of its own */
+
+    *out_first = first;
+    return behind > first ? behind - first : 0;
+}
+
+static enum err walk_fitting(struct walk *w, const struct meter_facts *m, const struct fitting *f,
+                             const struct rows *rows, enum rule *verdicts)
+{
+    size_t first, most = fitting_rows(f, rows, &first) + 2; /* and the two indices of its own */
 
     *w = (struct walk){ .limits = meter_limits_of(m), .has_end = f->has_end };
     w->at = malloc(most * sizeof(*w->at));
@@ -334,13 +345,75 @@ static struct step step_after(const struct walk *w, const struct step *p, size_t
     };
 }
 
+static bool step_plain(const struct meter_limits *limits, const struct step *p, struct mark y,
+                       bool edge, struct step *out)
+{
+    struct mark x = { p->at_s, p->dial_ml };
+    int64_t rise;
+
+    if (!marks_plain(limits, &x, &y, &rise) || rise > VOLUME_MOST - p->counted_ml)
+        return false;
+    *out = (struct step){
+        .at_s = y.at_s, .dial_ml = y.value, .counted_ml = p->counted_ml + rise, .edge = edge
+    };
+    return true;
+}
+
+/* The chain where every step is plain: then each reading takes part, and is one of its instant. Otherwise the walk has to say: false. */
+static bool plain_line(const struct meter_limits *limits, const struct fitting *f,
+                       const struct row *rows, size_t count, struct step *steps, size_t *out_count)
+{
+    size_t n = 1;
+
+    steps[0] = (struct step){ .at_s = f->from_s, .dial_ml = f->start_ml, .edge = true };
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].time_s == f->from_s || (f->has_end && rows[i].time_s == f->to_s))
+            continue;
+        if (rows[i].attr & ATTR_FUTURE ||
+            !step_plain(limits, &steps[n - 1], row_mark(&rows[i]), false, &steps[n]))
+            return false;
+        n++;
+    }
+    if (f->has_end) {
+        struct mark end = { f->to_s, f->end_ml };
+
+        if (!step_plain(limits, &steps[n - 1], end, true, &steps[n]))
+            return false;
+        n++;
+    }
+    *out_count = n;
+    return true;
+}
+
+static enum err plain_line_make(const struct meter_facts *m, const struct fitting *f,
+                                const struct rows *rows, struct register_line *out)
+{
+    struct meter_limits limits = meter_limits_of(m);
+    size_t first, count = fitting_rows(f, rows, &first);
+    struct register_line line = { .steps = malloc((count + 2) * sizeof(*line.steps)) };
+
+    *out = (struct register_line){ 0 };
+    if (!line.steps)
+        return ERR_NO_MEMORY;
+    if (!plain_line(&limits, f, rows->at + first, count, line.steps, &line.count)) {
+        free(line.steps);
+        return ERR_OK;
+    }
+    line.next_after_s = line.steps[line.count - 1].at_s;
+    *out = line;
+    return ERR_OK;
+}
+
 enum err register_line_make(const struct meter_facts *m, const struct fitting *f,
                             const struct rows *rows, struct register_line *out)
 {
     struct register_line line = { 0 };
     struct walk w;
-    enum err err = walk_fitting(&w, m, f, rows, NULL);
+    enum err err = plain_line_make(m, f, rows, out);
 
+    if (err || out->count)
+        return err;
+    err = walk_fitting(&w, m, f, rows, NULL);
     if (err)
         return err;
     line.count = chain_turn(&w);

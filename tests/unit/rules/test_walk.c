@@ -494,6 +494,14 @@ static void verdicts_are_those_of_the_plain_model(void **state)
         assert_int_equal(line.count, p.kept_count);
         for (size_t k = 0; k < line.count; k++)
             assert_int_equal(line.steps[k].at_s, p.at_s[p.kept[k]]);
+        for (size_t k = 1; k < line.count; k++) {
+            const struct step *x = &line.steps[k - 1], *y = &line.steps[k];
+
+            assert_int_equal(y->counted_ml - x->counted_ml,
+                             y->rebased ? 0
+                                        : y->dial_ml - x->dial_ml +
+                                              (y->rollovers - x->rollovers) * m.modulus_ml);
+        }
         register_line_done(&line);
         rows_done(&rows);
     }
