@@ -145,6 +145,23 @@ enum err life_load_serial(struct app *app, struct txn *t, struct span serial,
     return err ? err : events_load(t, out);
 }
 
+enum err life_look(struct app *app, struct txn *t, const struct ledger_row *row,
+                   struct meter_life *out)
+{
+    struct life_event *events = out->events;
+    struct loading l = { .life = out };
+    size_t cap = out->cap;
+    enum err err;
+
+    arena_done(&out->texts);
+    err = life_of_row(app, row, out);
+    out->events = events;
+    out->cap = cap;
+    if (!err)
+        err = ledger_events(t, out->meter, event_keep, &l);
+    return err ? err : l.err;
+}
+
 void life_done(struct meter_life *l)
 {
     free(l->events);

@@ -26,6 +26,8 @@ struct meter_life {
 MUST_CHECK enum err life_load(struct app *app, struct txn *t, uint32_t meter, struct meter_life *out);
 MUST_CHECK enum err life_load_serial(struct app *app, struct txn *t, struct span serial, struct meter_life *out);
 void life_done(struct meter_life *l);
+/* As life_load, of a meter's row at hand, for whoever looks at one after the other: a zeroed `out`, or that of the meter before, whose room is used again. Texts are views: they end with `t`. */
+MUST_CHECK enum err life_look(struct app *app, struct txn *t, const struct ledger_row *row, struct meter_life *out);
 
 /* Adds `e` to the events at hand, at its place, without writing: to see what would follow. Texts stay borrowed. */
 MUST_CHECK enum err life_add(struct meter_life *l, const struct life_event *e);

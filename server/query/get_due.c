@@ -7,6 +7,7 @@
 #include "proto/base/wr.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/query/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,11 @@ struct wanted {
     int64_t at_s;             /* lives as of */
     int64_t dn;               /* 0: any */
     char zone[128], route[128];
+    struct window *window; /* of the index: its rows, looked up */
+    bool more;             /* there are keys behind them */
     struct past *past; /* of an earlier day: the first that are not told yet, PAST_MOST at most */
     size_t past_count, past_at;
+    struct out row;             /* of an earlier day: the one at hand */
     bool past_found, past_more; /* they were looked for; there are more behind them */
 };
 
@@ -40,6 +44,8 @@ static void wanted_done(void *state)
 {
     struct wanted *w = (struct wanted *)state;
 
+    window_free(w->window);
+    out_done(&w->row);
     free(w->past);
     free(w);
 }
@@ -69,62 +75,128 @@ static bool place_is(const struct wanted *w, const struct ledger_row *point)
            (!w->route[0] || span_equal(cell_of(point, CELL_POINT_route), span_text(w->route)));
 }
 
-static void put_row(struct listing *l, const struct ledger_row *meter,
-                    const struct ledger_row *point, const struct meter_then *m, struct span cursor)
+/* What is told of a meter, as bytes between looking it up and telling it:
+ *
+ *   u8 how many texts, 0: it is not wanted · u8 state · u32 legal due · each text, counted */
+enum { TEXT_SERIAL, TEXT_DN, TEXT_Q3, TEXT_POINT, TEXT_ZONE, TEXT_ROUTE, TEXTS };
+
+static const unsigned meter_cell[] = { CELL_METER_serial, CELL_METER_dn, CELL_METER_q3 };
+static const unsigned point_cell[] = { CELL_POINT_point, CELL_POINT_zone, CELL_POINT_route };
+
+/* `point` NULL: it is at none. */
+static void keep_row(struct out *o, const struct ledger_row *meter, const struct ledger_row *point,
+                     const struct meter_then *m)
+{
+    unsigned count = point ? TEXTS : TEXT_POINT;
+    struct span text[TEXTS];
+    size_t most = 6;
+    struct wr w;
+    char *to;
+
+    for (unsigned i = 0; i < count; i++) {
+        text[i] = i < TEXT_POINT ? cell_of(meter, meter_cell[i])
+                                 : cell_of(point, point_cell[i - TEXT_POINT]);
+        most += text[i].len + 5;
+    }
+    if (!(to = out_room(o, most)))
+        return;
+    w = wr_of(to, most);
+    wr_u8(&w, (uint8_t)count);
+    wr_u8(&w, (uint8_t)m->life.state);
+    wr_be32(&w, (uint32_t)m->legal.due);
+    for (unsigned i = 0; i < count; i++)
+        wr_counted(&w, text[i]);
+    o->len += wr_len(&w);
+}
+
+static enum err absent(const struct txn *t)
+{
+    return t->err ? t->err : ERR_MISSING;
+}
+
+/* Whether the row is wanted, the life as of the instant says: it may have moved since the index was asked. `m`: zeroed, or of the row before. */
+static enum err look(const struct wanted *w, struct app *app, struct txn *t, uint32_t id,
+                     struct meter_then *m, struct out *into)
+{
+    struct ledger_row meter, point;
+    enum err err;
+
+    if (!ledger_by_id(t, LIST_METER, id, INT64_MAX, &meter))
+        return absent(t);
+    if ((err = meter_look(app, t, &meter, w->at_s, INT64_MAX, m)))
+        return err;
+    point.count = 0;
+    if (state_is(w, m->life.state) && due_is(w, m->legal.due) &&
+        (!w->dn || m->of.facts.dn_mm == w->dn)) {
+        if (m->life.point && !ledger_by_id(t, LIST_POINT, m->life.point, INT64_MAX, &point))
+            return absent(t);
+        if (place_is(w, &point)) {
+            keep_row(into, &meter, m->life.point ? &point : NULL, m);
+            return ERR_OK;
+        }
+    }
+    out_bytes(into, "", 1);
+    return ERR_OK;
+}
+
+static enum err look_all(void *arg, const uint32_t *ids, size_t count, struct out *into,
+                         uint32_t *at)
+{
+    const struct listing *l = (const struct listing *)arg;
+    struct txn t = ledger_read(l->app->ledger);
+    struct meter_then m = { 0 };
+    enum err err = ERR_OK, ended;
+
+    for (size_t i = 0; i < count && !err; i++) {
+        at[i] = (uint32_t)into->len;
+        err = look((const struct wanted *)l->state, l->app, &t, ids[i], &m, into);
+    }
+    life_done(&m.of);
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
+static void put_row(struct listing *l, enum life_state state, int32_t due, const struct span *text,
+                    struct span cursor)
 {
     const struct wanted *w = (const struct wanted *)l->state;
 
     row_begin(l);
-    row_text(l, "serial", cell_of(meter, CELL_METER_serial));
-    if (point->count)
-        row_text(l, "point", cell_of(point, CELL_POINT_point));
+    row_text(l, "serial", text[TEXT_SERIAL]);
+    if (text[TEXT_POINT].len)
+        row_text(l, "point", text[TEXT_POINT]);
     else
         row_null(l, "point");
-    row_word(l, "state", life_state_name(m->life.state));
-    row_number(l, "dn", cell_of(meter, CELL_METER_dn));
-    row_number(l, "q3", cell_of(meter, CELL_METER_q3));
-    row_text(l, "zone", cell_of(point, CELL_POINT_zone));
-    row_text(l, "route", cell_of(point, CELL_POINT_route));
-    row_day(l, "legal_due", m->legal.due);
-    if (m->legal.due == NO_DAY)
+    row_word(l, "state", life_state_name(state));
+    row_number(l, "dn", text[TEXT_DN]);
+    row_number(l, "q3", text[TEXT_Q3]);
+    row_text(l, "zone", text[TEXT_ZONE]);
+    row_text(l, "route", text[TEXT_ROUTE]);
+    row_day(l, "legal_due", due);
+    if (due == NO_DAY)
         row_null(l, "days_left");
     else
-        row_int(l, "days_left", (int64_t)m->legal.due - w->count_day);
+        row_int(l, "days_left", (int64_t)due - w->count_day);
     row_end(l, cursor);
 }
 
-/* Whether the row is wanted, the life as of the instant says: it may have moved since the index was asked. */
-static void put_judged(struct listing *l, struct txn *t, uint32_t id, const struct meter_then *m,
-                       struct span cursor)
+static void put(struct listing *l, struct span row, struct span cursor)
 {
-    const struct wanted *w = (const struct wanted *)l->state;
-    struct ledger_row meter, point = { 0 };
+    struct rd r = rd_of(row);
+    unsigned count = rd_u8(&r);
+    enum life_state state;
+    struct span text[TEXTS] = { { 0 } };
+    int32_t due;
 
-    if (!state_is(w, m->life.state) || !due_is(w, m->legal.due) ||
-        (w->dn && m->of.facts.dn_mm != w->dn)) {
+    if (!count) {
         listing_pass(l, cursor);
         return;
     }
-    if (!ledger_by_id(t, LIST_METER, id, INT64_MAX, &meter) ||
-        (m->life.point && !ledger_by_id(t, LIST_POINT, m->life.point, INT64_MAX, &point)))
-        listing_fail(l, t->err ? t->err : ERR_MISSING);
-    else if (place_is(w, &point))
-        put_row(l, &meter, &point, m, cursor);
-    else
-        listing_pass(l, cursor);
-}
-
-static void put(struct listing *l, struct txn *t, uint32_t id, struct span cursor)
-{
-    const struct wanted *w = (const struct wanted *)l->state;
-    struct meter_then m = { 0 };
-    enum err err = meter_then(l->app, t, id, w->at_s, INT64_MAX, &m);
-
-    if (err)
-        listing_fail(l, err);
-    else
-        put_judged(l, t, id, &m, cursor);
-    life_done(&m.of);
+    state = (enum life_state)rd_u8(&r);
+    due = (int32_t)rd_be32(&r);
+    for (unsigned i = 0; i < count && i < TEXTS; i++)
+        text[i] = rd_counted(&r);
+    put_row(l, state, due, text, cursor);
 }
 
 /* ---- by the index ---- */
@@ -165,7 +237,8 @@ static struct lane *lane_first(struct lane *a, struct lane *b)
     return key_order(a->walk.cursor, b->walk.cursor) <= 0 ? a : b;
 }
 
-static void fill_indexed(struct listing *l)
+/* The next window of the index. False: there is no more of it. */
+static bool open_window(struct listing *l, size_t room)
 {
     struct wanted *w = (struct wanted *)l->state;
     struct lane fitted = { 0 }, store = { 0 }, *next = NULL;
@@ -177,8 +250,8 @@ static void fill_indexed(struct listing *l)
         lane_open(&fitted, l, &t, DUE_FITTED);
     if (w->store)
         lane_open(&store, l, &t, DUE_STORE);
-    while (!t.err && !l->err && (next = lane_first(&fitted, &store)) && !listing_full(l)) {
-        put(l, &t, next->walk.meter, next->walk.cursor);
+    while (!t.err && !l->err && (next = lane_first(&fitted, &store)) && room--) {
+        window_add(w->window, next->walk.meter, next->walk.cursor);
         next->at = due_next(&next->walk);
     }
     if (fitted.open)
@@ -186,7 +259,27 @@ static void fill_indexed(struct listing *l)
     if (store.open)
         due_done(&store.walk);
     listing_fail(l, txn_end(&t));
-    l->ended = !next && !l->err;
+    return next != NULL;
+}
+
+static void fill_indexed(struct listing *l)
+{
+    struct wanted *w = (struct wanted *)l->state;
+    struct window_row one;
+    size_t room;
+
+    if (!w->window && !(w->window = window_new(l->app, look_all, l))) {
+        listing_fail(l, ERR_NO_MEMORY);
+        return;
+    }
+    if ((room = window_room(w->window, l->limit - l->rows))) {
+        w->more = open_window(l, room);
+        if (!l->err)
+            listing_fail(l, window_look(w->window));
+    }
+    while (!l->err && !listing_full(l) && window_next(w->window, &one))
+        put(l, one.row, one.key);
+    l->ended = !w->more && window_told(w->window) && !l->err;
 }
 
 /* ---- of an earlier day ---- */
@@ -288,19 +381,28 @@ static enum err past_begin(struct wanted *w, struct app *app, struct span cursor
     return past_find(w, app, &after);
 }
 
-static void past_put(struct listing *l, struct txn *t, const struct past *p)
+static void past_put(struct listing *l, struct txn *t, struct meter_then *m, const struct past *p)
 {
+    struct wanted *w = (struct wanted *)l->state;
     uint8_t bytes[4 + SERIAL_MAX];
     struct wr cursor = wr_of(bytes, sizeof bytes);
+    enum err err;
 
     wr_be32(&cursor, (uint32_t)p->due);
     wr_text(&cursor, p->serial);
-    put(l, t, p->meter, wr_span(&cursor));
+    out_clear(&w->row);
+    if (!(err = look(w, l->app, t, p->meter, m, &w->row)))
+        err = w->row.err;
+    if (err)
+        listing_fail(l, err);
+    else
+        put(l, span_of(w->row.at, w->row.len), wr_span(&cursor));
 }
 
 static void fill_past(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
+    struct meter_then m = { 0 };
     struct txn t;
 
     if (!w->past_found)
@@ -312,7 +414,8 @@ static void fill_past(struct listing *l)
     }
     t = ledger_read(l->app->ledger);
     while (w->past_at < w->past_count && !listing_full(l))
-        past_put(l, &t, &w->past[w->past_at++]);
+        past_put(l, &t, &m, &w->past[w->past_at++]);
+    life_done(&m.of);
     listing_fail(l, txn_end(&t));
     l->ended = w->past_at == w->past_count && !w->past_more && !l->err;
 }

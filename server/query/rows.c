@@ -14,20 +14,34 @@ struct fitted fitted_at(const struct fitting *fittings, size_t count, int64_t at
     return f;
 }
 
-enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s,
-                    struct meter_then *out)
+static void fold_then(struct app *app, int64_t at_s, int64_t known_s, struct meter_then *out)
 {
-    enum err err = life_load(app, t, meter, &out->of);
-
-    if (err)
-        return err;
     out->day = (int32_t)zone_day_number(&app->zone, at_s);
     out->condition = (struct condition){ .due = NO_DAY };
     life_fold(&out->of.rules, out->of.events, out->of.count, at_s, known_s, &out->life);
     if (!out->life.depot.len) /* where its life began */
         out->life.depot = span_text(out->of.depot);
     life_legal(&out->of.rules, out->of.events, out->of.count, out->day, known_s, &out->legal);
-    return ERR_OK;
+}
+
+enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s,
+                    struct meter_then *out)
+{
+    enum err err = life_load(app, t, meter, &out->of);
+
+    if (!err)
+        fold_then(app, at_s, known_s, out);
+    return err;
+}
+
+enum err meter_look(struct app *app, struct txn *t, const struct ledger_row *row, int64_t at_s,
+                    int64_t known_s, struct meter_then *out)
+{
+    enum err err = life_look(app, t, row, &out->of);
+
+    if (!err)
+        fold_then(app, at_s, known_s, out);
+    return err;
 }
 
 enum err meter_condition(struct app *app, struct txn *t, const struct fleet_rules *rules,

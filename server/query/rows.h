@@ -25,6 +25,8 @@ struct meter_then {
     struct condition condition; /* of what holds now alone; else, and until it is asked for, none */
 };
 MUST_CHECK enum err meter_then(struct app *app, struct txn *t, uint32_t meter, int64_t at_s, int64_t known_s, struct meter_then *out);
+/* As meter_then, of a row at hand (life_look): a zeroed `out`, or that of the meter before. */
+MUST_CHECK enum err meter_look(struct app *app, struct txn *t, const struct ledger_row *row, int64_t at_s, int64_t known_s, struct meter_then *out);
 MUST_CHECK enum err meter_condition(struct app *app, struct txn *t, const struct fleet_rules *rules, int64_t now_s, struct meter_then *m); /* `m` as of now */
 
 extern const char *const meter_columns[]; /* what a meter's row has besides its cells; NULL-ended */

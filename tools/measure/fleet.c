@@ -130,6 +130,18 @@ static bool chunks_ended(struct client *c, const char *head_end)
     return strcmp(c->in + c->len - 4, "\r\n\r\n") == 0 && strstr(last, "\r\n0\r\n");
 }
 
+/* Looks in the head alone: what follows it may be long, and comes in many pieces. */
+static const char *field_of(struct client *c, const char *head_end, const char *name)
+{
+    char *end = c->in + (head_end - c->in), was = *end;
+    const char *field;
+
+    *end = 0;
+    field = strcasestr(c->in, name);
+    *end = was;
+    return field;
+}
+
 /* Takes what came; true when the answer is whole. */
 static bool take(struct client *c, const char *status)
 {
@@ -146,7 +158,7 @@ static bool take(struct client *c, const char *status)
         fprintf(stderr, "bench_fleet: not answered with %s: %.600s\n", status, c->in);
         exit(1);
     }
-    if (!(field = strcasestr(c->in, "Content-Length:")) || field > end)
+    if (!(field = field_of(c, end, "Content-Length:")))
         return chunks_ended(c, end);
     return c->len >= (size_t)(end - c->in) + 4 + strtoul(field + 15, NULL, 10);
 }

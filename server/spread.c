@@ -1,0 +1,39 @@
+#include "server/spread.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+struct part {
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static void *run_part(void *arg)
+{
+    const struct part *p = (const struct part *)arg;
+
+    p->run(p->arg);
+    return NULL;
+}
+
+static unsigned others(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (cores <= 1)
+        return 0;
+    return cores < SPREAD_MOST ? (unsigned)cores - 1 : SPREAD_MOST - 1;
+}
+
+void spread(void (*run)(void *arg), void *arg)
+{
+    struct part part = { run, arg };
+    pthread_t threads[SPREAD_MOST];
+    unsigned count = 0, wanted = others();
+
+    while (count < wanted && !pthread_create(&threads[count], NULL, run_part, &part))
+        pthread_setname_np(threads[count++], "spread");
+    run(arg);
+    while (count)
+        pthread_join(threads[--count], NULL);
+}
