@@ -17,6 +17,7 @@ struct cookbook;
 struct formats;
 struct keyring;
 struct rankings;
+struct rules_shelf;
 struct settler;
 struct store_key;
 struct store_lock;
@@ -50,6 +51,7 @@ struct app {
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */
     struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
+    struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;

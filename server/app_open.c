@@ -1,5 +1,6 @@
 #include "server/app_open.h"
 
+#include "server/check_rules.h"
 #include "server/commands.h"
 #include "server/cycles.h"
 #include "server/judge.h"
@@ -407,6 +408,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
         (err = verify_rules_load(o->verification_rules, &app->verify_rules, r)) ||
         (err = fleet_rules_load(o->fleet_rules, &app->fleet_rules, r)) ||
         (err = order_rules_load(o->order_rules, &app->order_rules, r)) ||
+        (err = rules_shelf_open(&app->rules)) ||
         (err = store_lock_take(app->store, &app->lock, r)) || (err = open_parts(app, o, r)))
         return err;
     return fill_memory(app, o, r);
@@ -467,6 +469,8 @@ void app_close_store(struct app *app)
     registry_free(app->registry);
     tail_free(app->tail);
     views_close(app->views);
+    rules_shelf_close(app->rules);
+    app->rules = NULL;
     ledger_close(app->ledger);
     archive_close(app->archive);
     quarantine_close(app->quarantine);

@@ -9,7 +9,7 @@ static enum err spikes_count(const struct cycle_maker *m, const struct point_use
     const struct consumption *c;
     struct consumer *hours;
     int64_t at_s = m->line.from_s, end_s;
-    enum err err = consumer_new(u->fittings, u->count, STEP_HOUR, &m->app->zone, m->now_s, &hours);
+    enum err err = point_use_consumer(m->app, u, STEP_HOUR, m->now_s, &hours);
 
     if (err)
         return err;

@@ -18,6 +18,7 @@ void point_use_done(struct point_use *u)
     for (size_t i = 0; i < u->cap; i++)
         rows_done(&u->loads[i].rows);
     consumer_free(u->consumer);
+    rules_give(u->rules);
     free(u->fittings);
     free(u->loads);
     *u = (struct point_use){ 0 };
@@ -75,6 +76,27 @@ static enum err load_rows(struct app *app, const struct point_use *u, size_t i)
                       : readings_load(app, &load->meter, c, from_s, to_s, &load->rows);
 }
 
+static enum err take_rules(struct app *app, struct txn *t, uint32_t point, struct point_use *u)
+{
+    enum err err;
+
+    rules_give(u->rules);
+    u->rules = NULL;
+    if ((err = rules_take(app, t, &u->rules)))
+        return err;
+    return rules_use_of(u->rules, t, point, &u->use);
+}
+
+enum err point_use_consumer(struct app *app, const struct point_use *u, enum consume_step step,
+                            int64_t now_s, struct consumer **out)
+{
+    enum err err = consumer_new(u->fittings, u->count, step, &app->zone, now_s, out);
+
+    if (!err)
+        consumer_judge_by(*out, rules_of(u->rules), u->use);
+    return err;
+}
+
 enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s,
                         int64_t to_s, enum consume_step step, int64_t now_s, struct point_use *u)
 {
@@ -86,10 +108,12 @@ enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t 
     u->count = 0;
     if (!(err = fittings_load(t, true, point, &fittings)))
         err = load_meters(t, &fittings, from_s, to_s, u);
+    if (!err)
+        err = take_rules(app, t, point, u);
     fittings_done(&fittings);
     for (size_t i = 0; i < u->count && !err; i++)
         err = load_rows(app, u, i);
-    return err ? err : consumer_new(u->fittings, u->count, step, &app->zone, now_s, &u->consumer);
+    return err ? err : point_use_consumer(app, u, step, now_s, &u->consumer);
 }
 
 /* ---- determinants ---- */

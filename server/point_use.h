@@ -5,6 +5,7 @@
 
 #include "server/app.h"
 #include "server/billing/cycle.h"
+#include "server/check_rules.h"
 #include "server/out.h"
 
 struct point_use_load;
@@ -13,6 +14,8 @@ struct point_use {
     size_t count, cap;
     struct consume_fitting *fittings; /* those that touch the span, or the 62 days before it (rules-bills E3) */
     struct point_use_load *loads;
+    struct rules_held *rules; /* by which rows are checked, as the transaction saw them */
+    enum use_class use;       /* the point's, where they ask for it */
     struct consumer *consumer;
 };
 void point_use_done(struct point_use *u); /* a zeroed one is fine */
@@ -20,6 +23,9 @@ void point_use_done(struct point_use *u); /* a zeroed one is fine */
 /* u->consumer is ready for rows within [from_s, to_s), and good until the next load. NOT_FOUND, CORRUPT, NO_MEMORY, IO. */
 MUST_CHECK enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s, enum consume_step step, int64_t now_s,
                                    struct point_use *u);
+
+/* Another consumer of the same point, by the same rules, for rows of another step: consumer_free before the next load. NO_MEMORY. */
+MUST_CHECK enum err point_use_consumer(struct app *app, const struct point_use *u, enum consume_step step, int64_t now_s, struct consumer **out);
 
 /* The determinant of [from_s, to_s) as of `now_s` (rules-bills D, E, F1). Its parts are good until the next call, its account is empty. */
 MUST_CHECK enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s, int64_t now_s, struct point_use *u,

@@ -7,6 +7,7 @@
  * civil day's end (rules-bills C2, C3); the other readings of a day are then left out, 24 hours in 26.  Where it
  * is otherwise (gaps, re-bases, silence, `net`) the whole fitting is read. */
 #include "server/billing/verdicts.h"
+#include "server/check_rules.h"
 #include "server/readings.h"
 #include "server/routes.h"
 
@@ -16,7 +17,6 @@
 #define BEFORE_S (62 * DAY_S) /* rules-bills E3: 60 civil days before the row */
 #define BEHIND_S (2 * DAY_S)  /* C2: a neighbour within 36 h makes an end actual */
 #define PACE_S (28 * DAY_S)
-#define STILL_S (7 * DAY_S) /* E4 */
 #define NEAR_S 7200
 #define INSTANTS_MOST 160 /* 62 days, as many again, and some */
 #define SLACK_S                                                                                    \
@@ -72,7 +72,9 @@ struct point_sheet {
     size_t count;
     struct part_of_sheet *parts;
     struct consume_fitting *fittings;
-    int main; /* the fitting that the sheet is about; -1: none */
+    int main;                 /* the fitting that the sheet is about; -1: none */
+    struct rules_held *rules; /* by which the use is checked */
+    enum use_class use;
 };
 
 static void point_sheet_done(struct point_sheet *p)
@@ -84,6 +86,7 @@ static void point_sheet_done(struct point_sheet *p)
     }
     free(p->parts);
     free(p->fittings);
+    rules_give(p->rules);
 }
 
 /* What takes part under the fitting, which is cut where the rows begin if it began before. */
@@ -124,13 +127,22 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* At which the register is asked for: the ends of civil days, and of 7 and 28 times 24 h. False: too many. */
-static bool instants_of(const struct point_sheet *p, struct instants *out)
+/* For how long nothing may go through before the cut (rules-bills E4). */
+static int64_t still_s(const struct point_sheet *p, const struct meter_facts *m)
+{
+    int64_t day = zone_day_number(&p->app->zone, p->day->since_s);
+
+    return DAY_S * check_line_for(rules_of(p->rules), CHECK_ZERO, day, p->use, m->dn_mm)->value[0];
+}
+
+/* At which the register is asked for: the ends of civil days, and so long before the cut as the rules look back. False: too many. */
+static bool instants_of(const struct point_sheet *p, const struct meter_facts *m,
+                        struct instants *out)
 {
     int64_t cut_s = p->day->span.cut_s, at_s = zone_day_next(&p->app->zone, p->from_s);
 
     out->count = 0;
-    out->at[out->count++] = cut_s - STILL_S;
+    out->at[out->count++] = cut_s - still_s(p, m);
     out->at[out->count++] = cut_s - PACE_S;
     for (; at_s <= cut_s; at_s = zone_day_next(&p->app->zone, at_s)) {
         if (out->count == INSTANTS_MOST)
@@ -179,7 +191,7 @@ static bool thin(const struct point_sheet *p, struct part_of_sheet *part)
     bool fine, *keep;
 
     if (!count || part->meter.form == REGISTER_NET || rows[count - 1].time_s < p->day->span.cut_s ||
-        !only_rises(rows, count) || !instants_of(p, &at) ||
+        !only_rises(rows, count) || !instants_of(p, &part->meter, &at) ||
         !(keep = (bool *)calloc(count, sizeof *keep)))
         return false;
     fine = is_known_at(&at, rows, keep);
@@ -249,14 +261,18 @@ static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
 
 /* ---- figures ---- */
 
-static bool is_zero(struct consumer *c, const struct point_sheet *p, int64_t start_ml, int64_t at_s)
+/* By `rule`, which is the row's. The fitting may be cut, so that its start index is told. */
+static bool is_zero(struct consumer *c, const struct point_sheet *p, const struct check_line *rule,
+                    int64_t start_ml, int64_t at_s)
 {
+    int64_t begin_s = at_s - rule->value[0] * DAY_S;
     const struct consumption *row;
     const struct consume_fitting *f = &p->fittings[p->main];
     int64_t dial_ml = start_ml;
 
-    if (f->fitting.from_s > at_s - STILL_S || consumer_row(c, at_s - STILL_S, at_s, &row) ||
-        !row->known || row->consumption_ml || row->part_count != 1)
+    if (rule->state != LINE_ON || f->fitting.from_s > begin_s ||
+        consumer_row(c, begin_s, at_s, &row) || !row->known || row->consumption_ml ||
+        row->part_count != 1)
         return false;
     if (row->parts[0].end_known)
         dial_ml = row->parts[0].end_ml;
@@ -278,12 +294,14 @@ static enum err load_use(const struct point_sheet *p, int64_t now_s, int64_t sta
         return ERR_OK;
     if ((err = consumer_new(p->fittings, p->count, STEP_NONE, &p->app->zone, now_s, &consumer)))
         return err;
+    consumer_judge_by(consumer, rules_of(p->rules), p->use);
     if (!(err = consumer_row(consumer, p->day->since_s, cut_s, &c))) {
         row->use_known = c->known;
         row->use_ml = c->consumption_ml;
         row->facts.checks = c->checks & ~(1u << CHECK_ZERO);
         actual = c->known && c->quality == QUALITY_ACTUAL;
-        if (actual && !c->consumption_ml && p->main >= 0 && is_zero(consumer, p, start_ml, cut_s))
+        if (actual && !c->consumption_ml && p->main >= 0 &&
+            is_zero(consumer, p, consumer_line(consumer, CHECK_ZERO), start_ml, cut_s))
             row->facts.checks |= 1u << CHECK_ZERO;
         if (!(err = consumer_row(consumer, cut_s - PACE_S, cut_s, &c)) && c->known)
             *out_pace_ml = c->consumption_ml * DAY_S / PACE_S;
@@ -331,6 +349,8 @@ enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day
     row->facts = (struct sheet_facts){ .day = &day->span, .now_s = now_s };
     p.from_s = (day->since_s < day->span.from_s ? day->since_s : day->span.from_s) - BEFORE_S;
     p.to_s = day->span.to_s + BEHIND_S;
+    if (!err && !(err = rules_take(app, t, &p.rules)))
+        err = rules_use_of(p.rules, t, row->point, &p.use);
     for (size_t i = 0; i < all.count && !err; i++)
         row->facts.ever_fitted |= all.at[i].from_s <= day->span.to_s;
     if (!err && !(err = load_fittings(&p, &all))) {

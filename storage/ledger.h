@@ -413,6 +413,14 @@ uint64_t ledger_adjustments_end(struct txn *t); /* the newest id; 0: none */
 void act_put_accepted(struct act *a, uint32_t cycle, struct span point, struct span bytes);
 bool ledger_accepted(struct txn *t, uint32_t cycle, struct span point, struct span *out_view); /* false: nothing, or t->err */
 
+/* ---- rules of validation: versions that people made ---- */
+
+/* Their bytes are server/billing/rules.h's. Versions go from 2 without a gap, and stay. The caller notes it. */
+void act_put_rule(struct act *a, struct span rule, uint32_t version, struct span bytes);
+/* All of them by rule, then version (views); false from `each` ends the walk. */
+MUST_CHECK enum err ledger_rules(struct txn *t, bool (*each)(void *arg, struct span rule, uint32_t version, struct span bytes), void *arg);
+uint64_t ledger_rule_count(struct txn *t); /* since none ever goes, it says which of them `t` sees */
+
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 
 enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK /* and two more, one a level */, ROUTE_FACTS = ROUTE_RECHECK + 3 }; /* numbers stand on disk */

@@ -1,20 +1,57 @@
 /* What a person should look at in a row (rules-bills E).  Nothing here changes a figure. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/billing/agree.h"
 #include "server/billing/consume_priv.h"
 
 #define DAY_S 86400ll
-#define HIGH_LOW_LEAST_ML 500000 /* E3: 500 L */
-#define CHECK_DAYS_LEAST 30
-#define STILL_S (7 * DAY_S) /* E4 */
-#define HOURS_MOST 32       /* a civil day has 25, and some room for the odd zone */
+#define HOURS_MOST 32 /* a civil day has 25, and some room for the odd zone */
 
 const char *check_name(enum check c)
 {
-    static const char *const names[] = { "high", "low", "negative", "prolonged", "spike", "zero" };
+    return listed_rule(listed_check(c))->name;
+}
 
-    return names[c];
+/* ---- by which figures ----------------------------------------------------------------------- */
+
+/* Places of parameters in rules.def. */
+enum { HIGH_FACTOR, HIGH_FLOOR, HIGH_DAYS, HIGH_LEAST }; /* and of LOW */
+enum { NEGATIVE_BEYOND = 0 };
+enum { SPIKE_FACTOR, SPIKE_SHARE };
+enum { ZERO_DAYS = 0 };
+
+void consumer_judge_by(struct consumer *c, const struct check_rules *rules, enum use_class use)
+{
+    c->judge = rules && rules->count ? rules : NULL;
+    c->use = use;
+}
+
+const struct check_line *consumer_line(const struct consumer *c, enum check check)
+{
+    size_t i;
+
+    if (!c->judge)
+        return check_line_standing(check);
+    i = line_after(c, c->row.c.from_s);
+    return check_line_for(c->judge, check, zone_day_number(c->rules.zone, c->row.c.from_s), c->use,
+                          i < c->line_count ? c->lines[i].of->meter->dn_mm : 0);
+}
+
+/* Says by what the row was judged. */
+static void judged(struct consumer *c, const struct check_line *l, bool found,
+                   const int64_t *inputs, unsigned count)
+{
+    const struct listed *rule = listed_rule(listed_check(l->check));
+    struct check_told *t = &c->row.c.told[l->check];
+
+    *t = (struct check_told){ .version = l->version, .inputs = (uint8_t)count };
+    while (t->parameters < RULE_FIGURES && rule->parameter[t->parameters].name)
+        t->parameters++;
+    memcpy(t->value, l->value, sizeof t->value);
+    memcpy(t->input, inputs, count * sizeof *inputs);
+    c->row.c.judged |= 1u << l->check;
+    c->row.c.checks |= found ? 1u << l->check : 0;
 }
 
 static int by_use(const void *left, const void *right)
@@ -67,15 +104,22 @@ static int64_t row_q3_lph(const struct consumer *c)
 
 static enum err spike_check(struct consumer *c)
 {
+    const struct check_line *l = consumer_line(c, CHECK_SPIKE);
     __int128 use_ml = c->row.c.consumption_ml;
+    __int128 floor_ml = (__int128)row_q3_lph(c) * l->value[SPIKE_SHARE]; /* for an hour */
+    int64_t inputs[3];
     enum err err;
 
-    if (use_ml <= (__int128)row_q3_lph(c) * 100) /* 0.1 × Q3 × 1 h */
+    if (l->state != LINE_ON || use_ml <= floor_ml)
         return ERR_OK;
     err = hours_load(c, c->row.c.from_s);
-    if (!err && c->hours.actual && use_ml * 10 > (__int128)c->hours.third_ml * 28)
-        c->row.c.checks |= 1u << CHECK_SPIKE;
-    return err;
+    if (err || !c->hours.actual)
+        return err;
+    inputs[0] = c->row.c.consumption_ml;
+    inputs[1] = c->hours.third_ml;
+    inputs[2] = volume_clamped(floor_ml);
+    judged(c, l, use_ml * 1000 > (__int128)c->hours.third_ml * l->value[SPIKE_FACTOR], inputs, 3);
+    return ERR_OK;
 }
 
 /* ---- E3: high and low ----------------------------------------------------------------------- */
@@ -113,55 +157,84 @@ static enum err day_load(struct consumer *c, int64_t end_s, struct day_of_use **
     return err;
 }
 
-/* Twice the median of the days before the row's first; false where too few count. */
-static enum err median_load(struct consumer *c, bool *out_known, __int128 *out_twice)
+/* Of the days before the row's first: how many count, and twice the median of their use. */
+struct history {
+    unsigned days, least; /* what a rule asks for */
+    unsigned count;
+    bool known; /* enough of them count */
+    __int128 twice;
+};
+
+static enum err history_load(struct consumer *c, struct history *h)
 {
     int64_t end_s = zone_day_start(c->rules.zone, c->row.c.from_s);
     int64_t use_ml[CHECK_DAYS];
-    size_t count = 0;
 
-    for (unsigned i = 0; i < CHECK_DAYS; i++) {
+    h->count = 0;
+    for (unsigned i = 0; i < h->days; i++) {
         struct day_of_use *day;
         enum err err = day_load(c, end_s, &day, &end_s);
 
         if (err)
             return err;
         if (day->counts)
-            use_ml[count++] = day->use_ml;
+            use_ml[h->count++] = day->use_ml;
     }
-    *out_known = count >= CHECK_DAYS_LEAST;
-    if (*out_known) {
-        qsort(use_ml, count, sizeof(*use_ml), by_use);
-        *out_twice = (__int128)use_ml[(count - 1) / 2] + use_ml[count / 2];
+    h->known = h->count >= h->least;
+    if (h->known) {
+        qsort(use_ml, h->count, sizeof(*use_ml), by_use);
+        h->twice = (__int128)use_ml[(h->count - 1) / 2] + use_ml[h->count / 2];
     }
     return ERR_OK;
 }
 
+static struct history history_of(const struct check_line *l)
+{
+    return (struct history){ .days = (unsigned)l->value[HIGH_DAYS],
+                             .least = (unsigned)l->value[HIGH_LEAST] };
+}
+
 enum err consumer_median(struct consumer *c, bool *out_known, int64_t *out_ml)
 {
-    __int128 twice = 0;
-    enum err err = median_load(c, out_known, &twice);
+    struct history h = history_of(consumer_line(c, CHECK_HIGH));
+    enum err err = history_load(c, &h);
 
-    if (!err)
-        *out_ml = volume_clamped(twice / 2 - (twice % 2 < 0));
+    *out_known = h.known;
+    if (!err && h.known)
+        *out_ml = volume_clamped(h.twice / 2 - (h.twice % 2 < 0));
     return err;
 }
 
 /* With x = use × 86 400 / seconds and m = twice / 2 all is compared without a division. */
+static void against_history(struct consumer *c, const struct check_line *l, const struct history *h)
+{
+    int64_t seconds = c->row.c.to_s - c->row.c.from_s;
+    __int128 x = (__int128)c->row.c.consumption_ml * DAY_S * 2, m = h->twice * seconds;
+    __int128 floor = (__int128)2 * l->value[HIGH_FLOOR] * seconds;
+    int64_t inputs[] = { c->row.c.consumption_ml, seconds, (int64_t)h->twice, h->count };
+    bool found = l->check == CHECK_HIGH ? 1000 * x > l->value[HIGH_FACTOR] * m && x - m > floor
+                                        : 1000 * x < l->value[HIGH_FACTOR] * m && m - x > floor;
+
+    if (l->state == LINE_ON && h->known)
+        judged(c, l, found, inputs, 4);
+}
+
 static enum err high_low_check(struct consumer *c)
 {
-    __int128 seconds = c->row.c.to_s - c->row.c.from_s, twice = 0, x, m;
-    bool known = false;
-    enum err err = median_load(c, &known, &twice);
+    const struct check_line *high = consumer_line(c, CHECK_HIGH);
+    const struct check_line *low = consumer_line(c, CHECK_LOW);
+    struct history h = history_of(high), other = history_of(low);
+    enum err err = ERR_OK;
 
-    if (err || !known)
+    if (high->state == LINE_ON && !(err = history_load(c, &h)))
+        against_history(c, high, &h);
+    if (err || low->state != LINE_ON)
         return err;
-    x = (__int128)c->row.c.consumption_ml * DAY_S * 2;
-    m = twice * seconds;
-    if (x > 3 * m && x - m > 2 * HIGH_LOW_LEAST_ML * seconds)
-        c->row.c.checks |= 1u << CHECK_HIGH;
-    if (10 * x < 3 * m && m - x > 2 * HIGH_LOW_LEAST_ML * seconds)
-        c->row.c.checks |= 1u << CHECK_LOW;
+    if (high->state == LINE_ON && h.days == other.days && h.least == other.least)
+        other = h; /* as in the table: once for both */
+    else if ((err = history_load(c, &other)))
+        return err;
+    against_history(c, low, &other);
     return ERR_OK;
 }
 
@@ -169,33 +242,40 @@ static enum err high_low_check(struct consumer *c)
 
 static enum err zero_check(struct consumer *c)
 {
+    const struct check_line *l = consumer_line(c, CHECK_ZERO);
     const struct consumption *row = &c->row.c;
-    int64_t still_s = row->to_s - STILL_S;
+    int64_t still_s = row->to_s - l->value[ZERO_DAYS] * DAY_S;
     int64_t begin_s = row->from_s < still_s ? row->from_s : still_s;
     size_t i = line_after(c, begin_s);
-    struct fitting_line *l = i < c->line_count ? &c->lines[i] : NULL;
+    struct fitting_line *f = i < c->line_count ? &c->lines[i] : NULL;
+    int64_t inputs[3];
     enum err err;
 
-    if (row->consumption_ml != 0 || !l || l->of->fitting.from_s > begin_s ||
-        l->of->fitting.to_s < row->to_s)
+    if (l->state != LINE_ON || row->consumption_ml != 0 || !f || f->of->fitting.from_s > begin_s ||
+        f->of->fitting.to_s < row->to_s)
         return ERR_OK;
     err = row_make(c, &c->scratch, still_s, row->to_s);
-    if (!err && c->scratch.c.known && c->scratch.c.consumption_ml == 0 &&
-        register_at(l, &c->rules, row->to_s).register_ml != l->of->fitting.start_ml)
-        c->row.c.checks |= 1u << CHECK_ZERO;
-    return err;
+    if (err || !c->scratch.c.known)
+        return err;
+    inputs[0] = begin_s;
+    inputs[1] = register_at(f, &c->rules, row->to_s).register_ml;
+    inputs[2] = f->of->fitting.start_ml;
+    judged(c, l, c->scratch.c.consumption_ml == 0 && inputs[1] != inputs[2], inputs, 3);
+    return ERR_OK;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 enum err row_check(struct consumer *c)
 {
+    const struct check_line *negative = consumer_line(c, CHECK_NEGATIVE);
+    int64_t use_ml = c->row.c.consumption_ml;
     enum err err;
 
     if (c->row.c.quality != QUALITY_ACTUAL || c->row.c.to_s <= c->row.c.from_s) /* E1 */
         return ERR_OK;
-    if (c->row.c.consumption_ml < 0)
-        c->row.c.checks |= 1u << CHECK_NEGATIVE;
+    if (negative->state == LINE_ON)
+        judged(c, negative, use_ml < -negative->value[NEGATIVE_BEYOND], &use_ml, 1);
     if (c->step == STEP_HOUR)
         return spike_check(c);
     err = high_low_check(c);

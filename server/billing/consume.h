@@ -2,15 +2,12 @@
 #ifndef NILO_SERVER_BILLING_CONSUME_H
 #define NILO_SERVER_BILLING_CONSUME_H
 
-#include "server/billing/walk.h"
+#include "server/billing/rules.h"
 
 enum quality { QUALITY_ACTUAL, QUALITY_EDITED, QUALITY_ESTIMATED, QUALITY_MISSING };                    /* from good to bad */
 enum method { METHOD_NONE, METHOD_READ, METHOD_INTERPOLATED, METHOD_LIKE_DAY, METHOD_PROFILE, METHOD_REBASED }; /* in D3's order */
 enum part_kind { PART_METERED, PART_REBASED, PART_NO_METER };
 enum consume_step { STEP_NONE, STEP_HOUR, STEP_DAY, STEP_MONTH };
-
-/* rules-bills E, by name; numbers stand on disk (server/billing/cycle.h). PROLONGED is for determinants alone. */
-enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_PROLONGED, CHECK_SPIKE, CHECK_ZERO, CHECK_COUNT };
 
 const char *quality_name(enum quality q);
 const char *method_name(enum method m); /* NULL for METHOD_NONE */
@@ -38,6 +35,8 @@ struct consumption {
     size_t part_count;
     struct part *parts;
     unsigned checks; /* a set of 1 << enum check */
+    unsigned judged; /* likewise: there was enough to judge by; they are among them */
+    struct check_told told[CHECK_COUNT]; /* of those that were judged: by what */
 };
 
 /* One fitting with all that is needed of its meter: the rows of the billed channel, all that are known. */
@@ -56,13 +55,18 @@ MUST_CHECK enum err consumer_new(const struct consume_fitting *fittings, size_t 
                                  int64_t now_s, struct consumer **out);
 void consumer_free(struct consumer *c); /* NULL is fine */
 
+/* By which figures its rows are checked; without it, by the table's own. `rules` is borrowed until consumer_free. `use`: the point's. */
+void consumer_judge_by(struct consumer *c, const struct check_rules *rules, enum use_class use);
+/* What holds of a check for the row that was asked for last. */
+const struct check_line *consumer_line(const struct consumer *c, enum check check);
+
 /* The row of [from_s, to_s), which is cut at nothing. `out` is borrowed until the next call. NO_MEMORY. */
 MUST_CHECK enum err consumer_row(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
 
 /* The same without its checks, which cost most of it. */
 MUST_CHECK enum err consumer_figures(struct consumer *c, int64_t from_s, int64_t to_s, const struct consumption **out);
 
-/* The median of the daily use on the days before the row that was asked for last that count for it (rules-bills E3), floored; false: fewer than 30 do. NO_MEMORY. */
+/* The median of the daily use on the days before the row that was asked for last that count for it (rules-bills E3), floored; false: fewer do than the rule asks for. NO_MEMORY. */
 MUST_CHECK enum err consumer_median(struct consumer *c, bool *out_known, int64_t *out_ml);
 
 /* When the last reading was taken that is known of the meter's last fitting among the consumer's, if the last FIRM_LEAST are calm (rows_calm) and take part: then

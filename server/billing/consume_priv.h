@@ -4,7 +4,7 @@
 
 #include "server/billing/shape.h"
 
-#define CHECK_DAYS 60 /* E3 */
+#define CHECK_DAYS 60 /* E3: the most that a rule may ask for */
 
 /* A row in the making. */
 struct row_of_use {
@@ -28,6 +28,8 @@ struct hours_of_use {
 struct consumer {
     struct shape_rules rules;
     enum consume_step step;
+    const struct check_rules *judge; /* NULL: the table's own */
+    enum use_class use;
     struct fitting_line *lines; /* by time */
     size_t line_count;
     struct row_of_use row, scratch;

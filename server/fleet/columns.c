@@ -128,6 +128,20 @@ bool use_known(struct span name)
     return word_place(use_names, name) >= 0;
 }
 
+bool use_read(struct span name, enum use_class *out)
+{
+    int place = word_place(use_names, name);
+
+    if (place >= 0)
+        *out = (enum use_class)(place + 1);
+    return place >= 0;
+}
+
+const char *use_name(enum use_class u)
+{
+    return u == USE_UNKNOWN ? NULL : use_names[u - 1];
+}
+
 /* ---- numbers ---- */
 
 #define THOUSAND INT64_C(1000)

@@ -78,6 +78,8 @@ void cells_key(const struct list *l, const struct cells *c, struct wr *out);
 bool state_known(struct span name);
 
 bool use_known(struct span name); /* a use class of a point */
+bool use_read(struct span name, enum use_class *out);
+const char *use_name(enum use_class u); /* NULL for USE_UNKNOWN */
 
 /* What the rules need of a row. The row was checked before: a wrong cell is a CORRUPT store. */
 MUST_CHECK enum err cells_meter(const struct cells *c, uint32_t id, struct meter_facts *out);

@@ -1,0 +1,262 @@
+#include "server/billing/rules.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORM 1
+#define MAY_OPEN true
+#define MAY_FIXED false
+
+static const struct listed table[LISTED_RULES] = {
+#define RULE(id_, name_, of_, may_, on_, source_, en_, zh_)                                        \
+    [LISTED_##id_].name = (name_), [LISTED_##id_].of = RULE_OF_##of_,                              \
+    [LISTED_##id_].open = MAY_##may_, [LISTED_##id_].on = (on_),                                   \
+    [LISTED_##id_].source = (source_), [LISTED_##id_].en = (en_), [LISTED_##id_].zh = (zh_),
+#define PARAMETER(id_, place_, name_, unit_, least_, most_, standing_)                             \
+    [LISTED_##id_].parameter[place_] = { #name_, UNIT_##unit_, (least_), (most_), (standing_) },
+#define INPUT(id_, place_, name_, unit_)                                                           \
+    [LISTED_##id_].input[place_] = { .name = #name_, .unit = UNIT_##unit_ },
+#include "server/billing/rules.def"
+#undef RULE
+#undef PARAMETER
+#undef INPUT
+};
+
+/* Version 1 of each check: the first rows of the table. */
+static const struct check_line standing[LISTED_RULES] = {
+#define RULE(id_, name_, of_, may_, on_, source_, en_, zh_)                                        \
+    [LISTED_##id_].check = (enum check)LISTED_##id_, [LISTED_##id_].from_day = INT64_MIN,          \
+    [LISTED_##id_].version = 1, [LISTED_##id_].state = (on_) ? LINE_ON : LINE_OFF,
+#define PARAMETER(id_, place_, name_, unit_, least_, most_, standing_)                             \
+    [LISTED_##id_].value[place_] = (standing_),
+#define INPUT(id_, place_, name_, unit_)
+#include "server/billing/rules.def"
+#undef RULE
+#undef PARAMETER
+#undef INPUT
+};
+
+_Static_assert((int)LISTED_ZERO == (int)CHECK_ZERO && (int)LISTED_HIGH == (int)CHECK_HIGH &&
+                   (int)LISTED_PROLONGED == (int)CHECK_PROLONGED,
+               "checks are the first rows");
+_Static_assert(LISTED_PEAK - LISTED_FUTURE == RULE_PEAK - RULE_FUTURE, "as enum rule");
+
+const char *rule_of_name(enum rule_of of)
+{
+    static const char *const names[] = { "reading", "row", "determinant" };
+
+    return names[of];
+}
+
+const char *figure_unit_name(enum figure_unit u)
+{
+    static const char *const names[] = { "1", "l", "l", "1", "d", "s", "time" };
+
+    return names[u];
+}
+
+const struct listed *listed_rule(enum listed_rule r)
+{
+    return &table[r];
+}
+
+int listed_named(struct span name)
+{
+    for (int i = 0; i < LISTED_RULES; i++)
+        if (span_equal(name, span_text(table[i].name)))
+            return i;
+    return -1;
+}
+
+enum listed_rule listed_verdict(enum rule r)
+{
+    return (enum listed_rule)((int)LISTED_FUTURE + (int)r - (int)RULE_FUTURE);
+}
+
+/* ---- lines ---- */
+
+const char *line_state_name(enum line_state s)
+{
+    static const char *const names[] = { "off", "on", "withdrawn" };
+
+    return names[s];
+}
+
+const struct check_line *check_line_standing(enum check c)
+{
+    return &standing[c];
+}
+
+/* The history that a median is of has as many days at most as it needs at least. */
+static const struct {
+    enum check check;
+    unsigned all, least;
+} histories[] = { { CHECK_HIGH, 2, 3 }, { CHECK_LOW, 2, 3 } };
+
+static void put_figure(char out[TEXT_LITRES_SIZE], enum figure_unit unit, int64_t value)
+{
+    if (unit == UNIT_NUMBER || unit == UNIT_LITRES)
+        text_put_litres(out, value);
+    else
+        snprintf(out, TEXT_LITRES_SIZE, "%lld", (long long)value);
+}
+
+const char *check_line_wrong(const struct check_line *l, char *out_expected, size_t size)
+{
+    const struct listed *rule = &table[listed_check(l->check)];
+
+    for (unsigned i = 0; i < RULE_FIGURES && rule->parameter[i].name; i++) {
+        const struct rule_figure *p = &rule->parameter[i];
+        char least[TEXT_LITRES_SIZE], most[TEXT_LITRES_SIZE];
+
+        if (l->value[i] >= p->least && l->value[i] <= p->most)
+            continue;
+        put_figure(least, p->unit, p->least);
+        put_figure(most, p->unit, p->most);
+        snprintf(out_expected, size, "%s to %s", least, most);
+        return p->name;
+    }
+    for (size_t i = 0; i < sizeof histories / sizeof histories[0]; i++) {
+        if (histories[i].check != l->check ||
+            l->value[histories[i].least] <= l->value[histories[i].all])
+            continue;
+        snprintf(out_expected, size, "no more than the %lld days of which they are counted",
+                 (long long)l->value[histories[i].all]);
+        return rule->parameter[histories[i].least].name;
+    }
+    return NULL;
+}
+
+static int narrowness(const struct check_line *l)
+{
+    return (l->use != USE_UNKNOWN) * 2 + (l->dn_mm != 0);
+}
+
+static int order(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By check; the narrowest first; of one scope those of the latest day, then of the highest version. */
+static int by_place(const void *left, const void *right)
+{
+    const struct check_line *a = (const struct check_line *)left;
+    const struct check_line *b = (const struct check_line *)right;
+    int by = order(a->check, b->check);
+
+    by = by ? by : narrowness(b) - narrowness(a);
+    by = by ? by : order(a->use, b->use);
+    by = by ? by : order(a->dn_mm, b->dn_mm);
+    by = by ? by : order(b->from_day, a->from_day);
+    return by ? by : order(b->version, a->version);
+}
+
+void check_rules_sort(struct check_rules *r)
+{
+    if (r->count)
+        qsort(r->at, r->count, sizeof *r->at, by_place);
+    r->by_use = false;
+    for (size_t i = 0; i < r->count; i++)
+        r->by_use |= r->at[i].use != USE_UNKNOWN;
+}
+
+static bool is_for(const struct check_line *l, enum check c, enum use_class use, int32_t dn_mm)
+{
+    return l->check == c && (l->use == USE_UNKNOWN || l->use == use) &&
+           (!l->dn_mm || l->dn_mm == dn_mm);
+}
+
+const struct check_line *check_line_for(const struct check_rules *r, enum check c, int64_t day,
+                                        enum use_class use, int32_t dn_mm)
+{
+    int withdrawn = -1; /* the scope of such narrowness counts no more */
+
+    for (size_t i = 0; r && i < r->count; i++) {
+        const struct check_line *l = &r->at[i];
+
+        if (!is_for(l, c, use, dn_mm) || l->from_day > day || narrowness(l) == withdrawn)
+            continue;
+        if (l->state != LINE_WITHDRAWN)
+            return l;
+        withdrawn = narrowness(l);
+    }
+    return &standing[c];
+}
+
+void check_line_write(struct wr *w, const struct check_line_told *t)
+{
+    const struct check_line *l = &t->line;
+
+    wr_u8(w, FORM);
+    wr_u8(w, (uint8_t)l->state);
+    wr_u8(w, (uint8_t)l->use);
+    wr_varint(w, (uint64_t)l->dn_mm);
+    wr_zigzag(w, l->from_day);
+    wr_u8(w, RULE_FIGURES);
+    for (unsigned i = 0; i < RULE_FIGURES; i++)
+        wr_zigzag(w, l->value[i]);
+    wr_zigzag(w, t->at_s);
+    wr_counted(w, t->who);
+    wr_counted(w, t->note);
+}
+
+enum err check_line_read(struct span bytes, enum check c, uint32_t version,
+                         struct check_line_told *out)
+{
+    struct rd r = rd_of(bytes);
+    struct check_line_told t = { .line = *check_line_standing(c) };
+    uint8_t form = rd_u8(&r), state = rd_u8(&r), use = rd_u8(&r), count;
+    uint64_t dn_mm = rd_varint(&r);
+
+    t.line.version = version;
+    t.line.state = (enum line_state)state;
+    t.line.use = (enum use_class)use;
+    t.line.dn_mm = (int32_t)dn_mm;
+    t.line.from_day = rd_zigzag(&r);
+    count = rd_u8(&r);
+    if (count > RULE_FIGURES)
+        return ERR_CORRUPT;
+    for (unsigned i = 0; i < count; i++)
+        t.line.value[i] = rd_zigzag(&r);
+    t.at_s = rd_zigzag(&r);
+    t.who = rd_counted(&r);
+    t.note = rd_counted(&r);
+    if (r.err || rd_left(&r) || form != FORM || state > LINE_WITHDRAWN || use > USE_ZONE_OUTLET ||
+        dn_mm > INT32_MAX)
+        return ERR_CORRUPT;
+    *out = t;
+    return ERR_OK;
+}
+
+/* ---- what a check rested on ---- */
+
+void check_told_write(struct wr *w, const struct check_told *t)
+{
+    wr_varint(w, t->version);
+    wr_u8(w, (uint8_t)(t->parameters | t->inputs << 4));
+    for (unsigned i = 0; i < t->parameters; i++)
+        wr_zigzag(w, t->value[i]);
+    for (unsigned i = 0; i < t->inputs; i++)
+        wr_zigzag(w, t->input[i]);
+}
+
+void check_told_read(struct rd *r, struct check_told *out)
+{
+    uint64_t version = rd_varint(r);
+    uint8_t counts = rd_u8(r);
+
+    memset(out, 0, sizeof *out);
+    out->version = (uint32_t)version;
+    out->parameters = counts & 15;
+    out->inputs = counts >> 4;
+    if (out->parameters > RULE_FIGURES || out->inputs > RULE_FIGURES || version > UINT32_MAX) {
+        rd_fail(r, ERR_CORRUPT);
+        memset(out, 0, sizeof *out);
+        return;
+    }
+    for (unsigned i = 0; i < out->parameters; i++)
+        out->value[i] = rd_zigzag(r);
+    for (unsigned i = 0; i < out->inputs; i++)
+        out->input[i] = rd_zigzag(r);
+}
