@@ -67,6 +67,7 @@ act_handler act_post_tour;     /* POST /v1/tours: orders become day lists in wal
 act_handler act_post_read;     /* POST /v1/reads: a manual reading at a point */
 act_handler act_sign_route_day, act_dispute_row, act_resolve_row, act_recheck_row; /* POST /v1/routes/ROUTE/day/sign, …/dispute, …/resolve, …/recheck */
 act_handler act_open_cycle, act_review_cycle, act_close_cycle, act_settle_cycle; /* POST /v1/cycles[/ID/review, /ID/close, /ID/settled] (rules-bills F) */
+act_handler act_set_rule; /* POST /v1/rules/RULE: other figures for a rule of validation, from a day on */
 act_handler act_accept_figures; /* POST /v1/cycles/ID/accept: figures that stand out may pass */
 act_handler act_post_order, act_change_order, act_assign_orders; /* POST /v1/orders, /v1/orders/ORDER, /v1/orders/assign */
 act_handler act_start_order, act_cancel_order, act_order_done;   /* POST /v1/orders/ORDER/start, …/cancel, …/done */

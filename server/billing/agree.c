@@ -2,7 +2,6 @@
 
 /* C = 1.1 × 1.25 × Q3 × hours + 1 pulse (B8).  With Q3 in litres per hour, in millilitres: 1 375 Q3
  * / 3 600 s = 55 Q3 / 144 s. */
-#define RATE_OVER 144
 #define RATE_TIMES 55
 
 /* A net register may have turned backwards through zero where it seems to have risen. */
@@ -10,8 +9,9 @@ static int64_t plain_mlps(const struct meter_facts *m)
 {
     int64_t q3 = m->q3_lph < INT32_MAX ? m->q3_lph : INT32_MAX;
 
-    return m->form == REGISTER_NET || m->resolution_ml < 0 || q3 <= 0 ? -1
-                                                                      : q3 * RATE_TIMES / RATE_OVER;
+    return m->form == REGISTER_NET || m->resolution_ml < 0 || q3 <= 0
+               ? -1
+               : q3 * RATE_TIMES / METER_RATE_OVER;
 }
 
 struct meter_limits meter_limits_of(const struct meter_facts *m)
@@ -39,7 +39,7 @@ static bool say(struct counted *counted, __int128 volume, int32_t rollovers)
 /* C bounds `volume`: without the division, which costs more than all the rest. */
 static bool within(const struct meter_limits *m, __int128 volume, int64_t seconds)
 {
-    return (volume - m->pulse) * RATE_OVER <= m->rate * seconds;
+    return (volume - m->pulse) * METER_RATE_OVER <= m->rate * seconds;
 }
 
 bool marks_agree(const struct meter_limits *m, const struct mark *x, const struct mark *y,

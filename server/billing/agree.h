@@ -10,7 +10,8 @@ struct meter_limits {
     int64_t modulus;      /* M; 0 where nobody knows it: then nothing rolls over */
     int64_t above, below; /* x > 0.9 M is x > above, y < 0.1 M is y < below */
     int64_t pulse;
-    __int128 rate; /* C is (rate × seconds) / 144 + pulse */
+#define METER_RATE_OVER 144
+    __int128 rate; /* C is (rate × seconds) / METER_RATE_OVER + pulse */
     int64_t plain; /* millilitres a second that are within C whatever the time, at most 2^31; -1: nothing is plain */
 };
 

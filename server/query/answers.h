@@ -14,6 +14,7 @@ answer_handler answer_adjustments;                                              
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview, answer_unsettled; /* get_cycles.c */
+answer_handler answer_rules, answer_rule, answer_rule_versions;               /* get_rules.c */
 answer_handler answer_review, answer_route_review;                        /* get_review.c */
 struct ledger_row;
 struct route_day;

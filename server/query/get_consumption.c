@@ -11,9 +11,10 @@
 
 static const char *const columns[] = { "point",   "from",   "to",     "consumption_l", "billed_m3",
                                        "quality", "method", "checks", "parts",         NULL };
-static const char *const explained_columns[] = { "point",     "from",    "to",     "consumption_l",
-                                                 "billed_m3", "quality", "method", "checks",
-                                                 "parts",     "explain", NULL };
+static const char *const explained_columns[] = { "point",         "from",         "to",
+                                                 "consumption_l", "billed_m3",    "quality",
+                                                 "method",        "checks",       "parts",
+                                                 "explain",       "check_inputs", NULL };
 
 struct used {
     char point[64];
@@ -77,6 +78,8 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
     row_raw_end(l);
     if (u->explained) {
         listing_fail(l, use_put_explanation(row_raw_begin(l, "explain"), u->use.consumer, c));
+        row_raw_end(l);
+        rules_put_told(row_raw_begin(l, "check_inputs"), c->judged, c->checks, c->told);
         row_raw_end(l);
     }
     row_end(l, wr_span(&w));

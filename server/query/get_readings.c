@@ -2,6 +2,7 @@
  * B14), in the order of A5: by time; of one instant those that take part first, then by channel,
  * then as first received. */
 #include "proto/base/rd.h"
+#include "server/billing/against.h"
 #include "server/billing/verdicts.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
@@ -15,9 +16,14 @@
 static const char *const columns[] = { "serial",  "channel", "time",    "index_l", "source",
                                        "quality", "retimed", "suspect", "rule",    NULL };
 
+static const char *const explained_columns[] = { "serial", "channel", "time",    "index_l",
+                                                 "source", "quality", "retimed", "suspect",
+                                                 "rule",   "explain", NULL };
+
 struct line {
     struct row row;
     uint8_t channel, rule;
+    uint32_t against; /* its place in there */
 };
 
 struct readings {
@@ -25,8 +31,10 @@ struct readings {
     struct fittings fittings;
     int64_t from_s, to_s;
     unsigned channels; /* a set of 1 << channel */
+    bool explained;
     size_t count, cap;
     struct line *lines;
+    struct against *against; /* as many as `cap`; where it was asked for */
 };
 
 static void readings_done(void *state)
@@ -35,6 +43,7 @@ static void readings_done(void *state)
 
     fittings_done(&r->fittings);
     free(r->lines);
+    free(r->against);
     free(r);
 }
 
@@ -50,6 +59,13 @@ static enum err make_room(struct readings *r, size_t more)
     if (!(grown = (struct line *)realloc(r->lines, cap * sizeof *grown)))
         return ERR_NO_MEMORY;
     r->lines = grown;
+    if (r->explained) {
+        struct against *more_told = (struct against *)realloc(r->against, cap * sizeof *more_told);
+
+        if (!more_told)
+            return ERR_NO_MEMORY;
+        r->against = more_told;
+    }
     r->cap = cap;
     return ERR_OK;
 }
@@ -66,8 +82,12 @@ static enum err keep(struct readings *r, enum channel c, const struct rows *rows
         end++;
     if ((err = make_room(r, end - first)))
         return err;
-    for (size_t i = first; i < end; i++)
-        r->lines[r->count++] = (struct line){ rows->at[i], (uint8_t)c, (uint8_t)rules[i] };
+    if (r->explained)
+        against_list(&r->meter, r->fittings.at, r->fittings.count, c, rows, rules, first, end,
+                     r->against + r->count);
+    for (size_t i = first; i < end; i++, r->count++)
+        r->lines[r->count] =
+            (struct line){ rows->at[i], (uint8_t)c, (uint8_t)rules[i], (uint32_t)r->count };
     return ERR_OK;
 }
 
@@ -172,6 +192,42 @@ static enum err load(struct app *app, struct readings *r)
 
 static const char *const source_names[] = { "remote", "manual", "photo", "manual" };
 
+static void put_mark(struct out *o, const char *name, const struct mark_told *m)
+{
+    out_key(o, name);
+    out_text(o, "{");
+    out_member_time(o, "time", m->at_s);
+    out_member_litres(o, "index_l", m->index_ml);
+    out_member_text(o, "source", m->own ? "fitting" : source_names[m->source]);
+    out_text(o, "}");
+}
+
+static void put_against(struct out *o, const struct against *a)
+{
+    const struct listed *rule = listed_rule(a->rule);
+
+    out_text(o, "{");
+    out_member_text(o, "rule", rule->name);
+    out_member_int(o, "version", 1);
+    out_member_text(o, "text_en", rule->en);
+    out_member_text(o, "text_zh", rule->zh);
+    if (a->has_before) {
+        put_mark(o, "before", &a->before);
+        out_member_litres(o, a->counts ? "counted_l" : "difference_l", a->moved_ml);
+        out_member_int(o, "seconds", a->seconds);
+        out_member_litres(o, "ceiling_l", a->ceiling_ml);
+    }
+    if (a->rollovers)
+        out_member_int(o, "rollovers", a->rollovers);
+    if (a->has_beside)
+        put_mark(o, "beside", &a->beside);
+    if (a->has_fitting)
+        out_member_time(o, "fitted_until", a->fitted_until_s);
+    if (a->has_next)
+        out_member_time(o, "fitted_from", a->fitted_from_s);
+    out_text(o, "}");
+}
+
 static void put_cells(struct listing *l, const struct readings *r, const struct line *line)
 {
     const char *rule = rule_name((enum rule)line->rule);
@@ -193,6 +249,10 @@ static void put_cells(struct listing *l, const struct readings *r, const struct 
     } else {
         row_absent(l, "suspect");
         row_absent(l, "rule");
+    }
+    if (r->explained) {
+        put_against(row_raw_begin(l, "explain"), &r->against[line->against]);
+        row_raw_end(l);
     }
     row_end(l, (struct span){ 0 }); /* fill sets the cursor */
 }
@@ -282,7 +342,7 @@ static struct span cursor_of(const struct line *line, uint8_t to[CURSOR_SIZE])
 static size_t place_after(const struct readings *r, const struct listing *l)
 {
     struct rd rd = rd_of(span_of(l->cursor, l->cursor_len));
-    struct line last = { { 0 }, 0, 0 };
+    struct line last = { { 0 }, 0, 0, 0 };
     size_t low = 0, high = r->count, n;
 
     if (!l->cursor_len)
@@ -316,7 +376,7 @@ static void fill(struct listing *l)
     for (int c = 0; c < CHANNEL_COUNT; c++)
         prefixes[c].len = 0;
     for (; n < r->count && !listing_full(l); n++) {
-        if (l->form == FORM_CSV)
+        if (l->form == FORM_CSV || r->explained)
             put_cells(l, r, &r->lines[n]);
         else
             put_fast(l, r, &r->lines[n], prefixes);
@@ -382,7 +442,8 @@ void answer_readings(struct request *q)
         return;
     }
     r->fittings.at = r->fittings.few;
-    if (!ask_span(q, &r->from_s, &r->to_s, false) || !ask_meter(q, r) || !ask_channels(q, r)) {
+    if (!ask_span(q, &r->from_s, &r->to_s, false) || !ask_bool(q, "explain", &r->explained) ||
+        !ask_meter(q, r) || !ask_channels(q, r)) {
         readings_done(r);
         return;
     }
@@ -392,5 +453,5 @@ void answer_readings(struct request *q)
         problem_of(q, err, "", "the meter's readings cannot be read: a part %s", err_text(err));
         return;
     }
-    listing_new(q, columns, fill, r, readings_done, PAGE);
+    listing_new(q, r->explained ? explained_columns : columns, fill, r, readings_done, PAGE);
 }

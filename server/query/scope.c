@@ -67,6 +67,7 @@ static const struct common {
     { "/v1/models", VERB_POST },
     { "/v1/batches", VERB_POST },
     { "/v1/prices", VERB_POST },
+    { "/v1/rules/{rule}", VERB_POST },
     { "/v1/zones", VERB_POST },
 };
 

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The rules of validation: what they say, by which figures they judge from when on, what a verdict rests on. Each function is a claim; one that returns an error has failed.
+set -uo pipefail
+# shellcheck source=tests/e2e/nilod.sh
+. "$(dirname "$0")/nilod.sh"
+
+# ask PATH: the body and the status, with the token in the file $token, the administrator's without it.
+token=''
+ask() { curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "${token:-$NILO_TOKEN_FILE}")" "$NILO_SERVER$1"; }
+tell() { curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "${token:-$NILO_TOKEN_FILE}")" -H 'Content-Type: application/json' -d "$2" "${@:3}" "$NILO_SERVER$1"; }
+# of ANSWER EXPRESSION: a Python expression over the answer `a`.
+of() { sed '$d' <<< "$1" | python3 -c 'import json,sys
+a=json.load(sys.stdin)
+print(eval(sys.argv[1]))' "$2"; }
+
+# From 1 January on, at each midnight: H 400 L a day, but 1 000 L on 10 and 20 July; C (commercial) and B (DN 50) likewise; Z nothing since 1 July.
+world() {
+    printf 'org\nNORTH\nSOUTH\n' | nilo import orgs - && printf 'route,org\nR1,NORTH\nR2,SOUTH\n' | nilo import routes -
+    { echo serial,dn,q3,digits; echo mH,15,2.5,6; echo mC,15,2.5,6; echo mB,50,25,6; echo mZ,15,2.5,6; echo mS,15,2.5,6; } | nilo import meters -
+    { echo point,account,route,use_class; echo H,A-H,R1,residential; echo C,A-C,R1,commercial; echo B,A-B,R1,residential; echo Z,A-Z,R1,residential; echo S,A-S,R2,residential; } | nilo import points -
+    { echo point,serial,from,start_index_l; for p in H C B Z S; do echo "$p,m$p,2026-01-01T00:00:00+08:00,0"; done; } | nilo import fittings -
+    python3 - > readings.csv <<'PY'
+from datetime import datetime, timedelta
+print('serial,time,index_l')
+for p in 'HCBZS':
+    v, at = 0, datetime(2026, 1, 1)
+    while at < datetime(2026, 7, 15):
+        use = 1000 if (at.month, at.day) in ((7, 10), (7, 20)) else 400
+        if p == 'Z' and at >= datetime(2026, 7, 1): use = 0
+        v, at = v + use, at + timedelta(1)
+        print('m%s,%s+08:00,%d' % (p, at.isoformat(), v))
+PY
+    nilo import readings readings.csv && nilo settle
+}
+# checks POINT FIRST LAST: "DAY:check+check …" of the days of 2026 that have some.
+checks() {
+    of "$(ask "/v1/points/$1/consumption?from=2026-$2T00:00:00%2B08:00&to=2026-$3T00:00:00%2B08:00&step=day")" \
+        '" ".join((lambda d: d.strftime("%m-%d"))(__import__("datetime").datetime.fromisoformat(r["from"].replace("Z","+00:00")) + __import__("datetime").timedelta(hours=8)) + ":" + "+".join(r["checks"]) for r in a["rows"] if r.get("checks"))'
+}
+
+the_table_tells_each_rule_with_its_figures() {
+    said=$(ask /v1/rules)
+    has "$said" $'\n200' || return 1
+    is 'high low negative prolonged spike zero' "$(of "$said" '" ".join(r["rule"] for r in a["rows"] if r["adjustable"])')" || return 1
+    has "$(of "$said" '" ".join(r["rule"] for r in a["rows"] if not r["adjustable"])')" future not-fitted conflict ceiling fall peak || return 1
+    is '3 500 60 30' "$(of "$said" '" ".join(str(p["value"]) for r in a["rows"] if r["rule"] == "high" for p in r["parameters"])')" || return 1
+    is '1.1 1.25 1' "$(of "$said" '" ".join(str(p["value"]) for r in a["rows"] if r["rule"] == "ceiling" for p in r["parameters"])')" || return 1
+    is 'zero row True on 1 1' "$(of "$(ask /v1/rules/zero)" '"%s %s %s %s %s %s" % tuple(a[k] for k in ("rule", "judges", "adjustable", "state", "version", "versions"))')" || return 1
+    has "$(ask /v1/rules/nonsense)" $'\n404' '"field":"rule"' && has "$(ask /v1/rules/nonsense/versions)" $'\n404' || return 1
+    is '1 None' "$(of "$(ask /v1/rules/fall/versions)" '"%s %s" % (a["rows"][0]["version"], a["rows"][0]["from"])')" || return 1
+    exits 0 nilo rule list && has "$said" high ceiling && exits 0 nilo rule show spike && has "$said" q3_share 2.8 && exits 0 nilo rule versions low && has "$said" 0.3
+}
+
+who_may_not_or_asks_wrongly_changes_nothing() {
+    has "$(token=viewer.token tell /v1/rules/high '{"from":"2026-08-01"}')" $'\n403' && has "$(token=south.token tell /v1/rules/high '{"from":"2026-08-01"}')" $'\n403' || return 1
+    has "$(tell /v1/rules/nonsense '{"from":"2026-08-01"}')" $'\n404' && has "$(tell /v1/rules/ceiling '{"from":"2026-08-01"}')" $'\n409' 'fixed' || return 1
+    has "$(tell /v1/rules/high '{}')" $'\n422' '"field":"from"' && has "$(tell /v1/rules/high '{"from":"1 August"}')" $'\n422' '"field":"from"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","parameters":{"factor":0.5}}')" $'\n422' '"field":"factor"' '1 to 100' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","parameters":{"factor":"lots"}}')" $'\n422' '"field":"factor"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","parameters":{"faktor":2}}')" $'\n422' '"field":"parameters"' 'factor, floor_l, days, days_least' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","parameters":{"days":20}}')" $'\n422' '"field":"days_least"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","use_class":"castle"}')" $'\n422' '"field":"use_class"' residential || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","dn":0.5}')" $'\n422' '"field":"dn"' && has "$(tell /v1/rules/high '{"from":"2026-08-01","state":"perhaps"}')" $'\n422' '"field":"state"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-08-01","more":1}')" $'\n422' '"field":"more"' && has "$(tell /v1/rules/high '{"from":"2026-08-01","version":7}')" $'\n409' '"field":"version"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-06-30"}')" $'\n409' '"field":"from"' 2026-07-01 'months that are over' || return 1
+    is 1 "$(of "$(ask /v1/rules/high/versions)" 'len(a["rows"])')"
+}
+
+a_version_judges_the_days_from_its_own_on() {
+    is '' "$(checks H 07-01 07-15)" || return 1 # 1 000 L is above 2.4 times the median, and by 600 L
+    said=$(tell /v1/rules/high '{"from":"2026-07-15","parameters":{"factor":2.4,"floor_l":599.5},"version":2,"note":"holidays"}' -H 'Idempotency-Key: v2')
+    has "$said" $'\n201' '"version":2' '"factor":2.4' '"days":60' '"note":"holidays"' || return 1
+    is "$said" "$(tell /v1/rules/high '{"from":"2026-07-15","parameters":{"factor":2.4,"floor_l":599.5},"version":2,"note":"holidays"}' -H 'Idempotency-Key: v2')" || return 1
+    nilo clock set 2026-07-25T12:00:00+08:00 > /dev/null
+    python3 - > later.csv <<'PY'
+from datetime import datetime, timedelta
+print('serial,time,index_l')
+for p in 'HCBZS':
+    v, at = (400 * (181 + (0 if p == 'Z' else 14)) + (0 if p == 'Z' else 600)), datetime(2026, 7, 15)
+    while at < datetime(2026, 7, 25):
+        use = 1000 if (at.month, at.day) == (7, 20) else 400
+        if p == 'Z': use = 0
+        v, at = v + use, at + timedelta(1)
+        print('m%s,%s+08:00,%d' % (p, at.isoformat(), v))
+PY
+    nilo import readings later.csv > /dev/null && nilo settle || return 1
+    is '07-20:high' "$(checks H 07-01 07-25)" || return 1
+    is '2 2026-07-15 holidays' "$(of "$(ask /v1/rules/high/versions)" '"%s %s %s" % tuple(a["rows"][1][k] for k in ("version", "from", "note"))')" || return 1
+    has "$(ask '/v1/audit?limit=1000')" '"rule.set"' holidays
+}
+
+a_verdict_tells_what_it_rested_on() {
+    said=$(ask '/v1/points/H/consumption?from=2026-07-20T00:00:00%2B08:00&to=2026-07-21T00:00:00%2B08:00&explain=1')
+    has "$said" $'\n200' || return 1
+    is "high 2 True {'factor': 2.4, 'floor_l': 599.5, 'days': 60, 'days_least': 30} {'use_l': 1000, 'seconds': 86400, 'median_l': 400, 'days_counted': 60}" \
+        "$(of "$said" '"%s %s %s %s %s" % tuple(a["check_inputs"][0][k] for k in ("rule", "version", "flagged", "parameters", "inputs"))')" || return 1
+    is 'low 1 False' "$(of "$said" '"%s %s %s" % tuple(a["check_inputs"][1][k] for k in ("rule", "version", "flagged"))')" || return 1
+    said=$(ask '/v1/points/Z/consumption?from=2026-07-20T00:00:00%2B08:00&to=2026-07-21T00:00:00%2B08:00&explain=1')
+    is "{'since': '2026-07-13T16:00:00Z', 'register_l': 72400, 'start_index_l': 0}" "$(of "$said" '[c["inputs"] for c in a["check_inputs"] if c["rule"] == "zero"][0]')"
+}
+
+figures_may_be_for_a_use_class_and_a_size() {
+    has "$(tell /v1/rules/high '{"from":"2026-07-01","use_class":"commercial","state":"off"}')" $'\n201' '"version":3' '"use_class":"commercial"' || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-07-01","dn":50,"parameters":{"factor":1.5,"floor_l":100}}')" $'\n201' '"version":4' '"dn":50' || return 1
+    is '07-20:high' "$(checks H 07-01 07-25)" && is '' "$(checks C 07-01 07-25)" && is '07-10:high 07-20:high' "$(checks B 07-01 07-25)" || return 1
+    exits 0 nilo rule set high --from 2026-07-20 --dn 50 --state withdrawn --note 'no better' && has "$said" withdrawn || return 1
+    is '07-10:high 07-20:high' "$(checks B 07-01 07-25)" || return 1 # version 2 holds again
+    exits 0 nilo rule set zero days=20 --from 2026-07-10 || return 1
+    is '07-07:zero 07-08:zero 07-09:zero 07-20:zero 07-21:zero 07-22:zero 07-23:zero 07-24:zero' "$(checks Z 07-01 07-25)" || return 1
+    nilod_stop && nilod_start --virtual-clock 2026-07-25T12:00:00+08:00 || return 1
+    is '07-10:high 07-20:high' "$(checks B 07-01 07-25)" && is '07-20:high' "$(checks H 07-01 07-25)" && exits 0 nilo store check --store store
+}
+
+a_sheet_and_a_queue_judge_by_the_same_figures() {
+    is "['high']" "$(of "$(ask '/v1/routes/R1/day?date=2026-07-21')" '[r["checks"] for r in a["rows"] if r["point"] == "H"][0]')" || return 1
+    is '[]' "$(of "$(ask '/v1/routes/R1/day?date=2026-07-21')" '[r["checks"] for r in a["rows"] if r["point"] == "C"][0]')" || return 1
+    is 'H B' "$(of "$(ask '/v1/routes/R1/review?from=2026-07-20T00:00:00%2B08:00&to=2026-07-21T00:00:00%2B08:00&reason=high')" '" ".join(sorted((r["point"] for r in a["rows"]), reverse=True))')"
+}
+
+a_reading_tells_what_it_was_held_against() {
+    printf 'serial,time,index_l,source\nmS,2026-07-24T12:00:00+08:00,900000,manual\nmS,2026-07-24T13:00:00+08:00,10,manual\n' | nilo import readings - > /dev/null && nilo settle || return 1
+    said=$(ask '/v1/meters/mS/readings?from=2026-07-24T00:00:00%2B08:00&to=2026-07-25T12:00:00%2B08:00&explain=1')
+    has "$said" $'\n200' || return 1
+    is 'agrees ceiling fall agrees' "$(of "$said" '" ".join(r["explain"]["rule"] for r in a["rows"])')" || return 1
+    # 12 hours at 3 437.5 L and a pulse; 204 days of 400 L and twice 600 L more by midnight.
+    is '41251 817200 43200 82800' "$(of "$said" '(lambda e: "%s %s %s %s" % (e["ceiling_l"], e["difference_l"], e["seconds"], e["before"]["index_l"]))(a["rows"][1]["explain"])')" || return 1
+    has "$said" '"text_zh":"低于前一条有效读数' || return 1
+    has "$(ask '/v1/meters/mS/readings?from=2026-07-24T00:00:00%2B08:00&to=2026-07-25T12:00:00%2B08:00&explain=perhaps')" $'\n422' || return 1
+    [[ $(ask '/v1/meters/mS/readings?from=2026-07-24T00:00:00%2B08:00&to=2026-07-25T12:00:00%2B08:00') != *explain* ]] || return 1
+    exits 0 nilo reading list mS --from 2026-07-24T00:00:00+08:00 --to 2026-07-25T12:00:00+08:00 --explain --format ndjson && has "$said" ceiling_l
+}
+
+nilod_start --virtual-clock 2026-07-15T12:00:00+08:00
+nilo token create --role viewer --name viewer > viewer.token
+world > /dev/null || { echo "the world could not be made"; exit 1; }
+nilo token create --role supervisor --name south --org SOUTH > south.token
+hold the_table_tells_each_rule_with_its_figures who_may_not_or_asks_wrongly_changes_nothing a_version_judges_the_days_from_its_own_on a_verdict_tells_what_it_rested_on \
+    figures_may_be_for_a_use_class_and_a_size a_sheet_and_a_queue_judge_by_the_same_figures a_reading_tells_what_it_was_held_against
+hold_end

@@ -1,0 +1,75 @@
+/* nilo rule: the rules of validation, and other figures for them. */
+#include "tools/nilo/commands.h"
+#include "tools/nilo/listing.h"
+#include "tools/nilo/sheet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int cmd_rule_list(const struct args *a)
+{
+    return list_at(a, "/v1/rules",
+                   speaks_chinese()
+                       ? "rule judges adjustable state version versions parameters text_zh"
+                       : "rule judges adjustable state version versions parameters text_en");
+}
+
+int cmd_rule_show(const struct args *a)
+{
+    return show_at(a, "/v1/rules");
+}
+
+int cmd_rule_versions(const struct args *a)
+{
+    return list_below(a, "/v1/rules", "versions",
+                      "version state from use_class dn parameters at by note");
+}
+
+/* "factor=2.5" → {"factor":2.5}, with the digits that were typed. */
+static bool add_figure(json_t *figures, const char *text)
+{
+    const char *is = strchr(text, '=');
+    char name[40];
+    json_t *value;
+
+    if (!is || is == text || (size_t)(is - text) >= sizeof name) {
+        say("%s: expected NAME=NUMBER, such as factor=2.5", text);
+        return false;
+    }
+    memcpy(name, text, (size_t)(is - text));
+    name[is - text] = 0;
+    value = json_loads(is + 1, JSON_DECODE_ANY, NULL);
+    if (!json_is_number(value)) {
+        say("%s: expected a number behind =", text);
+        json_decref(value);
+        return false;
+    }
+    return !json_object_set_new(figures, name, value);
+}
+
+static json_t *figures_of(const struct args *a)
+{
+    json_t *figures = json_object();
+
+    for (unsigned i = 1; figures && i < a->count; i++)
+        if (!add_figure(figures, a->positional[i])) {
+            json_decref(figures);
+            return NULL;
+        }
+    return figures;
+}
+
+int cmd_rule_set(const struct args *a)
+{
+    struct path path = path_of("/v1/rules");
+    json_t *body = json_object(), *figures = figures_of(a);
+
+    path_part(&path, a->positional[0]);
+    if (body && figures && !json_object_set(body, "parameters", figures) && body_options(body, a)) {
+        json_decref(figures);
+        return post_run(a, &path, body);
+    }
+    json_decref(figures);
+    json_decref(body);
+    return EXIT_USAGE;
+}
