@@ -6,6 +6,7 @@
 
 #include "proto/base/crc.h"
 #include "proto/base/wr.h"
+#include "server/billing/daysheet.h"
 #include "server/commands.h"
 #include "server/judge_condition.h"
 #include "server/metrics.h"
@@ -23,7 +24,9 @@ struct meter_state {
     int64_t fitting_from_s;
     uint32_t facts_hash; /* of all that a judgement rests on beside readings */
     uint32_t last_s;     /* the newest reading folded, on any channel */
-    uint32_t begun, spare[3];
+    uint32_t begun;
+    uint32_t dial_s; /* the newest dial read of which later readings may still say otherwise; 0: none */
+    uint32_t spare[2];
     struct detect_state detect;
 };
 _Static_assert(sizeof(struct meter_state) <= 384,
@@ -46,6 +49,7 @@ struct slice {
     struct point_facts point;
     struct judge_place place;
     bool said;        /* a detector said something */
+    bool dials;       /* among the rows that were loaded are dial reads */
     unsigned damaged; /* meters whose readings the store no longer has whole */
     enum err err;
 };
@@ -79,6 +83,26 @@ static void resolve(struct rows *rows, const struct fitting *f, bool billed)
     rows->count = kept;
 }
 
+/* Dial reads, or an end index that is one: further from the transmitter's last value than anything flows unseen. */
+static void look_for_dials(struct slice *s, const struct fitting *f)
+{
+    const struct rows *rows = &s->billed;
+    size_t last = rows->count;
+
+    s->dials = false;
+    for (size_t i = 0; i < rows->count; i++) {
+        if ((rows->at[i].attr & ATTR_SOURCE) != SOURCE_REMOTE)
+            s->dials = true;
+        else
+            last = i;
+    }
+    if (f->to_s != FITTING_OPEN && f->has_end && last < rows->count) {
+        int64_t apart = dial_difference(&s->meter, rows->at[last].value, f->end_ml);
+
+        s->dials |= apart > SHEET_TOLERANCE_ML || apart < -SHEET_TOLERANCE_ML;
+    }
+}
+
 static enum err load(struct slice *s, const struct fitting *f, int64_t from_s)
 {
     int64_t to_s = f->to_s < UINT32_MAX ? f->to_s + 1 : (int64_t)UINT32_MAX + 1;
@@ -95,6 +119,7 @@ static enum err load(struct slice *s, const struct fitting *f, int64_t from_s)
     if (s->meter.form != REGISTER_NET &&
         (err = readings_load(s->app, &s->meter, CHANNEL_REVERSE, from_s, to_s, &s->reverse)))
         return err;
+    look_for_dials(s, f);
     resolve(&s->billed, f, true);
     resolve(&s->reverse, f, false);
     return ERR_OK;
@@ -166,6 +191,26 @@ static void end_episodes(struct slice *s, int64_t to_s)
     }
 }
 
+/* Dial against transmitter: made anew for the fitting where somebody read the dial, or what came since decides. */
+static enum err look_at_dials(struct slice *s, const struct fitting *f, uint32_t *dial_s)
+{
+    size_t kept = 0;
+
+    if (!s->dials && !*dial_s)
+        return ERR_OK;
+    recall(s);
+    if (s->err)
+        return s->err;
+    for (size_t i = 0; i < s->episodes.count; i++) {
+        const struct flag_record *e = &s->episodes.at[i];
+
+        if (e->kind != &detector_out_of_step || e->fitting_from_s != f->from_s)
+            s->episodes.at[kept++] = *e;
+    }
+    s->episodes.count = kept;
+    return dials_episodes(s->app, &s->ledger, &s->meter, f, &s->episodes, dial_s);
+}
+
 /* ---- folding ---- */
 
 static void feed(struct slice *s, struct meter_state *state)
@@ -200,7 +245,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
         return err;
     feed(s, state);
     metrics_add(METRIC_JUDGE_READINGS, s->billed.count + s->reverse.count);
-    return s->err;
+    return s->err ? s->err : look_at_dials(s, f, &state->dial_s);
 }
 
 /* All fittings from their first reading on; the state that stays is the last one's. */

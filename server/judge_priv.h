@@ -50,6 +50,9 @@ MUST_CHECK enum err flags_match(struct flag_records *episodes, const struct flag
 MUST_CHECK enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter,
                                      int64_t now_s, const struct fitting *fittings, size_t count,
                                      struct flag_records *out);
+/* judge_dials.c: the episodes of `out-of-step` of one fitting, appended in their order; and the time of the newest dial read of which what comes later may still say otherwise (0: none). */
+MUST_CHECK enum err dials_episodes(struct app *app, struct txn *ledger, const struct meter_facts *m,
+                                   const struct fitting *f, struct flag_records *out, uint32_t *out_open_s);
 /* They are listed by date: what was kept goes, what is to be kept comes. Errors stick in `views`. */
 void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
                   const struct flag_records *wanted);

@@ -60,6 +60,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_ACCEPTED] = { "accepted", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
+    [LEDGER_DIALS] = { "dials", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -403,6 +404,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_accepted_check(&t, r);
     if (!err)
         err = ledger_rules_check(&t, r);
+    if (!err)
+        err = ledger_dials_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

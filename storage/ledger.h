@@ -434,6 +434,19 @@ bool ledger_route_fact(struct txn *t, enum route_fact kind, const struct route_p
 MUST_CHECK enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route, int32_t day,
                                        bool (*each)(void *arg, const struct route_place *at, struct span bytes), void *arg);
 
+/* ---- dials and transmitters: what was told of how far one stands from the other (server/billing/dials.h) ---- */
+
+struct ledger_dial {
+    uint32_t at_s;
+    int64_t dial_ml, counted_ml; /* at that instant; counted_ml only where has_counted */
+    bool has_counted;
+    int64_t told_s;
+    struct span who, note; /* views */
+};
+void act_put_dial(struct act *a, uint32_t meter, const struct ledger_dial *d); /* replaces what was told of that instant; the caller notes it */
+/* Of a meter, from from_s on, by at_s; false from `each` ends it. CORRUPT. */
+MUST_CHECK enum err ledger_dials_of(struct txn *t, uint32_t meter, uint32_t from_s, bool (*each)(void *arg, const struct ledger_dial *d), void *arg);
+
 /* ---- audit ---- */
 
 struct audit_record {

@@ -45,6 +45,7 @@ enum ledger_table {
     LEDGER_RECEIPTS,      /* cycle · kind · point → what the billing side has of a cycle */
     LEDGER_ACCEPTED,      /* cycle · point → what somebody let pass before closing (ledger_review.c) */
     LEDGER_RULES,         /* rule · version → figures of validation that people set (ledger_rules.c) */
+    LEDGER_DIALS,         /* meter · at → what was told of its dial and its transmitter (ledger_dial.c) */
     LEDGER_TABLES
 };
 
@@ -109,6 +110,7 @@ MUST_CHECK enum err ledger_cycles_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_routes_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_accepted_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_rules_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_dials_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

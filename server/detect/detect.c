@@ -8,6 +8,7 @@ static const struct {
     { &detector_leak, STUCK_STATE },
     { &detector_reversed, STUCK_STATE + LEAK_STATE },
     { &detector_overdue, DETECTORS_STATE },
+    { &detector_out_of_step, DETECTORS_STATE },
 };
 
 #define TABLE_COUNT (sizeof table / sizeof table[0])

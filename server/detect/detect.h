@@ -11,7 +11,8 @@
  *     reading → detect_feed → track_feed → step → each detector → verdict → the judge
  *
  * Only what the meter itself sent is looked at: a number that a person typed (whole m³, another
- * minute) tells of the person too. */
+ * minute) tells of the person too.  What it tells of the transmitter is `out-of-step`, which the judge
+ * finds by itself (server/judge_dials.c). */
 #ifndef NILO_SERVER_DETECT_DETECT_H
 #define NILO_SERVER_DETECT_DETECT_H
 
@@ -89,7 +90,7 @@ struct detector {
 };
 
 #define DETECTORS_STATE 256 /* bytes of all detectors for one meter */
-#define DETECTORS_VERSION 1 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_VERSION 2 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c. */
 struct track {
@@ -161,6 +162,7 @@ void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-
 void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-01 02:00", local */
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
-extern const struct detector detector_stuck, detector_reversed, detector_leak, detector_overdue;
+extern const struct detector detector_stuck, detector_reversed, detector_leak, detector_overdue,
+    detector_out_of_step;
 
 #endif

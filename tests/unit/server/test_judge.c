@@ -526,7 +526,7 @@ static size_t make_parcels(struct check_random *r, uint32_t meter, enum channel 
     int64_t ml = 5000000;
     uint32_t now = NEW_YEAR;
     int mode = 0;
-    int64_t leak = 0;
+    int64_t leak = 0, ahead = 0; /* of the dial */
 
     for (int day = 0; day < 75; day++) {
         struct parcel *p = &out[count];
@@ -535,6 +535,8 @@ static size_t make_parcels(struct check_random *r, uint32_t meter, enum channel 
             mode = (int)check_below(r, 4); /* at home, away, at home, backwards */
         if (check_below(r, 8) == 0)
             leak = check_below(r, 2) ? 0 : check_between(r, 4, 40);
+        if (check_below(r, 10) == 0)
+            ahead = check_below(r, 2) ? 0 : check_between(r, -4, 6) * 1000000;
         *p = (struct parcel){ .meter = meter, .channel = c };
         for (int hour = 0; hour < 24; hour++, now += HOUR) {
             int64_t use = (mode == 1 ? 0 : family[hour] + leak) * 1000;
@@ -551,6 +553,10 @@ static size_t make_parcels(struct check_random *r, uint32_t meter, enum channel 
             if (check_below(r, 40) == 0)
                 p->rows[p->count++] =
                     (struct row){ .value = ml, .time_s = now, .attr = (uint32_t)check_below(r, 4) };
+            if (check_below(r, 100) == 0) /* somebody reads the dial */
+                p->rows[p->count++] = (struct row){ .value = ml + ahead,
+                                                    .time_s = now - 1200,
+                                                    .attr = 1 + (uint32_t)check_below(r, 2) };
         }
         if (p->count && count + 2 < cap) {
             count++;
@@ -678,6 +684,137 @@ static bool is_outdated(struct world *w)
     return outdated;
 }
 
+/* ---- dial against transmitter ---- */
+
+static bool count_flag(void *arg, const struct flag *f)
+{
+    (void)f;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static void read_dial(struct world *w, uint32_t meter, unsigned day, int64_t ml)
+{
+    struct row row = { .value = ml,
+                       .time_s = (uint32_t)(NEW_YEAR + (int64_t)day * DAY + 1800),
+                       .attr = SOURCE_MANUAL };
+
+    bring(w, meter, CHANNEL_FORWARD, &row, 1);
+}
+
+static int64_t shown(const struct flag *f, const char *name)
+{
+    return verdict_value(&f->verdict, name);
+}
+
+/* A meter of which the dial, by day 40, is ten cubic metres ahead. */
+static struct flag out_of_step_at_40(struct world *w, uint32_t *out_meter, struct lived *l)
+{
+    world_begin(w);
+    *out_meter = put_meter(w, "M1", "forward", "residential");
+    live(l, 60, true, 0);
+    bring(w, *out_meter, CHANNEL_FORWARD, l->rows, l->count);
+    read_dial(w, *out_meter, 20, l->rows[20 * 24].value);
+    read_dial(w, *out_meter, 40, l->rows[40 * 24].value + 10000000);
+    return only(w);
+}
+
+static void a_dial_that_left_its_transmitter_is_told_with_both(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    uint32_t meter;
+    struct flag f = out_of_step_at_40(&w, &meter, l);
+
+    (void)state;
+    assert_ptr_equal(f.kind, &detector_out_of_step);
+    assert_int_equal(f.state, FLAG_OPEN);
+    assert_int_equal(f.verdict.onset_s, NEW_YEAR + 40 * DAY + 1800);
+    assert_int_equal(shown(&f, "dial_l"), l->rows[40 * 24].value + 10000000);
+    assert_int_equal(shown(&f, "counted_l"), l->rows[40 * 24].value);
+    assert_int_equal(shown(&f, "tolerance_l"), 1000000);
+    assert_int_equal(shown(&f, "off_l"), 10000000);
+    assert_int_equal(shown(&f, "agreed_at"), NEW_YEAR + 20 * DAY + 1800);
+    assert_int_equal(f.verdict.lost_mlpd, 500000); /* 10 m3 in 20 days */
+    assert_non_null(strstr(f.text_en, "10.0 m³ above"));
+    assert_non_null(strstr(f.text_zh, "10.0 m³"));
+    read_dial(&w, meter, 50, l->rows[50 * 24].value + 13000000);
+    f = only(&w);
+    assert_int_equal(shown(&f, "dial_reads"), 2000);
+    assert_int_equal(f.verdict.onset_s, NEW_YEAR + 40 * DAY + 1800);
+    assert_int_equal(f.verdict.confidence_pct, 85);
+    read_dial(&w, meter, 55, l->rows[55 * 24].value);
+    f = only(&w);
+    assert_int_equal(f.state, FLAG_CLEARED);
+    assert_int_equal(f.verdict.cleared_s, NEW_YEAR + 55 * DAY + 1800);
+    world_end(&w);
+    free(l);
+}
+
+static void a_slip_of_the_pen_is_withdrawn_by_the_next_dial(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    uint32_t meter;
+    struct flag f, before = out_of_step_at_40(&w, &meter, l);
+
+    (void)state;
+    read_dial(&w, meter, 50, l->rows[50 * 24].value);
+    f = only(&w);
+    assert_string_equal(f.id, before.id);
+    assert_int_equal(f.state, FLAG_WITHDRAWN);
+    world_end(&w);
+    free(l);
+}
+
+/* What came before the dial read was known already: only what is new is read, and it decides. */
+static void a_dial_is_judged_when_the_transmitter_is_heard_again(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    struct flag_filter all = { 0 };
+    size_t flags = 0;
+    uint32_t meter;
+
+    (void)state;
+    world_begin(&w);
+    meter = put_meter(&w, "M1", "forward", "residential");
+    live(l, 32, true, 0);
+    bring(&w, meter, CHANNEL_FORWARD, l->rows, (size_t)30 * 24 + 1);
+    read_dial(&w, meter, 30, l->rows[30 * 24].value + 5000000);
+    assert_ok(flags_each(&w.app, &all, count_flag, &flags));
+    assert_int_equal(flags, 0);
+    bring(&w, meter, CHANNEL_FORWARD, l->rows + (size_t)30 * 24 + 1, 10);
+    assert_ptr_equal(only(&w).kind, &detector_out_of_step);
+    world_end(&w);
+    free(l);
+}
+
+static void an_offset_that_is_told_late_withdraws_the_flag(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    uint32_t meter;
+    struct flag before = out_of_step_at_40(&w, &meter, l);
+    struct ledger_dial d = { .at_s = (uint32_t)(NEW_YEAR + 30 * DAY),
+                             .dial_ml = l->rows[30 * 24].value + 10000000,
+                             .counted_ml = l->rows[30 * 24].value,
+                             .has_counted = true,
+                             .told_s = NEW_YEAR + 60 * DAY,
+                             .who = span_text("crew"),
+                             .note = span_text("a new battery") };
+    struct act a = act_begin(w.app.ledger, "crew", NEW_YEAR + 60 * DAY, 0);
+
+    (void)state;
+    assert_int_equal(before.state, FLAG_OPEN);
+    act_put_dial(&a, meter, &d);
+    assert_ok(act_end(&a));
+    assert_ok(judge_pass(&w.app, &meter, 1, clock_now_s(&w.app.clock)));
+    assert_int_equal(only(&w).state, FLAG_WITHDRAWN);
+    world_end(&w);
+    free(l);
+}
+
 /* Nobody has to know that views are gone or that holidays changed: the next start sees to it. */
 static void a_start_judges_anew_what_was_judged_otherwise(void **state)
 {
@@ -757,6 +894,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_people_decided_goes_before_what_readings_say),
         cmocka_unit_test(lists_are_filtered_paged_and_ranked),
         cmocka_unit_test(births_without_views_are_found_again),
+        cmocka_unit_test(a_dial_that_left_its_transmitter_is_told_with_both),
+        cmocka_unit_test(a_slip_of_the_pen_is_withdrawn_by_the_next_dial),
+        cmocka_unit_test(a_dial_is_judged_when_the_transmitter_is_heard_again),
+        cmocka_unit_test(an_offset_that_is_told_late_withdraws_the_flag),
         cmocka_unit_test(a_rebuild_finds_the_same_flags_whatever_the_history),
         cmocka_unit_test(a_start_judges_anew_what_was_judged_otherwise),
         cmocka_unit_test(a_day_of_a_meter_costs_little),
