@@ -25,7 +25,8 @@ struct meter_state {
     uint32_t facts_hash; /* of all that a judgement rests on beside readings */
     uint32_t last_s;     /* the newest reading folded, on any channel */
     uint32_t begun;
-    uint32_t dial_s; /* the newest dial read of which later readings may still say otherwise; 0: none */
+    uint32_t
+        dial_s; /* the newest dial read of which later readings may still say otherwise; 0: none */
     uint32_t spare[2];
     struct detect_state detect;
 };

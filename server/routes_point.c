@@ -8,6 +8,7 @@
  * is otherwise (gaps, re-bases, silence, `net`) the whole fitting is read. */
 #include "server/billing/verdicts.h"
 #include "server/check_rules.h"
+#include "server/dials.h"
 #include "server/readings.h"
 #include "server/routes.h"
 
@@ -338,6 +339,106 @@ static void take_reads(const struct point_sheet *p, struct sheet_row *row, int64
             sheet_off(&part->meter, &part->rows, part->rules, &f->manual, pace_ml, &f->off_ml);
 }
 
+/* ---- dial and transmitter ---- */
+
+/* Whether the offset between the two must be looked for: what was read agrees with nothing else, or somebody told one. */
+static bool told_any(void *arg, const struct ledger_dial *d)
+{
+    (void)d;
+    *(bool *)arg = true;
+    return false;
+}
+
+static enum err is_apart(struct txn *t, const struct sheet_row *row, bool *out)
+{
+    const struct sheet_facts *f = &row->facts;
+    int64_t off = f->off_ml < 0 ? -f->off_ml : f->off_ml;
+
+    *out = !f->off_known || off > f->tolerance_ml || f->manual.rule;
+    return *out ? ERR_OK : ledger_dials_of(t, row->meter, 0, told_any, out);
+}
+
+/* How far the dial lies outside of what the transmitter may have gone on to since it stood at e. */
+static int64_t off_since(const struct meter_facts *m, const struct dial_expected *e,
+                         const struct sheet_read *manual, int64_t pace_ml)
+{
+    int64_t ahead = dial_difference(m, e->dial_ml, manual->dial_ml), most = 0;
+
+    if (pace_ml > 0 && manual->at_s > e->at_s)
+        most = (int64_t)((__int128)pace_ml * (manual->at_s - e->at_s) / DAY_S);
+    return ahead < 0 ? ahead : ahead > most ? ahead - most : 0;
+}
+
+/* Under an offset the transmitter's values take no part beside the dial's; they were heard all the same. */
+static enum err take_heard(const struct dials *d, const struct meter_facts *m,
+                           const struct fitting *fitting, struct sheet_row *row)
+{
+    const struct sheet_day *day = row->facts.day;
+    int64_t at[] = { day->cut_s, day->to_s };
+    struct dial_expected e;
+    bool known;
+
+    for (size_t i = 0; i < 2 && !row->facts.remote.known; i++) {
+        enum err err =
+            dials_expect(m, fitting, &d->rows, d->told, d->told_count, at[i], &known, &e);
+
+        if (err)
+            return err;
+        if (known && e.at_s >= day->from_s && e.at_s <= day->to_s)
+            row->facts.remote = (struct sheet_read){
+                .known = true, .at_s = e.at_s, .dial_ml = e.counted_ml, .source = SOURCE_REMOTE
+            };
+    }
+    return ERR_OK;
+}
+
+static enum err hold_against(const struct dials *d, const struct fitting *fitting, int64_t pace_ml,
+                             struct sheet_row *row)
+{
+    struct sheet_facts *f = &row->facts;
+    const struct meter_facts *m = &row->facts_meter;
+    struct dial_checks checks;
+    const struct dial_check *c;
+    struct dial_expected e;
+    bool known, judged;
+    enum err err = dials_check(m, fitting, &d->rows, d->told, d->told_count, &checks);
+
+    if (!err)
+        err =
+            dials_expect(m, fitting, &d->rows, d->told, d->told_count, f->manual.at_s, &known, &e);
+    if (err || !known || !e.offset_ml) {
+        dial_checks_done(&checks);
+        return err;
+    }
+    c = dial_check_at(&checks, f->manual.at_s);
+    judged = c && c->verdict != DIAL_OPEN && c->verdict != DIAL_MISREAD;
+    f->offset_ml = judged ? c->offset_ml : e.offset_ml;
+    f->off_ml = judged ? c->off_ml : off_since(m, &e, &f->manual, pace_ml);
+    if (judged && c->verdict == DIAL_SETS)
+        f->off_ml = 0;
+    f->off_known = true;
+    f->dial_holds = judged && c->verdict != DIAL_OFF;
+    dial_checks_done(&checks);
+    return take_heard(d, m, fitting, row);
+}
+
+static enum err compare_dial(struct app *app, struct txn *t, const struct fitting *fitting,
+                             int64_t pace_ml, struct sheet_row *row)
+{
+    struct dials d = { 0 };
+    bool apart;
+    enum err err;
+
+    if (!row->facts.manual.known)
+        return ERR_OK;
+    if ((err = is_apart(t, row, &apart)) || !apart)
+        return err;
+    if (!(err = dials_load(app, t, &row->facts_meter, fitting, &d)))
+        err = hold_against(&d, fitting, pace_ml, row);
+    dials_done(&d);
+    return err;
+}
+
 enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day,
                           int64_t now_s, struct sheet_row *row)
 {
@@ -360,8 +461,10 @@ enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day
         if (chosen >= 0)
             start_ml = all.at[chosen].start_ml;
         err = load_use(&p, now_s, start_ml, row, &pace_ml);
-        if (!err && p.main >= 0)
+        if (!err && p.main >= 0) {
             take_reads(&p, row, pace_ml);
+            err = compare_dial(app, t, &all.at[chosen], pace_ml, row);
+        }
     }
     point_sheet_done(&p);
     fittings_done(&all);

@@ -59,6 +59,7 @@ act_handler act_post_events;   /* POST /v1/events: the same for many meters, all
 act_handler act_post_exchange; /* POST /v1/exchanges (rules-fleet L12) */
 act_handler act_post_model, act_post_batch, act_post_modem, act_post_depot, act_post_crew, act_post_price; /* rows of these lists */
 act_handler act_change_modem;  /* POST /v1/meters/SERIAL/modem: another modem in the meter, or none */
+act_handler act_tell_offset;   /* POST /v1/meters/SERIAL/offset: where dial and transmitter stand */
 act_handler act_post_seals, act_issue_seals, act_return_seals, act_break_seals; /* POST /v1/seals[/issue, /return, /break] */
 act_handler act_post_paper, act_post_stocktake, act_post_delivery; /* POST /v1/papers, /v1/stocktakes, /v1/deliveries */
 act_handler act_post_sample, act_reject_batch; /* POST /v1/batches/BATCH/sample, …/reject */

@@ -1,5 +1,7 @@
 #include "server/acts/read_range.h"
 
+#include "server/dials.h"
+
 #include <stdlib.h>
 
 #define DAY_S 86400
@@ -59,6 +61,28 @@ static enum err look(struct look *k, int64_t from_s)
     return err;
 }
 
+/* The dial may stand elsewhere than its transmitter, by an offset: then it is that which says what it should show. Looked for where the
+ * number fits nothing else, and where what takes part stands below the start index: there the transmitter may have begun by itself. */
+static enum err look_behind_offset(struct look *k, struct txn *t, int64_t index_ml,
+                                   enum read_range *out)
+{
+    struct dials d;
+    struct dial_expected e;
+    bool known = false;
+    enum err err = dials_load(k->app, t, k->meter, &k->fitting, &d);
+
+    if (!err)
+        err =
+            dials_expect(k->meter, &k->fitting, &d.rows, d.told, d.told_count, k->at_s, &known, &e);
+    if (!err && known && e.offset_ml && e.at_s <= k->at_s) {
+        struct row last = { .value = e.dial_ml, .time_s = (uint32_t)e.at_s };
+
+        *out = read_judge(k->meter, &last, NULL, k->pace_ml_day, k->at_s, index_ml);
+    }
+    dials_done(&d);
+    return err;
+}
+
 enum err read_range_of(struct app *app, struct txn *t, const struct meter_facts *m, int64_t at_s,
                        int64_t index_ml, enum read_range *out)
 {
@@ -75,8 +99,10 @@ enum err read_range_of(struct app *app, struct txn *t, const struct meter_facts 
         err = look(&k, from_s < k.fitting.from_s ? k.fitting.from_s : from_s);
     if (!err && !k.read_before && from_s > k.fitting.from_s)
         err = look(&k, k.fitting.from_s);
-    fittings_done(&k.of_meter);
     if (!err)
         *out = read_judge(m, &k.last, k.has_next ? &k.next : NULL, k.pace_ml_day, at_s, index_ml);
+    if (!err && (*out != READ_PLAUSIBLE || k.last.value < k.fitting.start_ml))
+        err = look_behind_offset(&k, t, index_ml, out);
+    fittings_done(&k.of_meter);
     return err;
 }

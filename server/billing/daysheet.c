@@ -343,7 +343,7 @@ static enum sheet_reason why_odd(const struct sheet_facts *f)
 
     if (f->manual.known && f->off_known && distance(f->off_ml, 0) > f->tolerance_ml)
         return SHEET_OUT_OF_STEP;
-    if (f->manual.known && f->manual.rule)
+    if (f->manual.known && f->manual.rule && !f->dial_holds)
         return SHEET_DIAL_SUSPECT;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (f->checks & 1u << checks[i].check)

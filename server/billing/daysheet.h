@@ -101,6 +101,8 @@ struct sheet_facts {
     struct sheet_read remote, manual;
     bool off_known;
     int64_t off_ml, tolerance_ml;
+    int64_t offset_ml; /* that stands between dial and transmitter, and is counted in (server/billing/dials.h) */
+    bool dial_holds;   /* by it the dial read is right, whether it takes part or not */
     unsigned checks;
 };
 /* missing: neither read is there, or the day has not come. odd: one is, and something is the matter. ok with a reason: read by hand, and why not by radio. */

@@ -11,7 +11,7 @@
 #define END_S (2 * DAY_S)
 #define JUMP_S (2 * DAY_S) /* what rises within so much more than this is no use */
 #define SLIPS_MOST 2
-#define CALM_STEPS 4       /* rules-bills B12: what three more bear out stays */
+#define CALM_STEPS 4 /* rules-bills B12: what three more bear out stays */
 
 const char *dial_offset_name(enum dial_offset o)
 {
@@ -96,9 +96,8 @@ static bool begins_anew(const struct scale *s, const struct rows *all, size_t i)
 
     return row->value >= 0 && row->value <= SHEET_TOLERANCE_ML &&
            differ(s, before->value, row->value) < -SHEET_TOLERANCE_ML &&
-           (!next ||
-            (next->value >= row->value &&
-             differ(s, before->value, next->value) < -SHEET_TOLERANCE_ML)) &&
+           (!next || (next->value >= row->value &&
+                      differ(s, before->value, next->value) < -SHEET_TOLERANCE_ML)) &&
            was_visited(s, all, before->time_s, row->time_s);
 }
 
@@ -118,8 +117,7 @@ static enum err add_stretch(struct scale *s, size_t begin, size_t end)
     own.has_end = false;
     if ((err = register_line_make(s->meter, &own, &rows, &stretch)))
         return err;
-    steps = (struct step *)realloc(s->line.steps,
-                                   (s->line.count + stretch.count) * sizeof *steps);
+    steps = (struct step *)realloc(s->line.steps, (s->line.count + stretch.count) * sizeof *steps);
     if (!steps) {
         register_line_done(&stretch);
         return ERR_NO_MEMORY;
@@ -283,8 +281,8 @@ static bool dial_follows(const struct scale *s, const struct mark *from, const s
     __int128 most = s->limits.rate * (to->at_s - from->at_s) / 144 + s->limits.pulse;
 
     return rise <= volume_clamped(most + SHEET_TOLERANCE_ML) &&
-           rise >= (s->limits.net ? -volume_clamped(most + SHEET_TOLERANCE_ML)
-                                  : -SHEET_TOLERANCE_ML);
+           rise >=
+               (s->limits.net ? -volume_clamped(most + SHEET_TOLERANCE_ML) : -SHEET_TOLERANCE_ML);
 }
 
 /* A read that fitted nothing before is borne out by one that rose since as the transmitter did, or by two more that could have risen so: then what came before was the slip. */
@@ -464,13 +462,15 @@ static enum err read_dial(struct reader *r, struct dial_check *c, bool is_end)
 
 /* ---- all of them ---- */
 
-static enum err read_all(struct scale *s, const struct rows *rows, struct dial_checks *out)
+/* What was read up to an instant. */
+static enum err read_until(struct scale *s, const struct rows *rows, int64_t until_s,
+                           struct dial_checks *out)
 {
     const struct fitting *f = s->fitting;
     struct reader r = { .scale = s, .out = out, .good = { f->from_s, f->start_ml } };
     enum err err = ERR_OK;
 
-    for (size_t i = 0; i < rows->count && !err; i++) {
+    for (size_t i = 0; i < rows->count && rows->at[i].time_s <= until_s && !err; i++) {
         const struct row *row = &rows->at[i];
         struct dial_check c = { .at_s = row->time_s,
                                 .dial_ml = row->value,
@@ -480,7 +480,7 @@ static enum err read_all(struct scale *s, const struct rows *rows, struct dial_c
             c.at_s <= f->to_s)
             err = read_dial(&r, &c, false);
     }
-    if (!err && f->to_s != FITTING_OPEN && f->has_end) {
+    if (!err && f->to_s != FITTING_OPEN && f->has_end && f->to_s <= until_s) {
         struct dial_check c = { .at_s = f->to_s, .dial_ml = f->end_ml, .source = SOURCE_MANUAL };
 
         err = read_dial(&r, &c, true);
@@ -507,7 +507,7 @@ enum err dials_check(const struct meter_facts *m, const struct fitting *f, const
     *out = (struct dial_checks){ 0 };
     if (!err && s.line.count) {
         begin(&s);
-        err = read_all(&s, rows, out);
+        err = read_until(&s, rows, INT64_MAX, out);
     }
     scale_done(&s);
     return err;
@@ -541,7 +541,7 @@ enum err dials_expect(const struct meter_facts *m, const struct fitting *f, cons
         const struct step *step = &s.line.steps[i == s.line.count ? 0 : i];
 
         begin(&s);
-        err = read_all(&s, rows, &checks);
+        err = read_until(&s, rows, at_s, &checks);
         tell_until(&s, at_s);
         *out_known = !err && s.known;
         *out = (struct dial_expected){

@@ -63,8 +63,8 @@ void dial_checks_done(struct dial_checks *c);
 /* The newest check at that instant; NULL: none. */
 const struct dial_check *dial_check_at(const struct dial_checks *c, int64_t at_s);
 
-/* Where the dial should stand at an instant by what the transmitter counted: by the value before it (or, before the first one, by that). False: the transmitter was never heard, or
- * the offset is not known. */
+/* Where the dial should stand at an instant by what the transmitter counted and what was read of the dial until then: by the value before it (or, before the first one, by that).
+ * Not known: the transmitter was never heard, or the offset is not known. */
 struct dial_expected {
     int64_t at_s, dial_ml; /* of that value, with the offset */
     int64_t counted_ml;    /* as the transmitter says */

@@ -11,8 +11,8 @@
  * Source: handbook of the fleet, §1.6 and §5.2 rule 14. */
 #include "server/detect/detect_priv.h"
 
-static void out_of_step_explain(const struct verdict *v, const struct judge_place *p,
-                                struct wr *en, struct wr *zh)
+static void out_of_step_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                                struct wr *zh)
 {
     int64_t off = verdict_value(v, "off_l"), offset = verdict_value(v, "offset_l");
     int64_t at_s = verdict_value(v, "dial_at"), apart = off < 0 ? -off : off;
@@ -29,7 +29,8 @@ static void out_of_step_explain(const struct verdict *v, const struct judge_plac
         say_volume(en, offset);
         wr_text(en, " stand between the two is counted in. ");
     }
-    wr_text(en, "Read the dial again; if it holds, look at the transmitter and tell the offset anew.");
+    wr_text(en,
+            "Read the dial again; if it holds, look at the transmitter and tell the offset anew.");
 
     wr_text(zh, "表盘读数");
     say_minute(zh, p->zone, at_s);

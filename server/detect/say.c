@@ -16,7 +16,21 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s)
 
 /* All names of evidence that any version has used: what was told once must be listed for ever. */
 static const char *const names[] = {
-    "agreed_at", "back_days", "back_since_l", "back_week_l", "bound_days", "counted_at", "counted_days", "counted_l", "dial_at", "dial_l", "dial_reads", "first_min_flow_lph", "flowing_hours", "forward_week_l", "last_moved_at", "legal_end", "limit_lph", "lost_l", "min_flow_lph", "off_l", "offset_l", "own_longest_zero_days", "readings", "rule_years", "seen_at", "since_installed", "tolerance_l", "use_before_lpd", "usual_flow_lph", "zero_days",
+    "agreed_at",      "back_days",
+    "back_since_l",   "back_week_l",
+    "bound_days",     "counted_at",
+    "counted_days",   "counted_l",
+    "dial_at",        "dial_l",
+    "dial_reads",     "first_min_flow_lph",
+    "flowing_hours",  "forward_week_l",
+    "last_moved_at",  "legal_end",
+    "limit_lph",      "lost_l",
+    "min_flow_lph",   "off_l",
+    "offset_l",       "own_longest_zero_days",
+    "readings",       "rule_years",
+    "seen_at",        "since_installed",
+    "tolerance_l",    "use_before_lpd",
+    "usual_flow_lph", "zero_days",
 };
 
 const char *evidence_name(struct span name)

@@ -7,16 +7,16 @@
 
 #define PAGE 1000
 
-static const char *const columns[] = { "point",     "account",     "address",
-                                       "serial",    "seq",         "due",
-                                       "due_at",    "remote_l",    "remote_at",
-                                       "manual_l",  "manual_at",   "difference_l",
-                                       "off_l",     "tolerance_l", "use_l",
-                                       "use_from",  "state",       "reason",
-                                       "reason_en", "reason_zh",   "heard_at",
-                                       "checks",    "signed_by",   "signed_at",
-                                       "was",       "remark",      "changed_since_signed",
-                                       "now",       "dispute",     NULL };
+static const char *const columns[] = {
+    "point",     "account",  "address",     "serial",
+    "seq",       "due",      "due_at",      "remote_l",
+    "remote_at", "manual_l", "manual_at",   "difference_l",
+    "offset_l",  "off_l",    "tolerance_l", "use_l",
+    "use_from",  "state",    "reason",      "reason_en",
+    "reason_zh", "heard_at", "checks",      "signed_by",
+    "signed_at", "was",      "remark",      "changed_since_signed",
+    "now",       "dispute",  NULL
+};
 
 struct shown {
     struct route_sheet sheet;
@@ -78,8 +78,10 @@ static void put_figures(struct listing *l, const struct sheet_row *row, bool hid
     cell_litres(l, "manual_l", manual, line.manual.dial_ml);
     cell_time(l, "manual_at", manual, line.manual.at_s);
     cell_litres(l, "difference_l", both,
-                both ? dial_difference(&row->facts_meter, line.remote.dial_ml, line.manual.dial_ml)
+                both ? dial_difference(&row->facts_meter, line.remote.dial_ml,
+                                       line.manual.dial_ml - f->offset_ml)
                      : 0);
+    cell_litres(l, "offset_l", f->offset_ml && !hidden, f->offset_ml);
     cell_litres(l, "off_l", f->off_known && !hidden, f->off_ml);
     cell_litres(l, "tolerance_l", f->fitted, f->tolerance_ml);
     cell_litres(l, "use_l", line.use_known && !hidden, line.use_ml);

@@ -14,11 +14,10 @@ static void member_of(const char *option, char out[MEMBER_SIZE])
 {
     static const struct {
         const char *option, *member;
-    } others[] = { { "index", "index_l" },
-                   { "old", "old_serial" },
-                   { "old-index", "old_index_l" },
-                   { "new", "new_serial" },
-                   { "new-index", "new_index_l" } };
+    } others[] = { { "index", "index_l" },         { "old", "old_serial" },
+                   { "old-index", "old_index_l" }, { "new", "new_serial" },
+                   { "new-index", "new_index_l" }, { "dial", "dial_l" },
+                   { "counted", "counted_l" } };
     const char *name = option;
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
@@ -86,6 +85,18 @@ int cmd_meter_history(const struct args *a)
     query_options(&path, a);
     return list_run(a, &path,
                     "at event state point index_l document crew certificate reason note who");
+}
+
+int cmd_meter_offset(const struct args *a)
+{
+    struct path path = path_of_meter(a, "offset");
+
+    return post_body(a, &path, json_object());
+}
+
+int cmd_meter_offsets(const struct args *a)
+{
+    return list_below(a, "/v1/meters", "offsets", "at dial_l counted_l told_by told_at note");
 }
 
 /* A serial a line; blanks around it and empty lines are no harm. */

@@ -29,9 +29,8 @@ static void begin(int64_t start_ml)
                                   .resolution_ml = 1000,
                                   .modulus_ml = 10000 * M3,
                                   .form = REGISTER_FORWARD };
-    fitting = (struct fitting){
-        .meter = 1, .from_s = START, .to_s = FITTING_OPEN, .start_ml = start_ml
-    };
+    fitting =
+        (struct fitting){ .meter = 1, .from_s = START, .to_s = FITTING_OPEN, .start_ml = start_ml };
 }
 
 static void put(int64_t at_s, int64_t ml, enum source source)
@@ -313,15 +312,15 @@ static void what_the_dial_should_show_follows_from_the_transmitter(void **state)
     (void)state;
     begin(100 * M3);
     run(0, 40, 0, 240000);
-    assert_int_equal(
-        dials_expect(&meter, &fitting, &rows, NULL, 0, START + 30 * DAY, &known, &e), ERR_OK);
+    assert_int_equal(dials_expect(&meter, &fitting, &rows, NULL, 0, START + 30 * DAY, &known, &e),
+                     ERR_OK);
     assert_true(known);
     assert_int_equal(e.dial_ml, 107200000);
     assert_int_equal(e.counted_ml, 7200000);
     assert_int_equal(e.offset_ml, 100 * M3);
     begin(100 * M3);
-    assert_int_equal(
-        dials_expect(&meter, &fitting, &rows, NULL, 0, START + 30 * DAY, &known, &e), ERR_OK);
+    assert_int_equal(dials_expect(&meter, &fitting, &rows, NULL, 0, START + 30 * DAY, &known, &e),
+                     ERR_OK);
     assert_false(known);
 }
 
@@ -340,8 +339,11 @@ static void what_is_settled_stays(void **state)
         begin(ml);
         for (unsigned h = 0; h < 40 * 6; h++) {
             uint64_t dice = check_random(&seed) % 100;
-            int64_t at_s = START + (int64_t)h * 4 * HOUR, use = (int64_t)(check_random(&seed) % 60000);
-            int64_t wild[] = { 0, -1, INT64_MAX / 2, INT64_MIN / 2, counted - 3 * M3, counted + 30 * M3 };
+            int64_t at_s = START + (int64_t)h * 4 * HOUR,
+                    use = (int64_t)(check_random(&seed) % 60000);
+            int64_t wild[] = {
+                0, -1, INT64_MAX / 2, INT64_MIN / 2, counted - 3 * M3, counted + 30 * M3
+            };
 
             ml += use;
             counted += dice < 90 ? use : 0;
