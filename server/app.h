@@ -15,6 +15,7 @@
 struct commands;
 struct cookbook;
 struct formats;
+struct hooks;
 struct keyring;
 struct rankings;
 struct rules_shelf;
@@ -23,6 +24,9 @@ struct store_key;
 struct store_lock;
 struct surveys;
 struct uplink;
+
+#define FLAG_LISTENER_HOOK 1u
+#define FLAG_LISTENER_NOTICES 2u
 
 struct app {
     struct clock clock;
@@ -52,11 +56,14 @@ struct app {
     struct commands *commands; /* to meters; NULL in programs that hear none */
     struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
     struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
+    struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
+    _Atomic uint32_t flag_listeners; /* a set of FLAG_LISTENER_…: who wants to hear of flags' ends as well; 0: nobody, and nothing is noted */
+    _Atomic bool bearing; /* the ledger tells of flags what views do not show yet */
     _Atomic uint32_t closing; /* id of the billing cycle that is being closed; 0: none is */
     _Atomic uint32_t closings; /* how many were closed since the start */
 };

@@ -3,6 +3,7 @@
 #include "server/check_rules.h"
 #include "server/commands.h"
 #include "server/cycles.h"
+#include "server/hooks.h"
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
@@ -438,7 +439,8 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
-        (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
+        (err = hooks_open(app, &app->hooks, r)) || (err = rankings_open(&app->rankings)) ||
+        (err = rankings_start(app)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
         return r->text[0]
@@ -449,6 +451,8 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
 void app_stop(struct app *app)
 {
+    hooks_close(app->hooks);
+    app->hooks = NULL;
     uplink_close(app->uplink);
     app->uplink = NULL;
     settler_close(app->settler); /* lets frames go that waited: by way of the commit thread */

@@ -47,3 +47,8 @@ int64_t clock_monotonic_ms(void)
 {
     return clock_monotonic_us() / 1000;
 }
+
+int64_t clock_machine_s(void)
+{
+    return (int64_t)time(NULL);
+}

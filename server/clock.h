@@ -20,5 +20,6 @@ int64_t clock_now_s(struct clock *c);                      /* data's time: UTC s
 MUST_CHECK enum err clock_set(struct clock *c, int64_t at_s); /* INVALID: not a virtual clock; CONFLICT: backwards; RANGE */
 int64_t clock_monotonic_us(void);
 int64_t clock_monotonic_ms(void);                          /* protocol's time */
+int64_t clock_machine_s(void); /* the machine's UTC, whatever a virtual clock says: for what other people's machines hold against their own */
 
 #endif

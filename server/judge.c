@@ -43,6 +43,7 @@ struct slice {
     struct views_states states;
     struct flag_records episodes, births; /* of the meter at hand */
     struct flag_records fresh;            /* born in this slice */
+    struct flag_records turned;           /* whose end, or return, somebody wants to hear of */
     struct rows billed, reverse;
     /* the meter at hand */
     struct meter_facts meter;
@@ -371,6 +372,8 @@ static enum err keep_flags(struct slice *s)
         (err = flags_match(&s->episodes, &s->births, s->now_s, &s->fresh)))
         return err;
     err = flags_kept(&s->views, s->meter.id, &old);
+    if (!err && s->app->flag_listeners)
+        err = flags_turned(&s->ledger, &old, &s->births, &s->episodes, &s->turned);
     for (size_t i = 0; i < old.count && !err; i++)
         if (!has_id(&s->episodes, old.at[i].id))
             views_del_flag(&s->views, span_text(old.at[i].id));
@@ -478,8 +481,9 @@ static enum err bear(struct slice *s)
     struct act act;
     enum err err;
 
-    if (s->fresh.count == 0)
+    if (s->fresh.count == 0 && s->turned.count == 0)
         return ERR_OK;
+    s->app->bearing = true; /* what the ledger tells in a moment, views will show in another */
     act = act_begin(s->app->ledger, "judge", s->now_s,
                     s->app->journal ? journal_end(s->app->journal) : 0);
     for (size_t i = 0; i < s->fresh.count && !act.txn.err; i++) {
@@ -492,6 +496,7 @@ static enum err bear(struct slice *s)
         }
         act_flag_born(&act, span_text(s->fresh.at[i].id), wr_span(&w));
     }
+    flags_tell_turned(&act, &s->turned);
     if ((err = act_end(&act)))
         return err;
     metrics_add(METRIC_FLAGS_RAISED, s->fresh.count);
@@ -502,7 +507,7 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
 {
     enum err err, ended;
 
-    s->fresh.count = 0;
+    s->fresh.count = s->turned.count = 0;
     s->err = ERR_OK;
     s->ledger = ledger_read(s->app->ledger);
     s->views = views_write(s->app->views);
@@ -519,6 +524,7 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
         txn_abort(&s->views);
     else
         err = txn_end(&s->views);
+    s->app->bearing = false;
     return err;
 }
 
@@ -540,6 +546,7 @@ static void slice_free(struct slice *s)
     flag_records_done(&s->episodes);
     flag_records_done(&s->births);
     flag_records_done(&s->fresh);
+    flag_records_done(&s->turned);
     fittings_done(&s->fittings);
     rows_done(&s->billed);
     rows_done(&s->reverse);

@@ -46,6 +46,12 @@ MUST_CHECK enum err flags_born(struct txn *ledger, uint32_t meter, struct flag_r
 MUST_CHECK enum err flags_match(struct flag_records *episodes, const struct flag_records *births,
                                 int64_t now_s, struct flag_records *fresh);
 
+/* judge_turned.c: of a meter's flags as they stand now those whose state is another than was told, and became so since `old`; appends. What was born
+ * before this pass is in `births`. And the act that tells it. */
+MUST_CHECK enum err flags_turned(struct txn *ledger, const struct flag_records *old, const struct flag_records *births,
+                                 const struct flag_records *now, struct flag_records *out);
+void flags_tell_turned(struct act *a, const struct flag_records *turned);
+
 /* judge_overdue.c: the episodes of `overdue` of a meter's fittings, in their order; and whether kept flags say the same. */
 MUST_CHECK enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter,
                                      int64_t now_s, const struct fitting *fittings, size_t count,

@@ -2,9 +2,11 @@
 #include "server/app_open.h"
 #include "server/gateway/mqtt.h"
 #include "server/gateway/udp.h"
+#include "server/hooks.h"
 #include "server/lore.h"
 #include "server/options.h"
 #include "server/query/http.h"
+#include "server/query/within.h"
 #include "server/settler.h"
 #include "server/token_file.h"
 #include "storage/db.h"
@@ -229,7 +231,8 @@ static enum err serve(struct nilod *n, struct refusal *r)
     if ((err = words_check(&n->options, r)) || (err = clock_start(n, r)) ||
         (err = app_open_store(&n->app, &options, r)) || (err = app_start(&n->app, &options, r)) ||
         (err = token_file_make(&n->app, r)) || (err = listen_all(n, r)) ||
-        (err = hear_brokers(n, r)))
+        (err = hear_brokers(n, r)) ||
+        (err = hooks_start(n->app.hooks, query_within, (uint32_t)n->options.hook_give_up.number)))
         return err;
     ready(n);
     wait_for_end();

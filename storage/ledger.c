@@ -61,6 +61,8 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },
+    [LEDGER_HOOKS] = { "hooks", TABLE_LATER },
+    [LEDGER_TOLD] = { "flags-told", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -406,6 +408,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_rules_check(&t, r);
     if (!err)
         err = ledger_dials_check(&t, r);
+    if (!err)
+        err = ledger_hooks_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

@@ -247,6 +247,14 @@ MUST_CHECK enum err ledger_flag_decisions(struct txn *t, bool (*each)(void *arg,
 uint8_t ledger_flag_decided(struct txn *t, struct span id); /* its state alone; 0: nobody has said anything, or t->err */
 struct scan ledger_flags_decided(struct txn *t, struct span from_id); /* the same, page by page: the keys are their ids */
 
+/* How a flag stands was told: 'o' open, 'c' cleared, 'w' withdrawn, of those alone that somebody listened to (server/judge_turned.c). 0: nothing
+ * was told since its birth, or t->err. The act notes it as "flag.turned". */
+#define FLAG_TOLD_OPEN 'o'
+#define FLAG_TOLD_CLEARED 'c'
+#define FLAG_TOLD_WITHDRAWN 'w'
+uint8_t ledger_flag_told(struct txn *t, struct span id);
+void act_flag_turned(struct act *a, struct span id, uint8_t state);
+
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 
 enum command_state { COMMAND_QUEUED, COMMAND_SENT, COMMAND_DELIVERED, COMMAND_DONE, COMMAND_FAILED, COMMAND_EXPIRED, COMMAND_STATES };
@@ -447,6 +455,60 @@ void act_put_dial(struct act *a, uint32_t meter, const struct ledger_dial *d); /
 /* Of a meter, from from_s on, by at_s; false from `each` ends it. CORRUPT. */
 MUST_CHECK enum err ledger_dials_of(struct txn *t, uint32_t meter, uint32_t from_s, bool (*each)(void *arg, const struct ledger_dial *d), void *arg);
 
+/* ---- webhooks: who is told of what happens, up to where they were, and what could not be delivered (server/hooks.h) ---- */
+
+#define HOOKS_MAX 64 /* each is a look through the new acts, and a connection */
+#define HOOK_NAME_MAX 64
+#define HOOK_URL_MAX 2048
+#define HOOK_WHY_MAX 120
+
+struct ledger_hook {
+    uint32_t id; /* from 1, and no other hook ever has it */
+    struct span name, url, org, who; /* views; `org`: an org unit, or empty; `who` made it */
+    struct span sealed; /* the secret (storage/store_key.h), bound to hook_secret_place; a view */
+    uint32_t kinds;     /* a set of 1 << enum hook_kind of server/hooks.h */
+    bool enabled;
+    int64_t created_s;
+};
+#define HOOK_PLACE_SIZE 8
+void hook_secret_place(uint32_t id, uint8_t out[HOOK_PLACE_SIZE]);
+bool ledger_hook(struct txn *t, struct span name, struct ledger_hook *out_view); /* false: none, or t->err */
+/* In order of name; false from `each` ends it. */
+MUST_CHECK enum err ledger_hooks(struct txn *t, bool (*each)(void *arg, const struct ledger_hook *h), void *arg);
+uint32_t act_new_hook(struct act *a); /* the next id */
+void act_put_hook(struct act *a, const struct ledger_hook *h); /* the caller notes it; replaces the one of that name */
+void act_drop_hook(struct act *a, const struct ledger_hook *h); /* with its cursor and dead letters; likewise */
+
+/* A record of the audit as an event: where it stands. */
+struct hook_place {
+    uint64_t act;
+    uint32_t part;
+};
+struct hook_cursor {
+    struct hook_place at; /* everything up to here was delivered, put aside or passed over */
+    uint32_t fails;       /* deliveries that failed since one did not */
+    int64_t failing_since_s; /* by the server's clock; 0: the last one did not fail */
+    uint32_t failing_for_s;  /* by the monotonic clock of those who tried */
+};
+bool ledger_hook_cursor(struct txn *t, uint32_t hook, struct hook_cursor *out); /* false: none, or t->err */
+void act_put_hook_cursor(struct act *a, uint32_t hook, const struct hook_cursor *c); /* no act by itself: it takes no number */
+
+struct hook_dead {
+    struct hook_place at;
+    int64_t since_s;   /* when it was put aside */
+    int64_t tried_s;   /* the last try */
+    uint32_t attempts;
+    uint16_t status;   /* what was answered; 0: nothing */
+    bool again;        /* somebody asked for another try */
+    char kind[16];
+    char why[HOOK_WHY_MAX];
+};
+bool ledger_hook_dead(struct txn *t, uint32_t hook, struct hook_place at, struct hook_dead *out); /* false: none, or t->err */
+/* In order of place, behind `after`; false from `each` ends it. */
+MUST_CHECK enum err ledger_hook_deads(struct txn *t, uint32_t hook, struct hook_place after, bool (*each)(void *arg, const struct hook_dead *d), void *arg);
+void act_put_hook_dead(struct act *a, uint32_t hook, const struct hook_dead *d); /* the caller notes it; replaces */
+void act_drop_hook_dead(struct act *a, uint32_t hook, struct hook_place at);     /* likewise */
+
 /* ---- audit ---- */
 
 struct audit_record {
@@ -459,6 +521,8 @@ struct audit_record {
 /* Walks from (number, part) on; false from `each` ends it. */
 MUST_CHECK enum err ledger_audit(struct txn *t, uint64_t from_number, bool (*each)(void *arg, const struct audit_record *r), void *arg);
 uint64_t ledger_end(struct txn *t); /* number of the newest act */
+/* The first act at or after an instant, found by halving: times never go back by more than a correction of the machine's clock. */
+MUST_CHECK enum err ledger_act_since(struct txn *t, int64_t since_s, uint64_t *out);
 
 /* What is wrong with the chain of the audit, first of all. */
 enum audit_fault {

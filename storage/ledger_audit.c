@@ -208,3 +208,29 @@ enum err ledger_audit(struct txn *t, uint64_t from_number,
     scan_done(&s);
     return t->err;
 }
+
+static bool note_time(void *arg, const struct audit_record *r)
+{
+    *(int64_t *)arg = r->at_s;
+    return false;
+}
+
+enum err ledger_act_since(struct txn *t, int64_t since_s, uint64_t *out)
+{
+    uint64_t low = 1, high = ledger_end(t) + 1;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        int64_t at_s = INT64_MAX;
+        enum err err = ledger_audit(t, middle, note_time, &at_s);
+
+        if (err)
+            return err;
+        if (at_s < since_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *out = low;
+    return ERR_OK;
+}

@@ -2,6 +2,7 @@
  *
  *   BORN       flag's id → facts, views' own encoding
  *   DECISIONS  flag's id → u8 state · zigzag at · counted who · counted note
+ *   TOLD       flag's id → u8 state: how it stood when that was told last
  *   IMPORTS    u32 import → u8 complete · varint rows */
 #include "storage/ledger_priv.h"
 
@@ -115,6 +116,33 @@ uint8_t ledger_flag_decided(struct txn *t, struct span id)
 struct scan ledger_flags_decided(struct txn *t, struct span from_id)
 {
     return scan_from(t, LEDGER_DECISIONS, from_id);
+}
+
+/* ---- what was told since ---- */
+
+static const char *told_text(uint8_t state)
+{
+    return state == FLAG_TOLD_CLEARED     ? "cleared"
+           : state == FLAG_TOLD_WITHDRAWN ? "withdrawn"
+                                          : "open";
+}
+
+uint8_t ledger_flag_told(struct txn *t, struct span id)
+{
+    struct span value;
+
+    return txn_get(t, LEDGER_TOLD, id, &value) && value.len ? value.at[0] : 0;
+}
+
+void act_flag_turned(struct act *a, struct span id, uint8_t state)
+{
+    uint8_t before = ledger_flag_told(&a->txn, id);
+
+    if (a->txn.err || before == state)
+        return;
+    act_note(a, "flag.turned", id, span_text(told_text(before)), span_text(told_text(state)),
+             span_of(NULL, 0));
+    txn_put(&a->txn, LEDGER_TOLD, id, span_of(&state, 1));
 }
 
 /* ---- imports ---- */

@@ -46,6 +46,8 @@ enum ledger_table {
     LEDGER_ACCEPTED,      /* cycle · point → what somebody let pass before closing (ledger_review.c) */
     LEDGER_RULES,         /* rule · version → figures of validation that people set (ledger_rules.c) */
     LEDGER_DIALS,         /* meter · at → what was told of its dial and its transmitter (ledger_dial.c) */
+    LEDGER_HOOKS,         /* webhooks, their cursors and dead letters (ledger_hook.c) */
+    LEDGER_TOLD,          /* flag's id → how it stood when that was told last (ledger_flag.c) */
     LEDGER_TABLES
 };
 
@@ -108,6 +110,7 @@ MUST_CHECK enum err ledger_index_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_cycles_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_routes_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_hooks_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_accepted_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_rules_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_dials_check(struct txn *t, struct refusal *r);

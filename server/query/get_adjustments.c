@@ -3,6 +3,7 @@
 #include "server/adjust.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/scope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ struct wanted {
     char point[64]; /* "": any */
     int64_t since_s;
     bool more;
+    uint64_t one; /* the path names it */
+    bool found;
 };
 
 static const char *const columns[] = { "id",      "cycle",    "point",   "delta_l", "delta_m3",
@@ -135,4 +138,50 @@ void answer_adjustments(struct request *q)
         listing_new(q, columns, fill, w, free, PAGE);
     else
         free(w);
+}
+
+static bool take_one(void *arg, const struct ledger_adjustment *a)
+{
+    struct wanted *w = (struct wanted *)arg;
+    struct scope scope = scope_of(w->l->q->caller.org);
+
+    if (a->id != w->one)
+        return false;
+    w->found = true;
+    if (scope_named(&scope, w->txn, LIST_POINT, a->point))
+        put(w, a, span_of(NULL, 0));
+    else
+        problem_of(
+            w->l->q, ERR_FORBIDDEN, "adjustment",
+            "the org unit %s may not see this: its point belongs to another unit, or to none",
+            w->l->q->caller.org);
+    return false;
+}
+
+void answer_adjustment(struct request *q)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct listing alone;
+    struct wanted w = { .l = &alone, .txn = &t };
+    int64_t id = 0;
+    enum err err = ERR_OK;
+
+    row_alone_begin(&alone, q);
+    if (text_int(q->subject[0], &id) == ERR_OK && id > 0) {
+        w.one = (uint64_t)id;
+        err = ledger_adjustments(&t, w.one - 1, take_one, &w);
+    }
+    txn_abort(&t);
+    if (err)
+        problem_of(q, err, "", "the adjustment cannot be read: the store %s", err_text(err));
+    else if (!w.found)
+        problem_of(q, ERR_NOT_FOUND, "adjustment", "adjustment %.*s: there is none of that number",
+                   (int)(q->subject[0].len < 40 ? q->subject[0].len : 40),
+                   (const char *)q->subject[0].at);
+    if (q->refused) {
+        out_done(&alone.out);
+        out_done(&alone.raw);
+    } else {
+        row_alone_end(&alone);
+    }
 }

@@ -1,6 +1,4 @@
-/* Who did what, when and why.  Acts are numbered in the order of their commit, and their times
- * never go back by more than a correction of the machine's clock, so that `since` is found by
- * halving.  And whether all of it is still there. */
+/* Who did what, when and why.  And whether all of it is still there. */
 #include "proto/base/hex.h"
 #include "proto/base/rd.h"
 #include "server/query/answers.h"
@@ -20,33 +18,6 @@ struct wanted {
     uint64_t number; /* what the cursor names: parts up to `part` are known */
     uint32_t part;
 };
-
-static bool note_time(void *arg, const struct audit_record *r)
-{
-    *(int64_t *)arg = r->at_s;
-    return false;
-}
-
-/* The first act at or after an instant. */
-static enum err first_since(struct txn *t, int64_t since_s, uint64_t *out)
-{
-    uint64_t low = 1, high = ledger_end(t) + 1;
-
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        int64_t at_s = INT64_MAX;
-        enum err err = ledger_audit(t, middle, note_time, &at_s);
-
-        if (err)
-            return err;
-        if (at_s < since_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *out = low;
-    return ERR_OK;
-}
 
 /* Rows' cells are kept as JSON objects, anything else as text. */
 static void put_state(struct listing *l, const char *name, struct span text)
@@ -118,7 +89,7 @@ static void fill(struct listing *l)
         w->part = rd_be32(&r);
         from = w->number;
     } else if (!err && w->since_s != INT64_MIN) {
-        err = first_since(&t, w->since_s, &from);
+        err = ledger_act_since(&t, w->since_s, &from);
     }
     if (!err)
         err = ledger_audit(&t, from, take, w);

@@ -189,6 +189,7 @@ static const struct maker {
     { "/v1/seals", "", LIST_COUNT, "crew" },
     { "/v1/deliveries", "", LIST_COUNT, "depot" },
     { "/v1/tokens", "", LIST_COUNT, "org" },
+    { "/v1/hooks", "", LIST_COUNT, "org" },
 };
 
 static struct span text_of(const json_t *v)

@@ -327,6 +327,58 @@ static void what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged(void
     free(l);
 }
 
+/* The audit's words on flags' ends: "clearedwithdrawn…", in the order told. */
+static bool add_turn(void *arg, const struct audit_record *r)
+{
+    char *out = (char *)arg;
+
+    if (span_equal(r->what, span_text("flag.turned")))
+        snprintf(out + strlen(out), 64 - strlen(out), "%.*s ", (int)r->after.len,
+                 (const char *)r->after.at);
+    return true;
+}
+
+static const char *turns(struct world *w)
+{
+    static char told[64];
+    struct txn t = ledger_read(w->app.ledger);
+
+    told[0] = 0;
+    assert_ok(ledger_audit(&t, 1, add_turn, told));
+    assert_ok(txn_end(&t));
+    return told;
+}
+
+static void ends_of_flags_are_facts_once_while_somebody_listens(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    uint32_t meter;
+
+    (void)state;
+    live(l, 30, true, 0);
+    live(l, 10, true, 20);
+    live(l, 10, true, 0);
+    live(l, 10, true, 20);
+    live(l, 10, true, 0);
+    world_begin(&w);
+    meter = put_meter(&w, "M1", "forward", "residential");
+    bring(&w, meter, CHANNEL_FORWARD, l->rows, 50 * 24); /* nobody does */
+    assert_int_equal(FLAG_CLEARED, only(&w).state);
+    assert_string_equal("", turns(&w));
+    w.app.flag_listeners = FLAG_LISTENER_HOOK;
+    assert_ok(judge_pass(&w.app, &meter, 1, clock_now_s(&w.app.clock))); /* what was, is no news */
+    assert_string_equal("", turns(&w));
+    bring(&w, meter, CHANNEL_FORWARD, l->rows + 50 * 24, 10 * 24);
+    assert_string_equal("", turns(&w)); /* a birth says itself */
+    bring(&w, meter, CHANNEL_FORWARD, l->rows + 60 * 24, 10 * 24);
+    assert_string_equal("cleared ", turns(&w));
+    assert_ok(judge_rebuild(&w.app));
+    assert_string_equal("cleared ", turns(&w));
+    world_end(&w);
+    free(l);
+}
+
 /* A standpipe's meter, lent out day by day, has more fittings than anybody reckons with. */
 static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
 {
@@ -885,6 +937,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flag_is_told_with_its_id_words_and_clock),
+        cmocka_unit_test(ends_of_flags_are_facts_once_while_somebody_listens),
         cmocka_unit_test(late_use_withdraws_a_stuck_flag_and_its_evidence_stays),
         cmocka_unit_test(an_onset_that_moves_keeps_the_id),
         cmocka_unit_test(new_readings_go_on_from_the_state_as_if_all_were_read),
