@@ -61,7 +61,7 @@ struct stager {
 
 static void encode(struct slot *s, const struct determinant *d, const struct cycle_line *line)
 {
-    size_t room = DETERMINANT_ROOM + d->account.len + d->part_count * 128;
+    size_t room = DETERMINANT_ROOM + d->account.len + CHECKS_TOLD_MOST + d->part_count * 128;
     char *at = out_room(&s->bytes, room);
     struct wr w = wr_of(at, at ? room : 0);
 

@@ -146,6 +146,10 @@ void cycle_line_put(struct out *o, const struct cycle_line *line, struct span po
     out_member_text(o, "method", method_name(d->method));
     out_key(o, "checks");
     use_put_checks(o, d->checks);
+    if (d->told_of) {
+        out_key(o, "check_inputs");
+        rules_put_told(o, d->told_of, d->checks, d->told);
+    }
     out_key(o, "parts");
     use_put_parts(o, d->parts, d->part_count);
     if (d->why)
@@ -332,16 +336,18 @@ static bool frozen_before(const struct cycle_maker *m, struct txn *t, struct spa
 }
 
 /* E7. */
-static bool is_prolonged(const struct cycle_maker *m, struct txn *t, struct span point,
-                         const struct determinant *d)
+static void look_whether_prolonged(const struct cycle_maker *m, struct txn *t, struct span point,
+                                   const struct point_use *u, struct determinant *d)
 {
-    struct determinant before = *d;
+    const struct check_line *rule = consumer_line(u->consumer, CHECK_PROLONGED);
+    struct determinant before;
     int64_t at_s = m->line.from_s;
+    bool unread = rule->state == LINE_ON && determinant_unread(d);
 
-    for (int i = 0; i < PROLONGED_BEFORE && determinant_unread(&before); i++)
-        if (!frozen_before(m, t, point, at_s, &before, &at_s))
-            return false;
-    return determinant_unread(&before);
+    for (int64_t i = 0; i < rule->value[0] && unread; i++)
+        unread = frozen_before(m, t, point, at_s, &before, &at_s) && determinant_unread(&before);
+    if (unread)
+        determinant_prolonged(d, rule, at_s);
 }
 
 enum err cycle_estimated_before(const struct cycle_maker *m, struct txn *t, struct span point,
@@ -367,8 +373,7 @@ enum err cycle_make(const struct cycle_maker *m, struct txn *t, uint32_t point, 
     if ((err = point_use_determinant(m->app, t, point, m->line.from_s, m->line.to_s, m->now_s, u,
                                      out)))
         return err;
-    if (is_prolonged(m, t, name, out))
-        out->checks |= 1u << CHECK_PROLONGED;
+    look_whether_prolonged(m, t, name, u, out);
     if (!ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row))
         return t->err ? t->err : ERR_CORRUPT;
     out->account =

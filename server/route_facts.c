@@ -1,8 +1,8 @@
 /* The bytes of a route's facts; numbers are varints, times and volumes zigzag, texts counted.
  *
  *   ROUTE_SIGNED    u8 1 · at · who · note · points · ok · missing · odd · disputed · 32 digest
- *   ROUTE_LINE      u8 state · u8 reason · u8 flags (1 remote, 2 manual, 4 use are known) · those known: at, dial; at, dial; use ·
- *                   serial · remark
+ *   ROUTE_LINE      u8 state · u8 reason · u8 flags (1 remote, 2 manual, 4 use, 8 what checks rested on) · those known: at, dial; at,
+ *                   dial; use; as checks_told_write has them (server/billing/rules.h) · serial · remark
  *   ROUTE_DISPUTE   u8 1 · at · who · note · resolved (0: open) · by · resolution
  *   ROUTE_RECHECK   u8 level · at · index · who · note · u8 agrees */
 #include "server/route_facts.h"
@@ -14,6 +14,7 @@
 #define LINE_REMOTE 1u
 #define LINE_MANUAL 2u
 #define LINE_USE 4u
+#define LINE_TOLD 8u
 
 static enum err read_end(const struct rd *r)
 {
@@ -63,7 +64,7 @@ void route_line_write(struct wr *w, const struct route_line *f)
     wr_u8(w, (uint8_t)f->state);
     wr_u8(w, (uint8_t)f->reason);
     wr_u8(w, (uint8_t)((f->remote.known ? LINE_REMOTE : 0) | (f->manual.known ? LINE_MANUAL : 0) |
-                       (f->use_known ? LINE_USE : 0)));
+                       (f->use_known ? LINE_USE : 0) | (f->told_of ? LINE_TOLD : 0)));
     if (f->remote.known) {
         wr_zigzag(w, f->remote.at_s);
         wr_zigzag(w, f->remote.dial_ml);
@@ -74,6 +75,8 @@ void route_line_write(struct wr *w, const struct route_line *f)
     }
     if (f->use_known)
         wr_zigzag(w, f->use_ml);
+    if (f->told_of)
+        checks_told_write(w, f->told_of, f->told);
     wr_counted(w, f->serial);
     wr_counted(w, f->remark);
 }
@@ -102,6 +105,8 @@ enum err route_line_read(struct span bytes, struct route_line *out)
     f.use_known = flags & LINE_USE;
     if (f.use_known)
         f.use_ml = rd_zigzag(&r);
+    if (flags & LINE_TOLD)
+        f.told_of = checks_told_read(&r, f.told);
     f.serial = rd_counted(&r);
     f.remark = rd_counted(&r);
     if (read_end(&r) || state >= SHEET_SIGNED || reason >= SHEET_REASONS)

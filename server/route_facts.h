@@ -25,6 +25,8 @@ struct route_line {
     struct sheet_read remote, manual; /* without rule and source */
     bool use_known;
     int64_t use_ml;
+    unsigned told_of; /* checks of the use whose rule and inputs were kept with it */
+    struct check_told told[CHECK_COUNT];
     struct span serial, remark;
 };
 

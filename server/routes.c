@@ -1,5 +1,5 @@
 #include "server/routes.h"
-
+#include "server/check_rules.h"
 #include "server/readings.h"
 
 #include <pthread.h>
@@ -305,14 +305,18 @@ static enum err find_causes(struct app *app, struct txn *t, struct route_sheet *
 
 struct route_line sheet_line(const struct sheet_row *row, struct span remark)
 {
-    return (struct route_line){ .state = row->judged,
-                                .reason = row->judged_reason,
-                                .remote = row->facts.remote,
-                                .manual = row->facts.manual,
-                                .use_known = row->use_known,
-                                .use_ml = row->use_ml,
-                                .serial = span_text(row->serial),
-                                .remark = remark };
+    struct route_line line = { .state = row->judged,
+                               .reason = row->judged_reason,
+                               .remote = row->facts.remote,
+                               .manual = row->facts.manual,
+                               .use_known = row->use_known,
+                               .use_ml = row->use_ml,
+                               .told_of = row->facts.checks,
+                               .serial = span_text(row->serial),
+                               .remark = remark };
+
+    memcpy(line.told, row->told, sizeof line.told);
+    return line;
 }
 
 static void put_read(struct out *o, const char *litres, const char *at, const struct sheet_read *r)
@@ -336,6 +340,10 @@ void route_line_put(struct out *o, struct span point, const struct route_line *l
         out_member_litres(o, "use_l", line->use_ml);
     else
         out_member_null(o, "use_l");
+    if (line->told_of) {
+        out_key(o, "check_inputs");
+        rules_put_told(o, line->told_of, line->told_of, line->told);
+    }
     out_member_text(o, "state", sheet_state_name(line->state));
     out_member_text(o, "reason", sheet_reason_name(line->reason));
     out_member_span(o, "remark", line->remark);

@@ -35,6 +35,7 @@ struct sheet_row {
     struct meter_facts facts_meter;
     bool use_known;
     int64_t use_ml; /* since the route's day before */
+    struct check_told told[CHECK_COUNT]; /* of facts.checks */
     enum sheet_state state;
     enum sheet_reason reason;
     enum sheet_state judged; /* by what is known now alone */

@@ -262,9 +262,9 @@ static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
 
 /* ---- figures ---- */
 
-/* By `rule`, which is the row's. The fitting may be cut, so that its start index is told. */
+/* By `rule`, which is the row's. The fitting may be cut, so that its start index is told. Says by what. */
 static bool is_zero(struct consumer *c, const struct point_sheet *p, const struct check_line *rule,
-                    int64_t start_ml, int64_t at_s)
+                    int64_t start_ml, int64_t at_s, struct check_told *out)
 {
     int64_t begin_s = at_s - rule->value[0] * DAY_S;
     const struct consumption *row;
@@ -277,6 +277,11 @@ static bool is_zero(struct consumer *c, const struct point_sheet *p, const struc
         return false;
     if (row->parts[0].end_known)
         dial_ml = row->parts[0].end_ml;
+    *out = (struct check_told){ .version = rule->version,
+                                .parameters = 1,
+                                .inputs = 3,
+                                .value = { rule->value[0] },
+                                .input = { begin_s, dial_ml, start_ml } };
     return dial_ml != start_ml;
 }
 
@@ -300,9 +305,11 @@ static enum err load_use(const struct point_sheet *p, int64_t now_s, int64_t sta
         row->use_known = c->known;
         row->use_ml = c->consumption_ml;
         row->facts.checks = c->checks & ~(1u << CHECK_ZERO);
+        memcpy(row->told, c->told, sizeof row->told);
         actual = c->known && c->quality == QUALITY_ACTUAL;
         if (actual && !c->consumption_ml && p->main >= 0 &&
-            is_zero(consumer, p, consumer_line(consumer, CHECK_ZERO), start_ml, cut_s))
+            is_zero(consumer, p, consumer_line(consumer, CHECK_ZERO), start_ml, cut_s,
+                    &row->told[CHECK_ZERO]))
             row->facts.checks |= 1u << CHECK_ZERO;
         if (!(err = consumer_row(consumer, cut_s - PACE_S, cut_s, &c)) && c->known)
             *out_pace_ml = c->consumption_ml * DAY_S / PACE_S;

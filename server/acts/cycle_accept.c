@@ -26,6 +26,8 @@ struct accepting {
         unsigned reasons;
         enum quality quality;
         struct billed billed;
+        unsigned told_of;
+        struct check_told told[CHECK_COUNT];
     } * seen;
     size_t seen_count;
     uint64_t already, passed_over;
@@ -220,6 +222,12 @@ static bool meets(const struct accepting *a, const struct reviewed *r)
     return !a->has_least || (b->known && b->consumption_ml >= a->least_ml);
 }
 
+static void see(struct seen *s, uint32_t point, const struct reviewed *r)
+{
+    *s = (struct seen){ point, r->reasons, r->d.quality, r->d.billed, r->d.told_of, { { 0 } } };
+    memcpy(s->told, r->d.told, sizeof s->told);
+}
+
 static enum err look(struct accepting *a, struct txn *t)
 {
     struct cycle_maker maker;
@@ -245,8 +253,7 @@ static enum err look(struct accepting *a, struct txn *t)
         else if (r.accepted)
             a->already++;
         else
-            a->seen[a->seen_count++] =
-                (struct seen){ (uint32_t)i, r.reasons, r.d.quality, r.d.billed };
+            see(&a->seen[a->seen_count++], (uint32_t)i, &r);
     }
     point_use_done(&use);
     cycle_maker_done(&maker);
@@ -266,6 +273,8 @@ static void note_one(struct accepting *a, struct act *act, struct span point, co
     out_member_text(&told, "quality", quality_name(s->quality));
     out_key(&told, "reasons");
     review_put_reasons(&told, s->reasons);
+    out_key(&told, "check_inputs");
+    rules_put_told(&told, s->told_of, s->told_of, s->told);
     out_text(&told, "}");
     if (told.err && !act->txn.err)
         act->txn.err = told.err;
@@ -279,12 +288,14 @@ static void put_one(struct accepting *a, struct act *act, const struct seen *s)
     struct review_accepted fact = { .billed = s->billed,
                                     .quality = s->quality,
                                     .reasons = s->reasons,
+                                    .told_of = s->told_of,
                                     .at_s = act->now_s,
                                     .who = span_text(a->q->caller->who),
                                     .note = a->note };
     uint8_t bytes[REVIEW_BYTES_MOST];
     struct wr w = wr_of(bytes, sizeof bytes);
 
+    memcpy(fact.told, s->told, sizeof fact.told);
     review_accepted_write(&w, &fact);
     if (w.err && !act->txn.err)
         act->txn.err = w.err;

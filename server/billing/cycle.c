@@ -1,6 +1,6 @@
 /* Determinants, and their bytes:
  *
- *   u8 form = 1 · varint flags · u8 quality | method << 4 · u8 checks · u8 why · counted account ·
+ *   u8 form · varint flags · u8 quality | method << 4 · u8 checks · u8 why · counted account · [form 2: the rules and inputs of checks, as checks_told_write has them] ·
  *   [1: zigzag start] · [2: zigzag end − start] · [4: zigzag litres/1000, m³] · [8: the same of `later`] ·
  *   [16: zigzag rollovers · counted serial with its zero] or varint parts, each
  *   u8 kind | flags << 2 · u8 quality | method << 4 · varint length in s · [with a meter: counted serial · zigzag rollovers ·
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FORM 1
+#define FORM_TOLD 2
 #define HAS_START 1u
 #define HAS_END 2u
 #define KNOWN 4u
@@ -89,6 +90,19 @@ bool determinant_unread(const struct determinant *d)
     return d->quality == QUALITY_ESTIMATED || d->quality == QUALITY_MISSING;
 }
 
+void determinant_prolonged(struct determinant *d, const struct check_line *rule, int64_t since_s)
+{
+    const unsigned bit = 1u << CHECK_PROLONGED;
+
+    d->checks |= bit;
+    d->told_of |= bit;
+    d->told[CHECK_PROLONGED] = (struct check_told){ .version = rule->version,
+                                                    .parameters = 1,
+                                                    .inputs = 1,
+                                                    .value = { rule->value[0] },
+                                                    .input = { since_s } };
+}
+
 void determinant_of(const struct consumption *c, const struct billed *later, enum missing_why why,
                     struct determinant *out)
 {
@@ -100,6 +114,8 @@ void determinant_of(const struct consumption *c, const struct billed *later, enu
     out->method = c->known ? c->method : METHOD_NONE;
     out->why = c->known ? WHY_NONE : why;
     out->checks = c->checks;
+    out->told_of = c->checks & c->judged;
+    memcpy(out->told, c->told, sizeof out->told);
     out->part_count = c->part_count;
     out->parts = c->parts;
 }
@@ -166,7 +182,7 @@ void determinant_write(struct wr *w, const struct determinant *d, int64_t from_s
 {
     bool plain = is_plain(d, from_s, to_s), later = !billed_equal(&d->billed, &d->later);
 
-    wr_u8(w, FORM);
+    wr_u8(w, d->told_of ? FORM_TOLD : FORM);
     wr_varint(w, (d->start_known ? HAS_START : 0) | (d->end_known ? HAS_END : 0) |
                      (d->billed.known ? KNOWN : 0) | (later && d->later.known ? LATER : 0) |
                      (plain ? PLAIN : 0));
@@ -174,6 +190,8 @@ void determinant_write(struct wr *w, const struct determinant *d, int64_t from_s
     wr_u8(w, (uint8_t)d->checks);
     wr_u8(w, (uint8_t)d->why);
     wr_counted(w, d->account);
+    if (d->told_of)
+        checks_told_write(w, d->told_of, d->told);
     if (d->start_known)
         wr_zigzag(w, d->start_ml);
     if (d->end_known)
@@ -293,6 +311,8 @@ enum err determinant_read(struct span bytes, int64_t from_s, int64_t to_s, struc
     d.checks = rd_u8(&r);
     d.why = (enum missing_why)rd_u8(&r);
     d.account = rd_counted(&r);
+    if (form == FORM_TOLD)
+        d.told_of = checks_told_read(&r, d.told);
     d.start_known = flags & HAS_START;
     d.end_known = flags & HAS_END;
     if (d.start_known)
@@ -304,8 +324,9 @@ enum err determinant_read(struct span bytes, int64_t from_s, int64_t to_s, struc
     d.later = d.billed;
     if (flags & LATER)
         billed_read(&r, &d.later);
-    if (r.err || form != FORM || d.quality > QUALITY_MISSING || d.method > METHOD_REBASED ||
-        d.why >= WHY_COUNT || d.checks >> CHECK_COUNT)
+    if (r.err || (form != FORM && form != FORM_TOLD) || d.told_of & ~d.checks ||
+        d.quality > QUALITY_MISSING || d.method > METHOD_REBASED || d.why >= WHY_COUNT ||
+        d.checks >> CHECK_COUNT)
         return ERR_CORRUPT;
     if (parts)
         err = parts_read(&r, flags & PLAIN, from_s, to_s, parts, cap, &d);

@@ -36,6 +36,8 @@ struct determinant {
     enum method method;
     enum missing_why why;
     unsigned checks;            /* a set of 1 << enum check */
+    unsigned told_of;           /* those of them whose rule and inputs were frozen with them: none of a cycle that was closed before they were */
+    struct check_told told[CHECK_COUNT];
     size_t part_count;
     const struct part *parts;   /* borrowed; none with determinant_read's `parts` of NULL */
 };
@@ -43,9 +45,10 @@ struct determinant {
 /* Of the row of a consumer over the cycle's span; `later` of the same row as if now lay after it. Parts are borrowed from `c`. `why` is told where the row is missing. */
 void determinant_of(const struct consumption *c, const struct billed *later, enum missing_why why, struct determinant *out);
 
-/* Whether nobody read it: estimated or missing. In this and the PROLONGED_BEFORE closed cycles before it, each ending where the next begins: CHECK_PROLONGED (E7). */
+/* Whether nobody read it: estimated or missing. In this and so many closed cycles before it as the rule says, each ending where the next begins: CHECK_PROLONGED (E7). */
 bool determinant_unread(const struct determinant *d);
-#define PROLONGED_BEFORE 2
+/* Adds that check, with the rule by which it judges and since when it has been so. */
+void determinant_prolonged(struct determinant *d, const struct check_line *rule, int64_t since_s);
 
 /* Civil days that [from_s, to_s) touches. */
 int64_t cycle_days(const struct zone *z, int64_t from_s, int64_t to_s);

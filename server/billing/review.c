@@ -1,6 +1,7 @@
 #include "server/billing/review.h"
 
 #define FORM 1
+#define FORM_TOLD 2
 
 static const struct {
     const char *name, *en, *zh;
@@ -11,12 +12,12 @@ static const struct {
     [REVIEW_FIRST_AFTER_EXCHANGE] = { "first-after-exchange",
                                       "The first bill after the meter was changed.",
                                       "换表后的首期水费。" },
-    [REVIEW_HIGH] = { "high", "More than three times the median of the days before.",
-                      "日均用量超过此前中位数的三倍。" },
+    [REVIEW_HIGH] = { "high", "Far above the median of the days before.",
+                      "日均用量远高于此前中位数。" },
     [REVIEW_LARGE_USER] = { "large-user", "A large user: DN 50 or more, or more than 500 m³.",
                             "大用户：口径 DN50 及以上，或用量超过 500 m³。" },
-    [REVIEW_LOW] = { "low", "Less than three tenths of the median of the days before.",
-                     "日均用量不足此前中位数的三成。" },
+    [REVIEW_LOW] = { "low", "Far below the median of the days before.",
+                     "日均用量远低于此前中位数。" },
     [REVIEW_MISSING] = { "missing", "Nobody knows the figure.", "缺少读数，用量未知。" },
     [REVIEW_NEGATIVE] = { "negative", "More water came back than went through.", "用量为负。" },
     [REVIEW_PROLONGED] = { "prolonged", "Nobody read it in three cycles in a row.",
@@ -86,7 +87,7 @@ bool review_holds(const struct review_accepted *a, const struct determinant *d, 
 
 void review_accepted_write(struct wr *w, const struct review_accepted *a)
 {
-    wr_u8(w, FORM);
+    wr_u8(w, a->told_of ? FORM_TOLD : FORM);
     wr_u8(w, a->billed.known);
     if (a->billed.known) {
         wr_zigzag(w, a->billed.consumption_ml);
@@ -94,6 +95,8 @@ void review_accepted_write(struct wr *w, const struct review_accepted *a)
     }
     wr_u8(w, (uint8_t)a->quality);
     wr_varint(w, a->reasons);
+    if (a->told_of)
+        checks_told_write(w, a->told_of, a->told);
     wr_zigzag(w, a->at_s);
     wr_counted(w, a->who);
     wr_counted(w, a->note);
@@ -103,10 +106,10 @@ enum err review_accepted_read(struct span bytes, struct review_accepted *out)
 {
     struct rd r = rd_of(bytes);
     struct review_accepted a = { 0 };
-    unsigned quality;
+    unsigned form = rd_u8(&r), quality;
     uint64_t set;
 
-    if (rd_u8(&r) != FORM)
+    if (form != FORM && form != FORM_TOLD)
         rd_fail(&r, ERR_CORRUPT);
     a.billed.known = rd_u8(&r);
     if (a.billed.known) {
@@ -115,6 +118,8 @@ enum err review_accepted_read(struct span bytes, struct review_accepted *out)
     }
     quality = rd_u8(&r);
     set = rd_varint(&r);
+    if (form == FORM_TOLD)
+        a.told_of = checks_told_read(&r, a.told);
     a.at_s = rd_zigzag(&r);
     a.who = rd_counted(&r);
     a.note = rd_counted(&r);

@@ -40,14 +40,16 @@ struct review_accepted {
     struct billed billed;
     enum quality quality;
     unsigned reasons;
+    unsigned told_of; /* the checks among them whose rule and inputs were kept: what was seen rested on these */
+    struct check_told told[CHECK_COUNT];
     int64_t at_s;
     struct span who, note; /* views */
 };
 /* Whether the figures are still those, and nothing stands out that did not then. */
 bool review_holds(const struct review_accepted *a, const struct determinant *d, unsigned reasons);
 
-/* The bytes: u8 1 · u8 known, zigzag millilitres, m³ where it is · u8 quality · varint reasons · zigzag when · counted who, note. FULL in `w`; CORRUPT. */
-#define REVIEW_BYTES_MOST (LIMIT_TEXT + 192)
+/* The bytes: u8 1, or 2 with checks · u8 known, zigzag millilitres, m³ where it is · u8 quality · varint reasons · [2: checks_told_write's] · zigzag when · counted who, note. FULL in `w`; CORRUPT. */
+#define REVIEW_BYTES_MOST (LIMIT_TEXT + 192 + CHECKS_TOLD_MOST)
 void review_accepted_write(struct wr *w, const struct review_accepted *a);
 MUST_CHECK enum err review_accepted_read(struct span bytes, struct review_accepted *out);
 

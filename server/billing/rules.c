@@ -260,3 +260,23 @@ void check_told_read(struct rd *r, struct check_told *out)
     for (unsigned i = 0; i < out->inputs; i++)
         out->input[i] = rd_zigzag(r);
 }
+
+void checks_told_write(struct wr *w, unsigned of, const struct check_told told[CHECK_COUNT])
+{
+    wr_u8(w, (uint8_t)of);
+    for (int c = 0; c < CHECK_COUNT; c++)
+        if (of & 1u << c)
+            check_told_write(w, &told[c]);
+}
+
+unsigned checks_told_read(struct rd *r, struct check_told told[CHECK_COUNT])
+{
+    unsigned of = rd_u8(r);
+
+    if (of >> CHECK_COUNT)
+        rd_fail(r, ERR_CORRUPT);
+    for (int c = 0; c < CHECK_COUNT && !r->err; c++)
+        if (of & 1u << c)
+            check_told_read(r, &told[c]);
+    return r->err ? 0 : of;
+}

@@ -104,5 +104,9 @@ struct check_told {
 /* The bytes: varint version · u8 parameters | inputs << 4 · zigzag all of them. */
 void check_told_write(struct wr *w, const struct check_told *t);
 void check_told_read(struct rd *r, struct check_told *out); /* CORRUPT in `r` */
+/* Of several: u8 set of 1 << enum check · each of them. */
+void checks_told_write(struct wr *w, unsigned of, const struct check_told told[CHECK_COUNT]);
+unsigned checks_told_read(struct rd *r, struct check_told told[CHECK_COUNT]); /* which; CORRUPT in `r` */
+#define CHECKS_TOLD_MOST (1 + CHECK_COUNT * (6 + 2 * RULE_FIGURES * 10)) /* bytes */
 
 #endif

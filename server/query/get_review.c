@@ -32,10 +32,12 @@ static void queue_done(void *state)
 }
 
 static const char *const columns[] = {
-    "cycle",         "point",        "account",     "from",        "to",     "reasons",
-    "consumption_l", "billed_m3",    "days",        "quality",     "method", "why",
-    "median_l",      "exchanged_at", "old_serial",  "new_serial",  "spikes", "first_spike_at",
-    "flags_open",    "accepted",     "accepted_by", "accepted_at", "note",   NULL
+    "cycle",       "point",         "account",        "from",         "to",
+    "reasons",     "consumption_l", "billed_m3",      "days",         "quality",
+    "method",      "why",           "median_l",       "exchanged_at", "old_serial",
+    "new_serial",  "spikes",        "first_spike_at", "flags_open",   "accepted",
+    "accepted_by", "accepted_at",   "note",           "check_inputs", "accepted_on",
+    NULL
 };
 
 /* ---- a row ---- */
@@ -103,6 +105,14 @@ static void put(struct listing *l, const struct queue *w, struct span point,
     put_exchange(l, r);
     row_int(l, "flags_open", flags);
     put_accepted(l, r);
+    rules_put_told(row_raw_begin(l, "check_inputs"), r->d.told_of, r->d.checks, r->d.told);
+    row_raw_end(l);
+    if (r->was_accepted) {
+        rules_put_told(row_raw_begin(l, "accepted_on"), r->by.told_of, r->by.told_of, r->by.told);
+        row_raw_end(l);
+    } else {
+        row_null(l, "accepted_on");
+    }
     row_end(l, point);
 }
 

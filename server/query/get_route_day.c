@@ -1,4 +1,5 @@
 /* The day sheet of a route (handbook §8): one row a point in walking order, with what was read by radio and by hand and what is the matter. */
+#include "server/check_rules.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/routes.h"
@@ -8,14 +9,14 @@
 #define PAGE 1000
 
 static const char *const columns[] = {
-    "point",     "account",  "address",     "serial",
-    "seq",       "due",      "due_at",      "remote_l",
-    "remote_at", "manual_l", "manual_at",   "difference_l",
-    "offset_l",  "off_l",    "tolerance_l", "use_l",
-    "use_from",  "state",    "reason",      "reason_en",
-    "reason_zh", "heard_at", "checks",      "signed_by",
-    "signed_at", "was",      "remark",      "changed_since_signed",
-    "now",       "dispute",  NULL
+    "point",     "account",  "address",      "serial",
+    "seq",       "due",      "due_at",       "remote_l",
+    "remote_at", "manual_l", "manual_at",    "difference_l",
+    "offset_l",  "off_l",    "tolerance_l",  "use_l",
+    "use_from",  "state",    "reason",       "reason_en",
+    "reason_zh", "heard_at", "checks",       "signed_by",
+    "signed_at", "was",      "remark",       "changed_since_signed",
+    "now",       "dispute",  "check_inputs", NULL
 };
 
 struct shown {
@@ -151,6 +152,14 @@ static void put_decided(struct listing *l, const struct route_sheet *s, const st
         row_null(l, "dispute");
 }
 
+/* Figures by radio are among them. */
+static void put_inputs(struct out *o, const struct sheet_row *row, bool hidden)
+{
+    unsigned of = row->is_signed ? row->line.told_of : row->facts.checks;
+
+    rules_put_told(o, hidden ? 0 : of, of, row->is_signed ? row->line.told : row->told);
+}
+
 /* Where to go on: its place on the route, and its name, so that a point that leaves the route loses nobody else. */
 static struct span cursor_of(const struct route_sheet *s, const struct sheet_row *row,
                              uint8_t room[CURSOR_MAX])
@@ -179,6 +188,8 @@ static void put_row(struct listing *l, const struct shown *w, const struct sheet
     put_checks(row_raw_begin(l, "checks"), row->facts.checks);
     row_raw_end(l);
     put_decided(l, s, row);
+    put_inputs(row_raw_begin(l, "check_inputs"), row, w->blind && !row->facts.manual.known);
+    row_raw_end(l);
     row_end(l, cursor_of(s, row, cursor));
 }
 

@@ -130,10 +130,80 @@ a_reading_tells_what_it_was_held_against() {
     exits 0 nilo reading list mS --from 2026-07-24T00:00:00+08:00 --to 2026-07-25T12:00:00+08:00 --explain --format ndjson && has "$said" ceiling_l
 }
 
+# frozen: the determinants of the cycle j20 as lines of NDJSON.
+frozen() { curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Accept: application/x-ndjson' "$NILO_SERVER/v1/cycles/j20/determinants" | sed '$d'; }
+
+what_had_consequences_keeps_what_it_rested_on() {
+    local day='from=2026-07-20T00:00:00%2B08:00&to=2026-07-21T00:00:00%2B08:00' before
+    tell /v1/cycles '{"cycle":"j20","from":"2026-07-20T00:00:00+08:00","to":"2026-07-21T00:00:00+08:00","routes":["R1"]}' > /dev/null
+    has "$(tell /v1/cycles/j20/accept '{"points":["H"],"note":"the pool"}')" '"accepted":1' || return 1
+    has "$(tell /v1/routes/R1/day/sign '{"date":"2026-07-21","remarks":[{"point":"H","remark":"the pool"},{"point":"B","remark":"a guest"},{"point":"Z","remark":"empty"}]}')" $'\n201' '"state":"signed"' || return 1
+    said=$(ask '/v1/cycles/j20/review?reason=high&accepted=1')
+    is "[{'rule': 'high', 'version': 2, 'flagged': True, 'parameters': {'factor': 2.4, 'floor_l': 599.5, 'days': 60, 'days_least': 30}, 'inputs': {'use_l': 1000, 'seconds': 86400, 'median_l': 400, 'days_counted': 60}}]" \
+        "$(of "$said" '[r["accepted_on"] for r in a["rows"] if r["point"] == "H"][0]')" || return 1
+    has "$(ask '/v1/audit?limit=1000')" '"cycle.accept"' '"median_l":400' || return 1
+    has "$(tell /v1/cycles/j20/close '{}')" $'\n200' || return 1
+    frozen > closed.ndjson
+    is "$(of "$(ask /v1/cycles/j20)" 'a["digest"]')" "$(sha256sum closed.ndjson | cut -d' ' -f1)" || return 1
+    has "$(grep '"point":"H"' closed.ndjson)" '"checks":["high"]' '"check_inputs":[{"rule":"high","version":2,"flagged":true' '"median_l":400' || return 1
+    has "$(grep '"point":"Z"' closed.ndjson)" '"checks":["zero"]' '"parameters":{"days":20}' '"start_index_l":0' || return 1
+    [[ $(grep '"point":"C"' closed.ndjson) != *check_inputs* ]] || return 1
+    # What comes later moves what is reckoned, and nothing of what was kept.
+    before=$(of "$(ask "/v1/points/H/consumption?$day&explain=1")" 'a["check_inputs"][0]["inputs"]["median_l"]')
+    # 405 L a day in June, by what was read off the dial.
+    { echo serial,time,index_l,source; for d in $(seq -w 1 30); do echo "mH,2026-06-${d}T00:00:00+08:00,$((400 * (150 + 10#$d) + 5 * 10#$d)),photo"; done; } | nilo import readings - > /dev/null && nilo settle || return 1
+    is '400 405' "$before $(of "$(ask "/v1/points/H/consumption?$day&explain=1")" 'a["check_inputs"][0]["inputs"]["median_l"]')" || return 1
+    has "$(tell /v1/rules/high '{"from":"2026-07-20","parameters":{"factor":5}}')" $'\n409' 'j20 is closed' 2026-07-21 && has "$(tell /v1/rules/high '{"from":"2026-07-21","parameters":{"factor":5}}')" $'\n201' || return 1
+    is "$(cat closed.ndjson)" "$(frozen)" || return 1
+    is 'high 2 400' "$(of "$(ask '/v1/routes/R1/day?date=2026-07-21')" '[("%s %s %s" % (c["rule"], c["version"], c["inputs"]["median_l"])) for r in a["rows"] if r["point"] == "H" for c in r["check_inputs"]][0]')" || return 1
+    nilod_stop && nilod_start --virtual-clock 2026-07-25T12:00:00+08:00 || return 1
+    is "$(cat closed.ndjson)" "$(frozen)" && exits 0 nilo store check --store store && exits 0 nilo audit verify
+}
+
+# Each of 12 meters twice, with the same readings: E has them in order, L in any order and in many files.
+late_data_gives_the_verdicts_of_timely_data() {
+    { echo serial,dn,q3,digits; for i in $(seq 12); do echo "E$i,15,2.5,5"; echo "L$i,15,2.5,5"; done; } | nilo import meters - > /dev/null || return 1
+    { echo point,route,use_class; for i in $(seq 12); do echo "PE$i,R2,residential"; echo "PL$i,R2,residential"; done; } | nilo import points - > /dev/null || return 1
+    { echo point,serial,from,start_index_l; for i in $(seq 12); do echo "PE$i,E$i,2026-04-01T00:00:00+08:00,1000"; echo "PL$i,L$i,2026-04-01T00:00:00+08:00,1000"; done; } | nilo import fittings - > /dev/null || return 1
+    python3 - "${NILO_SEED:-$RANDOM}" > seed <<'PY'
+import random, sys
+from datetime import datetime, timedelta
+random.seed(int(sys.argv[1]))
+rows = []
+for i in range(1, 13):
+    at, v, base = datetime(2026, 4, 1), 1000, random.choice([200, 900, 3000])
+    while at < datetime(2026, 7, 24):
+        at += timedelta(hours=random.choice([24, 24, 24, 24, 12, 36, 1]))
+        v += random.choice([0, base // 24, base, base, base, base * 4])
+        told = random.choice([v] * 12 + [v - 400, v + 90000, 5])
+        if random.random() < 0.02: v, told = 7, 7
+        rows.append((i, at.isoformat() + '+08:00', max(told, 0)))
+def write(name, rows, letter):
+    with open(name, 'w') as f:
+        f.write('serial,time,index_l\n')
+        for i, at, v in rows: f.write('%s%d,%s,%d\n' % (letter, i, at, v))
+write('early.csv', rows, 'E')
+random.shuffle(rows)
+for n in range(6): write('late%d.csv' % n, rows[n::6], 'L')
+print('seed', sys.argv[1])
+PY
+    nilo import readings early.csv > /dev/null && nilo settle || return 1
+    for n in 0 1 2 3 4 5; do nilo import readings "late$n.csv" > /dev/null && nilo settle || return 1; done
+    local i what
+    for i in $(seq 12); do
+        for what in "meters/X$i/readings?from=2026-04-01T00:00:00Z&to=2026-07-25T00:00:00Z&explain=1" "points/PX$i/consumption?from=2026-04-01T00:00:00%2B08:00&to=2026-07-24T00:00:00%2B08:00&step=day" \
+            "points/PX$i/consumption?from=2026-07-01T00:00:00%2B08:00&to=2026-07-20T00:00:00%2B08:00&explain=1"; do
+            is "$(ask "/v1/${what/X/E}" | sed "s/\bE$i\b/X/g; s/PE$i/PX/g")" "$(ask "/v1/${what/X/L}" | sed "s/\bL$i\b/X/g; s/PL$i/PX/g")" || { cat seed; return 1; }
+        done
+    done
+    has "$(for i in $(seq 12); do ask "/v1/meters/L$i/readings?from=2026-04-01T00:00:00Z&to=2026-07-25T00:00:00Z&explain=1"; done)" '"rule":"ceiling"' '"rule":"fall"' '"rule":"peak"' || { cat seed; return 1; }
+}
+
 nilod_start --virtual-clock 2026-07-15T12:00:00+08:00
 nilo token create --role viewer --name viewer > viewer.token
 world > /dev/null || { echo "the world could not be made"; exit 1; }
 nilo token create --role supervisor --name south --org SOUTH > south.token
 hold the_table_tells_each_rule_with_its_figures who_may_not_or_asks_wrongly_changes_nothing a_version_judges_the_days_from_its_own_on a_verdict_tells_what_it_rested_on \
-    figures_may_be_for_a_use_class_and_a_size a_sheet_and_a_queue_judge_by_the_same_figures a_reading_tells_what_it_was_held_against
+    figures_may_be_for_a_use_class_and_a_size a_sheet_and_a_queue_judge_by_the_same_figures a_reading_tells_what_it_was_held_against what_had_consequences_keeps_what_it_rested_on \
+    late_data_gives_the_verdicts_of_timely_data
 hold_end

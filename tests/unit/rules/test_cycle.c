@@ -1,6 +1,7 @@
 /* Determinants come back as they were written, and strange bytes are refused. */
 #include "server/billing/cycle.h"
 #include "tests/check.h"
+#include "tests/unit/told.h"
 
 #define FROM 1772294400 /* 2026-03-01T00:00+08:00 */
 #define TO (FROM + 31 * 86400)
@@ -53,6 +54,8 @@ static void make(struct check_random *r, struct consumption *c, struct part *par
                                                             : figure(r);
     c->billed_m3 = c->known ? figure(r) : 0;
     c->checks = (unsigned)(check_random(r) % (1u << CHECK_COUNT));
+    c->judged = (unsigned)(check_random(r) % (1u << CHECK_COUNT)); /* some were frozen without */
+    make_told(r, c->told);
 }
 
 static void assert_same_part(const struct part *a, const struct part *b)
@@ -88,6 +91,8 @@ static void assert_same(const struct determinant *a, const struct determinant *b
     assert_int_equal(a->method, b->method);
     assert_int_equal(a->why, b->why);
     assert_int_equal(a->checks, b->checks);
+    assert_int_equal(a->told_of, b->told_of);
+    assert_true(are_same_told(a->told_of, a->told, b->told));
     assert_int_equal(a->part_count, b->part_count);
     for (size_t i = 0; i < a->part_count; i++)
         assert_same_part(&a->parts[i], &b->parts[i]);

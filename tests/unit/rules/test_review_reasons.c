@@ -1,6 +1,7 @@
 /* What a person should look at (server/billing/review.h), and that what was let pass is known again. */
 #include "server/billing/review.h"
 #include "tests/check.h"
+#include "tests/unit/told.h"
 
 #include <stdlib.h>
 
@@ -106,11 +107,13 @@ static void what_passed_holds_for_these_figures_alone(void **state)
     assert_false(review_holds(&a, &d, one(REVIEW_HIGH)));
 }
 
-static void what_passed_comes_back_as_it_was_written(void **state)
+static void comes_back(unsigned told_of)
 {
+    struct check_random r = check_random_begin();
     struct review_accepted a = { .billed = { true, -4500, -1 },
                                  .quality = QUALITY_ESTIMATED,
                                  .reasons = one(REVIEW_ZERO) | one(REVIEW_ESTIMATED_TWICE),
+                                 .told_of = told_of,
                                  .at_s = 1777593600,
                                  .who = span_text("billing"),
                                  .note = span_text("看过了") },
@@ -119,7 +122,7 @@ static void what_passed_comes_back_as_it_was_written(void **state)
     struct wr w = wr_of(bytes, sizeof bytes);
     struct span all;
 
-    (void)state;
+    make_told(&r, a.told);
     review_accepted_write(&w, &a);
     assert_int_equal(w.err, ERR_OK);
     all = wr_span(&w);
@@ -127,13 +130,23 @@ static void what_passed_comes_back_as_it_was_written(void **state)
     assert_true(billed_equal(&a.billed, &b.billed));
     assert_int_equal(a.quality, b.quality);
     assert_int_equal(a.reasons, b.reasons);
+    assert_int_equal(a.told_of, b.told_of);
+    assert_true(are_same_told(told_of, a.told, b.told));
     assert_int_equal(a.at_s, b.at_s);
     assert_true(span_equal(a.who, b.who));
     assert_true(span_equal(a.note, b.note));
     for (size_t len = 0; len < all.len; len++)
         assert_int_equal(review_accepted_read(span_of(all.at, len), &b), ERR_CORRUPT);
-    bytes[0] = 2; /* a form of later */
+    bytes[0] = 3; /* a form of later */
     assert_int_equal(review_accepted_read(all, &b), ERR_CORRUPT);
+}
+
+static void what_passed_comes_back_as_it_was_written(void **state)
+{
+    (void)state;
+    comes_back(0); /* as before it was kept what checks rest on */
+    comes_back(1u << CHECK_ZERO);
+    comes_back((1u << CHECK_COUNT) - 1);
 }
 
 int main(int argc, char **argv)

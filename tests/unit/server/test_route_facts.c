@@ -2,6 +2,7 @@
 #include "proto/base/wr.h"
 #include "server/route_facts.h"
 #include "tests/check.h"
+#include "tests/unit/told.h"
 
 static uint8_t bytes[ROUTE_FACT_ROOM];
 
@@ -34,6 +35,8 @@ static struct route_line a_line(struct check_random *r)
         f.manual.at_s = figure(r), f.manual.dial_ml = figure(r);
     if (f.use_known)
         f.use_ml = figure(r);
+    f.told_of = (unsigned)(check_random(r) % (1u << CHECK_COUNT));
+    make_told(r, f.told);
     return f;
 }
 
@@ -61,6 +64,8 @@ static void a_line_is_read_as_it_was_written(void **state)
         assert_true(back.remote.at_s == f.remote.at_s && back.remote.dial_ml == f.remote.dial_ml);
         assert_true(back.manual.at_s == f.manual.at_s && back.manual.dial_ml == f.manual.dial_ml);
         assert_true(back.use_known == f.use_known && back.use_ml == f.use_ml);
+        assert_int_equal(back.told_of, f.told_of);
+        assert_true(are_same_told(f.told_of, f.told, back.told));
         assert_true(span_equal(back.serial, f.serial) && span_equal(back.remark, f.remark));
     }
 }
