@@ -11,7 +11,8 @@ enum source { SOURCE_REMOTE, SOURCE_MANUAL, SOURCE_PHOTO, SOURCE_SIGNED };
 #define ATTR_SOURCE 0x03u  /* enum source */
 #define ATTR_RETIMED 0x04u /* contract §3 */
 #define ATTR_FUTURE 0x08u  /* stamped more than FUTURE_AFTER_S after its arrival */
-#define ATTR_ALL 0x0fu
+#define ATTR_ALL 0x0fu    /* what may stand on disk */
+#define ATTR_EDITED 0x10u /* in memory alone: no reading, a person says so (server/billing/edit.h) */
 
 #define FUTURE_AFTER_S 600 /* rules-bills B4, rules-fleet L4 */
 

@@ -27,6 +27,7 @@
 struct closed_cycle {
     uint32_t id;
     int64_t from_s, to_s, closed_s;
+    uint64_t act;        /* the newest that closing knew */
     char *texts;         /* the routes' names, each ended by a zero */
     const char **routes; /* in order of name */
     size_t route_count;
@@ -62,6 +63,9 @@ const char *adjust_text_en(const char *reason)
 {
     return strcmp(reason, "fitting") == 0 ? "The meters at the point were others, or changed at "
                                             "other times, than was known when the cycle was closed."
+           : strcmp(reason, "edit") == 0  ? "After the cycle was closed, what a dial stood at was "
+                                            "edited, or an edit was taken "
+                                            "back."
            : strcmp(reason, "estimate") == 0
                ? "The cycle was closed on an estimate, or without a figure; readings that came "
                  "later tell what was used."
@@ -73,6 +77,7 @@ const char *adjust_text_en(const char *reason)
 const char *adjust_text_zh(const char *reason)
 {
     return strcmp(reason, "fitting") == 0 ? "该用水点的水表或换表时间与关账时所知不同。"
+           : strcmp(reason, "edit") == 0 ? "关账后有人更正了示数，或撤销了更正。"
            : strcmp(reason, "estimate") == 0 ? "关账时为估算或缺数，后到的读数给出了实际用量。"
            : strcmp(reason, "reading") == 0 ? "关账后到达的读数改变了本期用量。"
                                             : NULL;
@@ -159,7 +164,11 @@ static bool keep_closed(void *arg, const struct ledger_cycle *c)
     }
     a->closed = more;
     more[a->closed_count] = (struct closed_cycle){
-        .id = c->id, .from_s = c->from_s, .to_s = c->to_s, .closed_s = c->closed.at_s
+        .id = c->id,
+        .from_s = c->from_s,
+        .to_s = c->to_s,
+        .closed_s = c->closed.at_s,
+        .act = c->act,
     };
     k->err = routes_keep(&more[a->closed_count++], c->routes);
     return !k->err;
@@ -343,11 +352,31 @@ static bool same_meters(const struct part *a, size_t a_count, const struct part 
     return i == a_count && k == b_count;
 }
 
-static const char *reason_of(const struct determinant *d, const struct consumption *c)
+static bool keep_last(void *arg, const struct ledger_adjustment *a)
+{
+    *(struct ledger_adjustment *)arg = *a;
+    return false;
+}
+
+/* Whether an edit of the point is newer than what was last said of the figure, and the figure rests on an edit, or did. */
+static enum err is_by_edit(const struct adjuster *a, struct txn *t, const struct found *f,
+                           const struct determinant *d, const struct consumption *c, bool *out)
+{
+    struct ledger_adjustment last = { .act = a->closed[f->cycle].act };
+    enum err err = ERR_OK;
+
+    if (a->use.edit_act && f->was.last)
+        err = ledger_adjustments(t, f->was.last - 1, keep_last, &last);
+    *out = a->use.edit_act > last.act &&
+           (c->edited || d->quality == QUALITY_EDITED || strcmp(last.reason, "edit") == 0);
+    return err;
+}
+
+static const char *reason_of(const struct determinant *d, const struct consumption *c, bool edit)
 {
     if (!same_meters(d->parts, d->part_count, c->parts, c->part_count))
         return "fitting";
-    return d->quality == QUALITY_ACTUAL ? "reading" : "estimate";
+    return edit ? "edit" : d->quality <= QUALITY_EDITED ? "reading" : "estimate";
 }
 
 static enum err found_push(struct adjuster *a, const struct found *f)
@@ -380,6 +409,7 @@ static enum err look_at_cycle(struct adjuster *a, struct txn *t, size_t cycle, s
     const struct consumption *use;
     struct determinant d;
     struct billed seen, stands;
+    bool edit;
     enum err err;
 
     if ((err = read_frozen(a, c, bytes, &d)) ||
@@ -392,10 +422,12 @@ static enum err look_at_cycle(struct adjuster *a, struct txn *t, size_t cycle, s
         seen = (struct billed){ f.was.known, f.was.seen_ml, f.was.seen_m3 };
     if (t->err || billed_equal(&seen, &f.later))
         return t->err; /* nothing came that changes it: neither time nor another quality do */
+    if ((err = is_by_edit(a, t, &f, &d, use, &edit)))
+        return err;
     stands = stands_at(&f);
     f.adjusts = f.now.known && !billed_equal(&f.now, &stands);
     snprintf(f.point, sizeof f.point, "%s", point);
-    snprintf(f.reason, sizeof f.reason, "%s", reason_of(&d, use));
+    snprintf(f.reason, sizeof f.reason, "%s", reason_of(&d, use, edit));
     return found_push(a, &f);
 }
 

@@ -20,7 +20,7 @@ MUST_CHECK enum err adjust_pass(struct adjuster *a, const struct judge_news *new
 /* The same over all meters, with nobody else at the store: for `nilo store rebuild`. */
 MUST_CHECK enum err adjust_all(struct app *app);
 
-/* The words of a reason ("fitting", "estimate", "reading"), NULL for any other. */
+/* The words of a reason ("fitting", "edit", "estimate", "reading"), NULL for any other. */
 const char *adjust_text_en(const char *reason);
 const char *adjust_text_zh(const char *reason);
 

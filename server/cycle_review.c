@@ -78,6 +78,7 @@ enum err review_point(const struct cycle_maker *m, struct txn *t, uint32_t cycle
     look_at_meters(m, u, out, &facts.dn_mm_most);
     facts.exchanged = out->exchanged;
     facts.spikes = out->spikes;
+    facts.edits_waiting = point_use_waiting(u, m->line.from_s, m->line.to_s);
     out->reasons = review_reasons(&facts);
     return look_up_accepted(t, cycle, name, out);
 }

@@ -98,6 +98,8 @@ static void make_one(struct stager *g, struct slot *s, uint32_t i)
     cycle_line_put(&s->lines, &stage->maker.line, span_text(name), &d);
     out_text(&s->lines, "}\n");
     cycle_sums_add(&s->sums, span_text(name), &d);
+    s->sums.edits_waiting +=
+        point_use_waiting(&g->use, stage->maker.line.from_s, stage->maker.line.to_s);
     if (!s->err)
         s->err = s->bytes.err ? s->bytes.err : s->lines.err;
 }
@@ -149,6 +151,7 @@ static void sums_join(struct cycle_sums *all, const struct cycle_sums *s)
 {
     all->points += s->points;
     all->elsewhere += s->elsewhere;
+    all->edits_waiting += s->edits_waiting;
     for (int q = 0; q < CYCLE_QUALITIES; q++)
         all->by_quality[q] += s->by_quality[q];
     all->consumption_ml += s->consumption_ml;

@@ -226,6 +226,7 @@ static void put_missing(struct out *o, const struct cycle_sums *s)
 void cycle_put_sums(struct out *o, const struct cycle_sums *s)
 {
     put_counts(o, s->points, s->by_quality, s->elsewhere, s->consumption_ml, s->billed_m3);
+    out_member_int(o, "edits_waiting", (int64_t)s->edits_waiting);
     put_missing(o, s);
 }
 
@@ -252,8 +253,10 @@ void cycle_put(struct out *o, const struct ledger_cycle *c, const struct cycle_s
     if (c->state == CYCLE_CLOSED) {
         cycle_put_digest(o, c);
         put_counts(o, c->points, c->by_quality, c->elsewhere, c->consumption_ml, c->billed_m3);
-        if (sums)
+        if (sums) {
+            out_member_int(o, "edits_waiting", (int64_t)sums->edits_waiting);
             put_missing(o, sums);
+        }
     }
 }
 

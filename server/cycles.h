@@ -38,6 +38,7 @@ void cycle_line_put(struct out *o, const struct cycle_line *line, struct span po
 /* Sums over determinants. */
 struct cycle_sums {
     uint64_t points, by_quality[CYCLE_QUALITIES], elsewhere;
+    uint64_t edits_waiting; /* for a second person, of instants within the span (server/edits.h) */
     int64_t consumption_ml, billed_m3;
 #define CYCLE_MISSING_TOLD 100 /* the first of them by name; all stand in lists */
     size_t missing_count;

@@ -1,5 +1,6 @@
 #include "server/point_use.h"
 
+#include "server/billing/explain.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
@@ -21,6 +22,7 @@ void point_use_done(struct point_use *u)
     rules_give(u->rules);
     free(u->fittings);
     free(u->loads);
+    free(u->edits);
     *u = (struct point_use){ 0 };
 }
 
@@ -97,6 +99,96 @@ enum err point_use_consumer(struct app *app, const struct point_use *u, enum con
     return err;
 }
 
+/* ---- edits ---- */
+
+struct edit_load {
+    struct point_use *use;
+    enum err err;
+};
+
+static bool keep_edit(void *arg, const struct ledger_edit *e)
+{
+    struct edit_load *k = (struct edit_load *)arg;
+    struct point_use *u = k->use;
+
+    if (e->act > u->edit_act)
+        u->edit_act = e->act;
+    if ((!edit_in_force(e) && !edit_waits(e)) || e->id == u->without)
+        return true;
+    if (u->edit_count == u->edit_cap) {
+        size_t cap = u->edit_cap ? 2 * u->edit_cap : 4;
+        struct ledger_edit *more = (struct ledger_edit *)realloc(u->edits, cap * sizeof *more);
+
+        if (!more) {
+            k->err = ERR_NO_MEMORY;
+            return false;
+        }
+        u->edits = more;
+        u->edit_cap = cap;
+    }
+    u->edits[u->edit_count++] = *e;
+    return true;
+}
+
+struct edit_mark point_use_mark(const struct ledger_edit *e)
+{
+    return (struct edit_mark){ .id = e->id,
+                               .meter = e->meter,
+                               .at_s = e->at_s,
+                               .index_ml = e->index_ml,
+                               .has_instead = e->has_instead,
+                               .instead_ml = e->instead_ml };
+}
+
+static enum err apply_edit(struct point_use *u, const struct ledger_edit *e)
+{
+    struct edit_mark mark = point_use_mark(e);
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < u->count && !err; i++)
+        err = edits_apply(&mark, 1, &u->fittings[i].fitting, &u->loads[i].rows);
+    return err;
+}
+
+/* Nearly no point has any: that costs one look. */
+static enum err load_edits(struct txn *t, uint32_t point, struct point_use *u)
+{
+    struct edit_load k = { .use = u };
+    enum err err;
+
+    u->edit_count = 0;
+    u->edit_act = 0;
+    if ((err = ledger_edits(t, point, 0, keep_edit, &k)) || (err = k.err))
+        return err;
+    for (size_t i = 0; i < u->edit_count && !err; i++)
+        if (edit_in_force(&u->edits[i]))
+            err = apply_edit(u, &u->edits[i]);
+    return !err && u->trial ? apply_edit(u, u->trial) : err;
+}
+
+unsigned point_use_waiting(const struct point_use *u, int64_t from_s, int64_t to_s)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < u->edit_count; i++)
+        count += edit_waits(&u->edits[i]) && u->edits[i].at_s >= from_s && u->edits[i].at_s <= to_s;
+    return count;
+}
+
+const struct ledger_edit *point_use_edit(const struct point_use *u, const char *serial,
+                                         int64_t at_s)
+{
+    for (size_t i = 0; i < u->count; i++) {
+        const struct consume_fitting *f = &u->fittings[i];
+
+        for (size_t k = 0; strcmp(f->meter->serial, serial) == 0 && k < u->edit_count; k++)
+            if (u->edits[k].meter == f->fitting.meter && u->edits[k].at_s == at_s &&
+                edit_in_force(&u->edits[k]))
+                return &u->edits[k];
+    }
+    return NULL;
+}
+
 enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s,
                         int64_t to_s, enum consume_step step, int64_t now_s, struct point_use *u)
 {
@@ -113,6 +205,8 @@ enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t 
     fittings_done(&fittings);
     for (size_t i = 0; i < u->count && !err; i++)
         err = load_rows(app, u, i);
+    if (!err)
+        err = load_edits(t, point, u);
     return err ? err : point_use_consumer(app, u, step, now_s, &u->consumer);
 }
 
@@ -209,7 +303,6 @@ enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, i
 
 static void put_part(struct out *o, const struct part *p)
 {
-    out_text(o, "{");
     out_member_text(o, "kind", part_kind_name(p->kind));
     out_member_time(o, "from", p->from_s);
     out_member_time(o, "to", p->to_s);
@@ -229,16 +322,60 @@ static void put_part(struct out *o, const struct part *p)
         out_member_text(o, "method", method_name(p->method));
     if (p->rollovers)
         out_member_int(o, "rollovers", p->rollovers);
+}
+
+void use_put_edit(struct out *o, const struct ledger_edit *e)
+{
+    out_text(o, "{");
+    out_member_int(o, "id", (int64_t)e->id);
+    out_member_time(o, "at", e->at_s);
+    out_member_litres(o, "index_l", e->index_ml);
+    out_member_text(o, "asked_by", e->asked.who);
+    if (e->decided.at_s)
+        out_member_text(o, "approved_by", e->decided.who);
+    out_member_text(o, "reason", e->asked.text);
     out_text(o, "}");
+}
+
+static void put_part_edits(struct out *o, const struct point_use *u, const struct part *p)
+{
+    int64_t at_s[PART_EDITS_MOST];
+    size_t count = consumer_edits(u->consumer, p, at_s), told = 0;
+
+    out_key(o, "edits");
+    out_text(o, "[");
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_edit *e = point_use_edit(u, p->serial, at_s[i]);
+
+        if (!e)
+            continue; /* on trial */
+        if (told++)
+            out_text(o, ",");
+        use_put_edit(o, e);
+    }
+    out_text(o, "]");
+}
+
+void use_put_told_parts(struct out *o, const struct point_use *u, const struct consumption *c)
+{
+    out_text(o, "[");
+    for (size_t i = 0; i < c->part_count; i++) {
+        out_text(o, i ? ",{" : "{");
+        put_part(o, &c->parts[i]);
+        if (c->parts[i].edited)
+            put_part_edits(o, u, &c->parts[i]);
+        out_text(o, "}");
+    }
+    out_text(o, "]");
 }
 
 void use_put_parts(struct out *o, const struct part *parts, size_t count)
 {
     out_text(o, "[");
     for (size_t i = 0; i < count; i++) {
-        if (i)
-            out_text(o, ",");
+        out_text(o, i ? ",{" : "{");
         put_part(o, &parts[i]);
+        out_text(o, "}");
     }
     out_text(o, "]");
 }

@@ -6,6 +6,7 @@
 #include "server/app.h"
 #include "server/billing/cycle.h"
 #include "server/check_rules.h"
+#include "server/billing/edit.h"
 #include "server/out.h"
 
 struct point_use_load;
@@ -17,6 +18,11 @@ struct point_use {
     struct rules_held *rules; /* by which rows are checked, as the transaction saw them */
     enum use_class use;       /* the point's, where they ask for it */
     struct consumer *consumer;
+    size_t edit_count, edit_cap;
+    struct ledger_edit *edits; /* of the point, by id: in force, and those that wait for a second person; the former stand among the rows */
+    uint64_t edit_act; /* the newest act that changed an edit of the point, whatever became of it; 0: none did */
+    const struct ledger_edit *trial; /* set by the caller: as if this one were in force, too; NULL: none */
+    uint64_t without;                /* likewise: as if that one were not; 0: none */
 };
 void point_use_done(struct point_use *u); /* a zeroed one is fine */
 
@@ -35,10 +41,20 @@ MUST_CHECK enum err point_use_determinant(struct app *app, struct txn *t, uint32
 MUST_CHECK enum err point_use_figures(struct app *app, const struct point_use *u, int64_t from_s, int64_t to_s, int64_t now_s,
                                       const struct consumption **out, struct billed *out_later);
 
+/* How many edits of the point wait that are of an instant within [from_s, to_s]. */
+unsigned point_use_waiting(const struct point_use *u, int64_t from_s, int64_t to_s);
+struct edit_mark point_use_mark(const struct ledger_edit *e);
+
 void use_put_parts(struct out *o, const struct part *parts, size_t count); /* [{…},…] */
+/* The same of the row that the consumer was asked for last, each part with the edits that it rests on ("edits":[{…},…]), where it does. */
+void use_put_told_parts(struct out *o, const struct point_use *u, const struct consumption *c);
 void use_put_checks(struct out *o, unsigned checks);                       /* ["high",…] */
 
 /* {"formula","parts":[…],"left_off"}: how the row that the consumer was asked for last came about (server/billing/explain.h). NO_MEMORY. */
-MUST_CHECK enum err use_put_explanation(struct out *o, struct consumer *consumer, const struct consumption *c);
+MUST_CHECK enum err use_put_explanation(struct out *o, const struct point_use *u, const struct consumption *c);
+
+/* The edit of a meter and an instant that stands among the rows; NULL: none does. The member `name` says what it is, who asked for it and agreed, and why. */
+const struct ledger_edit *point_use_edit(const struct point_use *u, const char *serial, int64_t at_s);
+void use_put_edit(struct out *o, const struct ledger_edit *e); /* {…} */
 
 #endif

@@ -6,19 +6,32 @@
 
 static const char *const source_names[] = { "remote", "manual", "photo", "manual" };
 
+/* Whose end is told. */
+struct telling {
+    const struct point_use *use;
+    const char *serial;
+};
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
 }
 
-static void put_reading(struct out *o, const char *name, const struct end_reading *r)
+static void put_reading(struct out *o, const char *name, const struct end_reading *r,
+                        const struct telling *t)
 {
+    const struct ledger_edit *e = r->edited ? point_use_edit(t->use, t->serial, r->at_s) : NULL;
+
     out_key(o, name);
     out_text(o, "{");
     out_member_time(o, "time", r->at_s);
     out_member_litres(o, "index_l", r->dial_ml);
     out_member_litres(o, "register_l", r->register_ml);
-    out_member_text(o, "source", r->own ? "fitting" : source_names[r->source]);
+    out_member_text(o, "source", r->own ? "fitting" : r->edited ? "edit" : source_names[r->source]);
+    if (e) {
+        out_key(o, "edit");
+        use_put_edit(o, e);
+    }
     out_text(o, "}");
 }
 
@@ -51,7 +64,7 @@ static void put_outs(struct out *o, const struct part_end *e)
         out_text(o, i ? ",{" : "{");
         out_member_time(o, "time", x->at_s);
         out_member_litres(o, "index_l", x->dial_ml);
-        out_member_text(o, "source", source_names[x->source]);
+        out_member_text(o, "source", x->edited ? "edit" : source_names[x->source]);
         out_member_text(o, "rule", rule_name(x->rule));
         out_text(o, "}");
     }
@@ -63,7 +76,8 @@ static bool end_known(const struct part_end *e)
     return e->why != END_FUTURE && e->why != END_FIRST_WEEK && e->why != END_NEVER_READ;
 }
 
-static void put_end(struct out *o, const char *name, const struct part_end *e)
+static void put_end(struct out *o, const char *name, const struct part_end *e,
+                    const struct telling *t)
 {
     out_key(o, name);
     out_text(o, "{");
@@ -80,9 +94,9 @@ static void put_end(struct out *o, const char *name, const struct part_end *e)
     if (e->why == END_PACE)
         out_member_time(o, "mean_since", e->pace_from_s);
     if (e->has_before)
-        put_reading(o, "before", &e->before);
+        put_reading(o, "before", &e->before, t);
     if (e->has_after)
-        put_reading(o, "after", &e->after);
+        put_reading(o, "after", &e->after, t);
     put_outs(o, e);
     out_text(o, "}");
 }
@@ -151,9 +165,10 @@ static void put_part_text(struct out *o, const struct explained *x)
     }
 }
 
-static void put_explained(struct out *o, const struct explained *x)
+static void put_explained(struct out *o, const struct point_use *u, const struct explained *x)
 {
     const struct part *p = x->part;
+    const struct telling t = { u, p->serial };
 
     out_text(o, "{");
     out_member_text(o, "kind", part_kind_name(p->kind));
@@ -168,8 +183,8 @@ static void put_explained(struct out *o, const struct explained *x)
             out_member_int(o, "rollovers", p->rollovers);
         if (p->kind == PART_METERED && p->known)
             put_part_formulas(o, x);
-        put_end(o, "start", &x->start);
-        put_end(o, "end", &x->end);
+        put_end(o, "start", &x->start, &t);
+        put_end(o, "end", &x->end, &t);
     }
     if (p->known)
         out_member_litres(o, "consumption_l", p->consumption_ml);
@@ -196,6 +211,7 @@ static void put_sum(struct out *o, const struct consumption *c)
 
 struct putting {
     struct out *out;
+    const struct point_use *use;
     bool later;
 };
 
@@ -206,12 +222,12 @@ static void put_next(void *arg, const struct explained *x)
     if (p->later)
         out_text(p->out, ",");
     p->later = true;
-    put_explained(p->out, x);
+    put_explained(p->out, p->use, x);
 }
 
-enum err use_put_explanation(struct out *o, struct consumer *consumer, const struct consumption *c)
+enum err use_put_explanation(struct out *o, const struct point_use *u, const struct consumption *c)
 {
-    struct putting p = { .out = o };
+    struct putting p = { .out = o, .use = u };
     enum err err;
 
     out_text(o, "{");
@@ -221,7 +237,7 @@ enum err use_put_explanation(struct out *o, struct consumer *consumer, const str
         out_member_null(o, "formula");
     out_key(o, "parts");
     out_text(o, "[");
-    err = consumer_explain(consumer, put_next, &p);
+    err = consumer_explain(u->consumer, put_next, &p);
     out_text(o, "]");
     out_member_int(o, "left_off",
                    c->part_count > EXPLAIN_PARTS_MAX ? (int64_t)(c->part_count - EXPLAIN_PARTS_MAX)

@@ -58,6 +58,8 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_ADJUSTMENTS] = { "adjustments", TABLE_LATER },
     [LEDGER_BILLED] = { "billed", TABLE_LATER },
     [LEDGER_ACCEPTED] = { "accepted", TABLE_LATER },
+    [LEDGER_EDITS] = { "edits", TABLE_LATER },
+    [LEDGER_EDITS_OF] = { "edits-of", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },
@@ -410,6 +412,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_dials_check(&t, r);
     if (!err)
         err = ledger_hooks_check(&t, r);
+    if (!err)
+        err = ledger_edits_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

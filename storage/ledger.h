@@ -429,6 +429,43 @@ void act_put_rule(struct act *a, struct span rule, uint32_t version, struct span
 MUST_CHECK enum err ledger_rules(struct txn *t, bool (*each)(void *arg, struct span rule, uint32_t version, struct span bytes), void *arg);
 uint64_t ledger_rule_count(struct txn *t); /* since none ever goes, it says which of them `t` sees */
 
+/* ---- edits: what a person says a dial stood at (server/billing/edit.h) ---- */
+
+enum edit_state { EDIT_WAITING, EDIT_IN_FORCE, EDIT_REFUSED, EDIT_UNDOING /* in force; a second person is to take it back */, EDIT_UNDONE, EDIT_STATES }; /* numbers stand on disk */
+#define EDIT_TEXT_MAX 400
+#define EDITS_OF_POINT_MOST 1000 /* of one point, those that are refused and undone with them: more is somebody's program gone wild */
+
+struct edit_word {
+    int64_t at_s; /* 0: nobody yet */
+    char who[64];
+    char text[EDIT_TEXT_MAX + 1];
+};
+struct ledger_edit {
+    uint64_t id; /* from 1, dense, as asked for; 0 to act_put_edit: a new one */
+    uint32_t point, meter;
+    uint8_t state; /* enum edit_state */
+    bool takes_two;
+    int64_t at_s, index_ml;
+    bool has_instead, delta_known, span_known;
+    int64_t instead_ml;             /* the reading that it is put in place of */
+    int64_t delta_ml;               /* how far it moved the register, when it was asked for */
+    int64_t span_from_s, span_ml;   /* up to at_s, and its figure then, which that was held against */
+    uint64_t act;                   /* that changed its state last */
+    struct edit_word asked, decided, undo_asked, undone; /* decided: approved or refused by; undone: who took it back, or said that it stays */
+};
+static inline bool edit_in_force(const struct ledger_edit *e)
+{
+    return e->state == EDIT_IN_FORCE || e->state == EDIT_UNDOING;
+}
+static inline bool edit_waits(const struct ledger_edit *e)
+{
+    return e->state == EDIT_WAITING || e->state == EDIT_UNDOING;
+}
+bool ledger_edit(struct txn *t, uint64_t id, struct ledger_edit *out); /* false: none, or t->err */
+void act_put_edit(struct act *a, struct ledger_edit *e); /* gives e->id and e->act; the caller notes it */
+/* By id, behind `after`, of a point or (0) of all; false from `each` ends it. */
+MUST_CHECK enum err ledger_edits(struct txn *t, uint32_t point, uint64_t after, bool (*each)(void *arg, const struct ledger_edit *e), void *arg);
+
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 
 enum route_fact { ROUTE_SIGNED, ROUTE_LINE, ROUTE_DISPUTE, ROUTE_RECHECK /* and two more, one a level */, ROUTE_FACTS = ROUTE_RECHECK + 3 }; /* numbers stand on disk */

@@ -86,6 +86,7 @@ static enum err part_metered(struct consumer *c, struct row_of_use *row, struct 
     };
 
     p.quality = start.quality > end.quality ? start.quality : end.quality;
+    p.edited = start.edited || end.edited;
     p.start_known = start.quality != QUALITY_MISSING;
     p.end_known = end.quality != QUALITY_MISSING;
     p.start_ml = p.start_known ? dial(l, start.register_ml) : 0;
@@ -116,7 +117,8 @@ static enum err part_rebased(struct row_of_use *row, const struct fitting_line *
                                          .start_known = true,
                                          .end_known = true,
                                          .quality = QUALITY_ESTIMATED,
-                                         .method = METHOD_REBASED });
+                                         .method = METHOD_REBASED,
+                                         .edited = n->edited || n[-1].edited });
 }
 
 static enum err parts_of_fitting(struct consumer *c, struct row_of_use *row, struct fitting_line *l,
@@ -200,6 +202,7 @@ enum err row_make(struct consumer *c, struct row_of_use *row, int64_t from_s, in
         const struct part *p = &row->c.parts[i];
 
         row->c.known &= p->known;
+        row->c.edited |= p->edited;
         row->c.consumption_ml = volume_clamped((__int128)row->c.consumption_ml + p->consumption_ml);
         row->c.quality = p->quality > row->c.quality ? p->quality : row->c.quality;
         row->c.method = p->method > row->c.method ? p->method : row->c.method;
@@ -243,7 +246,7 @@ static bool ends_firmly(const struct fitting_line *l)
     for (size_t i = 1; i <= FIRM_LEAST; i++) {
         const struct step *s = &l->line.steps[l->line.count - i];
 
-        if (s->edge || s->at_s != rows->at[rows->count - i].time_s)
+        if (s->edge || s->edited || s->at_s != rows->at[rows->count - i].time_s)
             return false;
     }
     return rows_calm(&limits, rows->at, rows->count - FIRM_LEAST, rows->count);

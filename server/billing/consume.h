@@ -24,6 +24,7 @@ struct part {
     enum quality quality;
     enum method method;
     int32_t rollovers;
+    bool edited; /* an end rests on an edit (edit.h), whatever the quality; false of what was frozen */
 };
 
 struct consumption {
@@ -37,9 +38,10 @@ struct consumption {
     unsigned checks; /* a set of 1 << enum check */
     unsigned judged; /* likewise: there was enough to judge by; they are among them */
     struct check_told told[CHECK_COUNT]; /* of those that were judged: by what */
+    bool edited;     /* a part is */
 };
 
-/* One fitting with all that is needed of its meter: the rows of the billed channel, all that are known. */
+/* One fitting with all that is needed of its meter: the rows of the billed channel, all that are known, and its edits among them (edits_apply). */
 struct consume_fitting {
     struct fitting fitting;
     const struct meter_facts *meter;

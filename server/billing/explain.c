@@ -13,6 +13,8 @@ static const struct {
 } whys[END_WHY_COUNT] = {
     [END_READ] = { "C1", "A reading of this very instant takes part.",
                    "该时刻正好有一条有效读数。" },
+    [END_EDITED] = { "C1", "A person said what the dial stood at, and that holds.",
+                     "以人工更正的示数为准。" },
     [END_OWN_INDEX] = { "C1", "The fitting's own index holds (B7).",
                         "以装拆表时的表底为准（B7）。" },
     [END_LINE] = { "C2", "On the line between the two readings around it.",
@@ -71,22 +73,6 @@ static enum err judged_load(struct judged *j, const struct fitting_line *l)
     return walk_rows(f->meter, &f->fitting, 1, CHANNEL_BILLED, f->rows, rules);
 }
 
-/* The first row at or after `at_s`. */
-static size_t row_from(const struct rows *rows, int64_t at_s)
-{
-    size_t low = 0, high = rows->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (rows->at[middle].time_s < at_s)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* ---- readings ---- */
 
 static struct end_reading reading_of(const struct judged *j, const struct step *s)
@@ -97,9 +83,10 @@ static struct end_reading reading_of(const struct judged *j, const struct step *
         .dial_ml = s->dial_ml,
         .register_ml = step_register(j->line, s),
         .own = s->edge,
+        .edited = s->edited,
     };
 
-    for (size_t i = row_from(rows, s->at_s); i < rows->count && rows->at[i].time_s == s->at_s; i++)
+    for (size_t i = rows_from(rows, s->at_s); i < rows->count && rows->at[i].time_s == s->at_s; i++)
         if (j->rules[i] == RULE_NONE && rows->at[i].value == s->dial_ml)
             r.source = (enum source)(rows->at[i].attr & ATTR_SOURCE);
     return r;
@@ -110,8 +97,8 @@ static void outs_of(const struct judged *j, struct part_end *e)
     const struct rows *rows = j->line->of->rows;
     int64_t last_s = e->has_after ? e->after.at_s : e->why == END_PACE ? INT64_MAX : e->at_s;
 
-    for (size_t i = row_from(rows, e->before.at_s); i < rows->count && rows->at[i].time_s <= last_s;
-         i++) {
+    for (size_t i = rows_from(rows, e->before.at_s);
+         i < rows->count && rows->at[i].time_s <= last_s; i++) {
         const struct row *row = &rows->at[i];
 
         if (j->rules[i] == RULE_NONE || row->time_s > j->line->to_s)
@@ -122,7 +109,8 @@ static void outs_of(const struct judged *j, struct part_end *e)
             e->told_count--;
         }
         e->outs[e->told_count++] = (struct end_out){ row->time_s, row->value, j->rules[i],
-                                                     (enum source)(row->attr & ATTR_SOURCE) };
+                                                     (enum source)(row->attr & ATTR_SOURCE),
+                                                     (row->attr & ATTR_EDITED) != 0 };
     }
 }
 
@@ -180,7 +168,7 @@ static struct part_end end_of(const struct judged *j, struct fitting_line *l,
 
     e.before = reading_of(j, p);
     if (p->at_s == at_s) {
-        e.why = p->edge ? END_OWN_INDEX : END_READ;
+        e.why = p->edge ? END_OWN_INDEX : p->edited ? END_EDITED : END_READ;
     } else if (i + 1 < l->line.count) {
         e.has_after = true;
         e.after = reading_of(j, p + 1);
@@ -251,4 +239,30 @@ enum err consumer_explain(struct consumer *c, void (*each)(void *arg, const stru
     free(x);
     free(j.rules);
     return err;
+}
+
+/* ---- edits ---- */
+
+static void edit_add(const struct step *s, int64_t at_s[PART_EDITS_MOST], size_t *count)
+{
+    if (s->edited && (!*count || at_s[*count - 1] < s->at_s))
+        at_s[(*count)++] = s->at_s;
+}
+
+size_t consumer_edits(struct consumer *c, const struct part *p, int64_t at_s[PART_EDITS_MOST])
+{
+    const int64_t ends[] = { p->from_s, p->to_s };
+    size_t at = line_after(c, p->from_s), count = 0;
+
+    if (p->kind == PART_NO_METER || at == c->line_count)
+        return 0;
+    for (size_t k = 0; k < 2; k++) {
+        const struct register_line *line = &c->lines[at].line;
+        size_t i = step_before(&c->lines[at], ends[k]);
+
+        edit_add(&line->steps[i], at_s, &count);
+        if (line->steps[i].at_s != ends[k] && i + 1 < line->count)
+            edit_add(&line->steps[i + 1], at_s, &count);
+    }
+    return count;
 }

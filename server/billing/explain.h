@@ -10,6 +10,7 @@
 /* Why the register stands there. */
 enum end_why {
     END_READ,       /* C1: a reading at that very instant */
+    END_EDITED,     /* C1: an edit at that very instant (edit.h) */
     END_OWN_INDEX,  /* C1, B7: the fitting's own index */
     END_LINE,       /* C2 */
     END_LIKE_DAY,   /* C3 */
@@ -28,6 +29,7 @@ struct end_reading {
     int64_t at_s, dial_ml;
     int64_t register_ml; /* not cut at the modulus: dial_ml and M for each roll-over since the fitting's start */
     bool own;            /* the fitting's index; no source then */
+    bool edited;         /* likewise: a person says so */
     enum source source;
 };
 
@@ -37,7 +39,7 @@ struct part_end {
     enum end_why why;
     int64_t at_s, register_ml; /* nothing where it is missing */
     bool has_before, has_after;
-    struct end_reading before, after; /* END_READ, END_OWN_INDEX: `before` alone, at at_s */
+    struct end_reading before, after; /* END_READ, END_EDITED, END_OWN_INDEX: `before` alone, at at_s */
     int64_t moved_ml, share, whole;
     int64_t pace_from_s;
     size_t out_count; /* that take no part from `before` to `after`, or behind `before` where there is no after; of the last EXPLAIN_OUT_MAX `outs` tells */
@@ -46,6 +48,7 @@ struct part_end {
         int64_t at_s, dial_ml;
         enum rule rule;
         enum source source;
+        bool edited; /* an edit that takes no part */
     } outs[EXPLAIN_OUT_MAX];
 };
 
@@ -57,5 +60,9 @@ struct explained {
 
 /* Calls `each` for the first EXPLAIN_PARTS_MAX parts of the row that `c` was asked for last, in order. `e` is borrowed until it returns. NO_MEMORY. */
 MUST_CHECK enum err consumer_explain(struct consumer *c, void (*each)(void *arg, const struct explained *e), void *arg);
+
+/* When the edits are of which the ends of a part with a meter rest (edit.h), ascending; how many. The part is of the row that `c` was asked for last. */
+#define PART_EDITS_MOST 4
+size_t consumer_edits(struct consumer *c, const struct part *p, int64_t at_s[PART_EDITS_MOST]);
 
 #endif

@@ -25,6 +25,8 @@ static const struct {
     [REVIEW_SPIKE] = { "spike", "An hour stands far out of its day.",
                        "某一小时用量远高于当日其他时段。" },
     [REVIEW_ZERO] = { "zero", "The meter stood still.", "用量为零，水表未走。" },
+    [REVIEW_EDIT_WAITING] = { "edit-waiting", "An edit waits for a second person.",
+                              "有更正待他人审批。" },
 };
 
 const char *review_reason_name(enum review_reason r)
@@ -77,6 +79,8 @@ unsigned review_reasons(const struct review_facts *f)
         set |= 1u << REVIEW_LARGE_USER;
     if (f->spikes)
         set |= 1u << REVIEW_SPIKE;
+    if (f->edits_waiting)
+        set |= 1u << REVIEW_EDIT_WAITING;
     return set;
 }
 

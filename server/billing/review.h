@@ -5,7 +5,7 @@
 #include "proto/base/limits.h"
 #include "server/billing/cycle.h"
 
-/* In alphabetical order of their names; numbers stand on disk. */
+/* In alphabetical order of their names, but for those that came later: numbers stand on disk. */
 enum review_reason {
     REVIEW_ESTIMATED_TWICE, /* estimated, and frozen as estimated in the closed cycle that ends where this begins */
     REVIEW_FIRST_AFTER_EXCHANGE, /* a meter was changed within the span */
@@ -17,6 +17,7 @@ enum review_reason {
     REVIEW_PROLONGED,       /* E7 */
     REVIEW_SPIKE,           /* an hour of the span is a spike (E2) */
     REVIEW_ZERO,            /* E4 */
+    REVIEW_EDIT_WAITING,    /* an edit of an instant within the span waits for a second person */
     REVIEW_REASONS
 };
 #define REVIEW_LARGE_DN 50              /* mm: from here on a utility reads with two people */
@@ -32,6 +33,7 @@ struct review_facts {
     bool estimated_before, exchanged;
     int32_t dn_mm_most; /* of the meters within the span */
     unsigned spikes;    /* hours */
+    unsigned edits_waiting;
 };
 unsigned review_reasons(const struct review_facts *f); /* a set of 1 << enum review_reason */
 

@@ -92,12 +92,12 @@ size_t step_before(const struct fitting_line *l, int64_t at_s)
 /* ---- the shape of days like it (C3, C4) ----------------------------------------------------- */
 
 /* The litres of each hour of the civil day from `start_s`, where there is a reading at each full
- * hour. */
+ * hour; what a person says is none. */
 static bool day_use(const struct fitting_line *l, int64_t start_s, int64_t use_ml[24])
 {
     size_t before = step_before(l, start_s);
 
-    if (l->line.steps[before].at_s != start_s)
+    if (l->line.steps[before].at_s != start_s || l->line.steps[before].edited)
         return false;
     for (unsigned hour = 0; hour < 24; hour++) {
         int64_t end_s = start_s + (hour + 1) * HOUR_S;
@@ -105,7 +105,8 @@ static bool day_use(const struct fitting_line *l, int64_t start_s, int64_t use_m
 
         while (next < l->line.count && l->line.steps[next].at_s < end_s)
             next++;
-        if (next == l->line.count || l->line.steps[next].at_s != end_s)
+        if (next == l->line.count || l->line.steps[next].at_s != end_s ||
+            l->line.steps[next].edited)
             return false;
         use_ml[hour] = l->line.steps[next].counted_ml - l->line.steps[before].counted_ml;
         before = next;
@@ -247,13 +248,18 @@ int64_t step_register(const struct fitting_line *l, const struct step *s)
     return volume_clamped(s->dial_ml + (__int128)s->rollovers * l->modulus);
 }
 
+static enum quality good(bool edited)
+{
+    return edited ? QUALITY_EDITED : QUALITY_ACTUAL;
+}
+
 static struct register_at between(struct fitting_line *l, const struct shape_rules *rules, size_t i,
                                   int64_t at_s)
 {
     const struct step *p = &l->line.steps[i], *n = p + 1;
     int64_t apart_s = n->at_s - p->at_s;
     __int128 volume = (__int128)n->counted_ml - p->counted_ml;
-    struct register_at r = { .register_ml = step_register(l, p) };
+    struct register_at r = { .register_ml = step_register(l, p), .edited = p->edited || n->edited };
 
     if (n->rebased) {
         r.quality = QUALITY_ESTIMATED;
@@ -263,7 +269,7 @@ static struct register_at between(struct fitting_line *l, const struct shape_rul
     if (l->gap.before != i)
         gap_load(l, rules->zone, i);
     r.quality =
-        apart_s <= (rules->by_hour ? HOUR_S : ACTUAL_APART_S) ? QUALITY_ACTUAL : QUALITY_ESTIMATED;
+        apart_s > (rules->by_hour ? HOUR_S : ACTUAL_APART_S) ? QUALITY_ESTIMATED : good(r.edited);
     if (l->gap.shaped) {
         r.method = METHOD_LIKE_DAY;
         r.register_ml += share(volume, gap_weight(l, rules->zone, at_s), l->gap.whole);
@@ -304,6 +310,7 @@ static struct register_at after_last(struct fitting_line *l, const struct shape_
                        share(l->pace_ml, at_s - last->at_s, last->at_s - l->pace_from_s),
         .quality = QUALITY_ESTIMATED,
         .method = METHOD_PROFILE,
+        .edited = last->edited,
     };
 }
 
@@ -311,10 +318,10 @@ struct register_at register_at(struct fitting_line *l, const struct shape_rules 
                                int64_t at_s)
 {
     size_t i = step_before(l, at_s);
+    const struct step *s = &l->line.steps[i];
 
-    if (l->line.steps[i].at_s == at_s)
-        return (struct register_at){ step_register(l, &l->line.steps[i]), QUALITY_ACTUAL,
-                                     METHOD_READ };
+    if (s->at_s == at_s)
+        return (struct register_at){ step_register(l, s), good(s->edited), METHOD_READ, s->edited };
     if (i + 1 < l->line.count)
         return between(l, rules, i, at_s);
     return after_last(l, rules, at_s);

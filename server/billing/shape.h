@@ -46,6 +46,7 @@ struct register_at {
     int64_t register_ml;  /* not cut at the modulus; its differences count between re-bases */
     enum quality quality; /* QUALITY_MISSING: nothing else is said */
     enum method method;
+    bool edited; /* it rests on an edit (edit.h) */
 };
 
 /* `at_s` within the fitting. */

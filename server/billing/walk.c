@@ -43,11 +43,16 @@ struct walk {
     size_t last;  /* the last that takes part */
     bool has_end; /* at[count - 1] is the fitting's end index */
     uint64_t rewalk_left;
+    size_t edit_count;
+    struct edited {
+        size_t row;
+        uint8_t rule; /* enum rule: it holds where it is RULE_NONE */
+    } * edits;        /* by time */
 };
 
 /* ---- candidates: one of each instant (B5, B6) ----------------------------------------------- */
 
-static size_t rows_from(const struct rows *rows, int64_t at_s)
+size_t rows_from(const struct rows *rows, int64_t at_s)
 {
     size_t low = 0, high = rows->count;
 
@@ -63,13 +68,13 @@ static size_t rows_from(const struct rows *rows, int64_t at_s)
 }
 
 /* Of the rows from `begin` of one instant the one that goes on; NO_ROW where all are from the
- * future.  `out_end`: behind them. */
+ * future, or edits.  `out_end`: behind them. */
 static size_t instant_winner(const struct rows *rows, size_t begin, size_t *out_end)
 {
     size_t winner = NO_ROW, i = begin;
 
     for (; i < rows->count && rows->at[i].time_s == rows->at[begin].time_s; i++) {
-        if (rows->at[i].attr & ATTR_FUTURE)
+        if (rows->at[i].attr & (ATTR_FUTURE | ATTR_EDITED))
             continue;
         if (winner == NO_ROW || source_rank(rows->at[i].attr) > source_rank(rows->at[winner].attr))
             winner = i;
@@ -92,9 +97,21 @@ static void instant_lost(const struct rows *rows, size_t begin, size_t end, int6
                          enum rule *verdicts)
 {
     for (size_t i = begin; i < end; i++) {
-        if (!(rows->at[i].attr & ATTR_FUTURE))
+        if (!(rows->at[i].attr & (ATTR_FUTURE | ATTR_EDITED)))
             verdict_set(verdicts, i, rows->at[i].value == value ? RULE_NONE : RULE_CONFLICT);
     }
+}
+
+/* The edit of an instant, whose rows are [begin, end), if it is not out by now. */
+static const struct row *edit_of(const struct walk *w, const struct rows *rows, size_t begin,
+                                 size_t end)
+{
+    while (begin < end && !(rows->at[begin].attr & ATTR_EDITED))
+        begin++;
+    for (size_t k = 0; begin < end && k < w->edit_count; k++)
+        if (w->edits[k].row == begin && !w->edits[k].rule)
+            return &rows->at[begin];
+    return NULL;
 }
 
 static void candidate_add(struct walk *w, int64_t at_s, int64_t value, size_t row)
@@ -124,10 +141,15 @@ static void candidates_list(struct walk *w, const struct fitting *f, const struc
     for (size_t i = rows_from(rows, f->from_s); i < rows->count && rows->at[i].time_s <= f->to_s;
          i = end) {
         size_t winner = instant_winner(rows, i, &end);
+        const struct row *edit = w->edit_count ? edit_of(w, rows, i, end) : NULL;
         int64_t own;
 
         if (own_index(f, rows->at[i].time_s, &own)) {
             instant_lost(rows, i, end, own, verdicts);
+            continue;
+        }
+        if (edit) { /* the reading that it is put in place of, and those that lost against that */
+            instant_lost(rows, i, end, edit->value, verdicts);
             continue;
         }
         if (winner == NO_ROW)
@@ -230,6 +252,95 @@ static size_t judge(struct walk *w, size_t r)
     return r + 1;
 }
 
+static void walk_once(struct walk *w, const struct fitting *f, const struct rows *rows,
+                      enum rule *verdicts)
+{
+    w->count = w->last = 0;
+    candidates_list(w, f, rows, verdicts);
+    w->rewalk_left = REWALK_FREE + REWALK_PER_READING * (uint64_t)w->count;
+    for (size_t r = 1; r < w->count;)
+        r = judge(w, r);
+}
+
+/* ---- edits (edit.h) -------------------------------------------------------------------------- */
+
+static enum err edits_find(struct walk *w, const struct rows *rows, size_t first, size_t behind)
+{
+    uint32_t attrs = 0;
+
+    for (size_t i = first; i < behind; i++)
+        attrs |= rows->at[i].attr;
+    if (!(attrs & ATTR_EDITED))
+        return ERR_OK;
+    if (!(w->edits = malloc((behind - first) * sizeof(*w->edits))))
+        return ERR_NO_MEMORY;
+    for (size_t i = first; i < behind; i++)
+        if (rows->at[i].attr & ATTR_EDITED)
+            w->edits[w->edit_count++] = (struct edited){ .row = i };
+    return ERR_OK;
+}
+
+/* Whether a candidate fits in the chain between `p` and `n` (NO_ROW: it comes last), which it must not break. */
+static enum rule fits(const struct walk *w, size_t p, size_t e, size_t n)
+{
+    if (!agree(w, p, e))
+        return below(w, p, e) ? RULE_FALL : RULE_CEILING;
+    if (n == NO_ROW || w->at[n].rebased || agree(w, e, n) || !agree(w, p, n))
+        return RULE_NONE;
+    return below(w, e, n) ? RULE_PEAK : RULE_CEILING;
+}
+
+/* Puts what fits into the chain of those that take part, the latest first; true: some did not that stood there for the first time. */
+static bool edits_link(struct walk *w, const struct rows *rows)
+{
+    size_t next = NO_ROW, p = w->last;
+    bool any_out = false;
+
+    for (size_t k = w->edit_count; k-- > 0;) {
+        const struct row *row = &rows->at[w->edits[k].row];
+        size_t e = w->count;
+
+        if (w->edits[k].rule)
+            continue;
+        while (w->at[p].mark.at_s > row->time_s) {
+            next = p;
+            p = w->at[p].before;
+        }
+        candidate_add(w, row->time_s, row->value, w->edits[k].row);
+        w->edits[k].rule = (uint8_t)fits(w, p, e, next);
+        w->at[e].rule = w->edits[k].rule;
+        any_out |= w->edits[k].rule != RULE_NONE;
+        if (w->edits[k].rule)
+            continue;
+        w->at[e].before = p;
+        if (next == NO_ROW)
+            w->last = e;
+        else
+            w->at[next].before = e;
+        next = e;
+    }
+    return any_out;
+}
+
+/* Where an edit is out, the reading that it was put in place of is there again: so the walk begins anew, until none more is. */
+static void walk_edited(struct walk *w, const struct fitting *f, const struct rows *rows,
+                        enum rule *verdicts)
+{
+    do {
+        walk_once(w, f, rows, NULL);
+    } while (edits_link(w, rows));
+    walk_once(w, f, rows, verdicts);
+    (void)edits_link(w, rows);
+    for (size_t k = 0; verdicts && k < w->edit_count; k++)
+        verdicts[w->edits[k].row] = (enum rule)w->edits[k].rule;
+}
+
+static void walk_done(struct walk *w)
+{
+    free(w->at);
+    free(w->edits);
+}
+
 /* How many rows lie within the fitting, both ends included, and which is the first. */
 static size_t fitting_rows(const struct fitting *f, const struct rows *rows, size_t *out_first)
 {
@@ -249,11 +360,15 @@ static enum err walk_fitting(struct walk *w, const struct meter_facts *m, const 
     w->at = malloc(most * sizeof(*w->at));
     if (!w->at)
         return ERR_NO_MEMORY;
-    candidates_list(w, f, rows, verdicts);
+    if (edits_find(w, rows, first, first + most - 2)) {
+        walk_done(w);
+        return ERR_NO_MEMORY;
+    }
+    if (w->edit_count)
+        walk_edited(w, f, rows, verdicts);
+    else
+        walk_once(w, f, rows, verdicts);
     assert(w->count <= most);
-    w->rewalk_left = REWALK_FREE + REWALK_PER_READING * (uint64_t)w->count;
-    for (size_t r = 1; r < w->count;)
-        r = judge(w, r);
     return ERR_OK;
 }
 
@@ -304,7 +419,7 @@ enum err walk_rows(const struct meter_facts *m, const struct fitting *fittings,
         if (err)
             return err;
         verdicts_apply(&w, verdicts);
-        free(w.at);
+        walk_done(&w);
     }
     return ERR_OK;
 }
@@ -327,7 +442,8 @@ static size_t chain_turn(struct walk *w)
     return count;
 }
 
-static struct step step_after(const struct walk *w, const struct step *p, size_t i)
+static struct step step_after(const struct walk *w, const struct rows *rows, const struct step *p,
+                              size_t i)
 {
     const struct candidate *c = &w->at[i];
     struct mark before = { p->at_s, p->dial_ml };
@@ -342,6 +458,7 @@ static struct step step_after(const struct walk *w, const struct step *p, size_t
         .rollovers = p->rollovers + counted.rollovers,
         .rebased = c->rebased,
         .edge = c->row == NO_ROW,
+        .edited = c->row != NO_ROW && rows->at[c->row].attr & ATTR_EDITED,
     };
 }
 
@@ -369,7 +486,7 @@ static bool plain_line(const struct meter_limits *limits, const struct fitting *
     for (size_t i = 0; i < count; i++) {
         if (rows[i].time_s == f->from_s || (f->has_end && rows[i].time_s == f->to_s))
             continue;
-        if (rows[i].attr & ATTR_FUTURE ||
+        if (rows[i].attr & (ATTR_FUTURE | ATTR_EDITED) ||
             !step_plain(limits, &steps[n - 1], row_mark(&rows[i]), false, &steps[n]))
             return false;
         n++;
@@ -419,14 +536,14 @@ enum err register_line_make(const struct meter_facts *m, const struct fitting *f
     line.count = chain_turn(&w);
     line.steps = malloc(line.count * sizeof(*line.steps));
     if (!line.steps) {
-        free(w.at);
+        walk_done(&w);
         return ERR_NO_MEMORY;
     }
     line.steps[0] = (struct step){ .at_s = f->from_s, .dial_ml = f->start_ml, .edge = true };
     for (size_t k = 1, i = w.at[0].before; k < line.count; k++, i = w.at[i].before)
-        line.steps[k] = step_after(&w, &line.steps[k - 1], i);
+        line.steps[k] = step_after(&w, rows, &line.steps[k - 1], i);
     line.next_after_s = line.steps[line.count - 1].at_s;
-    free(w.at);
+    walk_done(&w);
     *out = line;
     return ERR_OK;
 }

@@ -8,6 +8,8 @@ extern const struct span defaults_cn; /* written by the build from defaults/cn.t
 
 #define MONEY_MOST INT64_C(1000000000000) /* a milliard, in thousandths */
 #define DAYS_MOST 36500
+#define LITRE_ML 1000 /* a thousandth of a m3 */
+#define EDIT_PERCENT_MOST 1000
 #define WORDS_OF_LINE 4
 
 static const char *const failures[FAILURE_KINDS] = {
@@ -244,6 +246,20 @@ static enum err read_one_word(struct reader *f)
     return read_failure(f, f->rules.word, &f->rules.words);
 }
 
+static enum err read_edit(struct reader *f)
+{
+    int64_t thousandths;
+    enum err err = money(f, 0, &thousandths);
+
+    if (!err)
+        err = whole(f, 1, 0, EDIT_PERCENT_MOST, &f->rules.edit_percent);
+    if (!err)
+        err = whole(f, 2, 1, 366, &f->rules.edit_span_days);
+    if (!err)
+        f->rules.edit_alone_ml = thousandths * LITRE_ML;
+    return err;
+}
+
 static const struct fact {
     const char *name;
     unsigned values;
@@ -260,6 +276,7 @@ static const struct fact {
     { "lab", 1, true, read_lab },
     { "fault", 1, true, read_fault },
     { "exchange", 1, true, read_exchange },
+    { "edit", 3, true, read_edit },
     { "water", 2, false, read_water },
     { "change", 2, false, read_change },
     { "alarm", 2, false, read_alarm },
@@ -332,6 +349,20 @@ void fleet_rules_builtin(struct fleet_rules *out)
 
 /* ---- asking it ---- */
 
+/* Whose money is no money: m3 and percent in thousandths. */
+static bool edit_limit(struct fleet_rules *rules, struct span of, int64_t amount)
+{
+    if (span_equal(of, span_text("m3")) && amount >= 0 && amount <= MONEY_MOST) {
+        rules->edit_alone_ml = amount * LITRE_ML;
+        return true;
+    }
+    if (!span_equal(of, span_text("percent")) || amount < 0 ||
+        amount > EDIT_PERCENT_MOST * 1000ll || amount % 1000)
+        return false;
+    rules->edit_percent = (int32_t)(amount / 1000);
+    return true;
+}
+
 bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span of, int64_t amount)
 {
     int64_t dn;
@@ -345,6 +376,8 @@ bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span 
             }
         return false;
     }
+    if (span_equal(item, span_text("edit")))
+        return edit_limit(rules, of, amount);
     if (!span_equal(item, span_text("change")) || text_int(of, &dn) || dn < 1 || dn > 5000)
         return false;
     while (n < rules->changes && rules->change[n].dn_mm < dn)

@@ -48,6 +48,8 @@ struct fleet_rules {
     } alarm[DEFAULTS_ALARMS];
     int32_t confirmed_days, lab_days, fault_days;
     int32_t exchange_days;
+    int64_t edit_alone_ml;                  /* what one person may change alone of a register (server/billing/edit.h): so much, */
+    int32_t edit_percent, edit_span_days;   /* and so much of what was used in the days before */
     unsigned flags, words;
     struct failure_word {
         char text[DEFAULTS_WORD_MAX + 1];
@@ -60,7 +62,7 @@ void fleet_rules_builtin(struct fleet_rules *out);
  * success only. */
 MUST_CHECK enum err fleet_rules_read(struct fleet_rules *out, struct span text, struct refusal *r);
 
-/* A person's price in place of the file's: item "water" of a use class, or "change" of a DN. False: it is about something else, and changes nothing. */
+/* A person's price in place of the file's: item "water" of a use class, "change" of a DN, or "edit" of "m3" or "percent", which is no money. False: it is about something else, and changes nothing. */
 bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span of, int64_t money);
 int64_t fleet_change_cost(const struct fleet_rules *rules, int32_t dn_mm);
 

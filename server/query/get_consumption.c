@@ -74,10 +74,10 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
     row_word(l, "method", c->known ? method_name(c->method) : NULL);
     use_put_checks(row_raw_begin(l, "checks"), c->checks);
     row_raw_end(l);
-    use_put_parts(row_raw_begin(l, "parts"), c->parts, c->part_count);
+    use_put_told_parts(row_raw_begin(l, "parts"), &u->use, c);
     row_raw_end(l);
     if (u->explained) {
-        listing_fail(l, use_put_explanation(row_raw_begin(l, "explain"), u->use.consumer, c));
+        listing_fail(l, use_put_explanation(row_raw_begin(l, "explain"), &u->use, c));
         row_raw_end(l);
         rules_put_told(row_raw_begin(l, "check_inputs"), c->judged, c->checks, c->told);
         row_raw_end(l);

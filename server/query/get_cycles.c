@@ -568,8 +568,10 @@ static enum err sum_now(struct request *q, struct txn *t, const struct ledger_cy
         err = cycle_make(&maker, t, points.at[i].id, name, &use, &d, &elsewhere);
         if (!err && elsewhere)
             out->elsewhere++;
-        else if (!err)
+        if (!err && !elsewhere) {
             cycle_sums_add(out, name, &d);
+            out->edits_waiting += point_use_waiting(&use, c->from_s, c->to_s);
+        }
     }
     if (!*out_counted)
         out->points = points.count;

@@ -167,7 +167,7 @@ static bool ask_reason(struct request *q, int *out)
     }
     problem_of(q, ERR_INVALID, "reason",
                "reason: found %.*s, expected high, low, zero, negative, spike, missing, "
-               "estimated-twice, prolonged, first-after-exchange or large-user",
+               "estimated-twice, prolonged, first-after-exchange, large-user or edit-waiting",
                (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
     return false;
 }

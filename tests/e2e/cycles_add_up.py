@@ -1,5 +1,5 @@
-"""Random lives of meters, told in a random order: over all closed cycles, determinants and adjustments add up to what the registers moved, to the litre; and at
-every moment each figure stands where consumption stands. A model of its own knows what flowed: SERVER TOKEN [SEED]."""
+"""Random lives of meters, told in a random order, with edits that are asked for, approved, refused and taken back in between: over all closed cycles, determinants and
+adjustments add up to what the registers moved, to the litre; and at every moment each figure stands where consumption stands. A model of its own knows what flowed: SERVER TOKEN [SEED]."""
 import json
 import random
 import sys
@@ -23,6 +23,17 @@ def ask(method, path, body=None, kind='application/json', accept='application/js
             return json.loads(answer.read() or b'{}', parse_float=Decimal)
     except urllib.error.HTTPError as e:
         sys.exit('%s %s: %d %s' % (method, path, e.code, e.read().decode()))
+
+
+def wish(who, path, **body):
+    """What may be refused: the answer, or None."""
+    r = urllib.request.Request(server + path, method='POST', data=json.dumps(body).encode(), headers={'Authorization': 'Bearer ' + who, 'Content-Type': 'application/json'})
+    try:
+        with urllib.request.urlopen(r, timeout=60) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as e:
+        assert e.code in (403, 409, 422), '%s: %d %s' % (path, e.code, e.read().decode())
+        return None
 
 
 def post(path, **body):
@@ -119,6 +130,33 @@ def pull(k):
     return rows('/v1/cycles/s%d/determinants?limit=5' % k)
 
 
+other = post('/v1/tokens', role='billing', name='second')['token']
+known, told = {}, {'asked': 0, 'refused': 0, 'approve': 0, 'refuse': 0, 'undo': 0}
+
+
+def edit(p, hour):
+    """At an instant between the first and the last of the bills, for there the model knows what flowed: what the dial showed, or a little off, or far."""
+    h = rnd.choice([k * 24 for k in (30, 61) if k * 24 < hour] + [rnd.randrange(1, hour)] * 3)
+    fit = [f for f in p.fits if f[1] <= h and (f[2] is None or h < f[2])][0]
+    dial = (p.index(fit, h) + rnd.choice((0, rnd.randrange(-400, 400), rnd.randrange(-9000, 9000)))) % p.modulus
+    made = wish(rnd.choice((token, other)), '/v1/points/%s/edits' % p.name, at=z(BEGIN + h * HOUR), index_l=dial, reason='by the dice')
+    told['asked' if made else 'refused'] += 1
+    if made:
+        known[made['id']] = made
+
+
+def decide():
+    """One that waits, where there is one, by whoever may; else one in force is taken back."""
+    waiting = [e for e in known.values() if 'waiting' in e['state']]
+    e = rnd.choice(waiting or list(known.values()))
+    what = {'waiting': rnd.choice(('approve', 'approve', 'refuse')), 'undo-waiting': rnd.choice(('approve', 'refuse')), 'in-force': 'undo'}.get(e['state'])
+    asker = e['undo_by'] if e['state'] == 'undo-waiting' else e['asked_by']
+    made = what and wish(token if asker == 'second' else other, '/v1/edits/%d/%s' % (e['id'], what), **({'reason': 'by the dice'} if what == 'undo' else {}))
+    if made:
+        told[what] += 1
+        known[e['id']] = made
+
+
 at, n = BEGIN, 0
 looks = rnd.sample(range(96), 12)
 for hour in range(96 * 24 + 1):
@@ -128,7 +166,8 @@ for hour in range(96 * 24 + 1):
         due.append(news[n])
         n += 1
     closing = [k for t, k in closings if at <= t < at + HOUR]
-    if not due and not closing and not (hour % 24 == 0 and hour // 24 in looks):
+    edits = rnd.choice((1, 2, 4)) if 48 < hour < 92 * 24 and rnd.random() < 0.06 else 0
+    if not due and not closing and not edits and not (hour % 24 == 0 and hour // 24 in looks):
         continue
     post('/v1/clock', now=z(at))
     reads = [w for _, _, _, w in due if w[0] == 'read']
@@ -140,6 +179,11 @@ for hour in range(96 * 24 + 1):
             # What the old meter told from the van, and the new one before its paper came, stands in nobody's way.
             post('/v1/exchanges', point=p.name, at=z(BEGIN + w[1][2] * HOUR), old_serial=w[1][0], old_index_l=p.index(w[1], w[1][2]),
                  new_serial=w[2][0], new_index_l=w[2][3], reason='periodic', crew='T1', overrule=True, note='as it was')
+    for _ in range(edits):
+        if known and rnd.random() < 0.4:
+            decide()
+        else:
+            edit(rnd.choice(points), hour)
     for k in closing:
         post('/v1/cycles', **{'cycle': 's%d' % k, 'from': z(MONTHS[k]), 'to': z(MONTHS[k + 1]), 'routes': ['RS']})
         post('/v1/cycles/s%d/close' % k)
@@ -155,4 +199,6 @@ for p in points:
     litres = sum(stands['s%d' % k, p.name][0] for k in range(3))
     if litres != p.total:
         sys.exit('%s: %d L flowed, the bills say %s' % (p.name, p.total, litres))
-print('        %d points, %d readings and exchanges, %d adjustments' % (len(points), len(news), count))
+by_edit = sum(a['reason'] == 'edit' for a in rows('/v1/adjustments?limit=1000') if a['cycle'].startswith('s'))
+print('        %d points, %d readings and exchanges, %d adjustments, %d of them by edits; edits: %s' % (len(points), len(news), count, by_edit, told))
+assert told['asked'] and told['approve'] and told['undo'], 'the dice asked for too few edits'
