@@ -479,6 +479,9 @@ bool ledger_route_fact(struct txn *t, enum route_fact kind, const struct route_p
 MUST_CHECK enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route, int32_t day,
                                        bool (*each)(void *arg, const struct route_place *at, struct span bytes), void *arg);
 
+/* All of a kind, by route, day and point; false from `each` ends it. */
+MUST_CHECK enum err ledger_route_facts_all(struct txn *t, enum route_fact kind, bool (*each)(void *arg, const struct route_place *at, struct span bytes), void *arg);
+
 /* ---- dials and transmitters: what was told of how far one stands from the other (server/billing/dials.h) ---- */
 
 struct ledger_dial {

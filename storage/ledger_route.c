@@ -4,6 +4,7 @@
 #include "storage/ledger_priv.h"
 
 #define KEY_BYTES 13
+#define ROUTE_AT 1
 #define DAY_AT 5
 #define POINT_AT 9
 
@@ -38,19 +39,18 @@ bool ledger_route_fact(struct txn *t, enum route_fact kind, const struct route_p
     return txn_get(t, LEDGER_ROUTE_DAYS, key_span(&k), out_view);
 }
 
-enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route, int32_t day,
-                            bool (*each)(void *arg, const struct route_place *at,
-                                         struct span bytes),
-                            void *arg)
+static enum err
+facts_below(struct txn *t, const struct key *prefix,
+            bool (*each)(void *arg, const struct route_place *at, struct span bytes), void *arg)
 {
-    struct key prefix = day_key(kind, route, day);
-    struct scan s = scan_from(t, LEDGER_ROUTE_DAYS, key_span(&prefix));
+    struct scan s = scan_from(t, LEDGER_ROUTE_DAYS, key_span(prefix));
 
     while (scan_next(&s)) {
-        struct route_place at = { .route = route };
+        struct route_place at;
 
-        if (s.key.len != KEY_BYTES || memcmp(s.key.at, prefix.bytes, prefix.len) != 0)
+        if (s.key.len != KEY_BYTES || memcmp(s.key.at, prefix->bytes, prefix->len) != 0)
             break;
+        at.route = ledger_be32(s.key.at + ROUTE_AT);
         at.day = (int32_t)ledger_be32(s.key.at + DAY_AT);
         at.point = ledger_be32(s.key.at + POINT_AT);
         if (!each(arg, &at, s.value))
@@ -58,6 +58,28 @@ enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route,
     }
     scan_done(&s);
     return t->err;
+}
+
+enum err ledger_route_facts(struct txn *t, enum route_fact kind, uint32_t route, int32_t day,
+                            bool (*each)(void *arg, const struct route_place *at,
+                                         struct span bytes),
+                            void *arg)
+{
+    struct key prefix = day_key(kind, route, day);
+
+    return facts_below(t, &prefix, each, arg);
+}
+
+enum err ledger_route_facts_all(struct txn *t, enum route_fact kind,
+                                bool (*each)(void *arg, const struct route_place *at,
+                                             struct span bytes),
+                                void *arg)
+{
+    struct key prefix;
+
+    key_clear(&prefix);
+    key_u8(&prefix, (uint8_t)kind);
+    return facts_below(t, &prefix, each, arg);
 }
 
 enum err ledger_routes_check(struct txn *t, struct refusal *r)

@@ -2,6 +2,7 @@
 
 #include "server/lives.h"
 #include "server/readings.h"
+#include "server/visits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,61 @@ static enum err find_silent(struct finding *f)
     return f->err;
 }
 
+/* ---- points to visit ---- */
+
+#define KEY_MOST 512
+
+/* Of some points; `after` becomes the last one's key. False: there are no more, or no more is to be looked at. */
+static bool visit_slice(struct finding *f, const struct visitor *v, uint8_t after[KEY_MOST],
+                        size_t *after_len)
+{
+    struct ledger_walk w =
+        ledger_walk(f->ledger, LIST_POINT, span_of(after, *after_len), INT64_MAX);
+    uint8_t last[KEY_MOST];
+    size_t len = 0;
+    struct ledger_row point;
+    bool more = true;
+
+    for (unsigned n = 0; more && !f->err && n < SLICE_METERS; n++) {
+        struct visit visit;
+
+        if (!(more = ledger_walk_next(&w, &point)))
+            break;
+        if (w.key.len <= sizeof last) {
+            memcpy(last, w.key.at, w.key.len);
+            len = w.key.len;
+        }
+        f->err = visit_of(v, f->ledger, f->views, &point, &visit);
+        if (!f->err && visit.causes)
+            more =
+                push(f, &(struct order_find){ .meter = visit.fitting.meter, .at = visit.since_s });
+    }
+    ledger_walk_done(&w);
+    memcpy(after, last, len);
+    *after_len = len;
+    return more && len;
+}
+
+static enum err find_visits(struct finding *f)
+{
+    struct visitor v;
+    uint8_t after[KEY_MOST];
+    size_t after_len = 0;
+
+    f->err = visitor_init(f->app, f->ledger, f->now_s, &v);
+    while (!f->err && visit_slice(f, &v, after, &after_len)) {
+        f->err = f->ledger->err ? f->ledger->err : f->views->err;
+        if (!f->err && f->app->stopping)
+            f->err = ERR_STOPPING;
+        if (!f->err) {
+            txn_renew(f->ledger);
+            txn_renew(f->views);
+        }
+    }
+    visitor_done(&v);
+    return f->err;
+}
+
 static int by_time(const void *a, const void *b)
 {
     const struct order_find *x = (const struct order_find *)a, *y = (const struct order_find *)b;
@@ -220,10 +276,11 @@ enum err order_finds(struct app *app, const struct order_rule *rule, int64_t now
     *out = (struct order_finds){ 0 };
     err = rule->find == FIND_FLAG         ? find_flags(&f)
           : rule->find == FIND_NO_READING ? find_silent(&f)
+          : rule->find == FIND_VISIT      ? find_visits(&f)
                                           : find_dates(&f);
     if (!err && out->count && rule->find == FIND_FLAG)
         qsort(out->at, out->count, sizeof *out->at, by_weight);
-    if (!err && out->count && rule->find == FIND_NO_READING)
+    if (!err && out->count && (rule->find == FIND_NO_READING || rule->find == FIND_VISIT))
         qsort(out->at, out->count, sizeof *out->at, by_time);
     ended = txn_end(&views);
     if (!err)

@@ -222,7 +222,8 @@ enum err order_rules_auto(struct app *app, bool day_began)
     for (unsigned i = 0; i < app->order_rules.count && !err; i++) {
         const struct order_rule *rule = &app->order_rules.at[i];
 
-        if (rule->automatic && (day_began || rule->find != FIND_NO_READING))
+        if (rule->automatic &&
+            (day_began || (rule->find != FIND_NO_READING && rule->find != FIND_VISIT)))
             err = rule_auto(app, rule);
     }
     return err;

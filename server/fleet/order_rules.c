@@ -18,7 +18,8 @@ static const char *const finds[] = { [FIND_FLAG] = "flag",
                                      [FIND_DUE] = "due",
                                      [FIND_OVERDUE] = "overdue",
                                      [FIND_UNVERIFIED] = "never-verified",
-                                     [FIND_NO_READING] = "no-reading" };
+                                     [FIND_NO_READING] = "no-reading",
+                                     [FIND_VISIT] = "visit" };
 #define FINDS (sizeof finds / sizeof finds[0])
 
 /* What a rule's lines told so far. */
@@ -193,7 +194,7 @@ static enum err read_find(struct reader *f)
     while (i < FINDS && !is(word, finds[i]))
         i++;
     if (i == FINDS)
-        return wrong(f, word, "flag, due, overdue, never-verified or no-reading");
+        return wrong(f, word, "flag, due, overdue, never-verified, no-reading or visit");
     f->rule->find = (enum rule_find)i;
     f->rule->severity_least = 1;
     if (i == FIND_FLAG)

@@ -15,7 +15,8 @@ enum rule_find {
     FIND_DUE,        /* legal due date within `days`, not over */
     FIND_OVERDUE,    /* legal due date over */
     FIND_UNVERIFIED, /* fitted, and nothing tells a verification */
-    FIND_NO_READING  /* fitted, and no reading for `days` */
+    FIND_NO_READING, /* fitted, and no reading for `days` */
+    FIND_VISIT       /* somebody has to read the dial (server/visits.h) */
 };
 
 struct order_rule {

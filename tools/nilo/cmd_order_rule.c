@@ -12,6 +12,12 @@ int cmd_order_rules(const struct args *a)
                                     : "rule find kind priority again_days auto text_en");
 }
 
+int cmd_visit_list(const struct args *a)
+{
+    return list_at(a, "/v1/visits",
+                   "point address phone route seq serial causes days last_read_at order");
+}
+
 static bool set(json_t *body, const char *name, const char *text)
 {
     return !text || !json_object_set_new(body, name, json_string(text));
