@@ -38,6 +38,7 @@
 #include "tools/sim/town.h"
 
 #include "proto/base/limits.h"
+#include "tools/sim/chance.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,74 +48,6 @@
 #define DAY_S 86400
 #define HELD_DAYS 5 /* of readings that a meter keeps until a report gets through */
 #define NEVER INT64_MAX
-
-/* ---- chance ---- */
-
-struct chance {
-    uint64_t state;
-};
-
-static uint64_t draw(struct chance *c)
-{
-    uint64_t z = c->state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-static struct chance chance_of(uint64_t seed, uint64_t meter, uint64_t day)
-{
-    struct chance c = { seed * 0x2545f4914f6cdd1du + meter * 0x9e3779b97f4a7c15u +
-                        day * 0xd1342543de82ef95u };
-
-    (void)draw(&c);
-    return c;
-}
-
-static double unit(struct chance *c)
-{
-    return (double)(draw(c) >> 11) * 0x1p-53;
-}
-
-static double even(struct chance *c, double a, double b)
-{
-    return a + (b - a) * unit(c);
-}
-
-static int whole(struct chance *c, int a, int b) /* both included */
-{
-    return a + (int)(draw(c) % (uint64_t)(b - a + 1));
-}
-
-static bool happens(struct chance *c, double p)
-{
-    return unit(c) < p;
-}
-
-static double exponential(struct chance *c, double mean)
-{
-    return -mean * log(1 - unit(c));
-}
-
-static double normal(struct chance *c)
-{
-    return sqrt(-2 * log(1 - unit(c))) * cos(6.283185307179586 * unit(c));
-}
-
-static unsigned poisson(struct chance *c, double mean)
-{
-    double limit = exp(-mean), p = unit(c);
-    unsigned n = 0;
-
-    if (mean > 60)
-        return (unsigned)fmax(0, mean + sqrt(mean) * normal(c));
-    while (p > limit) {
-        p *= unit(c);
-        n++;
-    }
-    return n;
-}
 
 /* ---- one place and its meter ---- */
 
@@ -186,8 +119,8 @@ static int64_t shown(const struct place *p, double ml)
 
 static void family_hours(struct chance *c, struct place *p)
 {
-    double rise = even(c, 5.5, 8.5), bed = even(c, 21.5, 24.5);
-    bool out = happens(c, 0.6);
+    double rise = chance_even(c, 5.5, 8.5), bed = chance_even(c, 21.5, 24.5);
+    bool out = chance_happens(c, 0.6);
 
     p->hour_count = 0;
     for (int h = 0; h < 24; h++) {
@@ -206,25 +139,25 @@ static void family_hours(struct chance *c, struct place *p)
 
 static void make_family(struct chance *c, struct place *p)
 {
-    double u = unit(c);
+    double u = chance_unit(c);
 
     p->people = u < 0.2 ? 1 : u < 0.5 ? 2 : u < 0.75 ? 3 : u < 0.93 ? 4 : 5;
-    p->habit = exp(0.25 * normal(c));
-    p->goes_home = happens(c, 0.35);
-    p->travels = happens(c, 0.2);
+    p->habit = exp(0.25 * chance_normal(c));
+    p->goes_home = chance_happens(c, 0.35);
+    p->travels = chance_happens(c, 0.2);
     family_hours(c, p);
-    p->about.facts.dn_mm = happens(c, 0.2) ? 20 : 15;
+    p->about.facts.dn_mm = chance_happens(c, 0.2) ? 20 : 15;
     p->about.facts.q3_lph = p->about.facts.dn_mm == 20 ? 4000 : 2500;
     p->about.point.use = USE_RESIDENTIAL;
 }
 
 static void make_shop(struct chance *c, struct place *p, bool office)
 {
-    p->open_from = office ? 8 : whole(c, 7, 10);
-    p->open_to = office ? 18 : whole(c, 19, 23);
-    p->closed_days = office ? 5 : happens(c, 0.33) ? 6 : 7;
-    p->people = whole(c, 2, office ? 60 : 12);
-    p->habit = exp(0.3 * normal(c));
+    p->open_from = office ? 8 : chance_whole(c, 7, 10);
+    p->open_to = office ? 18 : chance_whole(c, 19, 23);
+    p->closed_days = office ? 5 : chance_happens(c, 0.33) ? 6 : 7;
+    p->people = chance_whole(c, 2, office ? 60 : 12);
+    p->habit = exp(0.3 * chance_normal(c));
     p->about.facts.dn_mm = office ? 25 : 20;
     p->about.facts.q3_lph = office ? 6300 : 4000;
     p->about.point.use = office ? USE_PUBLIC : USE_COMMERCIAL;
@@ -232,12 +165,12 @@ static void make_shop(struct chance *c, struct place *p, bool office)
 
 static void make_works(struct chance *c, struct place *p)
 {
-    bool three = happens(c, 0.4);
+    bool three = chance_happens(c, 0.4);
 
     p->open_from = three ? 0 : 6;
     p->open_to = three ? 24 : 22;
-    p->closed_days = happens(c, 0.7) ? 5 : 6;
-    p->base_lph = 200 * exp(unit(c) * log(20));
+    p->closed_days = chance_happens(c, 0.7) ? 5 : 6;
+    p->base_lph = 200 * exp(chance_unit(c) * log(20));
     p->about.facts.dn_mm = p->base_lph > 1500 ? 80 : 40;
     p->about.facts.q3_lph = p->about.facts.dn_mm == 80 ? 63000 : 16000;
     p->about.point.use = USE_INDUSTRIAL;
@@ -245,7 +178,7 @@ static void make_works(struct chance *c, struct place *p)
 
 static enum town_way way_of(struct chance *c)
 {
-    double u = unit(c);
+    double u = chance_unit(c);
 
     return u < 0.81    ? TOWN_FAMILY
            : u < 0.84  ? TOWN_VACANT
@@ -266,32 +199,32 @@ static void make_use(struct chance *c, struct place *p)
     else
         make_family(c, p);
     if (p->about.way == TOWN_ALWAYS_ON)
-        p->base_lph = even(c, 4, 30);
+        p->base_lph = chance_even(c, 4, 30);
 }
 
 static void make_meter(struct chance *c, struct place *p, uint32_t n)
 {
     struct meter_facts *m = &p->about.facts;
-    double u = unit(c);
+    double u = chance_unit(c);
 
     m->id = n + 1;
     snprintf(m->serial, sizeof m->serial, "%08u",
              (unsigned)(26000000 + n * 7 % 1000003 + n / 1000003 * 1000003));
     m->form = u < 0.55 ? REGISTER_FORWARD : u < 0.8 ? REGISTER_NET : REGISTER_BOTH;
-    u = unit(c);
+    u = chance_unit(c);
     m->resolution_ml = m->dn_mm >= 80   ? 100000
                        : m->dn_mm >= 40 ? 10000
                        : u < 0.75       ? 1000
                        : u < 0.93       ? 10000
                                         : 100000;
     m->modulus_ml = m->q3_lph <= 6300 ? 10000000000 : 100000000000;
-    p->about.daily = happens(c, 0.08);
-    p->true_ml = floor(even(c, 0, 900)) * 1e6 + floor(even(c, 0, 1e6));
+    p->about.daily = chance_happens(c, 0.08);
+    p->true_ml = floor(chance_even(c, 0, 900)) * 1e6 + floor(chance_even(c, 0, 1e6));
     p->dial_ml = p->true_ml;
-    p->minute_s = p->about.daily ? whole(c, 0, 3 * HOUR_S) : whole(c, 0, HOUR_S - 60);
-    p->drift_s = even(c, -2, 2);
-    p->wild = happens(c, 0.04) ? 0.004 : 0;
-    p->poor_radio = happens(c, 0.04);
+    p->minute_s = p->about.daily ? chance_whole(c, 0, 3 * HOUR_S) : chance_whole(c, 0, HOUR_S - 60);
+    p->drift_s = chance_even(c, -2, 2);
+    p->wild = chance_happens(c, 0.04) ? 0.004 : 0;
+    p->poor_radio = chance_happens(c, 0.04);
 }
 
 /* Whole draws of their own, so that a town of one dialect and a mixed one live the same days. */
@@ -299,7 +232,7 @@ static void make_voice(struct place *p, uint64_t seed, uint32_t n)
 {
     struct town_meter *a = &p->about;
     struct chance c = chance_of(seed ^ 0x766f696365u, n, 0);
-    double u = unit(&c);
+    double u = chance_unit(&c);
 
     a->voice =
         u < 0.2 && a->facts.form != REGISTER_BOTH ? VOICE_OMS
@@ -314,7 +247,7 @@ static void make_voice(struct place *p, uint64_t seed, uint32_t n)
     else if (a->voice == VOICE_LORAWAN)
         snprintf(a->radio_id, sizeof a->radio_id, "70b3d5e0%.8s", a->facts.serial);
     for (size_t i = 0; i < VOICE_KEY; i++)
-        a->key[i] = (uint8_t)whole(&c, 0, 255);
+        a->key[i] = (uint8_t)chance_whole(&c, 0, 255);
 }
 
 static void make_address(struct chance *c, struct place *p, uint32_t n)
@@ -323,27 +256,28 @@ static void make_address(struct chance *c, struct place *p, uint32_t n)
                                       "文苑街", "体育场路", "凤起路", "学院路", "香樟街" };
     static const char *const en[] = { "East Lake Road", "West Brook Road", "Garden Lane",
                                       "Station Street", "Riverside Avenue" };
-    int house = whole(c, 1, 320), block = whole(c, 1, 12), unit_no = whole(c, 1, 3),
-        flat = whole(c, 1, 18) * 100 + whole(c, 1, 4);
+    int house = chance_whole(c, 1, 320), block = chance_whole(c, 1, 12),
+        unit_no = chance_whole(c, 1, 3),
+        flat = chance_whole(c, 1, 18) * 100 + chance_whole(c, 1, 4);
 
-    if (happens(c, 0.15))
+    if (chance_happens(c, 0.15))
         snprintf(p->about.address, sizeof p->about.address, "%d %s, Block %d, Flat %d", house,
-                 en[whole(c, 0, 4)], block, flat);
+                 en[chance_whole(c, 0, 4)], block, flat);
     else
         snprintf(p->about.address, sizeof p->about.address, "%s%d号%d幢%d单元%d室",
-                 zh[whole(c, 0, 9)], house, block, unit_no, flat);
+                 zh[chance_whole(c, 0, 9)], house, block, unit_no, flat);
     p->about.point.id = n + 1;
     snprintf(p->about.point.point, sizeof p->about.point.point, "P%07u", (unsigned)n + 1);
     snprintf(p->about.zone, sizeof p->about.zone, "DMA-%02u", (unsigned)(n / 250 + 1) % 10000);
     snprintf(p->about.route, sizeof p->about.route, "R%03u", (unsigned)(n / 200 + 1) % 100000);
-    p->about.lon_e6 = 120150000 + (int64_t)(n / 250) * 9000 + whole(c, 0, 8000);
-    p->about.lat_e6 = 30280000 + (int64_t)(n / 250 % 7) * 9000 + whole(c, 0, 8000);
+    p->about.lon_e6 = 120150000 + (int64_t)(n / 250) * 9000 + chance_whole(c, 0, 8000);
+    p->about.lat_e6 = 30280000 + (int64_t)(n / 250 % 7) * 9000 + chance_whole(c, 0, 8000);
 }
 
 /* Some day between two shares of the span, at some minute of it. */
 static int64_t some_time(struct chance *c, const struct town *t, double from, double to)
 {
-    return t->options.from_s + (int64_t)(even(c, from, to) * t->options.days * DAY_S);
+    return t->options.from_s + (int64_t)(chance_even(c, from, to) * t->options.days * DAY_S);
 }
 
 static void strike(struct chance *c, const struct town *t, struct town_meter *a,
@@ -355,13 +289,13 @@ static void strike(struct chance *c, const struct town *t, struct town_meter *a,
     if (fault == TOWN_STUCK) {
         a->onset_s = some_time(c, t, 0.3, fmax(0.35, 1 - 22 / days));
     } else if (fault == TOWN_REVERSED) {
-        a->onset_s =
-            happens(c, 0.5) ? t->options.from_s : some_time(c, t, 0.2, fmax(0.25, 1 - 10 / days));
+        a->onset_s = chance_happens(c, 0.5) ? t->options.from_s
+                                            : some_time(c, t, 0.2, fmax(0.25, 1 - 10 / days));
     } else {
-        a->size_lph = 2.5 * exp(unit(c) * log(60));
+        a->size_lph = 2.5 * exp(chance_unit(c) * log(60));
         a->onset_s = some_time(c, t, 0.15, fmax(0.2, 1 - 10 / days));
-        if (happens(c, 0.4))
-            a->end_s = a->onset_s + (int64_t)(even(c, 5, 25) * DAY_S);
+        if (chance_happens(c, 0.4))
+            a->end_s = a->onset_s + (int64_t)(chance_even(c, 5, 25) * DAY_S);
     }
 }
 
@@ -376,7 +310,7 @@ static bool can_have(const struct town *t, const struct town_meter *a, enum town
 /* Stuck 2.5 %, reversed 1.5 % of those whose register shows it, leaks 4.5 %. */
 static void make_fault(struct chance *c, const struct town *t, struct place *p)
 {
-    double u = unit(c);
+    double u = chance_unit(c);
     enum town_fault fault = u < 0.025   ? TOWN_STUCK
                             : u < 0.04  ? TOWN_REVERSED
                             : u < 0.085 ? TOWN_LEAK
@@ -478,30 +412,30 @@ uint64_t town_lost(const struct town *t)
 
 static int some_hour(struct chance *c, const struct place *p)
 {
-    return p->hour_count ? p->hours[draw(c) % p->hour_count] : 12;
+    return p->hour_count ? p->hours[chance_draw(c) % p->hour_count] : 12;
 }
 
 static void draw_times(struct chance *c, const struct place *p, double mean, double least,
                        double more, double l[24])
 {
-    for (unsigned i = poisson(c, mean); i > 0; i--)
-        l[some_hour(c, p)] += p->habit * (least + (more > 0 ? exponential(c, more) : 0));
+    for (unsigned i = chance_poisson(c, mean); i > 0; i--)
+        l[some_hour(c, p)] += p->habit * (least + (more > 0 ? chance_exponential(c, more) : 0));
 }
 
 static void family_day(struct chance *c, const struct place *p, double l[24])
 {
     double n = p->people;
 
-    for (unsigned i = poisson(c, 5 * n); i > 0; i--)
-        l[some_hour(c, p)] += even(c, 4.5, 7);
+    for (unsigned i = chance_poisson(c, 5 * n); i > 0; i--)
+        l[some_hour(c, p)] += chance_even(c, 4.5, 7);
     draw_times(c, p, 12 * n, 0, 2.2, l);
     draw_times(c, p, 0.7 * n, 25, 20, l);
     draw_times(c, p, 2.5, 5, 8, l);
-    for (unsigned i = poisson(c, 0.3 * pow(n, 0.7)); i > 0; i--)
-        l[some_hour(c, p)] += even(c, 40, 70);
+    for (unsigned i = chance_poisson(c, 0.3 * pow(n, 0.7)); i > 0; i--)
+        l[some_hour(c, p)] += chance_even(c, 40, 70);
     for (int i = 0; i < p->people; i++)
-        if (happens(c, 0.12))
-            l[whole(c, 0, 5)] += even(c, 4.5, 7);
+        if (chance_happens(c, 0.12))
+            l[chance_whole(c, 0, 5)] += chance_even(c, 4.5, 7);
 }
 
 /* Whether the family sleeps elsewhere; draws its journeys. */
@@ -512,16 +446,16 @@ static bool is_away(struct chance *c, struct place *p, int64_t day)
 
     if (day < p->away_until)
         return true;
-    if (p->goes_home && day == spring - 7 + whole(c, 0, 3) && happens(c, 0.5))
-        p->away_until = day + whole(c, 6, 16);
+    if (p->goes_home && day == spring - 7 + chance_whole(c, 0, 3) && chance_happens(c, 0.5))
+        p->away_until = day + chance_whole(c, 6, 16);
     else if (p->travels && civil.month == 10 && civil.day == 1)
-        p->away_until = day + whole(c, 3, 7);
-    else if (happens(c, 0.015))
-        p->away_until = day + whole(c, 1, 3);
-    else if (happens(c, 0.0025))
-        p->away_until = day + whole(c, 3, 7);
-    else if (happens(c, 1 / 36000.0))
-        p->away_until = day + whole(c, 10, 40);
+        p->away_until = day + chance_whole(c, 3, 7);
+    else if (chance_happens(c, 0.015))
+        p->away_until = day + chance_whole(c, 1, 3);
+    else if (chance_happens(c, 0.0025))
+        p->away_until = day + chance_whole(c, 3, 7);
+    else if (chance_happens(c, 1 / 36000.0))
+        p->away_until = day + chance_whole(c, 10, 40);
     return day < p->away_until;
 }
 
@@ -530,9 +464,9 @@ static bool is_staying(struct chance *c, struct place *p, int64_t day)
     if (day >= p->away_until && day >= p->stay_until) {
         bool first = p->stay_until == 0;
 
-        p->stay_until = day + whole(c, 2, 6);
-        p->away_until = p->stay_until + 4 + (int64_t)exponential(c, 12);
-        if (first && happens(c, 0.7))
+        p->stay_until = day + chance_whole(c, 2, 6);
+        p->away_until = p->stay_until + 4 + (int64_t)chance_exponential(c, 12);
+        if (first && chance_happens(c, 0.7))
             p->stay_until = day;
     }
     return day < p->stay_until;
@@ -549,10 +483,10 @@ static void working_day(struct chance *c, const struct place *p, int64_t day, do
     for (int h = p->open_from; h < p->open_to; h++) {
         double mean = works ? 0 : busy * p->people * (p->about.way == TOWN_OFFICE ? 0.3 : 0.9);
 
-        for (unsigned i = poisson(c, mean); i > 0; i--)
-            l[h] += p->habit * (3 + exponential(c, 6));
+        for (unsigned i = chance_poisson(c, mean); i > 0; i--)
+            l[h] += p->habit * (3 + chance_exponential(c, 6));
         if (works)
-            l[h] += p->base_lph * even(c, 0.6, 1.4);
+            l[h] += p->base_lph * chance_even(c, 0.6, 1.4);
     }
 }
 
@@ -578,7 +512,7 @@ static void day_of_use(struct chance *c, struct place *p, int64_t day, double l[
         break;
     }
     for (int h = 0; h < 24 && p->about.way == TOWN_ALWAYS_ON; h++)
-        l[h] += p->base_lph * even(c, 0.9, 1.1);
+        l[h] += p->base_lph * chance_even(c, 0.9, 1.1);
 }
 
 /* ---- what the meter makes of it ---- */
@@ -631,13 +565,13 @@ static void take_reading(struct town *t, struct chance *c, struct place *p, uint
     const struct meter_facts *m = &p->about.facts;
     int64_t value = shown(p, p->dial_ml);
 
-    if (p->wild > 0 && happens(c, p->wild)) {
-        int64_t slip = slips_ml[whole(c, 0, 3)] * (happens(c, 0.5) ? 1 : -1);
+    if (p->wild > 0 && chance_happens(c, p->wild)) {
+        int64_t slip = slips_ml[chance_whole(c, 0, 3)] * (chance_happens(c, 0.5) ? 1 : -1);
 
         if (value + slip >= 0)
             value += slip;
     }
-    if (happens(c, 0.004)) {
+    if (chance_happens(c, 0.004)) {
         t->lost++;
         return;
     }
@@ -650,7 +584,7 @@ static void take_reading(struct town *t, struct chance *c, struct place *p, uint
 static void live_day(struct town *t, struct chance *c, struct place *p, uint32_t n, int64_t day,
                      int64_t from_s)
 {
-    double l[24], leak = p->about.size_lph * even(c, 0.95, 1.05);
+    double l[24], leak = p->about.size_lph * chance_even(c, 0.95, 1.05);
     int64_t minute = p->minute_s + (int64_t)(p->drift_s * (double)t->day);
 
     minute = (minute % HOUR_S + HOUR_S) % HOUR_S;
@@ -670,18 +604,18 @@ static bool gets_through(struct chance *c, struct place *p, int64_t day)
 {
     if (day < p->spell_until)
         return false;
-    if (p->poor_radio && happens(c, 0.05)) {
-        p->spell_until = day + whole(c, 1, 9);
+    if (p->poor_radio && chance_happens(c, 0.05)) {
+        p->spell_until = day + chance_whole(c, 1, 9);
         return false;
     }
-    return !happens(c, 0.015);
+    return !chance_happens(c, 0.015);
 }
 
 /* Once a month somebody looks at one dial in twenty and types whole cubic metres. */
 static void typed(struct chance *c, struct place *p, uint32_t n, int64_t noon_s,
                   struct town_reading *out, bool *is)
 {
-    *is = happens(c, 0.05 / 30);
+    *is = chance_happens(c, 0.05 / 30);
     *out = (struct town_reading){ n,
                                   meter_billed_channel(&p->about.facts),
                                   { shown(p, p->dial_ml) / 1000000 * 1000000, (uint32_t)noon_s,

@@ -1,0 +1,233 @@
+#include "tests/check.h"
+
+#include "tools/sim/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct zone zone;
+
+static struct trial_options options(void)
+{
+    zone_fixed(&zone, "Asia/Shanghai", 8 * 3600);
+    return (struct trial_options){
+        .seed = 42, .days = 120, .from_day = day_number(2024, 3, 1), .zone = &zone, .faulty = 0.5
+    };
+}
+
+static struct trial *lived(const struct trial_options *o, uint32_t n)
+{
+    struct trial *l = (struct trial *)calloc(1, sizeof *l);
+
+    assert_non_null(l);
+    assert_ok(trial_live(o, n, l));
+    return l;
+}
+
+static void give_back(struct trial *l)
+{
+    trial_done(l);
+    free(l);
+}
+
+static void a_life_is_the_same_whatever_was_made_before_it(void **state)
+{
+    struct trial_options o = options();
+    struct trial *again = (struct trial *)calloc(1, sizeof *again);
+
+    (void)state;
+    assert_non_null(again);
+    for (uint32_t n = 0; n < 24; n++) {
+        struct trial *l = lived(&o, n);
+
+        assert_ok(trial_live(&o, n, again)); /* in memory that others have used */
+        assert_int_equal(again->count, l->count);
+        assert_memory_equal(&again->fault, &l->fault, sizeof l->fault);
+        for (size_t i = 0; i < l->count; i++) {
+            assert_int_equal(again->rows[i].row.value, l->rows[i].row.value);
+            assert_int_equal(again->rows[i].row.time_s, l->rows[i].row.time_s);
+            assert_int_equal(again->rows[i].arrival_s, l->rows[i].arrival_s);
+        }
+        give_back(l);
+    }
+    give_back(again);
+}
+
+static void readings_stand_in_order_and_none_arrives_before_it_was_taken(void **state)
+{
+    struct trial_options o = options();
+
+    (void)state;
+    for (uint32_t n = 0; n < 60; n++) {
+        struct trial *l = lived(&o, n);
+
+        for (size_t i = 0; i < l->count; i++) {
+            const struct trial_row *r = &l->rows[i];
+
+            if (i)
+                assert_true(l->rows[i - 1].row.time_s <= r->row.time_s);
+            if ((r->row.attr & ATTR_SOURCE) == SOURCE_REMOTE &&
+                !(l->mishaps & 1u << MISHAP_DOUBLED))
+                assert_true(r->arrival_s >= r->row.time_s);
+            assert_true(r->fitting < l->fitting_count);
+        }
+        give_back(l);
+    }
+}
+
+/* Of a whole life without a fault the register shows what a sound meter registers of what was used. */
+static void a_sound_register_shows_what_was_used(void **state)
+{
+    struct trial_options o = options();
+    unsigned looked = 0;
+
+    (void)state;
+    o.faulty = 0;
+    for (uint32_t n = 0; n < 60; n++) {
+        struct trial *l = lived(&o, n);
+
+        if (l->mishaps == 0 && l->meter.form == REGISTER_NET && l->count > 2000) {
+            double days =
+                (double)(l->rows[l->count - 1].row.time_s - l->rows[0].row.time_s) / 86400;
+            double ml = (double)(l->rows[l->count - 1].row.value - l->rows[0].row.value);
+
+            looked++;
+            assert_true(fabs(ml / 1000 / days - l->used_lpd) <=
+                        0.15 * l->used_lpd + 2.0 * (double)l->meter.resolution_ml / 1000 / days +
+                            5);
+        }
+        give_back(l);
+    }
+    assert_true(looked >= 5);
+}
+
+static void a_fault_changes_nothing_before_its_onset(void **state)
+{
+    struct trial_options o = options(), sound = o;
+    unsigned looked = 0;
+
+    (void)state;
+    sound.faulty = 0;
+    for (uint32_t n = 0; n < 60; n++) {
+        struct trial *faulty = lived(&o, n), *l = lived(&sound, n);
+
+        for (size_t i = 0;
+             i < faulty->count && i < l->count && faulty->fault.kind != FAULT_NONE &&
+             faulty->mishaps == l->mishaps && faulty->meter.q3_lph == l->meter.q3_lph &&
+             faulty->rows[i].row.time_s < faulty->fault.onset_s;
+             i++) {
+            assert_int_equal(faulty->rows[i].row.value, l->rows[i].row.value);
+            looked += i == 500;
+        }
+        give_back(l);
+        give_back(faulty);
+    }
+    assert_true(looked >= 5);
+}
+
+static void what_flows_is_shared_among_the_stretches_between_readings(void **state)
+{
+    struct course k = { 0 };
+    double sum = 0;
+
+    (void)state;
+    assert_ok(course_begin(&k, 1000, 3600, 24));
+    course_add(&k, k.forward_ml, 1000 + 1.5 * 3600, 2 * 3600, 8000);
+    assert_true(fabs((double)k.forward_ml[1] - 2000) < 1 &&
+                fabs((double)k.forward_ml[2] - 4000) < 1 &&
+                fabs((double)k.forward_ml[3] - 2000) < 1);
+    course_add(&k, k.forward_ml, 1000 - 3600, 2 * 3600, 8000); /* half of it before the first */
+    course_add(&k, k.forward_ml, 1000 + 23.5 * 3600, 3600, 8000);
+    course_add(&k, k.forward_ml, 1000 + 99 * 3600, 3600, 8000);
+    for (uint32_t n = 0; n < k.count; n++)
+        sum += (double)k.forward_ml[n];
+    assert_true(fabs(sum - 16000) < 1);
+    course_done(&k);
+}
+
+static void a_new_meter_keeps_its_class_and_shows_nothing_below_its_starting_flow(void **state)
+{
+    struct chance c = chance_of(1, 2, 3);
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        struct curve k;
+
+        curve_make(&k, &c, (enum works)(i % 3), 2500, 0);
+        assert_true(curve_share(&k, k.start_lph * 0.99) <= 0);
+        for (double lph = k.q1_lph; lph <= 3125; lph *= 1.1)
+            assert_true(fabs(curve_share(&k, lph) - 1) <= (lph < k.q2_lph ? 0.05 : 0.021));
+    }
+}
+
+static double loss_of(enum fault_kind kind, double *out_sum)
+{
+    struct chance c = chance_of(5, (uint64_t)kind, 1);
+    struct fault f;
+    double on = 0;
+    int hours = 0;
+
+    fault_make(&f, &c, kind, 0, 400 * 86400.0, 2500);
+    *out_sum = f.size;
+    for (double at_s = f.onset_s; at_s < f.end_s; at_s += 3600, hours++)
+        on += fault_share(&f, at_s);
+    return hours ? 1 - on / hours : 0;
+}
+
+static void faults_do_what_their_names_say(void **state)
+{
+    double size;
+
+    (void)state;
+    assert_true(loss_of(FAULT_STUCK_WHOLE, &size) >= 1);
+    assert_true(fabs(loss_of(FAULT_SLOW_20_50, &size) - size) < 1e-9 && size >= 0.2 && size < 0.5);
+    assert_true(fabs(loss_of(FAULT_SLOW_50, &size) - size) < 1e-9 && size >= 0.5);
+    assert_true(fabs(loss_of(FAULT_FAST, &size) + size) < 1e-9);
+    assert_true(fabs(loss_of(FAULT_STUCK_GO, &size) - 0.67) < 0.25);
+    assert_true(fabs(loss_of(FAULT_STUCK_PARTLY, &size) - 0.86) < 0.1);
+    assert_true(fault_has_flag("stuck slow", "slow") && !fault_has_flag("stuck slow", "st"));
+    assert_true(!fault_has_flag("", "slow") && !fault_has_flag("slower", "slow"));
+}
+
+static void add(void *arg, double at_s, double seconds, double lph)
+{
+    (void)at_s;
+    *(double *)arg += seconds * lph / 3600;
+}
+
+/* Means of the literature that enduse.c names: 90 to 170 L a person and day at home. */
+static void homes_use_what_homes_use(void **state)
+{
+    double litres = 0, people = 0;
+
+    (void)state;
+    for (uint32_t n = 0; n < 300; n++) {
+        struct chance c = chance_of(9, n, 0);
+        struct home h;
+
+        home_make(&h, &c, 20000, 400);
+        h.pool_day = h.water_every = h.soften_every = 0;
+        h.waters_by_hand = false;
+        h.drip_lph = 0;
+        for (int d = 0; d < 30; d++)
+            home_day(&h, &c, 20150 + d, 0, add, &litres);
+        people += 30 * h.people;
+    }
+    assert_true(litres / people > 90 && litres / people < 170);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_life_is_the_same_whatever_was_made_before_it),
+        cmocka_unit_test(readings_stand_in_order_and_none_arrives_before_it_was_taken),
+        cmocka_unit_test(a_sound_register_shows_what_was_used),
+        cmocka_unit_test(a_fault_changes_nothing_before_its_onset),
+        cmocka_unit_test(what_flows_is_shared_among_the_stretches_between_readings),
+        cmocka_unit_test(a_new_meter_keeps_its_class_and_shows_nothing_below_its_starting_flow),
+        cmocka_unit_test(faults_do_what_their_names_say),
+        cmocka_unit_test(homes_use_what_homes_use),
+    };
+
+    return check_run(tests, argc, argv);
+}

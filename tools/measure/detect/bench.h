@@ -1,0 +1,129 @@
+/* What bench_detect is made of: lives → flags → notes → figures.
+ *
+ *   run.c     feeds a life to the real detectors and to the plain rules beside them
+ *   match.c   which flag counts for which fault
+ *   real.c    the same faults in real series
+ *   sums.c    counts, intervals, quantiles
+ *   table.c   what is printed
+ *
+ * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
+ * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
+ * counts neither for nor against. All others are false, also one that stood before the fault began.  A fault is missed if no flag
+ * counts for it; where a goal has a time limit, if none does within it.  Not scored: a fault under which nothing was used or lost, for
+ * nothing shows it. */
+#ifndef NILO_TOOLS_MEASURE_DETECT_BENCH_H
+#define NILO_TOOLS_MEASURE_DETECT_BENCH_H
+
+#include "server/detect/detect.h"
+#include "tools/sim/trial.h"
+
+#include <stdio.h>
+
+#define RULES_MAX 32 /* a set of them is 32 bits */
+#define TOLD_MAX 64
+#define GALLON_LPH 3.785
+#define ZERO_DAYS 14
+
+/* The detectors of the program, those that are still to be built, and two plain rules. */
+struct rule {
+    const char *name, *flag;         /* "one-gallon", "leak" */
+    const struct detector *detector; /* NULL: a plain rule, or not built */
+    bool plain;
+};
+extern struct rule rules[RULES_MAX];
+extern unsigned rule_count;
+void rules_make(void);
+
+/* An episode that a rule raised. */
+struct told {
+    uint8_t rule, fitting, confidence_pct, severity;
+    bool open, too; /* too: the same series raises it without the fault */
+    int64_t onset_s, raised_s, cleared_s;
+    uint32_t told_s; /* when the reading that raised it had arrived */
+    double lost_lpd;
+};
+struct told_list {
+    struct told at[TOLD_MAX];
+    unsigned count, more; /* more: that found no room */
+};
+/* `l` with its rows; what stands in `out` is overwritten. */
+void run_rules(const struct trial *l, const struct zone *zone, const struct holidays *holidays,
+               struct told_list *out);
+
+/* One life as it is scored. */
+struct subject {
+    uint32_t n;
+    uint8_t way, fault, works, form;
+    bool real;
+    uint32_t mishaps;
+    int32_t resolution_l, dn_mm;
+    double years, size, onset_s, end_s, would_lpd, lost_lpd, used_lpd, seen_share;
+    double zero_run_d; /* the longest before the fault */
+    unsigned left_out; /* a set of rules: the fault is not scored for them */
+};
+enum note_outcome { NOTE_FOUND, NOTE_REPEAT, NOTE_EXPLAINED, NOTE_FALSE, NOTE_TOO };
+/* One flag as it is scored. */
+struct note {
+    uint32_t subject; /* place in the list */
+    uint8_t rule, outcome, confidence_pct, severity;
+    double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND */
+    int64_t onset_s, raised_s;
+};
+struct record {
+    struct subject *subjects;
+    struct note *notes;
+    size_t subject_count, subject_cap, note_count, note_cap;
+};
+/* match.c. NO_MEMORY. */
+MUST_CHECK enum err record_add(struct record *r, const struct trial *l,
+                               const struct told_list *told, bool real);
+MUST_CHECK enum err record_append(struct record *r, const struct record *more);
+void record_done(struct record *r);
+
+/* real.c: every series several times, with a fault each. The file is CSV: meter,local_time,index_l. NOT_FOUND. */
+MUST_CHECK enum err real_run(const char *path, uint64_t seed, unsigned rounds,
+                             const struct holidays *holidays, struct record *out);
+
+/* ---- sums.c ---- */
+
+struct interval {
+    double value, low, high; /* value NAN: nothing to count */
+};
+struct interval wilson(unsigned hits, unsigned all);      /* 95 % */
+struct interval rate_of(unsigned count, double exposure); /* exact Poisson, 95 % */
+double quantile(double *values, size_t count, double q);  /* sorts them; NAN of none */
+
+/* What is counted together; 0 or −1: any. */
+struct pick {
+    unsigned rule;
+    uint32_t
+        kinds; /* a set of 1 << enum fault_kind: of recall; 0: all for which the rule's flag is right */
+    int32_t resolution_l; /* 0 any */
+    double size_least,
+        size_below;  /* of recall: the fault's size; of precision: what was told. Both 0: any */
+    double within_d; /* of recall; 0: until the end */
+    unsigned confidence_least;
+    bool homes;    /* families, second homes and vacant flats alone */
+    bool with_use; /* homes with 30 L a day and more alone; of recall: while the fault lasts */
+};
+struct figures {
+    unsigned faults, found, right, wrong, repeats, explained, too;
+    unsigned in_bound,
+        bound_asked; /* of `found` and stuck for good: after at most max(7 days, 1.5 × its own longest pause) and 2 days */
+    struct interval recall, precision, false_per_1000;
+    double delay_median_d, delay_p90_d, onset_off_d, loss_off;
+    double years;
+};
+MUST_CHECK enum err figures_of(const struct record *r, const struct pick *p, struct figures *out);
+
+/* ---- table.c ---- */
+
+MUST_CHECK enum err table_rules(const struct record *r, FILE *out);
+MUST_CHECK enum err table_recall(const struct record *r, FILE *out);
+MUST_CHECK enum err table_curve(const struct record *r, FILE *out);
+MUST_CHECK enum err table_goals(const struct record *r, bool json, FILE *out);
+MUST_CHECK enum err table_false(const struct record *r, FILE *out);
+void list_truth(const struct record *r, FILE *out);
+void list_notes(const struct record *r, FILE *out);
+
+#endif

@@ -1,0 +1,216 @@
+/* The rules on one life: as the judge does it (server/judge.c), each fitting from an empty state on, readings in order of time, billed
+ * channel first; of a kind one episode at a time.
+ *
+ * The plain rules see the billed channel as it stands: one-gallon raises when each hour of 24 had more than 3.785 L and clears at the
+ * first that had not (readings further apart than 90 minutes count for nothing, as estimates do); zero-14 raises when 14 days
+ * show the same index and clears when it moves. */
+#include "tools/measure/detect/bench.h"
+
+#include <string.h>
+
+struct rule rules[RULES_MAX];
+unsigned rule_count;
+
+static bool has_rule(const char *flag)
+{
+    for (unsigned i = 0; i < rule_count; i++)
+        if (strcmp(rules[i].flag, flag) == 0)
+            return true;
+    return false;
+}
+
+void rules_make(void)
+{
+    static char names[FAULTS][16];
+    const struct detector *d;
+
+    rule_count = 0;
+    for (size_t n = 0; (d = detector_at(n)) && rule_count < RULES_MAX - 2; n++)
+        if (d->judge)
+            rules[rule_count++] = (struct rule){ d->flag, d->flag, d, false };
+    rules[rule_count++] = (struct rule){ "one-gallon", "leak", NULL, true };
+    rules[rule_count++] = (struct rule){ "zero-14", "stuck", NULL, true };
+    for (int k = 1; k < FAULTS && rule_count < RULES_MAX; k++) {
+        snprintf(names[k], sizeof names[k], "%.*s", (int)strcspn(fault_about[k].right, " "),
+                 fault_about[k].right);
+        if (!has_rule(names[k]))
+            rules[rule_count++] = (struct rule){ names[k], names[k], NULL, false };
+    }
+}
+
+struct running {
+    const struct trial *l;
+    struct told_list *out;
+    uint8_t fitting;
+};
+
+/* When the reading of that instant had come: no flag is told before. */
+static uint32_t arrival_of(const struct trial *l, int64_t at_s)
+{
+    size_t low = 0, high = l->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (l->rows[middle].row.time_s < at_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < l->count ? l->rows[low].arrival_s : (uint32_t)at_s;
+}
+
+static struct told *open_told(struct told_list *list, uint8_t rule, uint8_t fitting)
+{
+    for (unsigned i = list->count; i-- > 0;)
+        if (list->at[i].rule == rule && list->at[i].open && list->at[i].fitting == fitting)
+            return &list->at[i];
+    return NULL;
+}
+
+static void tell(struct running *r, uint8_t rule, const struct verdict *v)
+{
+    struct told *t = open_told(r->out, rule, r->fitting);
+
+    if (!t) {
+        if (!v->open)
+            return;
+        if (r->out->count == TOLD_MAX) {
+            r->out->more++;
+            return;
+        }
+        t = &r->out->at[r->out->count++];
+        *t = (struct told){ .rule = rule, .fitting = r->fitting };
+        t->told_s = arrival_of(r->l, v->raised_s);
+    }
+    t->open = v->open;
+    t->cleared_s = v->open ? 0 : v->cleared_s;
+    if (!v->open && rules[rule].plain)
+        return;
+    t->onset_s = v->onset_s;
+    t->raised_s = v->raised_s;
+    t->lost_lpd = (double)v->lost_mlpd / 1000;
+    t->severity = (uint8_t)v->severity;
+    if (v->confidence_pct > t->confidence_pct)
+        t->confidence_pct = (uint8_t)v->confidence_pct;
+}
+
+static void say(void *arg, const struct detector *d, const struct verdict *v)
+{
+    for (unsigned i = 0; i < rule_count; i++)
+        if (rules[i].detector == d)
+            tell((struct running *)arg, (uint8_t)i, v);
+}
+
+/* ---- the plain rules ---- */
+
+struct plain {
+    int64_t value;
+    uint32_t at_s, moved_s, run_s;
+    unsigned hours;
+    double least_lph;
+    bool begun, gallon, zero;
+    uint8_t gallon_rule, zero_rule;
+};
+
+static uint8_t rule_named(const char *name)
+{
+    uint8_t i = 0;
+
+    while (strcmp(rules[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static void gallon_hour(struct running *r, struct plain *p, const struct row *row, double lph)
+{
+    struct verdict v = { .open = true, .raised_s = row->time_s, .confidence_pct = 50 };
+
+    if (lph <= GALLON_LPH) {
+        v = (struct verdict){ .cleared_s = row->time_s };
+        if (p->gallon)
+            tell(r, p->gallon_rule, &v);
+        p->gallon = false;
+        p->hours = 0;
+        return;
+    }
+    if (p->hours == 0) {
+        p->run_s = p->at_s;
+        p->least_lph = lph;
+    }
+    p->hours++;
+    if (lph < p->least_lph)
+        p->least_lph = lph;
+    if (p->hours != 24 || p->gallon)
+        return;
+    p->gallon = true;
+    v.onset_s = p->run_s;
+    v.lost_mlpd = (int64_t)(p->least_lph * 24000);
+    tell(r, p->gallon_rule, &v);
+}
+
+static void zero_days(struct running *r, struct plain *p, const struct row *row)
+{
+    struct verdict v = {
+        .open = true, .onset_s = p->moved_s, .raised_s = row->time_s, .confidence_pct = 50
+    };
+
+    if (row->value != p->value) {
+        v.open = false;
+        v.cleared_s = row->time_s;
+        if (p->zero)
+            tell(r, p->zero_rule, &v);
+        p->zero = false;
+        p->moved_s = row->time_s;
+    } else if (!p->zero && row->time_s - p->moved_s >= ZERO_DAYS * 86400) {
+        p->zero = true;
+        tell(r, p->zero_rule, &v);
+    }
+}
+
+static void plain_row(struct running *r, struct plain *p, const struct row *row)
+{
+    double hours = (row->time_s - p->at_s) / 3600.0,
+           litres = (double)(row->value - p->value) / 1000;
+
+    if (p->begun) {
+        if (hours > 0 && hours <= 1.5)
+            gallon_hour(r, p, row, litres / hours);
+        zero_days(r, p, row);
+    } else {
+        p->moved_s = row->time_s;
+    }
+    p->begun = true;
+    p->value = row->value;
+    p->at_s = row->time_s;
+}
+
+void run_rules(const struct trial *l, const struct zone *zone, const struct holidays *holidays,
+               struct told_list *out)
+{
+    uint8_t gallon = rule_named("one-gallon"), zero = rule_named("zero-14");
+    size_t i = 0;
+
+    out->count = out->more = 0;
+    for (uint8_t f = 0; f < l->fitting_count; f++) {
+        struct detect_state state;
+        struct plain p = { .gallon_rule = gallon, .zero_rule = zero };
+        struct judge_place place = { .meter = &l->meter,
+                                     .point = &l->point,
+                                     .fitting = &l->fittings[f],
+                                     .zone = zone,
+                                     .holidays = holidays };
+        struct running r = { l, out, f };
+
+        memset(&state, 0, sizeof state);
+        for (; i < l->count && l->rows[i].fitting == f; i++) {
+            const struct trial_row *row = &l->rows[i];
+            struct judge_reading reading = { (enum channel)row->channel, row->row };
+
+            detect_feed(&state, &place, &reading, say, &r);
+            if (row->channel == (uint8_t)meter_billed_channel(&l->meter) &&
+                (row->row.attr & ATTR_SOURCE) == SOURCE_REMOTE)
+                plain_row(&r, &p, &row->row);
+        }
+    }
+}
