@@ -225,6 +225,8 @@ static enum err check_key(struct checking *c, struct txn *t, enum ledger_index i
             return check_named(c, t, index, LIST_ORDER, w->value);
         return check_follows(c, t, index, LIST_ORDER, w);
     case INDEX_POINTS:
+        if (kind == 'o') /* whose it was */
+            return check_named(c, t, index, LIST_POINT, w->value);
         return check_follows(c, t, index, LIST_POINT, w);
     case INDEX_ASSETS:
         if (kind == 'h' || kind == 'g') /* what was: the audit has told it */

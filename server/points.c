@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ACCOUNT_MAX 128 /* of a longer text the beginning */
+#define MADE_BY 2       /* 1: without the accounts that points were of once */
 
 static bool key_of(char kind, struct span text, struct span point, struct key *out)
 {
@@ -42,6 +43,15 @@ static void follow(struct act *act, uint32_t point, const struct key *was, const
         act_index_put(act, INDEX_POINTS, key_span(is), point);
 }
 
+/* Whose it was, it stays findable by. */
+static void put_once(struct act *act, uint32_t point, const struct key *account)
+{
+    struct key once = *account;
+
+    once.bytes[0] = 'o';
+    act_index_put(act, INDEX_POINTS, key_span(&once), point);
+}
+
 static struct key made_key(void)
 {
     struct key k;
@@ -68,9 +78,11 @@ void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was
         point_keys(was->cells, &was_account, &was_use);
     point_keys(is->at, &account, &use);
     follow(act, point, &was_account, &account);
+    if (was_account.len && !span_equal(key_span(&was_account), key_span(&account)))
+        put_once(act, point, &was_account);
     follow(act, point, &was_use, &use);
     if (point == 1 && !was)
-        act_index_put(act, INDEX_MADE, key_span(&made), 1);
+        act_index_put(act, INDEX_MADE, key_span(&made), MADE_BY);
 }
 
 static struct index_walk walk(struct txn *t, char kind, struct span text, struct span after_point)
@@ -88,6 +100,11 @@ struct index_walk points_of_account(struct txn *t, struct span account, struct s
     return walk(t, 'a', account, after_point);
 }
 
+struct index_walk points_once_of(struct txn *t, struct span account)
+{
+    return walk(t, 'o', account, span_of(NULL, 0));
+}
+
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point)
 {
     return walk(t, 'u', use_class, after_point);
@@ -99,7 +116,7 @@ bool points_are_indexed(struct txn *t)
 {
     struct key made = made_key();
     struct index_walk w = ledger_index_walk(t, INDEX_MADE, key_span(&made), span_of(NULL, 0));
-    bool there = index_next(&w);
+    bool there = index_next(&w) && w.value >= MADE_BY;
 
     index_done(&w);
     return there;
@@ -112,6 +129,23 @@ static bool is_made(struct app *app, enum err *out_err)
 
     *out_err = txn_end(&t);
     return there;
+}
+
+/* Of the versions before the newest, which holds from `since_s`. */
+static void put_past(struct act *act, uint32_t point, int64_t since_s)
+{
+    struct ledger_row row;
+
+    while (since_s != LEDGER_ALWAYS &&
+           ledger_by_id(&act->txn, LIST_POINT, point, since_s - 1, &row)) {
+        struct cells cells = cells_of(&row);
+        struct key account, use;
+
+        since_s = row.since_s;
+        point_keys(cells.at, &account, &use);
+        if (account.len)
+            put_once(act, point, &account);
+    }
 }
 
 enum err points_reindex(struct app *app)
@@ -130,10 +164,13 @@ enum err points_reindex(struct app *app)
         if (ledger_by_id(&act.txn, LIST_POINT, point, INT64_MAX, &row)) {
             struct cells cells = cells_of(&row);
 
+            int64_t since_s = row.since_s;
+
             point_indexed(&act, point, NULL, &cells);
+            put_past(&act, point, since_s);
         }
     }
-    act_index_put(&act, INDEX_MADE, key_span(&made), 1);
+    act_index_put(&act, INDEX_MADE, key_span(&made), MADE_BY);
     act_note(&act, "points.index", span_of(NULL, 0), span_of(NULL, 0), span_of(NULL, 0),
              span_text("by account and use class"));
     return act_end(&act);

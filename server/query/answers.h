@@ -12,6 +12,7 @@ answer_handler answer_verifications_summary;                            /* get_d
 answer_handler answer_register, answer_register_one, answer_history, answer_fittings; /* get_register.c, get_fittings.c */
 answer_handler answer_adjustments, answer_adjustment;                                 /* get_adjustments.c */
 answer_handler answer_hooks, answer_hook, answer_hook_dead;                           /* get_hooks.c */
+answer_handler answer_account_use;                                                   /* get_account_use.c */
 answer_handler answer_edits, answer_edit;                                            /* get_edits.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */

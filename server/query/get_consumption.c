@@ -4,6 +4,7 @@
 #include "server/point_use.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/query/step_asked.h"
 
 #include <stdlib.h>
 
@@ -122,7 +123,7 @@ static void fill(struct listing *l)
 
 /* ---- asking ---- */
 
-static bool ask_step(struct request *q, enum consume_step *out)
+bool ask_step(struct request *q, enum consume_step *out)
 {
     static const struct {
         const char *name;

@@ -57,21 +57,33 @@ static void import(struct store *s, const char *text)
 }
 
 /* "1 3 ": the points that a walk meets. */
-static void walk_is(struct store *s, bool account, const char *of, const char *after,
-                    const char *expected)
+static void meets(struct txn *t, struct index_walk w, const char *expected)
 {
-    struct txn t = ledger_read(s->app.ledger);
-    struct span name = span_text(of), behind = span_text(after);
-    struct index_walk w =
-        account ? points_of_account(&t, name, behind) : points_of_use(&t, name, behind);
     char met[64] = "";
     size_t len = 0;
 
     while (index_next(&w))
         len += (size_t)snprintf(met + len, sizeof met - len, "%u ", w.value);
     index_done(&w);
-    assert_ok(txn_end(&t));
+    assert_ok(txn_end(t));
     assert_string_equal(expected, met);
+}
+
+static void walk_is(struct store *s, bool account, const char *of, const char *after,
+                    const char *expected)
+{
+    struct txn t = ledger_read(s->app.ledger);
+    struct span name = span_text(of), behind = span_text(after);
+
+    meets(&t, account ? points_of_account(&t, name, behind) : points_of_use(&t, name, behind),
+          expected);
+}
+
+static void once_is(struct store *s, const char *account, const char *expected)
+{
+    struct txn t = ledger_read(s->app.ledger);
+
+    meets(&t, points_once_of(&t, span_text(account)), expected);
 }
 
 static struct store *town(void)
@@ -154,12 +166,43 @@ static void a_store_without_the_index_gets_it_at_the_start(void **state)
     store_free(s);
 }
 
+/* P1 was A1's, then A11's, then A2's; another change of the row is none of its account. */
+static void whose_a_point_was_it_is_found_by_also_in_a_store_of_before(void **state)
+{
+    struct store *s = town();
+    struct act a;
+
+    (void)state;
+    assert_ok(clock_set(&s->app.clock, NOW + 60));
+    import(s, "point,account,use_class\nP1,A11,commercial\n");
+    assert_ok(clock_set(&s->app.clock, NOW + 120));
+    import(s, "point,account,use_class\nP1,A11,public\n");
+    assert_ok(clock_set(&s->app.clock, NOW + 180));
+    import(s, "point,account,use_class\nP1,A2,public\n");
+    for (int round = 0; round < 2; round++) {
+        once_is(s, "A1", "2 ");
+        once_is(s, "A11", "2 ");
+        once_is(s, "A2", "");
+        a = act_begin(s->app.ledger, "test", NOW, 0);
+        act_index_drop(&a, INDEX_POINTS, span_of("oA1\0P1\0", 7));
+        act_index_put(&a, INDEX_MADE, span_of("p", 1),
+                      1); /* as it was before such accounts were kept */
+        assert_ok(act_end(&a));
+        once_is(s, "A1", "");
+        store_stop(s);
+        store_start(s);
+    }
+    once_is(s, "A1", "2 ");
+    store_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_point_is_found_by_account_and_use),
         cmocka_unit_test(a_point_that_changes_is_found_where_it_is_now),
         cmocka_unit_test(a_store_without_the_index_gets_it_at_the_start),
+        cmocka_unit_test(whose_a_point_was_it_is_found_by_also_in_a_store_of_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,256 @@
+/* What an account used: the sum over its service points, each for as long as it was the account's; so the two points of a combination meter are one figure.  It is as good
+ * as the worst of them, and missing where one is. */
+#include "proto/base/rd.h"
+#include "server/accounts.h"
+#include "server/billing/agree.h"
+#include "server/point_use.h"
+#include "server/query/answers.h"
+#include "server/query/rows.h"
+#include "server/query/step_asked.h"
+#include "server/scope.h"
+
+#include <stdlib.h>
+
+#define PAGE 1000
+
+static const char *const columns[] = { "account",       "from",      "to",
+                                       "consumption_l", "billed_m3", "quality",
+                                       "method",        "points",    NULL };
+
+struct used {
+    char account[LIMIT_TEXT + 1];
+    int64_t from_s, to_s, now_s;
+    enum consume_step step;
+    struct account_stays stays;
+    struct point_use *uses; /* one a stay that touches the span */
+};
+
+static void used_done(void *state)
+{
+    struct used *u = (struct used *)state;
+
+    for (size_t i = 0; u->uses && i < u->stays.count; i++)
+        point_use_done(&u->uses[i]);
+    free(u->uses);
+    account_stays_done(&u->stays);
+    free(u);
+}
+
+/* ---- loading ---- */
+
+/* The part of [from_s, to_s) in which the point was the account's; false: none. */
+static bool stay_within(const struct account_stay *s, int64_t *from_s, int64_t *to_s)
+{
+    if (s->from_s > *from_s)
+        *from_s = s->from_s;
+    if (s->to_s < *to_s)
+        *to_s = s->to_s;
+    return *from_s < *to_s;
+}
+
+/* Who sees a part of an account's points sees no sum of it. */
+static bool are_ours(struct request *q, struct txn *t, const struct used *u)
+{
+    struct scope s = scope_of(q->caller.org);
+
+    for (size_t i = 0; i < u->stays.count; i++) {
+        int64_t from_s = u->from_s, to_s = u->to_s;
+
+        if (!stay_within(&u->stays.at[i], &from_s, &to_s) ||
+            scope_point(&s, t, u->stays.at[i].point))
+            continue;
+        if (!t->err)
+            problem_of(q, ERR_FORBIDDEN, "account",
+                       "the role %s of the org unit %s may not do this: point %s of the account "
+                       "belongs to another unit, or to none",
+                       role_name(q->caller.role), q->caller.org, u->stays.at[i].name);
+        return false;
+    }
+    return true;
+}
+
+static enum err load_stays(struct request *q, struct txn *t, struct used *u)
+{
+    enum err err = ERR_OK;
+
+    if (!(u->uses = (struct point_use *)calloc(u->stays.count, sizeof *u->uses)))
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < u->stays.count && !err; i++) {
+        int64_t from_s = u->from_s, to_s = u->to_s;
+
+        if (stay_within(&u->stays.at[i], &from_s, &to_s))
+            err = point_use_load(q->app, t, u->stays.at[i].point, from_s, to_s, u->step, u->now_s,
+                                 &u->uses[i]);
+    }
+    return err;
+}
+
+static bool load(struct request *q, struct used *u)
+{
+    struct txn t = ledger_read(q->app->ledger);
+    struct span account = span_text(u->account);
+    enum err err = account_stays_load(&t, account, &u->stays);
+    bool fine = false;
+
+    if (!err && !u->stays.count)
+        problem_of(q, ERR_NOT_FOUND, "account",
+                   "account %.64s: no point was ever registered under it", u->account);
+    else if (err == ERR_LIMIT)
+        problem_of(
+            q, ERR_INVALID, "account",
+            "account %.64s: it has more than %d points, expected one that has fewer; ask point "
+            "by point",
+            u->account, ACCOUNT_POINTS_MOST);
+    else if (!err && are_ours(q, &t, u))
+        fine = !(err = load_stays(q, &t, u));
+    if (t.err || (err && err != ERR_LIMIT)) {
+        err = t.err ? t.err : err;
+        problem_of(q, err, "", "the account's readings cannot be read: a part %s", err_text(err));
+        fine = false;
+    }
+    txn_abort(&t);
+    return fine;
+}
+
+/* ---- a row ---- */
+
+struct sum {
+    bool known;
+    int64_t consumption_ml, billed_m3;
+    enum quality quality;
+    enum method method;
+};
+
+static void put_figures(struct out *o, bool known, int64_t consumption_ml, int64_t billed_m3,
+                        enum quality quality, enum method method)
+{
+    if (known) {
+        out_member_litres(o, "consumption_l", consumption_ml);
+        out_member_int(o, "billed_m3", billed_m3);
+    } else {
+        out_member_null(o, "consumption_l");
+        out_member_null(o, "billed_m3");
+    }
+    out_member_text(o, "quality", quality_name(quality));
+    out_member_text(o, "method", known ? method_name(method) : NULL);
+}
+
+static void add(struct sum *sum, const struct consumption *c)
+{
+    sum->known &= c->known;
+    sum->consumption_ml = volume_clamped((__int128)sum->consumption_ml + c->consumption_ml);
+    sum->billed_m3 += c->billed_m3;
+    sum->quality = c->quality > sum->quality ? c->quality : sum->quality;
+    sum->method = c->method > sum->method ? c->method : sum->method;
+}
+
+/* Checks are the point's: they look at days before, which may be another account's. */
+static enum err put_points(const struct used *u, int64_t from_s, int64_t to_s, struct out *o,
+                           struct sum *sum)
+{
+    bool first = true;
+    enum err err = ERR_OK;
+
+    out_text(o, "[");
+    for (size_t i = 0; i < u->stays.count && !err; i++) {
+        int64_t begin_s = from_s, end_s = to_s;
+        const struct consumption *c;
+
+        if (!stay_within(&u->stays.at[i], &begin_s, &end_s))
+            continue;
+        if ((err = consumer_figures(u->uses[i].consumer, begin_s, end_s, &c)))
+            break;
+        add(sum, c);
+        out_text(o, first ? "{" : ",{");
+        first = false;
+        out_member_text(o, "point", u->stays.at[i].name);
+        out_member_time(o, "from", begin_s);
+        out_member_time(o, "to", end_s);
+        put_figures(o, c->known, c->consumption_ml, c->billed_m3, c->quality, c->method);
+        out_key(o, "parts");
+        use_put_told_parts(o, &u->uses[i], c);
+        out_text(o, "}");
+    }
+    out_text(o, "]");
+    return err ? err : o->err;
+}
+
+static void put(struct listing *l, const struct used *u, int64_t from_s, int64_t to_s)
+{
+    struct sum sum = { .known = true };
+    struct out points = { 0 };
+    uint8_t cursor[8];
+    struct wr w = wr_of(cursor, sizeof cursor);
+    enum err err = put_points(u, from_s, to_s, &points, &sum);
+
+    wr_be64(&w, (uint64_t)to_s);
+    if (err)
+        listing_fail(l, err);
+    row_begin(l);
+    row_word(l, "account", u->account);
+    row_time(l, "from", from_s);
+    row_time(l, "to", to_s);
+    if (sum.known) {
+        row_litres(l, "consumption_l", sum.consumption_ml);
+        row_int(l, "billed_m3", sum.billed_m3);
+    } else {
+        row_null(l, "consumption_l");
+        row_null(l, "billed_m3");
+    }
+    row_word(l, "quality", quality_name(sum.quality));
+    row_word(l, "method", sum.known ? method_name(sum.method) : NULL);
+    out_bytes(row_raw_begin(l, "points"), points.at, points.len);
+    row_raw_end(l);
+    row_end(l, wr_span(&w));
+    out_done(&points);
+}
+
+/* Returns where the row ends. */
+static int64_t put_row(struct listing *l, const struct used *u, int64_t from_s)
+{
+    int64_t end_s = consume_step_end(u->step, &l->app->zone, from_s);
+
+    if (end_s > u->to_s)
+        end_s = u->to_s;
+    put(l, u, from_s, end_s);
+    return end_s;
+}
+
+static void fill(struct listing *l)
+{
+    const struct used *u = (const struct used *)l->state;
+    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
+    int64_t from_s = l->cursor_len ? (int64_t)rd_be64(&r) : u->from_s;
+
+    if (from_s < u->from_s || r.err)
+        from_s = u->to_s;
+    while (from_s < u->to_s && !listing_full(l) && !l->err)
+        from_s = put_row(l, u, from_s);
+    l->ended = from_s >= u->to_s;
+}
+
+/* ---- asking ---- */
+
+void answer_account_use(struct request *q)
+{
+    struct used *u = (struct used *)calloc(1, sizeof *u);
+    struct listing alone;
+
+    if (!u) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the answer");
+        return;
+    }
+    u->now_s = clock_now_s(&q->app->clock);
+    if (q->subject[0].len && q->subject[0].len <= LIMIT_TEXT)
+        memcpy(u->account, q->subject[0].at, q->subject[0].len);
+    if (!ask_step(q, &u->step) || !ask_span(q, &u->from_s, &u->to_s, true) || !load(q, u)) {
+        used_done(u);
+    } else if (u->step == STEP_NONE && q->form == FORM_JSON) {
+        row_alone_begin(&alone, q);
+        put_row(&alone, u, u->from_s);
+        row_alone_end(&alone);
+        used_done(u);
+    } else {
+        listing_new(q, columns, fill, u, used_done, PAGE);
+    }
+}
