@@ -36,6 +36,7 @@ answer_handler answer_sample;                                                   
 answer_handler answer_seals, answer_modems_of, answer_meters_of;                     /* get_assets.c */
 answer_handler answer_keys;                                                          /* get_keys.c */
 answer_handler answer_visits;                                                        /* get_visits.c */
+answer_handler answer_rechecks, answer_accuracy;                                      /* get_rechecks.c */
 answer_handler answer_offsets;                                                       /* get_offsets.c */
 answer_handler answer_commands;                                                      /* get_commands.c */
 answer_handler answer_audit, answer_audit_verify;                                                     /* get_audit.c */

@@ -247,6 +247,21 @@ END
     is "false admin" "$(nilo route sample R1 --date 2026-03-29 --format ndjson | sed '$d' | of "$drawn" agrees recheck_by)"
 }
 
+# Of two re-reads, one by team that deviates and one for the company that agrees.
+how_right_reads_are_is_counted_by_reader_route_and_level() {
+    nilo route rechecks --format ndjson | sed '$d' > rechecks
+    is '2026-03-29 R1 team wang admin False 2026-03-29 R1 company wang admin True' "$(python3 -c 'import json
+print(*[r[k] for r in map(json.loads,open("rechecks")) for k in ("date","route","level","reader","recheck_by","agrees")])')" || return 1
+    accuracy() { nilo route accuracy "$@" --format ndjson | python3 -c 'import json,sys; print(*[r[k] for r in map(json.loads,sys.stdin) if "end" not in r for k in ("name","reread","agreeing","deviating","accuracy_pct")])'; }
+    is 'wang 2 1 1 50.0' "$(accuracy)" && is 'R1 2 1 1 50.0' "$(accuracy --by route)" && is 'company 1 1 0 100.0 team 1 0 1 0.0' "$(accuracy --by level)" || return 1
+    is '' "$(accuracy --to 2026-03-28)" && is 'wang 1 0 1 0.0' "$(accuracy --level team --route R1)" && is '' "$(accuracy --route R2)" || return 1
+    has "$(call GET '/v1/routes/rechecks?limit=1')" '"level":"team"' '"next":"' || return 1
+    has "$(call GET '/v1/routes/rechecks?limit=1&after='"$(call GET '/v1/routes/rechecks?limit=1' | sed -nE 's/.*"next":"([^"]+)".*/\1/p')")" '"level":"company"' '"next":null' || return 1
+    is '{"rows":[],"next":null} {"rows":[],"next":null}' "$(token=south.token call GET /v1/routes/rechecks | head -1) $(token=south.token call GET /v1/routes/accuracy | head -1)" || return 1
+    has "$(call GET '/v1/routes/accuracy?by=mood')" $'\n422' '"field":"by"' && has "$(call GET '/v1/routes/accuracy?route=R9')" $'\n404' || return 1
+    has "$(call GET '/v1/routes/rechecks?level=county')" $'\n422' '"field":"level"'
+}
+
 readers_rotate_after_a_year() {
     call POST /v1/routes '{"route":"R3","org":"NORTH","reader":"zhao","days":"1,15"}' > /dev/null
     nilo route rotation --format ndjson | sed '$d' > turns
@@ -323,5 +338,5 @@ hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows
     signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
     what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does signed_days_are_listed_with_their_digests \
     a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage \
-    who_is_read_again_follows_from_a_seed readers_rotate_after_a_year the_store_is_whole
+    who_is_read_again_follows_from_a_seed how_right_reads_are_is_counted_by_reader_route_and_level readers_rotate_after_a_year the_store_is_whole
 hold_end

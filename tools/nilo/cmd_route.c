@@ -96,6 +96,17 @@ int cmd_route_recheck(const struct args *a)
     return post_point(a, "recheck");
 }
 
+int cmd_route_rechecks(const struct args *a)
+{
+    return list_at(a, "/v1/routes/rechecks",
+                   "date route level point reader read_l recheck_l recheck_by agrees note");
+}
+
+int cmd_route_accuracy(const struct args *a)
+{
+    return list_at(a, "/v1/routes/accuracy", "by name reread agreeing deviating accuracy_pct");
+}
+
 int cmd_route_rotation(const struct args *a)
 {
     return list_at(a, "/v1/routes/rotation", "route org reader since days overdue proposal");
