@@ -2,6 +2,7 @@
 
 #include "proto/base/hex.h"
 #include "server/registers.h"
+#include "server/scope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,22 @@ enum err cycle_points_load(struct txn *t, struct span routes, struct cycle_point
             err = point_add(t, ids[i], out);
     }
     free(ids);
+    if (!err && out->count)
+        qsort_r(out->at, out->count, sizeof *out->at, by_name, out);
+    return err;
+}
+
+enum err cycle_points_in_zone(struct txn *t, struct span zone, struct scope *scope,
+                              struct cycle_points *out)
+{
+    struct points_walk w = ledger_points_walk(t, true, zone);
+    enum err err = ERR_OK;
+
+    while (!err && points_next(&w))
+        if (!scope || scope_point(scope, t, w.point))
+            err = point_add(t, w.point, out);
+    points_done(&w);
+    err = err ? err : t->err;
     if (!err && out->count)
         qsort_r(out->at, out->count, sizeof *out->at, by_name, out);
     return err;

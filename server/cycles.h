@@ -21,6 +21,8 @@ struct cycle_points {
     struct out names;
 };
 MUST_CHECK enum err cycle_points_load(struct txn *t, struct span routes, struct cycle_points *out); /* `out` zeroed before; done also after an error */
+struct scope;
+MUST_CHECK enum err cycle_points_in_zone(struct txn *t, struct span zone, struct scope *scope, struct cycle_points *out); /* likewise of a zone; `scope`: only those of its unit, NULL: all */
 void cycle_points_done(struct cycle_points *p);
 static inline const char *cycle_point_name(const struct cycle_points *p, size_t i)
 {

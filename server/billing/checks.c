@@ -27,15 +27,19 @@ void consumer_judge_by(struct consumer *c, const struct check_rules *rules, enum
     c->use = use;
 }
 
+int32_t consumer_dn(const struct consumer *c)
+{
+    size_t i = line_after(c, c->row.c.from_s);
+
+    return i < c->line_count ? c->lines[i].of->meter->dn_mm : 0;
+}
+
 const struct check_line *consumer_line(const struct consumer *c, enum check check)
 {
-    size_t i;
-
     if (!c->judge)
         return check_line_standing(check);
-    i = line_after(c, c->row.c.from_s);
     return check_line_for(c->judge, check, zone_day_number(c->rules.zone, c->row.c.from_s), c->use,
-                          i < c->line_count ? c->lines[i].of->meter->dn_mm : 0);
+                          consumer_dn(c));
 }
 
 /* Says by what the row was judged. */

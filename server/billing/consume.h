@@ -59,6 +59,7 @@ void consumer_free(struct consumer *c); /* NULL is fine */
 
 /* By which figures its rows are checked; without it, by the table's own. `rules` is borrowed until consumer_free. `use`: the point's. */
 void consumer_judge_by(struct consumer *c, const struct check_rules *rules, enum use_class use);
+int32_t consumer_dn(const struct consumer *c); /* of the meter at which the row that was asked for last begins, or that comes next; 0: none */
 /* What holds of a check for the row that was asked for last. */
 const struct check_line *consumer_line(const struct consumer *c, enum check check);
 

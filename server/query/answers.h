@@ -18,6 +18,7 @@ answer_handler answer_readings, answer_consumption;                             
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview, answer_unsettled; /* get_cycles.c */
 answer_handler answer_rules, answer_rule, answer_rule_versions;               /* get_rules.c */
+answer_handler answer_rule_trial;                                                    /* post_trial.c */
 answer_handler answer_review, answer_route_review;                        /* get_review.c */
 struct ledger_row;
 struct route_day;

@@ -270,6 +270,16 @@ static json_t *body_read(struct request *q)
     return NULL;
 }
 
+json_t *entry_body(struct request *q)
+{
+    json_t *body = q->body_len ? body_read(q) : json_object();
+
+    if (body && scope_check_body(q, body))
+        return body;
+    json_decref(body);
+    return NULL;
+}
+
 static enum err seal(void *arg, struct span answer, struct out *sealed)
 {
     struct request *q = (struct request *)arg;

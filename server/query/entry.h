@@ -17,5 +17,6 @@ void entry_pass(struct request *q, struct auth *auth, const struct entry_headers
 enum place entry_place(const struct request *q);          /* where its handler runs */
 int entry_body_most(const struct request *q);             /* bytes; of one that is no file */
 void entry_act(struct request *q);                        /* runs an act on the body */
+json_t *entry_body(struct request *q); /* the body as an object, to be released; NULL: refused, as what is not the caller's unit's is */
 
 #endif

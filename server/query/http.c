@@ -302,7 +302,7 @@ static void answer_job(struct work *w)
 
     if (err)
         problem_of(q, err, "", "the file cannot be kept: it %s", err_text(err));
-    else if (q->key[0])
+    else if (q->key[0] && !q->route->asks)
         run_once(q);
     else
         run_handler(q);

@@ -127,8 +127,10 @@ void listing_more(struct listing *l)
 {
     out_clear(&l->out);
     l->taken = 0;
-    while (!l->err && !is_over(l) && l->out.len == 0)
-        fill(l);
+    do {
+        if (!l->err && !is_over(l))
+            fill(l);
+    } while (!l->err && !is_over(l) && l->out.len == 0 && !l->patient);
     if (!l->err && is_over(l))
         close_stream(l);
 }

@@ -23,6 +23,7 @@ struct listing {
     uint64_t rows, limit;
     bool ended; /* the source has no more rows */
     bool closed; /* the last line was written */
+    bool patient; /* its fills take long and may emit nothing: others go between two of them */
     bool first_cell;
     unsigned visits; /* of the fill at hand */
     enum err err; /* met on the way: the stream is cut off */

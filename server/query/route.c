@@ -41,6 +41,19 @@ static const struct route routes[] = {
       .parameters = parameters_,                                                                   \
       .schema = schema_,                                                                           \
       .summary = summary_ },
+#define ASK(path_, scope_, handler, body_, schema_, summary_)                                      \
+    { .verb = VERB_POST,                                                                           \
+      .path = path_,                                                                               \
+      .scope = SCOPE_##scope_,                                                                     \
+      .place = PLACE_WRITER,                                                                       \
+      .body = BODY_JSON,                                                                           \
+      .forms = FORMS_LIST,                                                                         \
+      .answer = handler,                                                                           \
+      .asks = true,                                                                                \
+      .parameters = "limit,after",                                                                 \
+      .schema = schema_,                                                                           \
+      .body_schema = body_,                                                                        \
+      .summary = summary_ },
 #define PUSH(path_, handler, parameters_, summary_)                                                \
     { .verb = VERB_POST,                                                                           \
       .path = path_,                                                                               \
@@ -56,6 +69,7 @@ static const struct route routes[] = {
 #undef ACT
 #undef FILE
 #undef PUSH
+#undef ASK
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

@@ -40,6 +40,7 @@ struct route {
     unsigned forms; /* that the answer can have */
     void (*answer)(struct request *q);
     act_handler *act; /* instead */
+    bool asks; /* a POST that changes nothing: its question is a body */
     const char *summary;
     const char *parameters; /* of the query: "from,to,channel"; see parameter.def */
     const char *schema;     /* of the answer, or of a list's rows: schema.def */

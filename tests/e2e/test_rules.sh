@@ -199,11 +199,70 @@ PY
     has "$(for i in $(seq 12); do ask "/v1/meters/L$i/readings?from=2026-04-01T00:00:00Z&to=2026-07-25T00:00:00Z&explain=1"; done)" '"rule":"ceiling"' '"rule":"fall"' '"rule":"peak"' || { cat seed; return 1; }
 }
 
+# flagged LETTER FIRST LAST: "POINT DAY" of the days of July that are high at points of R2 whose name begins so, as consumption says.
+flagged() {
+    local p
+    for p in $(of "$(ask '/v1/points?route=R2&limit=1000')" '" ".join(r["point"] for r in a["rows"])'); do
+        of "$(ask "/v1/points/$p/consumption?from=2026-07-$1T00:00:00%2B08:00&to=2026-07-$2T00:00:00%2B08:00&step=day")" '"\n".join(r["point"] + " " + r["from"] for r in a["rows"] if "high" in (r.get("checks") or []))'
+    done | grep . | sort
+}
+trial() { tell "/v1/rules/$1/trial" "$2" "${@:3}"; }
+
+what_a_trial_may_not_ask_is_told() {
+    local span='"from":"2026-07-01T00:00:00+08:00","to":"2026-07-24T00:00:00+08:00"'
+    has "$(token=viewer.token trial high "{$span,\"routes\":[\"R1\"]}")" $'\n403' && has "$(token=south.token trial high "{$span,\"routes\":[\"R1\"]}")" $'\n403' || return 1
+    has "$(trial nonsense "{$span,\"routes\":[\"R1\"]}")" $'\n404' && has "$(trial high "{$span,\"routes\":[\"R7\"]}")" $'\n404' R7 && has "$(trial high "{$span,\"zone\":\"Z7\"}")" $'\n404' Z7 || return 1
+    has "$(trial ceiling "{$span,\"routes\":[\"R1\"]}")" $'\n409' && has "$(trial high "{$span}")" $'\n422' '"field":"routes"' && has "$(trial high "{$span,\"routes\":[]}")" $'\n422' || return 1
+    has "$(trial high "{$span,\"routes\":[\"R1\"],\"step\":\"hour\"}")" $'\n422' '"field":"step"' && has "$(trial spike "{$span,\"routes\":[\"R1\"],\"step\":\"day\"}")" $'\n422' 'by the hour' || return 1
+    has "$(trial high "{$span,\"routes\":[\"R1\"],\"parameters\":{\"factor\":0}}")" $'\n422' '"field":"factor"' && has "$(trial high "{$span,\"routes\":[\"R1\"],\"version\":77}")" $'\n404' || return 1
+    has "$(trial high "{$span,\"routes\":[\"R1\"],\"version\":1,\"parameters\":{}}")" $'\n422' '"field":"version"' && has "$(trial high '{"from":"2020-07-01T00:00:00Z","to":"2026-07-01T00:00:00Z","routes":["R1"]}')" $'\n422' '"field":"to"' || return 1
+    has "$(trial high "{$span,\"routes\":[\"R1\"],\"points\":0}")" $'\n422' '"field":"points"' && has "$(trial high "{$span,\"routes\":[\"R1\"],\"form\":1}")" $'\n422'
+}
+
+a_trial_is_what_comes_when_the_figures_are_set() {
+    local wish='{"parameters":{"factor":1.8,"floor_l":50},"from":"2026-07-21T00:00:00+08:00","to":"2026-07-24T00:00:00+08:00","routes":["R2"]}' acts
+    acts=$(of "$(ask '/v1/audit?limit=100000')" 'a["rows"][-1]["number"]')
+    flagged 21 24 > before
+    said=$(trial high "$wish")
+    has "$said" $'\n200' || return 1
+    of "$said" '"\n".join(r["point"] + " " + r["from"] for r in a["rows"] if r["then"])' | grep . | sort > tried
+    of "$said" '"\n".join(r["point"] + " " + r["from"] for r in a["rows"] if r["now"])' | grep . | sort > now
+    is "$(cat before)" "$(cat now)" && [[ $(wc -l < tried) -gt $(wc -l < now) ]] || { echo "      a trial that finds nothing new tells nothing: $(wc -l < now) and $(wc -l < tried)"; return 1; }
+    # The summary counts what stands above it.
+    is "25 75 $(wc -l < now) $(wc -l < tried) $(comm -12 now tried | wc -l) $(comm -23 now tried | wc -l) $(comm -13 now tried | wc -l) None" \
+        "$(of "$said" '"%s %s %s %s %s %s %s %s" % tuple(a["rows"][-1]["summary"][k] for k in ("points", "rows", "now", "then", "both", "only_now", "only_then", "next"))')" || return 1
+    is "residential $(wc -l < tried)" "$(of "$said" '"%s %s" % tuple(a["rows"][-1]["summary"]["by_use_class"][0][k] for k in ("use_class", "then"))')" || return 1
+    has "$said" '"figures":{"now":[{"rule":"high","version":' '"then":[{"rule":"high","version":0,"flagged":true,"parameters":{"factor":1.8,"floor_l":50,' || return 1
+    # In pieces of any size, and as a stream, it is the same.
+    is "$(of "$said" '"\n".join("%s %s" % (r["point"], r["from"]) for r in a["rows"])')" "$(after=; while :; do page=$(tell "/v1/rules/high/trial?limit=5$after" "$wish"); of "$page" '"\n".join("%s %s" % (r["point"], r["from"]) for r in a["rows"])'; after=$(of "$page" 'a["next"] or ""'); [[ $after ]] || break; after="&after=$after"; done)" || return 1
+    is "$(of "$said" '"\n".join("%s %s" % (r["point"], r["from"]) for r in a["rows"] if r["point"])')" "$(after=; while :; do page=$(trial high "${wish%\}},\"points\":4$after}"); of "$page" '"\n".join("%s %s" % (r["point"], r["from"]) for r in a["rows"] if r["point"])' | grep .; after=$(of "$page" 'a["rows"][-1]["summary"]["next"] or ""'); [[ $after ]] || break; after=",\"after_point\":\"$after\""; done)" || return 1
+    is "$(of "$said" 'len(a["rows"])')" "$(trial high "$wish" -H 'Accept: application/x-ndjson' | grep '"end":true' | python3 -c 'import json,sys; print(json.loads(sys.stdin.read())["rows"])')" || return 1
+    exits 0 nilo rule trial high factor=1.8 floor_l=50 --from 2026-07-21T00:00:00+08:00 --to 2026-07-24T00:00:00+08:00 --routes R2 --format ndjson && is "$(wc -l < tried)" "$(grep -c '"then":true' <<< "$said")" || return 1
+    is "$acts" "$(of "$(ask '/v1/audit?limit=100000')" 'a["rows"][-1]["number"]')" || return 1 # it changed nothing
+    has "$(tell /v1/rules/high '{"parameters":{"factor":1.8,"floor_l":50},"from":"2026-07-21"}')" $'\n201' || return 1
+    is "$(cat tried)" "$(flagged 21 24)" || return 1
+    # And back again: a version that there is.
+    version=$(of "$(ask /v1/rules/high/versions)" 'a["rows"][-2]["version"]')
+    said=$(trial high "{\"version\":$version,\"from\":\"2026-07-21T00:00:00+08:00\",\"to\":\"2026-07-24T00:00:00+08:00\",\"routes\":[\"R2\"]}")
+    is "$(cat tried)" "$(of "$said" '"\n".join(r["point"] + " " + r["from"] for r in a["rows"] if r["now"])' | grep . | sort)"
+}
+
+a_trial_for_a_class_or_a_size_leaves_the_others_as_they_are() {
+    local span='"from":"2026-07-01T00:00:00+08:00","to":"2026-07-24T00:00:00+08:00","routes":["R1"]'
+    is 'B' "$(of "$(trial high "{$span,\"dn\":50,\"state\":\"off\"}")" '" ".join(sorted({r["point"] for r in a["rows"] if r["now"] and not r["then"]}))')" || return 1
+    is 'C' "$(of "$(trial high "{$span,\"use_class\":\"commercial\",\"parameters\":{\"factor\":1.2,\"floor_l\":10}}")" '" ".join(sorted({r["point"] for r in a["rows"] if r["then"] and not r["now"]}))')" || return 1
+    is '0' "$(of "$(trial high "{$span,\"state\":\"off\"}")" 'sum(r["then"] for r in a["rows"] if r["point"] in ("H", "Z"))')" || return 1
+    # Over closed cycles, and by the hour: as many rows as there are.
+    is '4' "$(of "$(trial zero "{$span,\"step\":\"cycle\"}")" 'a["rows"][-1]["summary"]["rows"]')" && is "Z" "$(of "$(trial zero "{$span,\"step\":\"cycle\"}")" 'a["rows"][0]["point"]')" || return 1
+    is "$((23 * 24 * 4))" "$(of "$(trial spike "{$span}")" 'a["rows"][-1]["summary"]["rows"]')" || return 1
+    is '4 0' "$(of "$(trial prolonged "{$span,\"parameters\":{\"cycles\":1}}")" '"%s %s" % (a["rows"][-1]["summary"]["rows"], a["rows"][-1]["summary"]["then"])')"
+}
+
 nilod_start --virtual-clock 2026-07-15T12:00:00+08:00
 nilo token create --role viewer --name viewer > viewer.token
 world > /dev/null || { echo "the world could not be made"; exit 1; }
 nilo token create --role supervisor --name south --org SOUTH > south.token
 hold the_table_tells_each_rule_with_its_figures who_may_not_or_asks_wrongly_changes_nothing a_version_judges_the_days_from_its_own_on a_verdict_tells_what_it_rested_on \
     figures_may_be_for_a_use_class_and_a_size a_sheet_and_a_queue_judge_by_the_same_figures a_reading_tells_what_it_was_held_against what_had_consequences_keeps_what_it_rested_on \
-    late_data_gives_the_verdicts_of_timely_data
+    late_data_gives_the_verdicts_of_timely_data what_a_trial_may_not_ask_is_told a_trial_is_what_comes_when_the_figures_are_set a_trial_for_a_class_or_a_size_leaves_the_others_as_they_are
 hold_end

@@ -20,6 +20,7 @@ struct api {
     char *server;        /* without a slash at its end */
     char *authorization; /* the header; NULL without a token */
     const char *token_file;
+    char *question; /* the body that lists are asked for with; NULL: none */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -157,6 +158,7 @@ void api_close(struct api *c)
     curl_easy_cleanup(c->curl);
     free(c->server);
     free(c->authorization);
+    free(c->question);
     free(c);
 }
 
@@ -455,17 +457,30 @@ static bool take_lines(void *arg, const char *bytes, size_t len)
     return true;
 }
 
+bool api_question(struct api *c, const json_t *body)
+{
+    free(c->question);
+    return (c->question = json_dumps(body, JSON_COMPACT)) != NULL;
+}
+
 static bool stream(struct api *c, const struct path *path, const char *accept,
                    struct intake_body *b, struct api_answer *refused)
 {
+    struct curl_slist *headers = curl_slist_append(NULL, accept);
     long status = 0;
     bool ok;
 
     curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
-    ok = perform(c, path, curl_slist_append(NULL, accept), b, &status);
+    if (c->question) {
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+        curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(c->question));
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, c->question);
+    }
+    ok = perform(c, path, headers, b, &status);
     if (ok && status >= 400) {
         into_answer(b, status, refused);
-        api_say_refusal(c, "GET", path, refused);
+        api_say_refusal(c, c->question ? "POST" : "GET", path, refused);
         api_answer_done(refused);
         return false;
     }

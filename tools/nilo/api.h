@@ -51,6 +51,9 @@ bool api_upload(struct api *c, const struct path *path, FILE *file, struct api_a
 /* Imports a file that we made ourselves, from its start. False: said why. */
 bool api_import(struct api *c, const char *list, FILE *file);
 
+/* From now on lists are asked for with this body, by POST. False: no memory. */
+bool api_question(struct api *c, const json_t *body);
+
 /* Every row of a list: its text (with every digit) and its members. `each` false ends it. */
 typedef bool api_row(void *arg, const char *text, json_t *row);
 bool api_rows(struct api *c, const struct path *path, api_row *each, void *arg, uint64_t *out_rows);

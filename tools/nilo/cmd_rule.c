@@ -73,3 +73,40 @@ int cmd_rule_set(const struct args *a)
     json_decref(body);
     return EXIT_USAGE;
 }
+
+/* "R1,R2" → ["R1","R2"]. */
+static json_t *names_of(const char *text)
+{
+    json_t *names = json_array();
+
+    while (names && *text) {
+        size_t len = strcspn(text, ",");
+
+        if (json_array_append_new(names, json_stringn(text, len))) {
+            json_decref(names);
+            return NULL;
+        }
+        text += len + (text[len] == ',');
+    }
+    return names;
+}
+
+int cmd_rule_trial(const struct args *a)
+{
+    struct path path = path_of("/v1/rules");
+    const char *routes = args_option(a, "routes");
+    json_t *body = json_object(), *figures = a->count > 1 ? figures_of(a) : NULL;
+    bool fine = body && (figures || a->count <= 1) && body_options(body, a);
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, "trial");
+    if (fine && figures)
+        fine = !json_object_set(body, "parameters", figures);
+    if (fine && routes)
+        fine = !json_object_set_new(body, "routes", names_of(routes));
+    json_decref(figures);
+    if (fine)
+        return list_asked(a, &path, body, "point use_class dn from to now then summary");
+    json_decref(body);
+    return EXIT_USAGE;
+}

@@ -111,49 +111,67 @@ static int print_page(struct api *c, const struct path *path)
 }
 
 /* As the server makes it, all columns of it. */
-static int save_sheet(const struct args *a, const struct path *path)
+static bool may_be_saved(const struct args *a)
 {
-    struct api *c;
-    int code;
-
     if (args_option(a, "show")) {
         say("--show: a workbook has all columns");
-        return EXIT_USAGE;
+        return false;
     }
     if (isatty(STDOUT_FILENO)) {
         say("--format xlsx: expected a file or a pipe as standard output");
-        return EXIT_USAGE;
+        return false;
     }
+    return true;
+}
+
+static int print_list(struct api *c, const struct args *a, const struct path *path,
+                      enum format format, const char *columns)
+{
+    const char *shown = args_option(a, "show");
+
+    if (format == FORMAT_TABLE && !times_as_the_server(c))
+        return EXIT_FAILED;
+    if (format == FORMAT_CSV && !shown)
+        return api_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
+    if (format == FORMAT_JSON && strstr(path->text, "limit="))
+        return print_page(c, path);
+    return print_rows(c, path, format, shown ? shown : columns);
+}
+
+/* `body`: NULL where the path says all. */
+static int run(const struct args *a, const struct path *path, const json_t *body,
+               const char *columns)
+{
+    const char *asked = args_option(a, "format");
+    bool saved = asked && !strcmp(asked, "xlsx");
+    enum format format = FORMAT_NDJSON;
+    struct api *c;
+    int code = EXIT_FAILED;
+
+    if (saved ? !may_be_saved(a) : !format_read(a, &format))
+        return EXIT_USAGE;
     if (!(c = api_open(a)))
         return EXIT_FAILED;
-    code = api_file(c, path, FORM_TYPE_XLSX, stdout) ? EXIT_DONE : EXIT_FAILED;
+    if (body && !api_question(c, body))
+        say("no memory is left");
+    else if (saved)
+        code = api_file(c, path, FORM_TYPE_XLSX, stdout) ? EXIT_DONE : EXIT_FAILED;
+    else
+        code = print_list(c, a, path, format, columns);
     api_close(c);
     return code;
 }
 
 int list_run(const struct args *a, const struct path *path, const char *columns)
 {
-    const char *shown = args_option(a, "show"), *asked = args_option(a, "format");
-    struct api *c;
-    enum format format;
-    int code;
+    return run(a, path, NULL, columns);
+}
 
-    if (asked && !strcmp(asked, "xlsx"))
-        return save_sheet(a, path);
-    if (!format_read(a, &format))
-        return EXIT_USAGE;
-    c = api_open(a);
-    if (!c)
-        return EXIT_FAILED;
-    if (format == FORMAT_TABLE && !times_as_the_server(c))
-        code = EXIT_FAILED;
-    else if (format == FORMAT_CSV && !shown)
-        code = api_csv(c, path, stdout) ? EXIT_DONE : EXIT_FAILED;
-    else if (format == FORMAT_JSON && strstr(path->text, "limit="))
-        code = print_page(c, path);
-    else
-        code = print_rows(c, path, format, shown ? shown : columns);
-    api_close(c);
+int list_asked(const struct args *a, const struct path *path, json_t *body, const char *columns)
+{
+    int code = run(a, path, body, columns);
+
+    json_decref(body);
     return code;
 }
 

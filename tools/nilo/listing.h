@@ -10,6 +10,9 @@ void query_options(struct path *p, const struct args *a);
 /* Prints a list in the format asked for; `columns` are those of a table. An exit code. */
 int list_run(const struct args *a, const struct path *path, const char *columns);
 
+/* The same of a list that is asked for with a body, which it releases. */
+int list_asked(const struct args *a, const struct path *path, json_t *body, const char *columns);
+
 /* Prints the list that the object at `path` has under `member`, in the format asked for; as JSON the whole object. An exit code. */
 int member_run(const struct args *a, const struct path *path, const char *member, const char *columns);
 
