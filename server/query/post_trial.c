@@ -1,4 +1,4 @@
-/* POST /v1/rules/RULE/trial: what a check would have flagged by other figures (server/trial.h), row by row, and at the end the counts. Some points a turn, so that a trial over a
+/* POST /v1/rules/RULE/trial: what a check would have flagged by other figures (server/rule_trial.h), row by row, and at the end the counts. Some points a turn, so that a trial over a
  * quarter of a city keeps nobody waiting. */
 #include "proto/base/rd.h"
 #include "server/acts/cycle.h"
@@ -6,8 +6,8 @@
 #include "server/query/answers.h"
 #include "server/query/entry.h"
 #include "server/query/rows.h"
+#include "server/rule_trial.h"
 #include "server/scope.h"
-#include "server/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define SPAN_DAYS_MOST 1100 /* three years */
 
 struct trying {
-    struct trial trial;
+    struct rule_trial trial;
     struct cycle_points points;
     const char *next; /* the last point that is looked at, where there are others behind it */
     /* Where it stands. */
@@ -31,7 +31,7 @@ static void trying_done(void *state)
 {
     struct trying *w = (struct trying *)state;
 
-    trial_done(&w->trial);
+    rule_trial_done(&w->trial);
     cycle_points_done(&w->points);
     free(w);
 }
@@ -173,11 +173,11 @@ static enum err try_point(struct listing *l, struct trying *w, struct txn *t)
     struct trial_row row;
     uint8_t room[CURSOR_MAX];
     bool found = true;
-    enum err err = w->loaded ? ERR_OK : trial_point(&w->trial, t, w->points.at[w->at].id);
+    enum err err = w->loaded ? ERR_OK : rule_trial_point(&w->trial, t, w->points.at[w->at].id);
 
     w->loaded = true;
     while (!err && found && !listing_full(l)) {
-        err = trial_next(&w->trial, t, span_text(name), &w->at_s, &found, &row);
+        err = rule_trial_next(&w->trial, t, span_text(name), &w->at_s, &found, &row);
         if (!err && found)
             put_row(l, w, name, &row);
     }
@@ -294,7 +294,7 @@ static bool step_taken(struct asking *a)
 
     if (!answer_text(&a->ask, &a->reply, "step", false, &name))
         return false;
-    a->wish.step = (enum trial_step)i;
+    a->wish.step = (enum rule_trial_step)i;
     if (!name.len || span_equal(name, span_text(names[i])))
         return true;
     if (check == CHECK_SPIKE || check == CHECK_PROLONGED) {
@@ -303,7 +303,7 @@ static bool step_taken(struct asking *a)
     }
     for (i = TRIAL_DAY; i <= TRIAL_CYCLE; i++)
         if (span_equal(name, span_text(names[i]))) {
-            a->wish.step = (enum trial_step)i;
+            a->wish.step = (enum rule_trial_step)i;
             return true;
         }
     return wrong(a, "step", "expected day, month or cycle");
@@ -418,7 +418,7 @@ static bool wish_taken(struct asking *a)
     a->wish.line = *check_line_standing((enum check)rule);
     if (!line_taken(a) || !step_taken(a))
         return false;
-    if ((err = trial_init(a->q->app, &a->txn, &a->wish, &a->w->trial)))
+    if ((err = rule_trial_init(a->q->app, &a->txn, &a->wish, &a->w->trial)))
         answer_failed(&a->reply, err);
     return !err;
 }

@@ -12,7 +12,7 @@
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define ARGS_POSITIONAL_MAX 8
-#define ARGS_OPTIONS_MAX 512 /* of all commands; main.c asserts that they fit */
+#define ARGS_OPTIONS_MAX 640 /* of all commands; main.c asserts that they fit */
 
 struct args;
 

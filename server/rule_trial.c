@@ -1,4 +1,4 @@
-#include "server/trial.h"
+#include "server/rule_trial.h"
 
 #include "server/registers.h"
 
@@ -18,7 +18,7 @@ static void push(struct check_rules *r, const struct check_line *l)
 }
 
 /* Of each scope the line that holds today, as if it always had; then the same with the wish in place of its scope's. */
-static enum err make_rules(const struct check_rules *all, int64_t today, struct trial *w)
+static enum err make_rules(const struct check_rules *all, int64_t today, struct rule_trial *w)
 {
     const struct check_line *wish = &w->wish.line;
     size_t most = (all ? all->count : 0) + 1;
@@ -51,14 +51,14 @@ static enum err make_rules(const struct check_rules *all, int64_t today, struct 
 
 /* All that are closed, by time: what lies before the span may matter within it. */
 struct cycles_of {
-    struct trial *trial;
+    struct rule_trial *trial;
     enum err err;
 };
 
 static bool note_cycle(void *arg, const struct ledger_cycle *c)
 {
     struct cycles_of *n = (struct cycles_of *)arg;
-    struct trial *w = n->trial;
+    struct rule_trial *w = n->trial;
 
     if (c->state != CYCLE_CLOSED)
         return true;
@@ -84,7 +84,7 @@ static int by_time(const void *a, const void *b)
     return (x->from_s > y->from_s) - (x->from_s < y->from_s);
 }
 
-static enum err load_cycles(struct trial *w, struct txn *t)
+static enum err load_cycles(struct rule_trial *w, struct txn *t)
 {
     struct cycles_of n = { .trial = w };
     enum err err;
@@ -96,14 +96,14 @@ static enum err load_cycles(struct trial *w, struct txn *t)
     return err;
 }
 
-enum err trial_init(struct app *app, struct txn *t, const struct trial_wish *wish,
-                    struct trial *out)
+enum err rule_trial_init(struct app *app, struct txn *t, const struct trial_wish *wish,
+                         struct rule_trial *out)
 {
     int64_t today = zone_day_number(&app->zone, clock_now_s(&app->clock));
     struct rules_held *held;
     enum err err;
 
-    *out = (struct trial){ .app = app, .wish = *wish };
+    *out = (struct rule_trial){ .app = app, .wish = *wish };
     if ((err = rules_take(app, t, &held)))
         return err;
     err = make_rules(rules_of(held), today, out);
@@ -111,7 +111,7 @@ enum err trial_init(struct app *app, struct txn *t, const struct trial_wish *wis
     return err || wish->step != TRIAL_CYCLE ? err : load_cycles(out, t);
 }
 
-void trial_done(struct trial *w)
+void rule_trial_done(struct rule_trial *w)
 {
     point_use_done(&w->load);
     free(w->now.at);
@@ -136,7 +136,7 @@ static enum err load_use(struct txn *t, uint32_t point, enum use_class *out)
     return err;
 }
 
-enum err trial_point(struct trial *w, struct txn *t, uint32_t point)
+enum err rule_trial_point(struct rule_trial *w, struct txn *t, uint32_t point)
 {
     enum consume_step step = w->wish.step == TRIAL_HOUR ? STEP_HOUR : STEP_NONE;
     enum err err = load_use(t, point, &w->use);
@@ -151,7 +151,7 @@ enum err trial_point(struct trial *w, struct txn *t, uint32_t point)
 /* ---- rows ---- */
 
 /* Where the row that begins at `from_s` ends; false: there is none any more. CYCLE: the next that begins there or later. */
-static bool span_from(const struct trial *w, struct txn *t, struct span name, int64_t from_s,
+static bool span_from(const struct rule_trial *w, struct txn *t, struct span name, int64_t from_s,
                       struct trial_span *out)
 {
     static const enum consume_step steps[] = { STEP_HOUR, STEP_DAY, STEP_MONTH };
@@ -174,7 +174,7 @@ static bool span_from(const struct trial *w, struct txn *t, struct span name, in
     return true;
 }
 
-static enum err judge(struct trial *w, const struct check_rules *rules,
+static enum err judge(struct rule_trial *w, const struct check_rules *rules,
                       const struct trial_span *span, struct trial_verdict *out)
 {
     enum check check = w->wish.line.check;
@@ -192,7 +192,7 @@ static enum err judge(struct trial *w, const struct check_rules *rules,
 }
 
 /* The closed cycle that has the point and ends at `to_s` was unread; false: it was read, or there is none. */
-static bool unread_before(struct trial *w, struct txn *t, struct span name, int64_t *to_s)
+static bool unread_before(struct rule_trial *w, struct txn *t, struct span name, int64_t *to_s)
 {
     for (size_t i = 0; i < w->span_count; i++) {
         struct determinant d;
@@ -211,7 +211,7 @@ static bool unread_before(struct trial *w, struct txn *t, struct span name, int6
 }
 
 /* Of frozen figures: this and so many before it unread (rules-bills E7). */
-static void judge_prolonged(struct trial *w, struct txn *t, struct span name,
+static void judge_prolonged(struct rule_trial *w, struct txn *t, struct span name,
                             const struct check_rules *rules, const struct trial_span *span,
                             int32_t dn_mm, struct trial_verdict *out)
 {
@@ -229,7 +229,7 @@ static void judge_prolonged(struct trial *w, struct txn *t, struct span name,
                                      .input = { at_s } };
 }
 
-static enum err judge_both(struct trial *w, struct txn *t, struct span name,
+static enum err judge_both(struct rule_trial *w, struct txn *t, struct span name,
                            const struct trial_span *span, struct trial_row *out)
 {
     const struct consumption *c;
@@ -250,8 +250,8 @@ static enum err judge_both(struct trial *w, struct txn *t, struct span name,
     return t->err;
 }
 
-enum err trial_next(struct trial *w, struct txn *t, struct span name, int64_t *at_s,
-                    bool *out_found, struct trial_row *out)
+enum err rule_trial_next(struct rule_trial *w, struct txn *t, struct span name, int64_t *at_s,
+                         bool *out_found, struct trial_row *out)
 {
     struct trial_counts *counts = &w->counts[w->use];
     struct trial_span span;
