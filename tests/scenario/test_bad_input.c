@@ -55,7 +55,7 @@ static void live(struct trial *l, struct told_list *told, uint32_t n, unsigned m
     struct trial_options o = options(mishaps);
 
     assert_ok(trial_live(&o, n, l));
-    run_rules(l, &zone, &holidays, told);
+    assert_ok(run_rules(l, &zone, &holidays, told));
 }
 
 static void raises_nothing_on(unsigned forms, enum mishap mishap)

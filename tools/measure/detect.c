@@ -44,8 +44,8 @@ static void *work(void *arg)
     for (uint32_t n = w->from; n < w->to && !w->err; n++) {
         if ((w->err = trial_live(&w->o->of, n, l)))
             break;
-        run_rules(l, w->o->of.zone, w->holidays, told);
-        w->err = record_add(&w->record, l, told, false);
+        if (!(w->err = run_rules(l, w->o->of.zone, w->holidays, told)))
+            w->err = record_add(&w->record, l, told, false);
     }
     if (l)
         trial_done(l);
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 {
     static struct zone zone;
     static struct holidays holidays;
-    struct options o = { .lives = 60000,
+    struct options o = { .lives = 72000,
                          .threads = 2,
                          .rounds = 80,
                          .life = -1,

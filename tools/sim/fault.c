@@ -16,6 +16,10 @@
  *   selfturn      4–40 L/h forward and back by turns between 22 and 7 o'clock (pump's pressure waves: handbook §1.5)
  *   unmoved       never turned since installed
  *   silent        no report any more
+ *   clock         runs off by 20 to 600 s a day, or (three in ten) jumps by 1 to 48 h, either way
+ *   battery       from 3.6 V to 2.5 V in 20 to 90 days; the last report at 2.6 V
+ *   tamper        a magnet, for 10 h at a time with 14 h between, in the mean: nothing turns, and the meter says so
+ *   out of step   the transmitter misses 5 to 60 % of the pulses; the dial does not
  *   oversize, undersize   three sizes too large, two too small for what is used
  *
  * A leak is mended in two cases of five after 8 to 60 days; meters stay as they are. */
@@ -25,6 +29,9 @@
 
 #define DAY_S 86400.0
 #define HOUR_S 3600.0
+#define BATTERY_FULL_MV 3600.0
+#define BATTERY_LAST_MV 2600.0
+#define BATTERY_EMPTY_MV 2500.0
 
 const struct fault_about fault_about[FAULTS] = {
 #define FAULT(name, text, right, explained, weight, within)                                        \
@@ -122,6 +129,21 @@ static void size_make(struct fault *f, struct chance *c, double q3_lph)
     case FAULT_SELFTURN:
         f->size = chance_log_even(c, 4, 40);
         return;
+    case FAULT_CLOCK:
+        f->extra = chance_happens(c, 0.3) ? 0 : 1; /* runs off; else jumps */
+        f->size = f->extra > 0 ? chance_log_even(c, 20, 600) : chance_log_even(c, 1, 48) * HOUR_S;
+        if (chance_happens(c, 0.5))
+            f->size = -f->size;
+        return;
+    case FAULT_BATTERY:
+        f->extra = chance_even(c, 20, 90);
+        return;
+    case FAULT_TAMPER:
+        spells_make(f, c, 14, 10, all_s);
+        return;
+    case FAULT_OUT_OF_STEP:
+        f->size = chance_even(c, 0.05, 0.6);
+        return;
     default:
         return;
     }
@@ -151,6 +173,9 @@ void fault_make(struct fault *f, struct chance *c, enum fault_kind kind, double 
     size_make(f, c, q3_lph);
     if (kind == FAULT_BACKFLOW)
         f->end_s = f->onset_s + f->extra;
+    if (kind == FAULT_BATTERY)
+        f->end_s = fmin(to_s, f->onset_s + f->extra * DAY_S * (BATTERY_FULL_MV - BATTERY_LAST_MV) /
+                                               (BATTERY_FULL_MV - BATTERY_EMPTY_MV));
 }
 
 /* ---- courses ---- */
@@ -252,10 +277,12 @@ double fault_share(const struct fault *f, double at_s)
     case FAULT_STUCK_GO:
     case FAULT_STUCK_PARTLY:
     case FAULT_UNMOVED:
+    case FAULT_TAMPER:
         return fault_is_on(f, at_s) ? 0 : 1;
     case FAULT_SLOW_5_20:
     case FAULT_SLOW_20_50:
     case FAULT_SLOW_50:
+    case FAULT_OUT_OF_STEP:
         return fault_is_on(f, at_s) ? 1 - f->size : 1;
     case FAULT_SLOW_DRIFT:
         return days < 0 ? 1 : 1 - f->size * fmin(1, days / f->extra);
@@ -279,6 +306,22 @@ void fault_curve(const struct fault *f, double at_s, struct curve *k)
     k->at_start = 0.5;
     k->q1_lph = fmax(k->q1_lph, 2 * start);
     k->q2_lph = fmax(k->q2_lph, 2.5 * start);
+}
+
+double fault_clock_s(const struct fault *f, double at_s)
+{
+    if (f->kind != FAULT_CLOCK || !fault_is_on(f, at_s))
+        return 0;
+    return f->extra > 0 ? f->size * (at_s - f->onset_s) / DAY_S : f->size;
+}
+
+double fault_battery_mv(const struct fault *f, double at_s)
+{
+    double share = (at_s - f->onset_s) / DAY_S / (f->extra > 0 ? f->extra : 1);
+
+    if (f->kind != FAULT_BATTERY || share <= 0)
+        return BATTERY_FULL_MV;
+    return BATTERY_FULL_MV - (BATTERY_FULL_MV - BATTERY_EMPTY_MV) * fmin(1, share);
 }
 
 bool fault_turns_back(const struct fault *f, double at_s)

@@ -49,6 +49,8 @@ void fault_day(const struct fault *f, struct chance *c, double midnight_s, endus
 /* What the meter makes of flow while it is on: registered ÷ what a sound one registers; the error curve as it is then. */
 double fault_share(const struct fault *f, double at_s);
 void fault_curve(const struct fault *f, double at_s, struct curve *k);
+double fault_clock_s(const struct fault *f, double at_s); /* how far the meter's clock is ahead */
+double fault_battery_mv(const struct fault *f, double at_s);
 bool fault_turns_back(const struct fault *f, double at_s);
 static inline bool fault_is_leak(enum fault_kind k)
 {

@@ -4,9 +4,7 @@
  * 1, hotels 1, what runs by nature 4, works 2 %.  Meters: by the place's size; a third static (R250), the others mechanical, half of
  * them R160, half R80, up to 8 years old; registers forward 45 %, net 30, both 25.  A pulse of DN15 to 25 is 1 L (55 %), 10 L (30) or
  * 100 L (15); DN32 to 50 1, 10 or 100 L alike; above 10 or 100 L.
- *
- * Read hourly at a minute of its own by a clock that is off by ± 40 ppm; 0.4 % of readings are missing; a day's report fails
- * with 1.5 %, in spells of up to 9 days for 4 % of meters.  Seven meters of ten keep 30 days for the next report, the others 5. */
+ */
 #include "tools/sim/trial.h"
 
 #include <stdio.h>
@@ -15,8 +13,9 @@
 
 #define DAY_S 86400.0
 #define HOUR_S 3600.0
+#define TRIES_MOST 1000
 
-enum { PART_PLACE = 1, PART_FAULT, PART_RADIO, PART_MISHAP, PART_DAYS = 1000 };
+enum { PART_PLACE = 1, PART_FAULT, PART_MISHAP, PART_DAYS = 1000 };
 
 /* ---- the place and its meter ---- */
 
@@ -140,38 +139,44 @@ static bool can_have(const struct trial *l, enum fault_kind kind)
         return way != WAY_WORKS &&
                (kind != FAULT_LEAK_2_5 || (small && l->works == WORKS_STATIC)) &&
                (kind != FAULT_LEAK_5_20 || (small && l->curve.start_lph < 5));
+    if (kind == FAULT_OUT_OF_STEP)
+        return used && l->meter.form == REGISTER_FORWARD;
     if (kind == FAULT_OVERSIZE)
         return used && small;
     if (kind == FAULT_UNDERSIZE)
         return way == WAY_FLATS || way == WAY_HOTEL || way == WAY_SCHOOL || way == WAY_WORKS ||
                way == WAY_RESTAURANT;
-    return used || kind == FAULT_SILENT;
+    return used || kind == FAULT_SILENT || kind == FAULT_CLOCK || kind == FAULT_BATTERY;
 }
 
-static enum fault_kind kind_of(const struct trial *l, struct chance *c)
+static enum fault_kind kind_of(struct chance *c)
 {
-    for (int tries = 0; tries < 64; tries++) {
-        int all = 0, u, kind = 0;
+    int all = 0, u, kind = 0;
 
-        for (int k = 0; k < FAULTS; k++)
-            all += fault_about[k].weight;
-        u = chance_whole(c, 0, all - 1);
-        while (u >= fault_about[kind].weight)
-            u -= fault_about[kind++].weight;
-        if (can_have(l, (enum fault_kind)kind))
-            return (enum fault_kind)kind;
-    }
-    return FAULT_NONE;
+    for (int k = 0; k < FAULTS; k++)
+        all += fault_about[k].weight;
+    u = chance_whole(c, 0, all - 1);
+    while (u >= fault_about[kind].weight)
+        u -= fault_about[kind++].weight;
+    return (enum fault_kind)kind;
 }
 
-static void strike(struct trial *l, const struct trial_options *o, struct chance *c)
+/* The fault is drawn first, then places until one can have it: so none is rare. */
+static void place_and_fault(struct trial *l, const struct trial_options *o)
 {
-    enum fault_kind kind = chance_happens(c, o->faulty) ? kind_of(l, c) : FAULT_NONE;
-    int size = size_of(c, &l->use);
+    struct chance place = chance_of(o->seed, l->n, PART_PLACE),
+                  c = chance_of(o->seed, l->n, PART_FAULT);
+    enum fault_kind kind = chance_happens(&c, o->faulty) ? kind_of(&c) : FAULT_NONE;
 
+    l->tries = 0;
+    do
+        place_make(l, o, &place);
+    while (++l->tries < TRIES_MOST && kind != FAULT_NONE && !can_have(l, kind));
+    if (l->tries == TRIES_MOST)
+        kind = FAULT_NONE;
     if (kind == FAULT_OVERSIZE || kind == FAULT_UNDERSIZE)
-        meter_make(l, c, size + (kind == FAULT_OVERSIZE ? 3 : -2));
-    fault_make(&l->fault, c, kind, l->from_s, l->to_s, (double)l->meter.q3_lph);
+        meter_make(l, &c, size_of(&c, &l->use) + (kind == FAULT_OVERSIZE ? 3 : -2));
+    fault_make(&l->fault, &c, kind, l->from_s, l->to_s, (double)l->meter.q3_lph);
 }
 
 /* ---- flow ---- */
@@ -203,6 +208,8 @@ static void flow(struct living *v, double at_s, double seconds, double lph)
         if (during && l->fault.kind != FAULT_NONE)
             v->lost_ml += sound - ml;
     }
+    if (l->fault.kind == FAULT_OUT_OF_STEP) /* what the dial has and the transmitter has not */
+        course_add(&l->course, l->course.back_ml, at_s, seconds, sound - ml);
     if (!fault_turns_back(&l->fault, at_s)) {
         course_add(&l->course, l->course.forward_ml, at_s, seconds, ml);
         return;
@@ -268,86 +275,8 @@ static void tell_truth(struct trial *l, const struct living *v)
     l->seen_share = v->leaked_ml > 0 ? v->leak_seen_ml / v->leaked_ml : 1;
 }
 
-/* ---- what the radio brings ---- */
-
-struct radio {
-    bool poor;
-    uint32_t keeps_d;
-    double spell_until_s, report_s; /* its report's second of the day */
-};
-
-static bool gets_through(struct radio *r, struct chance *c, double at_s)
-{
-    if (at_s < r->spell_until_s)
-        return false;
-    if (r->poor && chance_happens(c, 0.05)) {
-        r->spell_until_s = at_s + chance_whole(c, 1, 9) * DAY_S;
-        return false;
-    }
-    return !chance_happens(c, 0.015);
-}
-
-static enum err push_reading(struct trial *l, uint32_t n, double forward_ml, double back_ml,
-                             double arrival_s)
-{
-    const struct meter_facts *m = &l->meter;
-    bool falls =
-        m->form == REGISTER_NET || (m->form == REGISTER_FORWARD && l->works != WORKS_STATIC);
-    double at_s = l->course.from_s + (n + 1) * l->course.step_s;
-    struct trial_row row = { .channel = (uint8_t)meter_billed_channel(m),
-                             .arrival_s = (uint32_t)arrival_s,
-                             .row = { .value = wheel_shows(m, l->start_ml + forward_ml -
-                                                                  (falls ? back_ml : 0)),
-                                      .time_s = (uint32_t)at_s,
-                                      .attr = SOURCE_REMOTE } };
-    enum err err = trial_push(l, &row);
-
-    if (err || m->form != REGISTER_BOTH)
-        return err;
-    row.channel = CHANNEL_REVERSE;
-    row.row.value = wheel_shows(m, back_ml);
-    return trial_push(l, &row);
-}
-
-/* The readings of a day arrive with the first report that gets through, if the meter keeps them until then. */
-static enum err readings(struct trial *l, const struct trial_options *o)
-{
-    struct chance c = chance_of(o->seed, l->n, PART_RADIO);
-    struct radio r = { .poor = chance_happens(&c, 0.04),
-                       .keeps_d = chance_happens(&c, 0.7) ? 30 : 5,
-                       .report_s = chance_even(&c, 0, 6) * HOUR_S };
-    double forward_ml = 0, back_ml = 0, deaf_s = l->mishap_s, deaf_end_s = deaf_s;
-    uint32_t n = 0, first_kept = 0;
-    enum err err = ERR_OK;
-
-    if (l->mishaps & 1u << MISHAP_DEAF)
-        deaf_end_s += chance_even(&c, 7, 40) * DAY_S;
-    for (uint32_t d = 0; d < o->days && !err; d++) {
-        double day_end_s = l->from_s + (d + 1) * DAY_S, at_s = day_end_s + r.report_s;
-        uint32_t end = (uint32_t)((day_end_s - l->course.from_s) / l->course.step_s);
-
-        if (l->fault.kind == FAULT_SILENT && day_end_s > l->fault.onset_s)
-            break;
-        if (end > l->course.count)
-            end = l->course.count;
-        if (end > r.keeps_d * 24 && first_kept < end - r.keeps_d * 24)
-            first_kept = end - r.keeps_d * 24;
-        if ((at_s >= deaf_s && at_s < deaf_end_s) || !gets_through(&r, &c, at_s))
-            continue;
-        for (; n < end && !err; n++) {
-            forward_ml += (double)l->course.forward_ml[n];
-            back_ml += (double)l->course.back_ml[n];
-            if (n >= first_kept && !chance_happens(&c, 0.004))
-                err = push_reading(l, n, forward_ml, back_ml, at_s);
-        }
-    }
-    return err;
-}
-
 enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l)
 {
-    struct chance place = chance_of(o->seed, n, PART_PLACE),
-                  fault = chance_of(o->seed, n, PART_FAULT);
     struct chance mishap = chance_of(o->seed, n, PART_MISHAP);
     struct living v = { .l = l };
     double step_s = HOUR_S * (1 + chance_even(&mishap, -40e-6, 40e-6));
@@ -355,16 +284,15 @@ enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l)
     enum err err;
 
     l->n = n;
-    l->count = 0;
+    l->count = l->vital_count = 0;
     l->mishaps = 0;
-    place_make(l, o, &place);
-    strike(l, o, &fault);
+    place_and_fault(l, o);
     mishaps_draw(l, o, &mishap);
     if ((err = course_begin(&l->course, l->from_s + minute_s, step_s, o->days * 24 - 1)))
         return err;
     days(l, o, &v);
     tell_truth(l, &v);
-    if ((err = readings(l, o)) || (err = mishaps_befall(l, &mishap)))
+    if ((err = trial_readings(l, o)) || (err = mishaps_befall(l, &mishap)))
         return err;
     trial_tidy(l);
     return ERR_OK;
@@ -374,6 +302,8 @@ void trial_done(struct trial *l)
 {
     course_done(&l->course);
     free(l->rows);
+    free(l->vitals);
     l->rows = NULL;
-    l->count = l->cap = 0;
+    l->vitals = NULL;
+    l->count = l->cap = l->vital_count = l->vital_cap = 0;
 }

@@ -46,8 +46,16 @@ struct trial_row {
     uint8_t channel, fitting; /* enum channel; place in `fittings` */
 };
 
+/* What a report says of the meter besides. */
+struct trial_vital {
+    uint32_t arrival_s, status; /* enum frame_status */
+    int32_t offset_s;           /* the meter's clock − true time */
+    uint16_t battery_mv;
+};
+
 struct trial {
     uint32_t n;
+    unsigned tries; /* places that were drawn until one could have the fault */
     int64_t from_day;
     double from_s, to_s; /* UTC */
     struct meter_facts meter;
@@ -70,12 +78,19 @@ struct trial {
     /* the readings */
     struct trial_row *rows;
     size_t count, cap;
+    struct trial_vital *vitals; /* one a report that arrived */
+    size_t vital_count, vital_cap;
     struct course course;
 };
 
 /* Writes the life `n` into `l`, whose memory is used again; a zeroed one is fine. NO_MEMORY. */
 MUST_CHECK enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l);
 void trial_done(struct trial *l);
+
+/* ---- trial_radio.c ---- */
+
+/* Rows and vitals of what has flowed. NO_MEMORY. */
+MUST_CHECK enum err trial_readings(struct trial *l, const struct trial_options *o);
 
 /* ---- mishap.c ---- */
 

@@ -188,7 +188,7 @@ static void the_plain_rules_do_as_they_say(void **state)
     }
     l.meter.form = REGISTER_FORWARD;
     l.count = sizeof rows / sizeof rows[0];
-    run_rules(&l, &zone, &none, &told);
+    assert_ok(run_rules(&l, &zone, &none, &told));
     assert_int_equal(told.count, 2);
     assert_string_equal(rules[told.at[0].rule].name, "one-gallon");
     assert_int_equal(told.at[0].raised_s, 25 * 3600);

@@ -25,12 +25,12 @@
 #define ZERO_DAYS 14
 
 /* The detectors of the program, those that are still to be built, and two plain rules. */
-struct rule {
+struct scored_rule {
     const char *name, *flag;         /* "one-gallon", "leak" */
     const struct detector *detector; /* NULL: a plain rule, or not built */
     bool plain;
 };
-extern struct rule rules[RULES_MAX];
+extern struct scored_rule rules[RULES_MAX];
 extern unsigned rule_count;
 void rules_make(void);
 
@@ -47,8 +47,9 @@ struct told_list {
     unsigned count, more; /* more: that found no room */
 };
 /* `l` with its rows; what stands in `out` is overwritten. */
-void run_rules(const struct trial *l, const struct zone *zone, const struct holidays *holidays,
-               struct told_list *out);
+MUST_CHECK enum err run_rules(const struct trial *l, const struct zone *zone,
+                              const struct holidays *holidays,
+                              struct told_list *out); /* NO_MEMORY */
 
 /* One life as it is scored. */
 struct subject {

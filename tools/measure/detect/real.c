@@ -4,7 +4,8 @@
  * register is formed anew, in pulses of 1, 10 or 100 L. What a flag stands for there nobody knows, so the same register is judged
  * without the fault as well: a flag that it raises, too (the same rule, onset or alarm within three days), counts neither way.
  *
- * Left out, because a series of hours cannot have them: erosion of low flow, meters of the wrong size, and what never turned. */
+ * Left out, because a series of hours cannot have them: erosion of low flow, meters of the wrong size, what never turned, and what vitals or
+ * dials tell. */
 #include "server/zonefile.h"
 #include "tools/measure/detect/bench.h"
 
@@ -111,7 +112,8 @@ static void unload(struct real *r)
 static bool can_have(enum fault_kind k)
 {
     return k != FAULT_NONE && k != FAULT_SLOW_EROSION && k != FAULT_UNMOVED &&
-           k != FAULT_OVERSIZE && k != FAULT_UNDERSIZE;
+           k != FAULT_OVERSIZE && k != FAULT_UNDERSIZE && k != FAULT_BATTERY && k != FAULT_TAMPER &&
+           k != FAULT_OUT_OF_STEP;
 }
 
 static enum register_form form_of(struct chance *c, enum fault_kind k)
@@ -196,11 +198,11 @@ static double upto(struct upto *u, const struct course *k, const float *ml_of, d
 static enum err push_row(struct trial *l, uint32_t at_s, double forward_ml, double back_ml)
 {
     bool net = l->meter.form == REGISTER_NET;
-    struct trial_row row = {
-        .channel = (uint8_t)meter_billed_channel(&l->meter),
-        .arrival_s = at_s,
-        .row = { .time_s = at_s, .value = wheel_shows(&l->meter, forward_ml - (net ? back_ml : 0)) }
-    };
+    struct trial_row row = { .channel = (uint8_t)meter_billed_channel(&l->meter),
+                             .arrival_s = at_s,
+                             .row = { .time_s = (uint32_t)(at_s + fault_clock_s(&l->fault, at_s)),
+                                      .value = wheel_shows(&l->meter,
+                                                           forward_ml - (net ? back_ml : 0)) } };
     enum err err = trial_push(l, &row);
 
     if (err || l->meter.form != REGISTER_BOTH)
@@ -276,12 +278,13 @@ static enum err one(const struct real *r, const struct real_series *s, uint64_t 
     l->fault = (struct fault){ .kind = FAULT_NONE };
     if ((err = fault_water(l, &c)) || (err = form(l, s)))
         return err;
-    run_rules(l, &r->zone, holidays, &told[0]);
+    if ((err = run_rules(l, &r->zone, holidays, &told[0])))
+        return err;
     l->count = 0;
     l->fault = fault;
-    if ((err = fault_water(l, &c)) || (err = form(l, s)))
+    if ((err = fault_water(l, &c)) || (err = form(l, s)) ||
+        (err = run_rules(l, &r->zone, holidays, &told[1])))
         return err;
-    run_rules(l, &r->zone, holidays, &told[1]);
     mark(&told[1], &told[0]);
     return record_add(out, l, &told[1], true);
 }

@@ -6,9 +6,11 @@
  * show the same index and clears when it moves. */
 #include "tools/measure/detect/bench.h"
 
+#include "server/billing/dials.h"
+
 #include <string.h>
 
-struct rule rules[RULES_MAX];
+struct scored_rule rules[RULES_MAX];
 unsigned rule_count;
 
 static bool has_rule(const char *flag)
@@ -26,15 +28,15 @@ void rules_make(void)
 
     rule_count = 0;
     for (size_t n = 0; (d = detector_at(n)) && rule_count < RULES_MAX - 2; n++)
-        if (d->judge)
-            rules[rule_count++] = (struct rule){ d->flag, d->flag, d, false };
-    rules[rule_count++] = (struct rule){ "one-gallon", "leak", NULL, true };
-    rules[rule_count++] = (struct rule){ "zero-14", "stuck", NULL, true };
+        if (d->judge || d == &detector_out_of_step)
+            rules[rule_count++] = (struct scored_rule){ d->flag, d->flag, d, false };
+    rules[rule_count++] = (struct scored_rule){ "one-gallon", "leak", NULL, true };
+    rules[rule_count++] = (struct scored_rule){ "zero-14", "stuck", NULL, true };
     for (int k = 1; k < FAULTS && rule_count < RULES_MAX; k++) {
         snprintf(names[k], sizeof names[k], "%.*s", (int)strcspn(fault_about[k].right, " "),
                  fault_about[k].right);
         if (!has_rule(names[k]))
-            rules[rule_count++] = (struct rule){ names[k], names[k], NULL, false };
+            rules[rule_count++] = (struct scored_rule){ names[k], names[k], NULL, false };
     }
 }
 
@@ -100,6 +102,56 @@ static void say(void *arg, const struct detector *d, const struct verdict *v)
     for (unsigned i = 0; i < rule_count; i++)
         if (rules[i].detector == d)
             tell((struct running *)arg, (uint8_t)i, v);
+}
+
+/* ---- dial against transmitter, as server/judge_dials.c has it ---- */
+
+static void tell_dials(struct running *r, const struct dial_checks *checks)
+{
+    struct dial_episode episodes[TOLD_MAX];
+    size_t count = dial_episodes(checks, NULL, 0, episodes, TOLD_MAX);
+
+    for (size_t i = 0; i < count && i < TOLD_MAX; i++) {
+        const struct dial_episode *e = &episodes[i];
+        const struct dial_check *c = &checks->at[e->last];
+        int64_t seconds = c->at_s - c->agreed_s > 86400 ? c->at_s - c->agreed_s : 86400;
+        struct verdict v = { .open = true,
+                             .onset_s = e->onset_s,
+                             .raised_s = e->onset_s,
+                             .confidence_pct = e->reads > 2   ? 95
+                                               : e->reads > 1 ? 85
+                                                              : 60,
+                             .lost_mlpd = c->off_ml > 0 ? c->off_ml * 86400 / seconds : 0 };
+
+        say(r, &detector_out_of_step, &v);
+        v.open = false;
+        v.cleared_s = e->cleared_s;
+        if (e->ended)
+            say(r, &detector_out_of_step, &v);
+    }
+}
+
+static enum err look_at_dials(struct running *r)
+{
+    const struct trial *l = r->l;
+    struct rows rows = { 0 };
+    struct dial_checks checks = { 0 };
+    bool typed = false;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < l->count; i++)
+        typed = typed || (l->rows[i].row.attr & ATTR_SOURCE) != SOURCE_REMOTE;
+    for (size_t i = 0; typed && i < l->count && !err; i++)
+        if (l->rows[i].fitting == r->fitting &&
+            l->rows[i].channel == (uint8_t)meter_billed_channel(&l->meter))
+            err = rows_push(&rows, l->rows[i].row);
+    if (typed && !err)
+        err = dials_check(&l->meter, &l->fittings[r->fitting], &rows, NULL, 0, &checks);
+    if (!err)
+        tell_dials(r, &checks);
+    dial_checks_done(&checks);
+    rows_done(&rows);
+    return err;
 }
 
 /* ---- the plain rules ---- */
@@ -185,14 +237,15 @@ static void plain_row(struct running *r, struct plain *p, const struct row *row)
     p->at_s = row->time_s;
 }
 
-void run_rules(const struct trial *l, const struct zone *zone, const struct holidays *holidays,
-               struct told_list *out)
+enum err run_rules(const struct trial *l, const struct zone *zone, const struct holidays *holidays,
+                   struct told_list *out)
 {
     uint8_t gallon = rule_named("one-gallon"), zero = rule_named("zero-14");
     size_t i = 0;
+    enum err err = ERR_OK;
 
     out->count = out->more = 0;
-    for (uint8_t f = 0; f < l->fitting_count; f++) {
+    for (uint8_t f = 0; f < l->fitting_count && !err; f++) {
         struct detect_state state;
         struct plain p = { .gallon_rule = gallon, .zero_rule = zero };
         struct judge_place place = { .meter = &l->meter,
@@ -212,5 +265,7 @@ void run_rules(const struct trial *l, const struct zone *zone, const struct holi
                 (row->row.attr & ATTR_SOURCE) == SOURCE_REMOTE)
                 plain_row(&r, &p, &row->row);
         }
+        err = look_at_dials(&r);
     }
+    return err;
 }
