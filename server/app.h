@@ -14,6 +14,7 @@
 
 struct commands;
 struct cookbook;
+struct figures_kept;
 struct formats;
 struct hooks;
 struct keyring;
@@ -58,6 +59,7 @@ struct app {
     struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
     struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
+    struct figures_kept *figures; /* of months, kept for a while; NULL in programs that show none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */

@@ -3,6 +3,7 @@
 #include "server/check_rules.h"
 #include "server/commands.h"
 #include "server/cycles.h"
+#include "server/figures.h"
 #include "server/hooks.h"
 #include "server/judge.h"
 #include "server/lives.h"
@@ -438,6 +439,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
+        (err = figures_kept_new(&app->figures)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = hooks_open(app, &app->hooks, r)) || (err = rankings_open(&app->rankings)) ||
         (err = rankings_start(app)) ||
@@ -463,6 +465,8 @@ void app_stop(struct app *app)
     app->commands = NULL;
     surveys_free(app->surveys);
     app->surveys = NULL;
+    figures_kept_free(app->figures);
+    app->figures = NULL;
     rankings_close(app->rankings);
     app->rankings = NULL;
 }

@@ -60,6 +60,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_ACCEPTED] = { "accepted", TABLE_LATER },
     [LEDGER_EDITS] = { "edits", TABLE_LATER },
     [LEDGER_EDITS_OF] = { "edits-of", TABLE_LATER },
+    [LEDGER_FIGURES] = { "figures", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },
@@ -414,6 +415,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_hooks_check(&t, r);
     if (!err)
         err = ledger_edits_check(&t, r);
+    if (!err)
+        err = ledger_figures_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

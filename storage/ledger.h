@@ -465,6 +465,34 @@ bool ledger_edit(struct txn *t, uint64_t id, struct ledger_edit *out); /* false:
 void act_put_edit(struct act *a, struct ledger_edit *e); /* gives e->id and e->act; the caller notes it */
 /* By id, behind `after`, of a point or (0) of all; false from `each` ends it. */
 MUST_CHECK enum err ledger_edits(struct txn *t, uint32_t point, uint64_t after, bool (*each)(void *arg, const struct ledger_edit *e), void *arg);
+/* ---- figures of closed months (server/figures.h): written in one act, and never again ---- */
+
+struct ledger_month {
+    uint32_t month; /* 202603 */
+    int64_t closed_s;
+    char who[64];
+    uint64_t position; /* of the journal: what came before it was known */
+    uint64_t act;      /* likewise the newest act */
+    uint64_t groups;   /* rows that follow */
+    uint8_t digest[32];
+};
+bool ledger_month(struct txn *t, uint32_t month, struct ledger_month *out); /* false: it is not closed, or t->err */
+/* Closed months after `after`, in their order; false from `each` ends it. */
+MUST_CHECK enum err ledger_months(struct txn *t, uint32_t after, bool (*each)(void *arg, const struct ledger_month *m), void *arg);
+void act_put_month(struct act *a, const struct ledger_month *m); /* the caller notes it */
+void act_put_month_group(struct act *a, uint32_t month, char kind, struct span name, struct span bytes);
+/* Groups of a month by kind, then name; `after` as (kind, name) of the one before, kind 0: from the first. */
+struct month_walk {
+    struct scan scan;
+    struct key from;
+    uint32_t month;
+    bool skip;
+    char kind;
+    struct span name, bytes; /* views */
+};
+struct month_walk ledger_month_walk(struct txn *t, uint32_t month, char after_kind, struct span after_name);
+bool month_walk_next(struct month_walk *w); /* false: the end, or an error in the transaction; the struct must not be moved after the first */
+void month_walk_done(struct month_walk *w);
 
 /* ---- days of routes: what was signed, disputed and read again (server/route_facts.h) ---- */
 

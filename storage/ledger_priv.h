@@ -50,6 +50,7 @@ enum ledger_table {
     LEDGER_TOLD,          /* flag's id → how it stood when that was told last (ledger_flag.c) */
     LEDGER_EDITS,         /* id → what a person says a dial stood at (ledger_edit.c) */
     LEDGER_EDITS_OF,      /* point · id → nothing */
+    LEDGER_FIGURES,       /* month [· kind · name] → figures of a closed month (ledger_figure.c) */
     LEDGER_TABLES
 };
 
@@ -117,6 +118,7 @@ MUST_CHECK enum err ledger_accepted_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_rules_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_dials_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_edits_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_figures_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);
 struct key ledger_history_key(unsigned list, uint32_t id, int64_t since_s);

@@ -71,6 +71,7 @@ act_handler act_open_cycle, act_review_cycle, act_close_cycle, act_settle_cycle;
 act_handler act_set_rule; /* POST /v1/rules/RULE: other figures for a rule of validation, from a day on */
 act_handler act_accept_figures; /* POST /v1/cycles/ID/accept: figures that stand out may pass */
 act_handler act_post_edit, act_approve_edit, act_refuse_edit, act_undo_edit; /* POST /v1/points/POINT/edits, /v1/edits/ID/approve, …/refuse, …/undo */
+act_handler act_close_figures; /* POST /v1/figures/MONTH/close */
 act_handler act_post_order, act_change_order, act_assign_orders; /* POST /v1/orders, /v1/orders/ORDER, /v1/orders/assign */
 act_handler act_start_order, act_cancel_order, act_order_done;   /* POST /v1/orders/ORDER/start, …/cancel, …/done */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */

@@ -20,6 +20,7 @@ answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview,
 answer_handler answer_rules, answer_rule, answer_rule_versions;               /* get_rules.c */
 answer_handler answer_rule_trial;                                                    /* post_trial.c */
 answer_handler answer_review, answer_route_review;                        /* get_review.c */
+answer_handler answer_figures, answer_figure, answer_figure_list, answer_figure_months; /* get_figures.c */
 struct ledger_row;
 struct route_day;
 /* The row of the route that the path names (views into `t`), and the day that is asked for: today without one. False: refused. */

@@ -69,6 +69,7 @@ static const struct common {
     { "/v1/prices", VERB_POST },
     { "/v1/rules/{rule}", VERB_POST },
     { "/v1/zones", VERB_POST },
+    { "/v1/figures/{month}/close", VERB_POST },
 };
 
 static bool is_common(const struct request *q)
