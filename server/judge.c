@@ -12,6 +12,7 @@
 #include "server/metrics.h"
 #include "server/readings.h"
 #include "server/registers.h"
+#include "server/replacements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,11 @@ struct slice {
     struct fittings fittings;
     struct point_facts point;
     struct judge_place place;
-    bool said;        /* a detector said something */
-    bool dials;       /* among the rows that were loaded are dial reads */
+    bool said;       /* a detector said something */
+    bool dials;      /* among the rows that were loaded are dial reads */
+    bool changed;    /* its flags, or what is noted of its condition, are other ones */
+    uint32_t *moved; /* meters of the slice of which that is so */
+    size_t moved_count;
     unsigned damaged; /* meters whose readings the store no longer has whole */
     enum err err;
 };
@@ -349,15 +353,18 @@ static bool has_id(const struct flag_records *list, const char *id)
     return false;
 }
 
-static enum err put_flag(struct txn *views, const struct flag_record *f)
+static enum err put_flag(struct slice *s, const struct flag_record *f)
 {
+    struct txn *views = &s->views;
     uint8_t bytes[FLAG_FACTS_MAX];
     struct wr w = wr_of(bytes, sizeof bytes);
     struct span kept, id = span_text(f->id);
     enum err err = flag_encode(f, &w);
 
-    if (!err && !(views_flag(views, id, &kept) && span_equal(kept, wr_span(&w))))
+    if (!err && !(views_flag(views, id, &kept) && span_equal(kept, wr_span(&w)))) {
         views_put_flag(views, id, wr_span(&w));
+        s->changed = true;
+    }
     return err ? err : views->err;
 }
 
@@ -375,10 +382,12 @@ static enum err keep_flags(struct slice *s)
     if (!err && s->app->flag_listeners)
         err = flags_turned(&s->ledger, &old, &s->births, &s->episodes, &s->turned);
     for (size_t i = 0; i < old.count && !err; i++)
-        if (!has_id(&s->episodes, old.at[i].id))
+        if (!has_id(&s->episodes, old.at[i].id)) {
             views_del_flag(&s->views, span_text(old.at[i].id));
+            s->changed = true;
+        }
     for (size_t i = 0; i < s->episodes.count && !err; i++)
-        err = put_flag(&s->views, &s->episodes.at[i]);
+        err = put_flag(s, &s->episodes.at[i]);
     overdue_list(&s->views, span_text(s->meter.serial), &old, &s->episodes);
     flag_records_done(&old);
     return err ? err : s->views.err;
@@ -438,7 +447,9 @@ static enum err look_at_calendar(struct slice *s)
 static enum err look_at_condition(struct slice *s, const struct meter_state *state, bool life)
 {
     const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
-    struct condition_news news = { .meter = &s->meter, .life = life, .now_s = s->now_s };
+    struct condition_news news = {
+        .meter = &s->meter, .life = life, .now_s = s->now_s, .changed = &s->changed
+    };
     struct judge_index index;
 
     if (last && last->to_s == FITTING_OPEN) {
@@ -507,13 +518,17 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
 {
     enum err err, ended;
 
-    s->fresh.count = s->turned.count = 0;
+    s->fresh.count = s->turned.count = s->moved_count = 0;
     s->err = ERR_OK;
     s->ledger = ledger_read(s->app->ledger);
     s->views = views_write(s->app->views);
     err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
-    for (size_t i = 0; i < count && !err; i++)
+    for (size_t i = 0; i < count && !err; i++) {
+        s->changed = false;
         err = judge_meter(s, news[i].meter, news[i].first_s, news[i].date);
+        if (s->changed)
+            s->moved[s->moved_count++] = news[i].meter;
+    }
     views_states_end(&s->states);
     ended = txn_end(&s->ledger);
     if (!err)
@@ -525,6 +540,8 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     else
         err = txn_end(&s->views);
     s->app->bearing = false;
+    if (!err)
+        rankings_touch(s->app->rankings, s->moved, s->moved_count);
     return err;
 }
 
@@ -532,6 +549,10 @@ static struct slice *slice_new(struct app *app, int64_t now_s)
 {
     struct slice *s = (struct slice *)calloc(1, sizeof *s);
 
+    if (s && !(s->moved = (uint32_t *)malloc(SLICE_METERS * sizeof *s->moved))) {
+        free(s);
+        s = NULL;
+    }
     if (s) {
         s->app = app;
         s->now_s = now_s;
@@ -550,6 +571,7 @@ static void slice_free(struct slice *s)
     fittings_done(&s->fittings);
     rows_done(&s->billed);
     rows_done(&s->reverse);
+    free(s->moved);
     free(s);
 }
 

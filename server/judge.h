@@ -91,6 +91,7 @@ struct flag_filter {
 /* Calls `each` in order of id; false from it ends the walk. The flag is borrowed for the call. */
 MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
                                bool (*each)(void *arg, const struct flag *f), void *arg);
+uint32_t flag_meter(struct span id); /* of which an id says it is; 0: it is no id */
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
 
 /* Those of the calendar (overdue) by onset, then serial (rules-fleet V14), whatever kind the filter

@@ -123,10 +123,13 @@ enum err condition_note(struct app *app, struct txn *ledger, struct txn *views,
         life = NO_DAY;
     if (readings != NO_DAY && readings > today + CONDITION_AHEAD_DAYS)
         readings = NO_DAY;
-    if (known && readings == NO_DAY && life == NO_DAY)
+    if (known && readings == NO_DAY && life == NO_DAY) {
         views_del_condition(views, n->meter->id);
-    else if (moved(was_readings, readings) || was_life != life)
+        *n->changed = true;
+    } else if (moved(was_readings, readings) || was_life != life) {
         put(views, n->meter->id, readings, life);
+        *n->changed = true;
+    }
     return views->err;
 }
 

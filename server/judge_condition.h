@@ -18,6 +18,7 @@ struct condition_news {
     const struct judge_index *index;  /* the newest that is believed; NULL: none */
     bool life;                        /* its life may have changed */
     int64_t now_s;
+    bool *changed; /* becomes true where what is noted is another */
 };
 MUST_CHECK enum err condition_note(struct app *app, struct txn *ledger, struct txn *views, const struct condition_news *n);
 

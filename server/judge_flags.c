@@ -380,6 +380,22 @@ enum err flags_dated_each(struct app *app, const struct flag_filter *filter,
     return err;
 }
 
+uint32_t flag_meter(struct span id)
+{
+    uint32_t meter = 0;
+
+    if (id.len < 9 || id.at[8] != '-')
+        return 0;
+    for (size_t i = 0; i < 8; i++) {
+        const char *digits = "0123456789abcdef", *found = strchr(digits, id.at[i]);
+
+        if (!id.at[i] || !found)
+            return 0;
+        meter = meter << 4 | (uint32_t)(found - digits);
+    }
+    return meter;
+}
+
 enum err flag_of(struct app *app, struct span id, struct flag *out)
 {
     struct txn views = views_read(app->views), ledger = ledger_read(app->ledger);

@@ -58,6 +58,12 @@ void lives_catch_up(struct app *app, struct act *act);
 MUST_CHECK enum err lives_now(struct app *app, int64_t *out_now_s);
 /* The meters that moved so and were not judged since; lives_judged(*out_until_s) forgets them. An error of `each` ends it. */
 MUST_CHECK enum err lives_moved(struct app *app, enum err (*each)(void *arg, uint32_t meter), void *arg, int64_t *out_until_s);
+/* Those of them that moved after one of them, which becomes the last ({ INT64_MIN, 0 }: all there are): a later move has a later time. For whoever looks often, and before they are judged. */
+struct lives_move {
+    int64_t at_s;
+    uint32_t meter;
+};
+MUST_CHECK enum err lives_moved_after(struct app *app, struct lives_move *after, void (*each)(void *arg, uint32_t meter), void *arg);
 MUST_CHECK enum err lives_judged(struct app *app, int64_t until_s);
 
 /* ---- what is found by index; keys are made here alone ---- */

@@ -8,7 +8,6 @@
  * it is the greatest number. */
 #include "proto/base/rd.h"
 #include "server/lives_priv.h"
-#include "server/replacements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,7 +323,6 @@ enum err lives_now(struct app *app, int64_t *out_now_s)
         *out_now_s = lives_instant(app, &act);
         act_index_put(&act, INDEX_MADE, key_span(&until), (uint32_t)*out_now_s);
         err = act_end(&act);
-        rankings_expire(app->rankings); /* no act and no fold tells that meters moved */
     }
     return err;
 }
@@ -347,6 +345,27 @@ enum err lives_moved(struct app *app, enum err (*each)(void *arg, uint32_t meter
     index_done(&w);
     ended = txn_end(&t);
     return err ? err : ended;
+}
+
+enum err lives_moved_after(struct app *app, struct lives_move *after,
+                           void (*each)(void *arg, uint32_t meter), void *arg)
+{
+    struct txn t = ledger_read(app->ledger);
+    uint8_t prefix[1] = { 'j' };
+    struct index_walk w;
+    struct key from;
+
+    ahead_key(&from, 'j', after->at_s, after->meter);
+    w = ledger_index_walk(&t, INDEX_AHEAD, span_of(prefix, 1), key_span(&from));
+    while (index_next(&w)) {
+        struct rd r = rd_of(span_of(w.key.at + 1, w.key.len - 1));
+
+        after->at_s = (int64_t)(rd_be64(&r) ^ UINT64_C(1) << 63);
+        after->meter = w.value;
+        each(arg, w.value);
+    }
+    index_done(&w);
+    return txn_end(&t);
 }
 
 enum err lives_judged(struct app *app, int64_t until_s)

@@ -1,29 +1,43 @@
-/* Rankings that are kept, and the sieve that is held against them. */
+/* Rankings that are kept: a base made whole, and what was touched since.
+ *
+ *   touches   … │ forgotten │ remembered: one id each …  │ the next
+ *                           first                        first + count
+ *
+ * A ranking knows all touches before its number.  Whoever makes one notes the number first and reads the store after it, so that what it does not know is remembered; a touch that it saw
+ * already is looked at once more. */
+#include "server/judge_condition.h"
 #include "server/lives.h"
-#include "server/metrics.h"
 #include "server/prices.h"
 #include "server/replacements_priv.h"
-#include "server/scope.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
-#define WARM_FOR_MS 600000 /* so long after somebody asked one is kept ready */
-#define NICE 10            /* of who does that: who waits for a ranking may wait for this thread */
+#define NICE 10           /* of what nobody waits for */
+#define OWN_MOST 16384u   /* touched meters before there is a new base */
+#define TURNS 3           /* in which one is made for who waits */
+#define NOBODY UINT64_MAX /* nothing need be remembered for it */
 
 struct rankings {
-    pthread_mutex_t lock;   /* of what follows and of every ranking's `holders`; held briefly */
-    pthread_mutex_t making; /* one is made at a time: taken before the lock */
-    struct ranking *newest; /* holds one place; NULL: none */
-    uint64_t expired;       /* how often all were */
-    struct app *app;        /* of the thread; NULL: there is none */
+    pthread_mutex_t lock;     /* of what follows and of all holders; held briefly, taken last */
+    pthread_mutex_t making;   /* one base is made at a time for those who wait: taken first */
+    pthread_mutex_t patching; /* newest is replaced by one at a time: taken second */
+    struct ranking *newest;   /* holds one place; NULL: none */
+    uint32_t *touched;        /* remembered */
+    size_t touched_count, touched_cap;
+    uint64_t touched_first;
+    uint64_t wanted_from
+        [2]; /* a base is being made that knows the touches before: for those who wait, by the thread; NOBODY */
+    struct lives_move moved; /* that was touched last */
+    struct app *app;         /* of the thread; NULL: there is none */
     pthread_t thread;
     pthread_cond_t wake;
-    int64_t asked_ms; /* when somebody asked last, monotonic */
     bool stopping;
 };
+
+enum { FOR_ALL, FOR_THREAD }; /* who makes a base */
 
 enum err rankings_open(struct rankings **out)
 {
@@ -33,21 +47,31 @@ enum err rankings_open(struct rankings **out)
         return ERR_NO_MEMORY;
     pthread_mutex_init(&all->lock, NULL);
     pthread_mutex_init(&all->making, NULL);
+    pthread_mutex_init(&all->patching, NULL);
     pthread_cond_init(&all->wake, NULL);
+    all->moved.at_s = INT64_MIN;
+    all->wanted_from[FOR_ALL] = all->wanted_from[FOR_THREAD] = NOBODY;
     *out = all;
     return ERR_OK;
 }
 
-static void ranking_free(struct ranking *r)
+static void base_let_go_lkd(struct ranking_base *b)
 {
-    free(r->at);
-    free(r);
+    if (b && --b->holders == 0) {
+        free(b->all.at);
+        free(b);
+    }
 }
 
 static void let_go_lkd(struct ranking *r)
 {
-    if (r && --r->holders == 0)
-        ranking_free(r);
+    if (!r || --r->holders)
+        return;
+    base_let_go_lkd(r->base);
+    free(r->own.at);
+    free(r->touched);
+    free(r->marks);
+    free(r);
 }
 
 void rankings_close(struct rankings *all)
@@ -62,222 +86,634 @@ void rankings_close(struct rankings *all)
         pthread_join(all->thread, NULL);
     }
     let_go_lkd(all->newest);
+    free(all->touched);
     pthread_cond_destroy(&all->wake);
-    pthread_mutex_destroy(&all->lock);
+    pthread_mutex_destroy(&all->patching);
     pthread_mutex_destroy(&all->making);
+    pthread_mutex_destroy(&all->lock);
     free(all);
-}
-
-void rankings_expire(struct rankings *all)
-{
-    if (!all)
-        return;
-    pthread_mutex_lock(&all->lock);
-    all->expired++;
-    let_go_lkd(all->newest);
-    all->newest = NULL;
-    pthread_mutex_unlock(&all->lock);
 }
 
 void ranking_release(struct ranking *r)
 {
     struct rankings *all = r ? r->of : NULL;
 
-    if (all) {
+    if (all)
         pthread_mutex_lock(&all->lock);
-        let_go_lkd(r);
+    let_go_lkd(r);
+    if (all)
         pthread_mutex_unlock(&all->lock);
-    } else {
-        let_go_lkd(r);
-    }
 }
 
-/* ---- does one still hold? ---- */
+/* ---- touches ---- */
 
-/* What a ranking rests on, as it is now. */
-static enum err stand_of(struct app *app, struct ranking *out)
+static uint64_t touches_lkd(const struct rankings *all)
 {
-    struct txn views, ledger;
-    int64_t now_s;
-    enum err err = lives_now(app, &now_s), ended;
+    return all->touched_first + all->touched_count;
+}
 
-    if (err)
+/* Forgets what everybody knows. */
+static void forget_lkd(struct rankings *all)
+{
+    uint64_t first = all->newest ? all->newest->touches : touches_lkd(all);
+    size_t known;
+
+    for (unsigned i = 0; i < 2; i++)
+        if (all->wanted_from[i] < first)
+            first = all->wanted_from[i];
+    if (first <= all->touched_first)
+        return;
+    known = (size_t)(first - all->touched_first);
+    memmove(all->touched, all->touched + known,
+            (all->touched_count - known) * sizeof *all->touched);
+    all->touched_count -= known;
+    all->touched_first = first;
+}
+
+/* More than can be remembered: no ranking can be made of one from before any more. */
+static void lose_lkd(struct rankings *all, size_t count)
+{
+    all->touched_first += all->touched_count + count;
+    all->touched_count = 0;
+}
+
+static bool touched_room_lkd(struct rankings *all, size_t count)
+{
+    size_t cap = all->touched_cap ? all->touched_cap : 1024;
+    uint32_t *more;
+
+    while (cap < all->touched_count + count)
+        cap *= 2;
+    if (cap == all->touched_cap)
+        return true;
+    if (!(more = (uint32_t *)realloc(all->touched, cap * sizeof *more)))
+        return false;
+    all->touched = more;
+    all->touched_cap = cap;
+    return true;
+}
+
+void rankings_touch(struct rankings *all, const uint32_t *meters, size_t count)
+{
+    if (!all || !count)
+        return;
+    pthread_mutex_lock(&all->lock);
+    if (!all->newest && all->wanted_from[FOR_ALL] == NOBODY &&
+        all->wanted_from[FOR_THREAD] == NOBODY) {
+        all->touched_first += count;
+    } else if (all->touched_count + count > TOUCHED_MOST || !touched_room_lkd(all, count)) {
+        lose_lkd(all, count);
+        pthread_cond_signal(&all->wake);
+    } else {
+        memcpy(all->touched + all->touched_count, meters, count * sizeof *meters);
+        all->touched_count += count;
+        if (all->touched_count >= TOUCHED_MANY)
+            pthread_cond_signal(&all->wake);
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static size_t sort_once(uint32_t *at, size_t count)
+{
+    size_t kept = 0;
+
+    if (count)
+        qsort(at, count, sizeof *at, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || at[kept - 1] != at[i])
+            at[kept++] = at[i];
+    return kept;
+}
+
+struct meters {
+    uint32_t *at; /* they rise */
+    size_t count;
+    uint64_t touches; /* that they are all of, from a ranking's on */
+};
+
+/* Those that a ranking does not know. NOT_FOUND: they are forgotten. */
+static enum err unknown_to(struct rankings *all, uint64_t touches, struct meters *out)
+{
+    enum err err = ERR_OK;
+    size_t from;
+
+    *out = (struct meters){ .at = NULL };
+    pthread_mutex_lock(&all->lock);
+    out->touches = touches_lkd(all);
+    if (touches < all->touched_first) {
+        err = ERR_NOT_FOUND;
+    } else if (touches < out->touches) {
+        from = (size_t)(touches - all->touched_first);
+        out->count = all->touched_count - from;
+        if ((out->at = (uint32_t *)malloc(out->count * sizeof *out->at)))
+            memcpy(out->at, all->touched + from, out->count * sizeof *out->at);
+        else
+            err = ERR_NO_MEMORY;
+    }
+    pthread_mutex_unlock(&all->lock);
+    if (!err)
+        out->count = sort_once(out->at, out->count);
+    return err;
+}
+
+/* ---- what holds now ---- */
+
+struct stand {
+    int32_t today;
+    struct fleet_rules rules;
+};
+
+static void touch_moved(void *arg, uint32_t meter)
+{
+    rankings_touch((struct rankings *)arg, &meter, 1);
+}
+
+/* Lives that the clock alone moved, in whatever act. */
+static enum err look_for_moved(struct app *app)
+{
+    struct rankings *all = app->rankings;
+    struct lives_move after;
+    enum err err;
+
+    if (!all)
+        return ERR_OK;
+    pthread_mutex_lock(&all->lock);
+    after = all->moved;
+    pthread_mutex_unlock(&all->lock);
+    err = lives_moved_after(app, &after, touch_moved, all);
+    pthread_mutex_lock(&all->lock);
+    if (!err && after.at_s >= all->moved.at_s)
+        all->moved = after;
+    pthread_mutex_unlock(&all->lock);
+    return err;
+}
+
+static enum err stand_of(struct app *app, struct stand *out)
+{
+    struct txn ledger;
+    int64_t now_s;
+    enum err err, ended;
+
+    if ((err = lives_now(app, &now_s)) || (err = look_for_moved(app)))
         return err;
-    views = views_read(app->views);
     ledger = ledger_read(app->ledger);
-    *out = (struct ranking){ .today = (int32_t)zone_day_number(&app->zone, now_s),
-                             .acts = ledger_end(&ledger),
-                             .changes = views_changes(&views),
-                             .made_ms = clock_monotonic_ms() };
+    out->today = (int32_t)zone_day_number(&app->zone, now_s);
     err = fleet_rules_now(app, &ledger, &out->rules);
     ended = txn_end(&ledger);
-    err = err ? err : ended;
-    ended = txn_end(&views);
     return err ? err : ended;
 }
 
 /* Tables are filled from nothing, so that equal ones have equal bytes. */
-static bool same_rules(const struct ranking *a, const struct ranking *b)
+static bool stands(const struct ranking *r, const struct stand *now)
 {
-    return a->today == b->today && memcmp(&a->rules, &b->rules, sizeof a->rules) == 0;
+    return r && r->today == now->today && memcmp(&r->rules, &now->rules, sizeof r->rules) == 0;
 }
 
-static bool holds(const struct ranking *kept, const struct ranking *now)
-{
-    return kept && same_rules(kept, now) && kept->acts == now->acts &&
-           kept->changes == now->changes;
-}
-
-static bool is_young(const struct ranking *kept, const struct ranking *now)
-{
-    return kept && same_rules(kept, now) && kept->took_ms > RANKING_QUICK_MS &&
-           now->made_ms - kept->made_ms < RANKING_AGE * kept->took_ms;
-}
-
-static struct ranking *hold_newest(struct rankings *all, const struct ranking *now)
+static struct ranking *hold_newest(struct rankings *all)
 {
     struct ranking *r;
 
     pthread_mutex_lock(&all->lock);
-    all->asked_ms = now->made_ms;
-    pthread_cond_signal(&all->wake);
-    r = all->newest;
-    if (holds(r, now) || is_young(r, now))
+    if ((r = all->newest))
         r->holders++;
-    else
-        r = NULL;
     pthread_mutex_unlock(&all->lock);
     return r;
 }
 
-static enum err make(struct app *app, const struct ranking *now, struct ranking **out)
-{
-    struct ranking *r = (struct ranking *)malloc(sizeof *r);
-    enum err err;
+/* ---- making one ---- */
 
-    if (!r)
+static bool is_among(const struct meters *m, uint32_t meter)
+{
+    return bsearch(&meter, m->at, m->count, sizeof *m->at, by_id) != NULL;
+}
+
+/* What is known of touched meters, with what `some` are now in its place. */
+static enum err own_with(const struct ranking *r, const struct meters *some,
+                         const struct ranks *now, struct ranks *out)
+{
+    size_t room = r->own.count + now->count, kept = 0;
+
+    if (!room)
+        return ERR_OK;
+    if (!(out->at = (struct replacement *)malloc(room * sizeof *out->at)))
         return ERR_NO_MEMORY;
-    *r = *now;
+    for (size_t i = 0; i < r->own.count; i++)
+        if (!is_among(some, r->own.at[i].meter))
+            out->at[kept++] = r->own.at[i];
+    if (now->count)
+        memcpy(out->at + kept, now->at, now->count * sizeof *now->at);
+    out->count = kept + now->count;
+    return ranked_sort(out);
+}
+
+static enum err touched_with(const struct ranking *r, const struct meters *some,
+                             struct ranking *out)
+{
+    size_t room = r->touched_count + some->count;
+
+    out->marks = (uint8_t *)calloc(1, (1u << TOUCHED_BITS) / 8);
+    out->touched = (uint32_t *)malloc((room ? room : 1) * sizeof *out->touched);
+    if (!out->marks || !out->touched)
+        return ERR_NO_MEMORY;
+    if (r->touched_count)
+        memcpy(out->touched, r->touched, r->touched_count * sizeof *r->touched);
+    if (some->count)
+        memcpy(out->touched + r->touched_count, some->at, some->count * sizeof *some->at);
+    out->touched_count = sort_once(out->touched, room);
+    ranking_mark(out);
+    return ERR_OK;
+}
+
+/* The ranking with what `some` meters are now; nobody holds it yet. */
+static enum err patched(struct app *app, struct ranking *r, const struct meters *some,
+                        struct ranking **out)
+{
+    struct ranking *fresh = (struct ranking *)calloc(1, sizeof *fresh);
+    struct ranks now = { 0 };
+    enum err err;
+
+    if (!fresh)
+        return ERR_NO_MEMORY;
+    fresh->today = r->today;
+    fresh->rules = r->rules;
+    fresh->of = r->of;
+    fresh->touches = some->touches;
+    fresh->holders = 1;
+    err = some->count ? ranked_some(app, r->today, &r->rules, some->at, some->count, &now) : ERR_OK;
+    if (!err && !(err = own_with(r, some, &now, &fresh->own)))
+        err = touched_with(r, some, fresh);
+    free(now.at);
+    if (r->of)
+        pthread_mutex_lock(&r->of->lock);
+    if (err) {
+        let_go_lkd(fresh);
+    } else {
+        fresh->base = r->base;
+        fresh->base->holders++;
+        *out = fresh;
+    }
+    if (r->of)
+        pthread_mutex_unlock(&r->of->lock);
+    return err;
+}
+
+/* A ranking of a base alone, which becomes its; nobody holds it yet. */
+static enum err based(struct rankings *all, const struct stand *stand, struct ranks *ranked,
+                      int32_t whole_day, uint64_t touches, struct ranking **out)
+{
+    struct ranking *r = (struct ranking *)calloc(1, sizeof *r);
+    struct ranking_base *base = (struct ranking_base *)calloc(1, sizeof *base);
+    struct meters none = { 0 };
+
+    if (!r || !base || touched_with(&(struct ranking){ 0 }, &none, r)) {
+        if (r) {
+            free(r->touched);
+            free(r->marks);
+        }
+        free(r);
+        free(base);
+        free(ranked->at);
+        return ERR_NO_MEMORY;
+    }
+    *base = (struct ranking_base){ .all = *ranked, .holders = 1, .whole_day = whole_day };
+    r->base = base;
+    r->today = stand->today;
+    r->rules = stand->rules;
+    r->touches = touches;
     r->holders = 1;
-    r->of = app->rankings;
-    r->made_ms = clock_monotonic_ms();
-    if ((err = ranking_make(app, r))) {
-        ranking_free(r);
-        return err;
-    }
-    r->took_ms = clock_monotonic_ms() - r->made_ms;
+    r->of = all;
     *out = r;
     return ERR_OK;
 }
 
-/* Makes one for the caller and, unless all were expired meanwhile, for those who come. Holds the place of who makes. */
-static enum err make_newest(struct app *app, const struct ranking *now, struct ranking **out)
+/* All of a ranking as one list. */
+static enum err flattened(const struct ranking *r, struct ranks *out)
+{
+    size_t most = ranking_most(r);
+    struct ranking_walk w = { 0 };
+    const struct replacement *one;
+
+    *out = (struct ranks){ 0 };
+    if (!(out->at = (struct replacement *)malloc((most ? most : 1) * sizeof *out->at)))
+        return ERR_NO_MEMORY;
+    while ((one = ranking_next(r, &w)))
+        out->at[out->count++] = *one;
+    return ERR_OK;
+}
+
+static bool same_conditions(const struct ranking *r, const struct stand *now)
+{
+    return condition_rules_hash(&r->rules) == condition_rules_hash(&now->rules);
+}
+
+/* The ranking as of another day or other prices. */
+static enum err turned(struct app *app, struct ranking *r, const struct stand *now,
+                       struct ranking **out)
+{
+    struct ranks all;
+    struct ranking *base = NULL;
+    struct meters more = { .touches = r->touches };
+    enum err err = flattened(r, &all);
+
+    if (!err && (err = ranked_turn(app, now->today, &now->rules, &all)))
+        free(all.at);
+    if (!err)
+        err = based(r->of, now, &all, r->base->whole_day, r->touches, &base);
+    if (!err)
+        err = ranked_new(app, now->today, &now->rules, r->today + r->rules.horizon_days, &more.at,
+                         &more.count);
+    more.count = err ? 0 : sort_once(more.at, more.count);
+    if (!err)
+        err = patched(app, base, &more, out);
+    ranking_release(base);
+    free(more.at);
+    return err;
+}
+
+static enum err whole(struct app *app, struct rankings *all, const struct stand *now,
+                      uint64_t touches, struct ranking **out)
+{
+    struct ranks ranked = { 0 };
+    enum err err = ranked_whole(app, now->today, &now->rules, &ranked);
+
+    return err ? err : based(all, now, &ranked, now->today, touches, out);
+}
+
+/* ---- keeping it ---- */
+
+/* Of the newest one what it does not know is looked at. Holds `patching`. NOT_FOUND: there is none of that day and those prices, or it is too old; then `*out` is as it was. */
+static enum err patch_newest_lkd(struct app *app, const struct stand *now, struct ranking **out)
 {
     struct rankings *all = app->rankings;
-    struct ranking *r = NULL;
-    uint64_t expired;
-    enum err err;
+    struct ranking *r = hold_newest(all), *fresh = NULL;
+    struct meters unknown = { 0 };
+    enum err err = r && stands(r, now) ? unknown_to(all, r->touches, &unknown) : ERR_NOT_FOUND;
 
-    pthread_mutex_lock(&all->lock);
-    expired = all->expired;
-    pthread_mutex_unlock(&all->lock);
-    if ((err = make(app, now, &r)))
-        return err;
-    pthread_mutex_lock(&all->lock);
-    if (expired == all->expired) {
+    if (!err && unknown.count && r->touched_count + unknown.count > TOUCHED_MOST)
+        err = ERR_NOT_FOUND;
+    if (!err && unknown.touches != r->touches && !(err = patched(app, r, &unknown, &fresh))) {
+        pthread_mutex_lock(&all->lock);
         let_go_lkd(all->newest);
-        all->newest = r;
-        r->holders++;
+        all->newest = fresh;
+        fresh->holders++;
+        forget_lkd(all);
+        pthread_mutex_unlock(&all->lock);
     }
-    pthread_mutex_unlock(&all->lock);
-    *out = r;
-    return ERR_OK;
+    free(unknown.at);
+    if (!err && !fresh) {
+        *out = r;
+        return ERR_OK;
+    }
+    ranking_release(r);
+    if (!err)
+        *out = fresh;
+    return err;
 }
 
-/* Those who come while one is made wait, and take it if it still serves. */
-static enum err make_kept(struct app *app, struct ranking *now, struct ranking **out)
+static enum err patch_newest(struct app *app, const struct stand *now, struct ranking **out)
+{
+    enum err err;
+
+    pthread_mutex_lock(&app->rankings->patching);
+    err = patch_newest_lkd(app, now, out);
+    pthread_mutex_unlock(&app->rankings->patching);
+    return err;
+}
+
+/* From here on what is touched is remembered for a base that is made of all meters. */
+static uint64_t wanted_begin(struct rankings *all, unsigned who)
+{
+    uint64_t touches;
+
+    pthread_mutex_lock(&all->lock);
+    all->wanted_from[who] = touches = touches_lkd(all);
+    pthread_mutex_unlock(&all->lock);
+    return touches;
+}
+
+/* The newest one, and what is touched after it is remembered for a base that is made of it. NULL: there is none, or what came after it is not remembered. */
+static struct ranking *wanted_newest(struct rankings *all, unsigned who)
+{
+    struct ranking *r;
+
+    pthread_mutex_lock(&all->lock);
+    r = all->newest;
+    if (r && r->touches < all->touched_first)
+        r = NULL;
+    if (r) {
+        r->holders++;
+        all->wanted_from[who] = r->touches;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return r;
+}
+
+static void wanted_end(struct rankings *all, unsigned who)
+{
+    pthread_mutex_lock(&all->lock);
+    all->wanted_from[who] = NOBODY;
+    forget_lkd(all);
+    pthread_mutex_unlock(&all->lock);
+}
+
+/* The one becomes the newest, unless it is of a day or prices of before the newest's; what was touched meanwhile, who asks looks at. */
+static void install(struct app *app, struct ranking *r, bool must)
 {
     struct rankings *all = app->rankings;
-    struct ranking *r = NULL;
+    struct ranking *old = NULL;
+
+    pthread_mutex_lock(&all->patching);
+    pthread_mutex_lock(&all->lock);
+    if (must || (all->newest && all->newest->today == r->today &&
+                 memcmp(&all->newest->rules, &r->rules, sizeof r->rules) == 0)) {
+        old = all->newest;
+        all->newest = r;
+    } else {
+        old = r;
+    }
+    let_go_lkd(old);
+    pthread_mutex_unlock(&all->lock);
+    pthread_mutex_unlock(&all->patching);
+}
+
+/* For those who wait: of the newest one, if that can be, else of all meters. Holds `making`. */
+static enum err make_lkd(struct app *app, const struct stand *now)
+{
+    struct rankings *all = app->rankings;
+    struct ranking *old = wanted_newest(all, FOR_ALL), *r = NULL;
     enum err err;
+
+    if (old && !stands(old, now) && same_conditions(old, now))
+        err = turned(app, old, now, &r);
+    else
+        err = whole(app, all, now, wanted_begin(all, FOR_ALL), &r);
+    if (!err)
+        install(app, r, true);
+    wanted_end(all, FOR_ALL);
+    ranking_release(old);
+    return err;
+}
+
+/* Those who come while one is made wait, and take it if it serves. Where more is touched while one is made than is remembered, again and again, one of a moment ago must do. */
+static enum err hold_made(struct app *app, struct stand *now, struct ranking **out)
+{
+    struct rankings *all = app->rankings;
+    enum err err = ERR_NOT_FOUND, made = ERR_OK;
 
     pthread_mutex_lock(&all->making);
-    if (!(err = stand_of(app, now)) && !(r = hold_newest(all, now)))
-        err = make_newest(app, now, &r);
+    for (unsigned turn = 0; turn < TURNS && err == ERR_NOT_FOUND && !made; turn++) {
+        err = stand_of(app, now);
+        if (!err && (err = patch_newest(app, now, out)) == ERR_NOT_FOUND)
+            made = make_lkd(app, now);
+    }
+    if (err == ERR_NOT_FOUND && !made && !(err = patch_newest(app, now, out)))
+        made = ERR_OK;
+    if (err == ERR_NOT_FOUND && !made && (*out = hold_newest(all)))
+        err = ERR_OK;
     pthread_mutex_unlock(&all->making);
-    if (!err)
-        *out = r;
-    return err;
+    return made ? made : err;
 }
 
 enum err ranking_hold(struct app *app, struct ranking **out)
 {
-    struct ranking *now = (struct ranking *)malloc(sizeof *now), *r = NULL;
+    struct stand *now = (struct stand *)malloc(sizeof *now);
     enum err err = now ? stand_of(app, now) : ERR_NO_MEMORY;
 
     if (!err && !app->rankings)
-        err = make(app, now, &r);
-    else if (!err && !(r = hold_newest(app->rankings, now)))
-        err = make_kept(app, now, &r);
+        err = whole(app, NULL, now, 0, out);
+    else if (!err && (err = patch_newest(app, now, out)) == ERR_NOT_FOUND)
+        err = hold_made(app, now, out);
     free(now);
-    if (!err)
-        *out = r;
     return err;
 }
 
 /* ---- kept ready ---- */
 
-/* One that is costly, in use, and half as old as it may become. */
-static bool is_wanted_lkd(const struct rankings *all, int64_t now_ms)
-{
-    const struct ranking *r = all->newest;
-
-    return r && r->took_ms > RANKING_QUICK_MS && now_ms - all->asked_ms < WARM_FOR_MS &&
-           now_ms - r->made_ms >= RANKING_AGE / 2 * r->took_ms;
-}
-
-static enum err make_ahead(struct app *app)
+/* All is put into one base. */
+static void make_flat(struct app *app)
 {
     struct rankings *all = app->rankings;
-    struct ranking *now = (struct ranking *)malloc(sizeof *now), *r = NULL;
-    enum err err = ERR_NO_MEMORY;
-    bool still;
+    struct ranking *r = wanted_newest(all, FOR_THREAD), *flat;
+    struct ranks ranked;
 
-    pthread_mutex_lock(&all->making);
-    if (now && !(err = stand_of(app, now))) {
-        pthread_mutex_lock(&all->lock);
-        still = holds(all->newest, now);
-        pthread_mutex_unlock(&all->lock);
-        if (!still)
-            err = make_newest(app, now, &r);
+    if (r && !flattened(r, &ranked)) {
+        struct stand stand = { r->today, r->rules };
+
+        if (!based(all, &stand, &ranked, r->base->whole_day, r->touches, &flat))
+            install(app, flat, false);
     }
-    pthread_mutex_unlock(&all->making);
-    free(now);
+    wanted_end(all, FOR_THREAD);
     ranking_release(r);
-    return err;
+}
+
+/* Once a day everybody is looked at, so that nothing that was forgotten is forgotten for long. */
+static void make_whole(struct app *app)
+{
+    struct rankings *all = app->rankings;
+    struct stand *now = (struct stand *)malloc(sizeof *now);
+    struct ranking *r;
+
+    if (now && !stand_of(app, now) && !whole(app, all, now, wanted_begin(all, FOR_THREAD), &r))
+        install(app, r, false);
+    wanted_end(all, FOR_THREAD);
+    free(now);
+}
+
+static void make_first(struct app *app)
+{
+    struct ranking *r = NULL;
+
+    (void)!ranking_hold(app, &r); /* who asks is told what is wrong */
+    ranking_release(r);
+}
+
+struct errand {
+    struct app *app;
+    void (*run)(struct app *app);
+};
+
+static void *run_low(void *arg)
+{
+    const struct errand *e = (const struct errand *)arg;
+
+    pthread_setname_np(pthread_self(), "rankings-low");
+    setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
+    e->run(e->app);
+    return NULL;
+}
+
+/* What takes long and nobody waits for. */
+static void run_errand(struct app *app, void (*run)(struct app *app))
+{
+    struct errand e = { app, run };
+    pthread_t thread;
+
+    if (!pthread_create(&thread, NULL, run_low, &e))
+        pthread_join(thread, NULL);
+}
+
+/* The first one is made at low priority; what was touched is looked at as if somebody asked, for who asks may wait for it. */
+static void look_after(struct app *app)
+{
+    struct ranking *r = hold_newest(app->rankings);
+    bool first = !r;
+
+    ranking_release(r);
+    if (first) {
+        run_errand(app, make_first);
+        return;
+    }
+    if (ranking_hold(app, &r))
+        return;
+    if (r->touched_count > OWN_MOST)
+        run_errand(app, make_flat);
+    else if (r->base->whole_day != r->today)
+        run_errand(app, make_whole);
+    ranking_release(r);
+}
+
+/* A day has begun, something was touched, or there is none yet. */
+static bool is_wanted_lkd(const struct rankings *all, int64_t *looked_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool many = all->touched_count >= TOUCHED_MANY;
+
+    if (all->newest && !many && now_ms - *looked_ms < 1000)
+        return false;
+    *looked_ms = now_ms;
+    return !all->newest || many || all->newest->touches != touches_lkd(all) ||
+           all->newest->today !=
+               (int32_t)zone_day_number(&all->app->zone, clock_now_s(&all->app->clock)) ||
+           all->newest->base->whole_day != all->newest->today ||
+           all->newest->touched_count > OWN_MOST;
 }
 
 static void *keep_ready(void *arg)
 {
     struct rankings *all = (struct rankings *)arg;
+    int64_t looked_ms = 0;
 
     pthread_setname_np(pthread_self(), "rankings");
-    setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
     pthread_mutex_lock(&all->lock);
     while (!all->stopping) {
         struct timespec look;
 
-        if (is_wanted_lkd(all, clock_monotonic_ms())) {
+        if (is_wanted_lkd(all, &looked_ms)) {
             pthread_mutex_unlock(&all->lock);
-            (void)make_ahead(all->app); /* who asks next is told what is wrong */
+            look_after(all->app);
             pthread_mutex_lock(&all->lock);
         }
         clock_gettime(CLOCK_REALTIME, &look);
         look.tv_sec++;
-        if (!all->stopping && all->newest && all->newest->took_ms > RANKING_QUICK_MS)
+        if (!all->stopping)
             pthread_cond_timedwait(&all->wake, &all->lock, &look);
-        else if (!all->stopping)
-            pthread_cond_wait(&all->wake, &all->lock);
     }
     pthread_mutex_unlock(&all->lock);
     return NULL;
@@ -292,109 +728,4 @@ enum err rankings_start(struct app *app)
         return ERR_OK;
     all->app = NULL;
     return ERR_NO_MEMORY;
-}
-
-/* ---- the sieve ---- */
-
-#define ZONE_DEPTH_MAX 32 /* a tree of zones that is deeper is a ring */
-
-static bool is_below(struct txn *t, struct ledger_row row, struct span wanted)
-{
-    for (int depth = 0; depth < ZONE_DEPTH_MAX; depth++) {
-        struct cells cells = cells_of(&row);
-
-        if (span_equal(cells.at[CELL_ZONE_zone], wanted))
-            return true;
-        if (!cells.at[CELL_ZONE_parent].len ||
-            !ledger_find(t, LIST_ZONE, cells.at[CELL_ZONE_parent], INT64_MAX, &row))
-            return false;
-    }
-    return false;
-}
-
-static enum err mark_zones(struct txn *t, struct sieve *s)
-{
-    struct ledger_row row;
-
-    s->zone_count = ledger_last_id(t, LIST_ZONE) + 1;
-    if (!(s->zones = (uint8_t *)calloc(s->zone_count, 1)))
-        return ERR_NO_MEMORY;
-    for (uint32_t id = 1; id < s->zone_count; id++)
-        s->zones[id] =
-            ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row) && is_below(t, row, s->filter.zone);
-    return t->err;
-}
-
-/* A point belongs to the unit of its route (scope.h). */
-static enum err mark_routes(struct txn *t, struct sieve *s)
-{
-    struct scope scope = scope_of(s->filter.org);
-    struct ledger_row row;
-
-    s->route_count = ledger_last_id(t, LIST_ROUTE) + 1;
-    if (!(s->routes = (uint8_t *)calloc(s->route_count, 1)))
-        return ERR_NO_MEMORY;
-    for (uint32_t id = 1; id < s->route_count; id++)
-        s->routes[id] =
-            ledger_by_id(t, LIST_ROUTE, id, INT64_MAX, &row) && scope_row(&scope, t, &row);
-    return t->err;
-}
-
-enum err sieve_open(struct txn *t, const struct replacement_filter *filter, struct sieve *out)
-{
-    struct sieve s = { .filter = *filter,
-                       .model = model_number(filter->model),
-                       .none = filter->nothing };
-    struct ledger_row row;
-    enum err err = ERR_OK;
-
-    if (filter->route.len) {
-        if (ledger_find(t, LIST_ROUTE, filter->route, INT64_MAX, &row))
-            s.route = row.id;
-        else
-            s.none = true;
-    }
-    if (filter->zone.len)
-        err = mark_zones(t, &s);
-    if (!err && filter->org && filter->org[0])
-        err = mark_routes(t, &s);
-    if (!err)
-        err = t->err;
-    if (err)
-        sieve_done(&s);
-    else
-        *out = s;
-    return err;
-}
-
-static bool marked(const uint8_t *set, uint32_t count, uint32_t id)
-{
-    return !set || (id < count && set[id]);
-}
-
-static bool has_kind(const struct replacement *one, const struct detector *kind)
-{
-    unsigned n = 0;
-
-    while (detector_at(n) != kind)
-        n++;
-    return one->kinds >> n & 1;
-}
-
-bool sieve_lets(const struct sieve *s, const struct replacement *one)
-{
-    const struct replacement_filter *f = &s->filter;
-
-    return !s->none && (!f->dn || f->dn == one->dn_mm) && (!s->route || s->route == one->route) &&
-           (!s->model || s->model == one->model) && marked(s->zones, s->zone_count, one->zone) &&
-           marked(s->routes, s->route_count, one->route) &&
-           (!f->has_least || one->benefit >= f->least_benefit) &&
-           (!f->kind || has_kind(one, f->kind));
-}
-
-void sieve_done(struct sieve *s)
-{
-    free(s->zones);
-    free(s->routes);
-    s->zones = s->routes = NULL;
 }

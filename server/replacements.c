@@ -1,346 +1,51 @@
-/* One ranking of meters to be changed: who is a candidate, what a change of each brings, who comes first. */
+/* Rankings as they are read: in their order, through a sieve, one with all that a person checks it by. */
 #include "server/replacements.h"
 
 #include "proto/base/crc.h"
-#include "server/prices.h"
+#include "server/lives.h"
 #include "server/replacements_priv.h"
+#include "server/scope.h"
+#include "server/spread.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#define SLICE 2048    /* candidates looked at under one pair of transactions */
-#define WALKED 65536u /* rows of the index of dates, likewise */
+/* ---- what follows from one ---- */
 
-/* ---- lists that grow ---- */
-
-struct due_one {
-    uint32_t meter;
-    int32_t due;
-};
-
-struct blame {
-    int64_t fitting_from_s, lost_mlpd;
-    uint32_t meter;
-    uint8_t kind, confidence_pct;
-    bool confirmed;
-};
-
-struct making {
-    struct app *app;
-    struct ranking *r;
-    int64_t now_s;
-    int32_t until; /* dates up to here make a candidate */
-    struct due_one *dues;
-    struct blame *blames;
-    uint32_t *conditions;
-    size_t due_count, due_cap, blame_count, blame_cap, condition_count, condition_cap, cap;
-    struct txn ledger, views;
-    /* rows that share a zone or a route follow each other */
-    char zone[128], route[128];
-    uint32_t zone_id, route_id;
-    enum err err;
-};
-
-static bool room_for_one(struct making *m, void **at, size_t count, size_t *cap, size_t size)
+static void facts_of(const struct replacement *one, int32_t today, struct replace_facts *out)
 {
-    size_t more = *cap ? *cap * 2 : 256;
-    void *grown;
-
-    if (count < *cap)
-        return true;
-    if (!(grown = realloc(*at, more * size))) {
-        m->err = ERR_NO_MEMORY;
-        return false;
-    }
-    *at = grown;
-    *cap = more;
-    return true;
+    *out = (struct replace_facts){ .meter = one->meter,
+                                   .dn_mm = one->dn_mm,
+                                   .use = (enum use_class)one->use,
+                                   .lost_mlpd = one->lost_mlpd,
+                                   .confidence_pct = one->confidence_pct,
+                                   .legal_due = one->legal_due,
+                                   .condition_due = one->condition_due,
+                                   .today = today };
 }
 
-/* ---- who may be a candidate ---- */
-
-static bool take_blame(void *arg, const struct flag_head *f)
+void replacement_facts(const struct ranking *r, const struct replacement *one,
+                       struct replace_facts *out)
 {
-    struct making *m = (struct making *)arg;
-    uint8_t kind = 0;
-
-    while (detector_at(kind) != f->kind)
-        kind++;
-    if (!room_for_one(m, (void **)&m->blames, m->blame_count, &m->blame_cap, sizeof *m->blames))
-        return false;
-    m->blames[m->blame_count++] = (struct blame){
-        .fitting_from_s = f->fitting_from_s,
-        .lost_mlpd = f->verdict->lost_mlpd,
-        .meter = f->meter,
-        .kind = kind,
-        .confidence_pct = (uint8_t)(f->state == FLAG_CONFIRMED ? 100 : f->verdict->confidence_pct),
-        .confirmed = f->state == FLAG_CONFIRMED
-    };
-    return !m->app->stopping;
+    facts_of(one, r->today, out);
 }
 
-static enum err find_blames(struct making *m)
+void replacement_reckon(struct replacement *one, const struct fleet_rules *rules, int32_t today)
 {
-    struct flag_filter q = { .states = 1u << FLAG_OPEN | 1u << FLAG_CONFIRMED };
-    enum err err = flag_heads_each(m->app, &q, take_blame, m);
-
-    return err ? err : m->err;
-}
-
-static int due_one_order(const void *a, const void *b)
-{
-    const struct due_one *x = (const struct due_one *)a, *y = (const struct due_one *)b;
-
-    return (x->meter > y->meter) - (x->meter < y->meter);
-}
-
-static enum err find_dues(struct making *m)
-{
-    uint8_t after[KEY_MAX];
-    size_t after_len = 0;
-    bool more = true;
-
-    while (more && !m->err) {
-        struct txn t = ledger_read(m->app->ledger);
-        struct due_walk w =
-            lives_due(&t, DUE_FITTED, NO_DAY, m->until, false, span_of(after, after_len));
-        enum err ended;
-
-        for (unsigned n = 0; n < WALKED && !m->err && (more = due_next(&w)); n++) {
-            if (!room_for_one(m, (void **)&m->dues, m->due_count, &m->due_cap, sizeof *m->dues))
-                break;
-            m->dues[m->due_count++] = (struct due_one){ w.meter, w.due };
-            memcpy(after, w.cursor.at, after_len = w.cursor.len);
-        }
-        due_done(&w);
-        ended = txn_end(&t);
-        m->err = m->err ? m->err : ended;
-        if (m->app->stopping)
-            m->err = ERR_STOPPING;
-    }
-    if (m->due_count)
-        qsort(m->dues, m->due_count, sizeof *m->dues, due_one_order);
-    return m->err;
-}
-
-static enum err find_conditions(struct making *m)
-{
-    struct txn t = views_read(m->app->views);
-    struct key room;
-    struct scan s = views_conditions(&t, &room, 0);
-    enum err ended;
-
-    while (!m->err && scan_next(&s)) {
-        uint32_t meter = condition_meter(s.key);
-        int32_t due;
-
-        if (!condition_read(s.value, &due, NULL)) {
-            m->err = ERR_CORRUPT;
-        } else if (due <= m->until + CONDITION_STEP_DAYS &&
-                   room_for_one(m, (void **)&m->conditions, m->condition_count, &m->condition_cap,
-                                sizeof *m->conditions)) {
-            m->conditions[m->condition_count++] = meter;
-        }
-    }
-    scan_done(&s);
-    ended = txn_end(&t);
-    return m->err ? m->err : ended;
-}
-
-/* ---- one candidate ---- */
-
-static uint32_t id_named(struct txn *t, enum list_kind kind, struct span name, char *known,
-                         size_t size, uint32_t *known_id)
-{
-    struct ledger_row row;
-
-    if (!name.len)
-        return 0;
-    if (*known_id && span_equal(name, span_text(known)))
-        return *known_id;
-    if (!ledger_find(t, kind, name, INT64_MAX, &row))
-        return 0;
-    if (name.len < size) {
-        memcpy(known, name.at, name.len);
-        known[name.len] = 0;
-        *known_id = row.id;
-    }
-    return row.id;
-}
-
-static struct span cell_of(const struct ledger_row *row, unsigned cell)
-{
-    return cell < row->count ? row->cells[cell] : (struct span){ 0 };
-}
-
-static enum err look_at_place(struct making *m, struct replacement *one)
-{
-    struct txn *t = &m->ledger;
-    struct ledger_row row;
-    struct point_facts point;
-    struct cells cells;
-
-    if (!ledger_by_id(t, LIST_POINT, one->point, INT64_MAX, &row))
-        return t->err ? t->err : ERR_CORRUPT;
-    cells = cells_of(&row);
-    if (cells_point(&cells, row.id, &point))
-        return ERR_CORRUPT;
-    one->use = (uint8_t)point.use;
-    one->zone =
-        id_named(t, LIST_ZONE, cells.at[CELL_POINT_zone], m->zone, sizeof m->zone, &m->zone_id);
-    one->route = id_named(t, LIST_ROUTE, cells.at[CELL_POINT_route], m->route, sizeof m->route,
-                          &m->route_id);
-    return t->err;
-}
-
-static enum err look_at_meter(struct making *m, struct replacement *one)
-{
-    struct ledger_row row;
-    int64_t dn;
-
-    if (!ledger_by_id(&m->ledger, LIST_METER, one->meter, INT64_MAX, &row))
-        return m->ledger.err ? m->ledger.err : ERR_CORRUPT;
-    if (text_int(cell_of(&row, CELL_METER_dn), &dn) || dn < 0 || dn > UINT16_MAX)
-        return ERR_CORRUPT;
-    one->dn_mm = (uint16_t)dn;
-    one->model = model_number(cell_of(&row, CELL_METER_model));
-    return ERR_OK;
-}
-
-/* What its life says: the dates that no list had. */
-static enum err look_at_life(struct making *m, bool due_known, struct replacement *one)
-{
-    struct meter_life life = { 0 };
-    struct condition condition;
-    struct life now;
-    struct legal legal;
-    enum err err = life_load(m->app, &m->ledger, one->meter, &life);
-
-    if (!err) {
-        life_fold(&life.rules, life.events, life.count, m->now_s, INT64_MAX, &now);
-        if (!(err = condition_now(m->app, &m->r->rules, &m->ledger, &m->views, &life, &now,
-                                  m->now_s, &condition)))
-            one->condition_due = condition.due;
-        if (!due_known) {
-            life_legal(&life.rules, life.events, life.count, m->r->today, INT64_MAX, &legal);
-            one->legal_due = legal.due;
-        }
-    }
-    life_done(&life);
-    return err;
-}
-
-static bool within(const struct making *m, int32_t day)
-{
-    return day != NO_DAY && day <= m->until;
-}
-
-static void keep(struct making *m, struct replacement *one)
-{
-    struct ranking *r = m->r;
     struct replace_facts facts;
     struct replace_figures figures;
 
-    replacement_facts(r, one, &facts);
-    replace_reckon(&r->rules, &facts, &figures);
+    facts_of(one, today, &facts);
+    replace_reckon(rules, &facts, &figures);
     one->benefit = figures.benefit;
-    if (room_for_one(m, (void **)&r->at, r->count, &m->cap, sizeof *r->at))
-        r->at[r->count++] = *one;
 }
 
-/* `blames` are all of the meter's. `due`: NO_DAY, it is not in the list of dates; `asked`: something may speak for a date by condition. */
-static enum err weigh(struct making *m, uint32_t meter, const struct blame *blames, size_t count,
-                      int32_t due, bool asked)
+struct replace_rank replacement_rank(const struct replacement *one)
 {
-    struct replacement one = { .meter = meter, .legal_due = due, .condition_due = NO_DAY };
-    struct fitting fitting;
-    bool blamed = false;
-    enum err err = fitting_at(&m->ledger, false, meter, m->now_s, &fitting);
-
-    if (err)
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    one.point = fitting.point;
-    for (size_t i = 0; i < count; i++) {
-        const struct blame *b = &blames[i];
-        bool replace = detector_at(b->kind)->replace;
-
-        if (b->fitting_from_s != fitting.from_s)
-            continue;
-        one.kinds |= 1u << b->kind;
-        asked = asked || (replace && b->confirmed);
-        if (replace && (!blamed || b->lost_mlpd > one.lost_mlpd)) {
-            one.lost_mlpd = b->lost_mlpd;
-            one.confidence_pct = b->confidence_pct;
-            blamed = true;
-        }
-    }
-    if (!blamed && due == NO_DAY && !asked)
-        return ERR_OK;
-    if ((asked || due == NO_DAY) && (err = look_at_life(m, due != NO_DAY, &one)))
-        return err;
-    if (!blamed && !within(m, one.legal_due) && !within(m, one.condition_due))
-        return ERR_OK;
-    if ((err = look_at_meter(m, &one)) || (err = look_at_place(m, &one)))
-        return err;
-    keep(m, &one);
-    return m->err;
+    return (struct replace_rank){ one->benefit, one->lost_mlpd, one->legal_due, one->meter };
 }
 
-/* ---- all of them ---- */
-
-static enum err renew(struct making *m, bool again)
-{
-    enum err err = ERR_OK, ended;
-
-    if (m->ledger.mdb) {
-        err = txn_end(&m->ledger);
-        ended = txn_end(&m->views);
-        err = err ? err : ended;
-    }
-    m->zone_id = m->route_id = 0;
-    if (err || !again)
-        return err;
-    m->ledger = ledger_read(m->app->ledger);
-    m->views = views_read(m->app->views);
-    return m->ledger.err ? m->ledger.err : m->views.err;
-}
-
-/* Three lists in the order of meters, as one. */
-static enum err weigh_all(struct making *m)
-{
-    size_t d = 0, b = 0, c = 0;
-    enum err err = ERR_OK, ended;
-
-    for (unsigned n = 0; !err; n++) {
-        uint32_t meter = UINT32_MAX;
-        int32_t due = NO_DAY;
-        size_t blames = 0;
-        bool asked = false;
-
-        if (d < m->due_count)
-            meter = m->dues[d].meter;
-        if (b < m->blame_count && m->blames[b].meter < meter)
-            meter = m->blames[b].meter;
-        if (c < m->condition_count && m->conditions[c] < meter)
-            meter = m->conditions[c];
-        if (meter == UINT32_MAX)
-            break;
-        if (n % SLICE == 0 && (err = renew(m, true)))
-            break;
-        if (m->app->stopping)
-            err = ERR_STOPPING;
-        for (; d < m->due_count && m->dues[d].meter == meter; d++)
-            due = m->dues[d].due;
-        for (; c < m->condition_count && m->conditions[c] == meter; c++)
-            asked = true;
-        while (b + blames < m->blame_count && m->blames[b + blames].meter == meter)
-            blames++;
-        if (!err)
-            err = weigh(m, meter, m->blames + b, blames, due, asked);
-        b += blames;
-    }
-    ended = renew(m, false);
-    return err ? err : ended;
-}
+/* ---- in order ---- */
 
 static int ranked_order(const void *a, const void *b)
 {
@@ -350,41 +55,153 @@ static int ranked_order(const void *a, const void *b)
     return replace_order(&x, &y);
 }
 
-enum err ranking_make(struct app *app, struct ranking *r)
-{
-    struct making m = { .app = app, .r = r, .now_s = clock_now_s(&app->clock) };
-    enum err err;
+#define PIECES 4           /* that are sorted by whoever is free */
+#define PIECES_FROM 65536u /* of fewer it is not worth it */
 
-    m.until = r->today + r->rules.horizon_days;
-    if (!(err = find_blames(&m)) && !(err = find_dues(&m)) && !(err = find_conditions(&m)))
-        err = weigh_all(&m);
-    free(m.dues);
-    free(m.blames);
-    free(m.conditions);
-    if (!err && r->count)
-        qsort(r->at, r->count, sizeof *r->at, ranked_order);
-    return err;
+struct sorting {
+    struct replacement *at, *to;
+    size_t count,
+        pieces; /* sorted: each piece of `at` by itself, or two of them into one of `to` */
+    bool merge;
+    atomic_size_t next;
+};
+
+static size_t piece_begin(const struct sorting *s, size_t n)
+{
+    return s->count * n / s->pieces;
 }
 
-/* ---- what follows from one ---- */
-
-void replacement_facts(const struct ranking *r, const struct replacement *one,
-                       struct replace_facts *out)
+static void merge_two(const struct sorting *s, size_t n)
 {
-    *out = (struct replace_facts){ .meter = one->meter,
-                                   .dn_mm = one->dn_mm,
-                                   .use = (enum use_class)one->use,
-                                   .lost_mlpd = one->lost_mlpd,
-                                   .confidence_pct = one->confidence_pct,
-                                   .legal_due = one->legal_due,
-                                   .condition_due = one->condition_due,
-                                   .today = r->today };
+    size_t a = piece_begin(s, 2 * n), middle = piece_begin(s, 2 * n + 1), b = middle;
+    size_t end = piece_begin(s, 2 * n + 2);
+
+    for (size_t to = a; to < end; to++)
+        s->to[to] = b == end || (a < middle && ranked_order(&s->at[a], &s->at[b]) <= 0)
+                        ? s->at[a++]
+                        : s->at[b++];
 }
 
-struct replace_rank replacement_rank(const struct replacement *one)
+static void sort_pieces(void *arg)
 {
-    return (struct replace_rank){ one->benefit, one->lost_mlpd, one->legal_due, one->meter };
+    struct sorting *s = (struct sorting *)arg;
+    size_t n;
+
+    while ((n = atomic_fetch_add(&s->next, 1)) < s->pieces / (s->merge ? 2 : 1)) {
+        size_t from = piece_begin(s, n);
+
+        if (s->merge)
+            merge_two(s, n);
+        else
+            qsort(s->at + from, piece_begin(s, n + 1) - from, sizeof *s->at, ranked_order);
+    }
 }
+
+static void sort_step(struct sorting *s, bool merge)
+{
+    s->merge = merge;
+    atomic_store(&s->next, 0);
+    spread(sort_pieces, s);
+    if (merge) {
+        struct replacement *at = s->at;
+
+        s->at = s->to;
+        s->to = at;
+        s->pieces /= 2;
+    }
+}
+
+enum err ranked_sort(struct ranks *r)
+{
+    struct sorting s = { .at = r->at, .count = r->count, .pieces = PIECES };
+
+    if (r->count < PIECES_FROM) {
+        if (r->count)
+            qsort(r->at, r->count, sizeof *r->at, ranked_order);
+        return ERR_OK;
+    }
+    if (!(s.to = (struct replacement *)malloc(r->count * sizeof *s.to)))
+        return ERR_NO_MEMORY;
+    sort_step(&s, false);
+    while (s.pieces > 1)
+        sort_step(&s, true);
+    r->at = s.at;
+    free(s.to);
+    return ERR_OK;
+}
+
+static unsigned bit_of(uint32_t meter)
+{
+    return (meter * UINT32_C(2654435761)) >> (32 - TOUCHED_BITS);
+}
+
+void ranking_mark(struct ranking *r)
+{
+    for (size_t i = 0; i < r->touched_count; i++) {
+        unsigned bit = bit_of(r->touched[i]);
+
+        r->marks[bit / 8] |= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static bool is_touched(const struct ranking *r, uint32_t meter)
+{
+    unsigned bit = bit_of(meter);
+    size_t low = 0, high = r->touched_count;
+
+    if (!(r->marks[bit / 8] >> bit % 8 & 1))
+        return false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (r->touched[middle] < meter)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->touched_count && r->touched[low] == meter;
+}
+
+const struct replacement *ranking_next(const struct ranking *r, struct ranking_walk *w)
+{
+    const struct ranks *base = &r->base->all, *own = &r->own;
+
+    while (w->base < base->count && is_touched(r, base->at[w->base].meter))
+        w->base++;
+    if (w->base == base->count)
+        return w->own < own->count ? &own->at[w->own++] : NULL;
+    if (w->own < own->count && ranked_order(&own->at[w->own], &base->at[w->base]) < 0)
+        return &own->at[w->own++];
+    return &base->at[w->base++];
+}
+
+static size_t behind(const struct ranks *r, const struct replace_rank *last)
+{
+    size_t low = 0, high = r->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct replace_rank at = replacement_rank(&r->at[middle]);
+
+        if (replace_order(&at, last) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct ranking_walk ranking_behind(const struct ranking *r, const struct replace_rank *last)
+{
+    return (struct ranking_walk){ behind(&r->base->all, last), behind(&r->own, last) };
+}
+
+size_t ranking_most(const struct ranking *r)
+{
+    return r->base->all.count + r->own.count;
+}
+
+/* ---- one of them, shown ---- */
 
 struct showing {
     int64_t fitting_from_s;
@@ -451,4 +268,109 @@ uint32_t model_number(struct span model)
     uint32_t n = model.len ? crc32c(0, model.at, model.len) : 0;
 
     return model.len && !n ? 1 : n;
+}
+
+/* ---- the sieve ---- */
+
+#define ZONE_DEPTH_MAX 32 /* a tree of zones that is deeper is a ring */
+
+static bool is_below(struct txn *t, struct ledger_row row, struct span wanted)
+{
+    for (int depth = 0; depth < ZONE_DEPTH_MAX; depth++) {
+        struct cells cells = cells_of(&row);
+
+        if (span_equal(cells.at[CELL_ZONE_zone], wanted))
+            return true;
+        if (!cells.at[CELL_ZONE_parent].len ||
+            !ledger_find(t, LIST_ZONE, cells.at[CELL_ZONE_parent], INT64_MAX, &row))
+            return false;
+    }
+    return false;
+}
+
+static enum err mark_zones(struct txn *t, struct sieve *s)
+{
+    struct ledger_row row;
+
+    s->zone_count = ledger_last_id(t, LIST_ZONE) + 1;
+    if (!(s->zones = (uint8_t *)calloc(s->zone_count, 1)))
+        return ERR_NO_MEMORY;
+    for (uint32_t id = 1; id < s->zone_count; id++)
+        s->zones[id] =
+            ledger_by_id(t, LIST_ZONE, id, INT64_MAX, &row) && is_below(t, row, s->filter.zone);
+    return t->err;
+}
+
+/* A point belongs to the unit of its route (scope.h). */
+static enum err mark_routes(struct txn *t, struct sieve *s)
+{
+    struct scope scope = scope_of(s->filter.org);
+    struct ledger_row row;
+
+    s->route_count = ledger_last_id(t, LIST_ROUTE) + 1;
+    if (!(s->routes = (uint8_t *)calloc(s->route_count, 1)))
+        return ERR_NO_MEMORY;
+    for (uint32_t id = 1; id < s->route_count; id++)
+        s->routes[id] =
+            ledger_by_id(t, LIST_ROUTE, id, INT64_MAX, &row) && scope_row(&scope, t, &row);
+    return t->err;
+}
+
+enum err sieve_open(struct txn *t, const struct replacement_filter *filter, struct sieve *out)
+{
+    struct sieve s = { .filter = *filter,
+                       .model = model_number(filter->model),
+                       .none = filter->nothing };
+    struct ledger_row row;
+    enum err err = ERR_OK;
+
+    if (filter->route.len) {
+        if (ledger_find(t, LIST_ROUTE, filter->route, INT64_MAX, &row))
+            s.route = row.id;
+        else
+            s.none = true;
+    }
+    if (filter->zone.len)
+        err = mark_zones(t, &s);
+    if (!err && filter->org && filter->org[0])
+        err = mark_routes(t, &s);
+    if (!err)
+        err = t->err;
+    if (err)
+        sieve_done(&s);
+    else
+        *out = s;
+    return err;
+}
+
+static bool marked(const uint8_t *set, uint32_t count, uint32_t id)
+{
+    return !set || (id < count && set[id]);
+}
+
+static bool has_kind(const struct replacement *one, const struct detector *kind)
+{
+    unsigned n = 0;
+
+    while (detector_at(n) != kind)
+        n++;
+    return one->kinds >> n & 1;
+}
+
+bool sieve_lets(const struct sieve *s, const struct replacement *one)
+{
+    const struct replacement_filter *f = &s->filter;
+
+    return !s->none && (!f->dn || f->dn == one->dn_mm) && (!s->route || s->route == one->route) &&
+           (!s->model || s->model == one->model) && marked(s->zones, s->zone_count, one->zone) &&
+           marked(s->routes, s->route_count, one->route) &&
+           (!f->has_least || one->benefit >= f->least_benefit) &&
+           (!f->kind || has_kind(one, f->kind));
+}
+
+void sieve_done(struct sieve *s)
+{
+    free(s->zones);
+    free(s->routes);
+    s->zones = s->routes = NULL;
 }

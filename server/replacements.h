@@ -3,10 +3,12 @@
  * Listed is a fitted meter that has an open or confirmed flag that blames the meter itself (stuck, reversed: a customer's leak is no reason to change a meter), or whose legal date or whose
  * date by condition is over or lies within the horizon of the rules (defaults.h).
  *
- * A ranking is made whole, since a rank is a place among all, kept, and shared by all who ask: 56 bytes a candidate, one ranking and those that are still being read.  It holds as long as the
- * ledger's acts, the views' flags and conditions, the prices and the day are what they were.  Where making one takes longer than RANKING_QUICK_MS, and prices and day are the same, one that
- * is younger than RANKING_AGE times as long is taken as it is: what has been exchanged meanwhile is left out when it is shown.  While somebody asks now and then, a thread makes
- * the next one before that, so that nobody waits.  After a settling nothing older is shown. */
+ * A rank is a place among all, so a ranking is made whole, 56 bytes a candidate, and kept; but no page waits for that.  Whoever changes what a meter's place rests on says so
+ * (rankings_touch) after it is committed and before anybody is told.  Who asks for a ranking has the touched ones looked at again, some microseconds each, and gets the whole one without
+ * them, and them in their places: it is exact as of the question.  A thread makes the first one at the start, looks at what was touched every second, or as soon as there are many, and
+ * puts it into a new whole one when there are more still.  Another day or other prices move everybody: benefits are reckoned anew from what is kept (ranked_turn), which the thread
+ * does at midnight; prices are waited for.  Made whole while somebody waits it is only where none is there yet, where more was touched than is remembered (an import), and where prices change
+ * what a condition is. */
 #ifndef NILO_SERVER_REPLACEMENTS_H
 #define NILO_SERVER_REPLACEMENTS_H
 
@@ -14,8 +16,9 @@
 #include "server/fleet/replace.h"
 #include "server/judge.h"
 
-#define RANKING_QUICK_MS 40
-#define RANKING_AGE 20
+#define TOUCHED_MOST 262144u /* that are remembered, and that a ranking may have beside what was made whole */
+#define TOUCHED_MANY 512u    /* that are looked at without being asked for */
+#define TOUCHED_BITS 18
 
 struct replacement {
     int64_t benefit, lost_mlpd; /* lost: of the worst of its flags that blame it; 0: none does */
@@ -29,25 +32,49 @@ struct replacement {
 };
 _Static_assert(sizeof(struct replacement) == 56, "two million of them are 112 MB");
 
-struct ranking {
+struct ranks {
     struct replacement *at; /* by replace_order */
     size_t count;
+};
+
+struct ranking_base { /* shared by the rankings of which it is the most part */
+    struct ranks all;
+    unsigned holders;
+    int32_t whole_day; /* when all of it was looked at last */
+};
+
+struct ranking {
+    struct ranking_base *base;
+    struct ranks own;     /* what the touched meters are now */
+    uint32_t *touched;     /* they rise: what the base says of these does not count */
+    size_t touched_count;
+    uint8_t *marks;        /* 1 << TOUCHED_BITS bits: where none is set, it is not among them */
     int32_t today;
     struct fleet_rules rules; /* with people's prices */
-    uint64_t acts, changes;   /* of ledger and views when it was begun */
-    int64_t made_ms, took_ms; /* monotonic */
+    uint64_t touches;         /* of all there ever were, how many it knows */
     unsigned holders;         /* under the lock of whoever keeps it */
     struct rankings *of;
 };
+
+/* Goes through it in order, from a zeroed walk on; it lets the store change. */
+struct ranking_walk {
+    size_t base, own;
+};
+const struct replacement *ranking_next(const struct ranking *r, struct ranking_walk *w); /* NULL: the end */
+struct ranking_walk ranking_behind(const struct ranking *r, const struct replace_rank *last); /* from behind that place on, whether anybody is there or not */
+size_t ranking_most(const struct ranking *r); /* there are no more than that */
 
 /* The newest ranking; give it back with ranking_release. NO_MEMORY, STOPPING, what reading a store returns. */
 MUST_CHECK enum err ranking_hold(struct app *app, struct ranking **out);
 void ranking_release(struct ranking *r); /* NULL is fine */
 
 MUST_CHECK enum err rankings_open(struct rankings **out); /* of an app, which does without, too: then each one is made for who asks */
-MUST_CHECK enum err rankings_start(struct app *app);      /* keeps those ready that are costly and in use: a thread. NO_MEMORY */
+MUST_CHECK enum err rankings_start(struct app *app);      /* makes the first, and keeps it: a thread. NO_MEMORY */
 void rankings_close(struct rankings *all);                /* NULL is fine; nobody holds one any more */
-void rankings_expire(struct rankings *all);               /* nothing that was made before is shown again; NULL is fine */
+
+/* What the place of these meters rests on is another: their life, row, point, flags or what is known of their condition. After the commit, before it is told to anybody. NULL is fine, and
+ * so are doubles. Lives that the clock moves are found by themselves. */
+void rankings_touch(struct rankings *all, const uint32_t *meters, size_t count);
 
 void replacement_facts(const struct ranking *r, const struct replacement *one, struct replace_facts *out);
 struct replace_rank replacement_rank(const struct replacement *one);
@@ -82,7 +109,7 @@ uint32_t model_number(struct span model); /* of equal names the same; 0: of none
 /* ---- one of them, with what a person checks it by ---- */
 
 struct replacement_shown {
-    bool gone;      /* it was taken off, or moved, since the ranking was made */
+    bool gone;      /* it was taken off, or moved, since its place was found */
     bool blamed;    /* `flag` is the worst of its flags that blame it */
     struct flag flag;
     struct condition condition;

@@ -5,7 +5,17 @@
 #include "server/judge_condition.h"
 #include "server/replacements.h"
 
-/* Fills `at` and `count` of one that has today and rules; the caller frees `at`, also after an error. */
-MUST_CHECK enum err ranking_make(struct app *app, struct ranking *r);
+/* All candidates, or those among some meters, in order; the caller frees `at`. Errors leave `out` as it was: NO_MEMORY, STOPPING, what reading a store returns. */
+MUST_CHECK enum err ranked_whole(struct app *app, int32_t today, const struct fleet_rules *rules, struct ranks *out);
+MUST_CHECK enum err ranked_some(struct app *app, int32_t today, const struct fleet_rules *rules, const uint32_t *meters, size_t count, struct ranks *out);
+
+/* Those of another day or of other prices: reckons their benefits anew, leaves out who is none any more, and sorts. Who is one now, is among ranked_new's: meters whose date came within the
+ * horizon that ended on `before_until`, or whose condition may have; malloc'd, in no order, with doubles. Not where condition_rules_hash is another. NO_MEMORY: `all` is in no order. */
+MUST_CHECK enum err ranked_turn(struct app *app, int32_t today, const struct fleet_rules *rules, struct ranks *all);
+MUST_CHECK enum err ranked_new(struct app *app, int32_t today, const struct fleet_rules *rules, int32_t before_until, uint32_t **out, size_t *out_count);
+
+MUST_CHECK enum err ranked_sort(struct ranks *r); /* NO_MEMORY */
+void replacement_reckon(struct replacement *one, const struct fleet_rules *rules, int32_t today); /* its benefit */
+void ranking_mark(struct ranking *r); /* `marks`, zeroed before, of `touched` */
 
 #endif

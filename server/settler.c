@@ -12,6 +12,7 @@
 #include "server/commands.h"
 #include "server/lives.h"
 #include "server/metrics.h"
+#include "server/replacements.h"
 #include "server/settle_pass.h"
 
 #include <pthread.h>
@@ -240,18 +241,27 @@ static enum err touch_overdue(struct settler *s, int32_t today, struct news *tou
     return err ? err : ended;
 }
 
+struct moving {
+    struct news *touched;
+    struct rankings *rankings;
+};
+
 static enum err push_moved(void *arg, uint32_t meter)
 {
-    return news_push((struct news *)arg, meter, 0);
+    struct moving *m = (struct moving *)arg;
+
+    rankings_touch(m->rankings, &meter, 1);
+    return news_push(m->touched, meter, 0);
 }
 
 /* Lives that are another since an instant came for which something was told before. */
 static enum err touch_moved(struct settler *s, struct news *touched, int64_t *until_s)
 {
+    struct moving m = { touched, s->app->rankings };
     int64_t now_s;
     enum err err = lives_now(s->app, &now_s);
 
-    return err ? err : lives_moved(s->app, push_moved, touched, until_s);
+    return err ? err : lives_moved(s->app, push_moved, &m, until_s);
 }
 
 static void give_back(struct settler *s, const struct news *touched)

@@ -1,6 +1,8 @@
 /* POST /v1/flags/ID: a person says that a flag is right, or that it is not. */
 #include "server/acts/answer.h"
 
+#include "server/replacements.h"
+
 #include <stdio.h>
 
 static bool flag_known(const struct act_request *q, struct act_reply *out)
@@ -56,13 +58,15 @@ static void decide(const struct act_request *q, struct act_reply *out,
 {
     struct app *app = q->app;
     struct act act = act_join(app->ledger, d->who, d->at_s, journal_end(app->journal));
+    uint32_t flagged = flag_meter(q->subject);
     struct flag_decision old = { 0 };
     bool same = ledger_flag_decision(&act.txn, q->subject, &old) && old.state == d->state &&
                 strcmp(old.note, d->note) == 0;
 
     if (!same)
         act_flag_decide(&act, q->subject, d);
-    (void)!answer_commit(q, out, &act); /* the answer tells */
+    if (!answer_commit(q, out, &act))
+        rankings_touch(app->rankings, &flagged, flagged != 0);
 }
 
 void act_decide_flag(const struct act_request *q, struct act_reply *out)

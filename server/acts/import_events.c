@@ -9,6 +9,7 @@
 #include "server/acts/lifeact.h"
 #include "server/acts/register.h"
 #include "server/commands.h"
+#include "server/replacements.h"
 #include "server/settler.h"
 
 #include <stdio.h>
@@ -595,6 +596,7 @@ static enum err commit(struct event_file *f)
              span_of(NULL, 0));
     if ((err = act_end(&f->act)))
         return err;
+    rankings_touch(app->rankings, f->touched, f->touched_count);
     for (size_t i = 0; i < f->touched_count; i++) {
         settler_touch(app->settler, f->touched[i]);
         commands_review(app->commands, f->touched[i]);

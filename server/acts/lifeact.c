@@ -3,6 +3,7 @@
 #include "server/acts/event_priv.h"
 #include "server/acts/register.h"
 #include "server/commands.h"
+#include "server/replacements.h"
 #include "server/settler.h"
 
 #include <stdarg.h>
@@ -191,6 +192,7 @@ void life_act_done(struct life_act *l)
 
 void life_act_committed(struct life_act *l)
 {
+    rankings_touch(l->q->app->rankings, l->touched, l->touched_count);
     for (size_t i = 0; i < l->touched_count; i++) {
         settler_touch(l->q->app->settler, l->touched[i]);
         commands_review(l->q->app->commands, l->touched[i]);

@@ -7,6 +7,8 @@
  * order is open: it was read, and the same report sent again finds it there. */
 #include "server/acts/order_done_priv.h"
 
+#include "server/replacements.h"
+
 #include <stdio.h>
 
 /* ---- what it tells ---- */
@@ -270,9 +272,13 @@ void act_order_done(const struct act_request *q, struct act_reply *out)
         life_act_init(&r.l, q, out, &r.o.act);
         r.begun = true;
         if (taken(&r) && reading_written(&r)) {
+            uint32_t flagged = flag_meter(r.o.kept.order.flag);
+
             answer(&r);
-            if (!answer_commit(q, out, &r.o.act))
+            if (!answer_commit(q, out, &r.o.act)) {
                 life_act_committed(&r.l);
+                rankings_touch(q->app->rankings, &flagged, flagged != 0);
+            }
         }
     }
     order_act_done(&r.o);

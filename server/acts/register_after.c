@@ -3,6 +3,7 @@
 #include "server/acts/register_priv.h"
 #include "server/commands.h"
 #include "server/registers.h"
+#include "server/replacements.h"
 #include "server/settler.h"
 
 static enum err make_bare(struct registrar *g, unsigned list, struct span name, uint64_t *count)
@@ -62,6 +63,7 @@ enum err registrar_committed(struct registrar *g)
                                  &meter_cells);
     if (!err)
         err = hearing_committed(g);
+    rankings_touch(app->rankings, g->touched, g->touched_count);
     for (size_t i = 0; i < g->touched_count; i++) {
         settler_touch(app->settler, g->touched[i]);
         commands_review(app->commands, g->touched[i]);

@@ -53,15 +53,17 @@ static void line_of(const struct ranking *r, const struct replacement *one, stru
 static enum err reckon(struct budgeting *b)
 {
     const struct ranking *r = b->ranking;
-    size_t room = r->count ? r->count : 1;
+    size_t most = ranking_most(r), room = most ? most : 1;
+    const struct replacement *one;
+    struct ranking_walk walk = { 0 };
 
     b->lines = (struct budget_line *)malloc(room * sizeof *b->lines);
     b->order = (struct budget_place *)malloc(room * sizeof *b->order);
     if (!b->lines || !b->order)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < r->count; i++)
-        if (sieve_lets(&b->sieve, &r->at[i]))
-            line_of(r, &r->at[i], &b->lines[b->count++]);
+    while ((one = ranking_next(r, &walk)))
+        if (sieve_lets(&b->sieve, one))
+            line_of(r, one, &b->lines[b->count++]);
     b->pay = budget_choose(b->lines, b->count, &b->limit, b->order, &b->taken);
     for (size_t i = 0; i < b->count; i++)
         budget_add(&b->left, &b->lines[i]);

@@ -46,8 +46,9 @@ struct ranked {
     struct ranking *ranking;
     struct sieve sieve;
     char model[LIFE_MODEL_MAX]; /* numbers of models are not theirs alone */
-    size_t next;                /* place of the ranking that is looked at next */
-    uint32_t rank;              /* of the row before */
+    struct ranking_walk walk;
+    bool begun, ended;
+    uint32_t rank; /* of the row before */
     struct replacement_shown *shown;
 };
 
@@ -376,24 +377,20 @@ static void go_behind(struct ranked *r, struct span cursor)
 {
     struct rd rd = rd_of(cursor);
     struct replace_rank last = { .benefit = (int64_t)rd_be64(&rd) };
-    size_t low = 0, high = r->ranking->count;
 
     last.lost_mlpd = (int64_t)rd_be64(&rd);
     last.legal_due = (int32_t)rd_be32(&rd);
     last.meter = rd_be32(&rd);
     r->rank = rd_be32(&rd);
-    if (rd.err)
-        return;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct replace_rank at = replacement_rank(&r->ranking->at[middle]);
+    if (!rd.err)
+        r->walk = ranking_behind(r->ranking, &last);
+}
 
-        if (replace_order(&at, &last) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    r->next = low;
+static bool is_last(const struct ranked *r)
+{
+    struct ranking_walk next = r->walk;
+
+    return !ranking_next(r->ranking, &next);
 }
 
 static void fill(struct listing *l)
@@ -401,15 +398,18 @@ static void fill(struct listing *l)
     struct ranked *r = (struct ranked *)l->state;
     struct txn t = ledger_read(l->app->ledger);
 
-    if (!l->rows && !r->next && l->cursor_len)
+    if (!r->begun && l->cursor_len)
         go_behind(r, span_of(l->cursor, l->cursor_len));
-    while (r->next < r->ranking->count && !listing_full(l)) {
-        const struct replacement *one = &r->ranking->at[r->next++];
+    r->begun = true;
+    while (!listing_full(l) && !r->ended) {
+        const struct replacement *one = ranking_next(r->ranking, &r->walk);
 
-        if (sieve_lets(&r->sieve, one))
+        if (!one)
+            r->ended = true;
+        else if (sieve_lets(&r->sieve, one))
             put(l, &t, r, one);
     }
-    l->ended = r->next >= r->ranking->count;
+    l->ended = r->ended || is_last(r);
     listing_fail(l, txn_end(&t));
 }
 

@@ -1,5 +1,4 @@
 #include "server/query/answers.h"
-#include "server/replacements.h"
 #include "server/settler.h"
 
 void answer_settle(struct request *q)
@@ -10,7 +9,6 @@ void answer_settle(struct request *q)
         problem_of(q, err, "", "settling failed: a part %s", err_text(err));
         return;
     }
-    rankings_expire(q->app->rankings);
     q->status = 200;
     out_text(&q->out, "{}\n");
 }
