@@ -86,6 +86,8 @@ each_kind_is_told_as_the_api_shows_it() {
     is "$(nilo cycle status 三月 --format json | jq -S .)" "$(tail -n 1 taken/log | jq -S .data)" || return 1
     printf 'serial,time,index_l,source\nM2,2026-03-02T16:00:00Z,11900,manual\n' | nilo import readings - > /dev/null && exits 0 nilo settle && took 'adjustment made' || return 1
     is "$(nilo adjustment list --format json | jq -S '.rows[0]')" "$(tail -n 1 taken/log | jq -S .data)" || return 1
+    exits 0 nilo edit create P2 --at 2026-02-20T12:00:00+08:00 --index 7790 --reason seen && took 'edit asked' || return 1
+    is "$(call GET /v1/edits/1 | sed '$d' | jq -S .)" "$(tail -n 1 taken/log | jq -S .data)" || return 1
     until_shown all .backlog 0 && is 0 "$(shown all .dead)" && is 204 "$(shown all .last_status)"
 }
 
