@@ -5,10 +5,12 @@
  * earlier is cut there: from the first reading that takes part its register is counted as it would be from the
  * fitting's start.  That gives the same litres where the register only rises and stands within two hours of each
  * civil day's end (rules-bills C2, C3); the other readings of a day are then left out, 24 hours in 26.  Where it
- * is otherwise (gaps, re-bases, silence, `net`) the whole fitting is read. */
+ * is otherwise (gaps, re-bases, silence, `net`) the whole fitting is read.  So it is where a person edited the dial,
+ * for what is used goes by that, while what was read does not. */
 #include "server/billing/verdicts.h"
 #include "server/check_rules.h"
 #include "server/dials.h"
+#include "server/point_use.h"
 #include "server/readings.h"
 #include "server/routes.h"
 
@@ -62,7 +64,8 @@ struct part_of_sheet {
     struct meter_facts meter;
     struct rows rows; /* all */
     enum rule *rules;
-    struct rows used; /* those that take part, within the fitting as it is cut */
+    struct rows
+        used; /* those that take part, within the fitting as it is cut; all of it and its edits, where there are any */
 };
 
 struct point_sheet {
@@ -76,6 +79,9 @@ struct point_sheet {
     int main;                 /* the fitting that the sheet is about; -1: none */
     struct rules_held *rules; /* by which the use is checked */
     enum use_class use;
+    size_t edit_count;
+    struct edit_mark *edits; /* in force at the point */
+    enum err edits_err;
 };
 
 static void point_sheet_done(struct point_sheet *p)
@@ -87,6 +93,7 @@ static void point_sheet_done(struct point_sheet *p)
     }
     free(p->parts);
     free(p->fittings);
+    free(p->edits);
     rules_give(p->rules);
 }
 
@@ -217,6 +224,52 @@ static enum err load_part(struct point_sheet *p, struct part_of_sheet *part,
     return err ? err : take_used(part, from_s, f);
 }
 
+/* ---- edits ---- */
+
+static bool keep_edit(void *arg, const struct ledger_edit *e)
+{
+    struct point_sheet *p = (struct point_sheet *)arg;
+    struct edit_mark *more;
+
+    if (!edit_in_force(e))
+        return true;
+    if (!(more = (struct edit_mark *)realloc(p->edits, (p->edit_count + 1) * sizeof *more))) {
+        p->edits_err = ERR_NO_MEMORY;
+        return false;
+    }
+    p->edits = more;
+    more[p->edit_count++] = point_use_mark(e);
+    return true;
+}
+
+static bool is_edited(const struct point_sheet *p, const struct fitting *f)
+{
+    for (size_t i = 0; i < p->edit_count; i++)
+        if (p->edits[i].meter == f->meter && p->edits[i].at_s > f->from_s &&
+            p->edits[i].at_s < f->to_s && p->edits[i].at_s < p->to_s)
+            return true;
+    return false;
+}
+
+static enum err load_edited(struct point_sheet *p, struct part_of_sheet *part,
+                            const struct fittings *of_meter, const struct fitting *fitting)
+{
+    enum err err = ERR_OK;
+
+    free(part->rules);
+    part->rules = NULL;
+    part->used.count = 0;
+    err = sheet_rows_load(p->app, &part->meter, of_meter, fitting->from_s, p->to_s, &part->rows,
+                          &part->rules);
+    for (size_t i = 0; i < part->rows.count && !err; i++)
+        if (part->rows.at[i].time_s >= fitting->from_s && part->rows.at[i].time_s <= fitting->to_s)
+            err = rows_push(&part->used, part->rows.at[i]);
+    for (size_t i = 0; i < p->edit_count && !err; i++)
+        if (p->edits[i].at_s < p->to_s)
+            err = edits_apply(&p->edits[i], 1, fitting, &part->used);
+    return err;
+}
+
 static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting)
 {
     struct part_of_sheet *part = &p->parts[p->count];
@@ -227,7 +280,13 @@ static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting
     *f = (struct consume_fitting){ *fitting, &part->meter, &part->used };
     if (err)
         return err;
-    if (!(err = fittings_load(p->txn, false, fitting->meter, &of_meter)))
+    err = fittings_load(p->txn, false, fitting->meter, &of_meter);
+    if (!err && is_edited(p, fitting)) {
+        err = load_edited(p, part, &of_meter, fitting);
+        fittings_done(&of_meter);
+        return err;
+    }
+    if (!err)
         err = load_part(p, part, &of_meter, p->from_s, &f->fitting);
     if (!err && (f->fitting.from_s > p->from_s + SLACK_S || !thin(p, part)) &&
         fitting->from_s < p->from_s) {
@@ -238,7 +297,7 @@ static enum err add_fitting(struct point_sheet *p, const struct fitting *fitting
     return err;
 }
 
-static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
+static enum err load_fittings(struct point_sheet *p, uint32_t point, const struct fittings *all)
 {
     int chosen = sheet_fitting(all->at, all->count, &p->day->span);
     enum err err = ERR_OK;
@@ -246,6 +305,8 @@ static enum err load_fittings(struct point_sheet *p, const struct fittings *all)
     p->main = -1;
     if (!all->count)
         return ERR_OK;
+    if ((err = ledger_edits(p->txn, point, 0, keep_edit, p)) || (err = p->edits_err))
+        return err;
     p->parts = (struct part_of_sheet *)calloc(all->count, sizeof *p->parts);
     p->fittings = (struct consume_fitting *)calloc(all->count, sizeof *p->fittings);
     if (!p->parts || !p->fittings)
@@ -461,7 +522,7 @@ enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day
         err = rules_use_of(p.rules, t, row->point, &p.use);
     for (size_t i = 0; i < all.count && !err; i++)
         row->facts.ever_fitted |= all.at[i].from_s <= day->span.to_s;
-    if (!err && !(err = load_fittings(&p, &all))) {
+    if (!err && !(err = load_fittings(&p, row->point, &all))) {
         int chosen = sheet_fitting(all.at, all.count, &day->span);
 
         row->facts.fitted = p.main >= 0;

@@ -44,6 +44,16 @@ a_small_edit_holds_at_once_and_both_sides_share_it() {
     is 10000,12000,14000,16000 "$(of "$(ask '/v1/meters/mA/readings?from=2026-01-01T00:00:00Z&to=2026-05-01T00:00:00Z')" '",".join(str(r["index_l"]) for r in a["rows"])')"
 }
 
+a_day_sheet_goes_by_edits_in_what_was_used_and_by_readings_in_what_was_read() {
+    local day
+    for day in 01 06 08 11 12; do
+        said=$(ask "/v1/routes/R1/day?date=2026-03-$day&limit=100") from=$(of "$said" '[r["use_from"] for r in a["rows"] if r["point"]=="A"][0]')
+        is "$(of "$(ask "/v1/points/A/consumption?from=$from&to=2026-03-${day}T00:00:00%2B08:00")" 'a["consumption_l"]')" "$(of "$said" '[r["use_l"] for r in a["rows"] if r["point"]=="A"][0]')" || return 1
+    done
+    said=$(ask '/v1/routes/R1/day?date=2026-03-06&limit=100') && is 'None None, None None' "$(of "$said" '", ".join("%s %s" % (r["remote_l"], r["manual_l"]) for r in a["rows"] if r["point"] in "AB")')" || return 1
+    is '180 200' "$(of "$said" '" ".join("%g" % r["use_l"] for r in a["rows"] if r["point"] in "AB")')"
+}
+
 what_was_used_is_told_as_well_as_the_dial() {
     said=$(token=ann.token tell /v1/points/A/edits '{"from":"2026-03-11T00:00:00+08:00","to":"2026-03-15T00:00:00+08:00","consumption_l":650,"reason":"agreed"}')
     has "$said" $'\n201' '"index_l":12650' '"state":"in-force"' '"span_l":800' && is '650 edited read' "$(use A 03-11 03-15)" && is '1350 edited read' "$(use A 03-15 03-21)" || return 1
@@ -190,7 +200,7 @@ PY
 
 nilod_start --virtual-clock 2026-04-04T12:00:00+08:00
 world > /dev/null || { echo "the world could not be made"; exit 1; }
-hold a_small_edit_holds_at_once_and_both_sides_share_it what_was_used_is_told_as_well_as_the_dial what_moves_much_waits_for_another_person \
+hold a_small_edit_holds_at_once_and_both_sides_share_it a_day_sheet_goes_by_edits_in_what_was_used_and_by_readings_in_what_was_read what_was_used_is_told_as_well_as_the_dial what_moves_much_waits_for_another_person \
     what_took_two_is_taken_back_by_two what_cannot_be_is_refused_and_changes_nothing one_edit_an_instant_and_a_key_says_it_once \
     a_reading_that_comes_later_goes_before_the_edit_unless_it_was_put_in_its_place what_readings_around_it_contradict_later_is_out \
     what_waits_is_in_the_review_and_what_comes_after_closing_is_an_adjustment a_kill_or_a_rebuild_keeps_them \
