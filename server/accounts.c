@@ -28,7 +28,7 @@ static enum err push(struct account_stays *s, const struct account_stay *stay)
 }
 
 /* The versions of a point's row, the newest first; neighbours that say the same are one stay. */
-static enum err stays_of(struct txn *t, struct span account, uint32_t point,
+static enum err stays_of(struct txn *t, unsigned cell, struct span text, uint32_t point,
                          struct account_stays *s)
 {
     struct account_stay stay = { .point = point };
@@ -47,7 +47,7 @@ static enum err stays_of(struct txn *t, struct span account, uint32_t point,
                  (const char *)cells.at[CELL_POINT_point].at);
         stay.from_s = from_s;
         stay.to_s = until_s;
-        if (span_equal(cells.at[CELL_POINT_account], account)) {
+        if (span_equal(cells.at[cell], text)) {
             if (later && later->from_s == until_s)
                 later->from_s = from_s;
             else
@@ -69,7 +69,7 @@ static int by_name(const void *x, const void *y)
     return order ? order : (a->from_s > b->from_s) - (a->from_s < b->from_s);
 }
 
-/* A point that left the account and came back stands under both. */
+/* A point that left and came back stands under both. */
 static bool is_known(const struct account_stays *s, uint32_t point)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -78,7 +78,7 @@ static bool is_known(const struct account_stays *s, uint32_t point)
     return false;
 }
 
-static enum err take(struct txn *t, struct span account, struct index_walk w,
+static enum err take(struct txn *t, unsigned cell, struct span text, struct index_walk w,
                      struct account_stays *s, unsigned *points)
 {
     enum err err = ERR_OK;
@@ -86,20 +86,36 @@ static enum err take(struct txn *t, struct span account, struct index_walk w,
     while (!err && index_next(&w)) {
         if (is_known(s, w.value))
             continue;
-        err = ++*points > ACCOUNT_POINTS_MOST ? ERR_LIMIT : stays_of(t, account, w.value, s);
+        err = ++*points > ACCOUNT_POINTS_MOST ? ERR_LIMIT : stays_of(t, cell, text, w.value, s);
     }
     index_done(&w);
     return err ? err : t->err;
 }
 
-enum err account_stays_load(struct txn *t, struct span account, struct account_stays *out)
+static enum err stays_load(struct txn *t, unsigned cell, struct span text,
+                           struct account_stays *out)
 {
+    bool account = cell == CELL_POINT_account;
     unsigned points = 0;
-    enum err err = take(t, account, points_of_account(t, account, span_of(NULL, 0)), out, &points);
+    enum err err =
+        take(t, cell, text,
+             account ? points_of_account(t, text, span_of(NULL, 0)) : points_behind(t, text, false),
+             out, &points);
 
     if (!err)
-        err = take(t, account, points_once_of(t, account), out, &points);
+        err = take(t, cell, text, account ? points_once_of(t, text) : points_behind(t, text, true),
+                   out, &points);
     if (!err && out->count)
         qsort(out->at, out->count, sizeof *out->at, by_name);
     return err;
+}
+
+enum err account_stays_load(struct txn *t, struct span account, struct account_stays *out)
+{
+    return stays_load(t, CELL_POINT_account, account, out);
+}
+
+enum err behind_stays_load(struct txn *t, struct span point, struct account_stays *out)
+{
+    return stays_load(t, CELL_POINT_behind, point, out);
 }

@@ -100,7 +100,8 @@ static enum err keys_of(struct checking *c, struct txn *t, enum list_kind list, 
         seal_keys(&cells, key_new(out, INDEX_ASSETS), key_new(out, INDEX_ASSETS));
         return ERR_OK;
     default:
-        point_keys(row.cells, key_new(out, INDEX_POINTS), key_new(out, INDEX_POINTS));
+        point_keys(&cells, key_new(out, INDEX_POINTS), key_new(out, INDEX_POINTS),
+                   key_new(out, INDEX_POINTS));
         return ERR_OK;
     }
 }
@@ -225,7 +226,7 @@ static enum err check_key(struct checking *c, struct txn *t, enum ledger_index i
             return check_named(c, t, index, LIST_ORDER, w->value);
         return check_follows(c, t, index, LIST_ORDER, w);
     case INDEX_POINTS:
-        if (kind == 'o') /* whose it was */
+        if (kind == 'o' || kind == 'c') /* what was */
             return check_named(c, t, index, LIST_POINT, w->value);
         return check_follows(c, t, index, LIST_POINT, w);
     case INDEX_ASSETS:

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ACCOUNT_MAX 128 /* of a longer text the beginning */
-#define MADE_BY 2       /* 1: without the accounts that points were of once */
+#define MADE_BY 3       /* 1, 2: without what points were once, and stand behind */
 
 static bool key_of(char kind, struct span text, struct span point, struct key *out)
 {
@@ -43,12 +43,14 @@ static void follow(struct act *act, uint32_t point, const struct key *was, const
         act_index_put(act, INDEX_POINTS, key_span(is), point);
 }
 
-/* Whose it was, it stays findable by. */
-static void put_once(struct act *act, uint32_t point, const struct key *account)
+/* Whose it was, and behind which it stood, it stays findable by. */
+static void put_once(struct act *act, uint32_t point, const struct key *was)
 {
-    struct key once = *account;
+    struct key once = *was;
 
-    once.bytes[0] = 'o';
+    if (!was->len)
+        return;
+    once.bytes[0] = was->bytes[0] == 'a' ? 'o' : 'c';
     act_index_put(act, INDEX_POINTS, key_span(&once), point);
 }
 
@@ -61,25 +63,35 @@ static struct key made_key(void)
     return k;
 }
 
-void point_keys(const struct span *cells, struct key *account, struct key *use)
+void point_keys(const struct cells *cells, struct key *account, struct key *use, struct key *behind)
 {
-    (void)key_of('a', cells[CELL_POINT_account], cells[CELL_POINT_point], account);
-    (void)key_of('u', use_of(cells), cells[CELL_POINT_point], use);
+    const struct span *at = cells->at;
+
+    (void)key_of('a', at[CELL_POINT_account], at[CELL_POINT_point], account);
+    (void)key_of('u', use_of(at), at[CELL_POINT_point], use);
+    (void)key_of('b', at[CELL_POINT_behind], at[CELL_POINT_point], behind);
 }
 
 void point_indexed(struct act *act, uint32_t point, const struct ledger_row *was,
                    const struct cells *is)
 {
-    struct key account, use, was_account, was_use, made = made_key();
+    struct key account, use, behind, was_account, was_use, was_behind, made = made_key();
 
     key_clear(&was_account);
     key_clear(&was_use);
-    if (was)
-        point_keys(was->cells, &was_account, &was_use);
-    point_keys(is->at, &account, &use);
+    key_clear(&was_behind);
+    if (was) {
+        struct cells then = cells_of(was);
+
+        point_keys(&then, &was_account, &was_use, &was_behind);
+    }
+    point_keys(is, &account, &use, &behind);
     follow(act, point, &was_account, &account);
-    if (was_account.len && !span_equal(key_span(&was_account), key_span(&account)))
+    if (!span_equal(key_span(&was_account), key_span(&account)))
         put_once(act, point, &was_account);
+    follow(act, point, &was_behind, &behind);
+    if (!span_equal(key_span(&was_behind), key_span(&behind)))
+        put_once(act, point, &was_behind);
     follow(act, point, &was_use, &use);
     if (point == 1 && !was)
         act_index_put(act, INDEX_MADE, key_span(&made), MADE_BY);
@@ -103,6 +115,11 @@ struct index_walk points_of_account(struct txn *t, struct span account, struct s
 struct index_walk points_once_of(struct txn *t, struct span account)
 {
     return walk(t, 'o', account, span_of(NULL, 0));
+}
+
+struct index_walk points_behind(struct txn *t, struct span point, bool once)
+{
+    return walk(t, once ? 'c' : 'b', point, span_of(NULL, 0));
 }
 
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point)
@@ -139,12 +156,12 @@ static void put_past(struct act *act, uint32_t point, int64_t since_s)
     while (since_s != LEDGER_ALWAYS &&
            ledger_by_id(&act->txn, LIST_POINT, point, since_s - 1, &row)) {
         struct cells cells = cells_of(&row);
-        struct key account, use;
+        struct key account, use, behind;
 
         since_s = row.since_s;
-        point_keys(cells.at, &account, &use);
-        if (account.len)
-            put_once(act, point, &account);
+        point_keys(&cells, &account, &use, &behind);
+        put_once(act, point, &account);
+        put_once(act, point, &behind);
     }
 }
 

@@ -127,24 +127,25 @@ enum err registrar_names_exist(struct registrar *g, const struct list *l, const 
 
 #define TREE_DEPTH_MAX 32 /* the deepest trees of zones known to us have five levels */
 
-/* Zones and org units are trees: a row may not become its own ancestor. */
+/* Zones, org units and points behind others are trees: a row may not become its own ancestor. */
 static enum err tree_check(struct registrar *g, const struct list *l, const struct cells *cells,
                            struct import_refusal *why)
 {
     struct txn *t = &g->act->txn;
-    int parent = list_column(l, span_text("parent"));
+    int parent = list_column(l, span_text(l->kind == LIST_POINT ? "behind" : "parent"));
     struct span at = parent < 0 ? span_of(NULL, 0) : cells->at[parent];
     struct ledger_row row;
 
     for (unsigned depth = 0; at.len; depth++) {
         if (span_equal(at, cells->at[0]) || depth == TREE_DEPTH_MAX)
             return row_refuse(why, ERR_CONFLICT, &l->column[parent], cells->at[parent],
-                              depth == TREE_DEPTH_MAX
-                                  ? "a tree of at most 32 levels"
+                              depth == TREE_DEPTH_MAX ? "a tree of at most 32 levels"
+                              : l->kind == LIST_POINT
+                                  ? "a point that does not stand behind this one"
                                   : "a parent that does not stand below the row itself");
         if (!ledger_find(t, l->kind, at, INT64_MAX, &row))
             break;
-        at = row.cells[parent];
+        at = (unsigned)parent < row.count ? row.cells[parent] : span_of(NULL, 0);
     }
     return t->err;
 }

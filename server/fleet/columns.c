@@ -60,7 +60,7 @@ int list_reference(const struct list *l, unsigned place)
     };
     const char *name = l->column[place].name;
 
-    if (strcmp(name, "parent") == 0)
+    if (strcmp(name, "parent") == 0 || strcmp(name, "behind") == 0)
         return (int)l->kind;
     /* A meter's model and batch are texts, known or not: a fleet is older than its register. */
     if (l->kind == LIST_BATCH && strcmp(name, "model") == 0)

@@ -1,5 +1,5 @@
-/* What an account used: the sum over its service points, each for as long as it was the account's; so the two points of a combination meter are one figure.  It is as good
- * as the worst of them, and missing where one is. */
+/* What an account used: the sum over its service points, each for as long as it was the account's; so the two points of a combination meter are one figure.  Of a point that
+ * others stand behind (sub-meters), what those used is taken off: it is theirs.  The figure is as good as the worst of all, and missing where one is. */
 #include "proto/base/rd.h"
 #include "server/accounts.h"
 #include "server/billing/agree.h"
@@ -22,16 +22,31 @@ struct used {
     int64_t from_s, to_s, now_s;
     enum consume_step step;
     struct account_stays stays;
-    struct point_use *uses; /* one a stay that touches the span */
+    struct one {
+        bool within; /* the stay touches the span: the rest is loaded */
+        struct point_use use;
+        struct account_stays behind;
+        struct point_use *behind_uses; /* one a stay behind it that touches the span */
+    } * ones;                          /* one a stay */
+    unsigned loaded;
 };
+
+static void one_done(struct one *o)
+{
+    for (size_t i = 0; o->behind_uses && i < o->behind.count; i++)
+        point_use_done(&o->behind_uses[i]);
+    free(o->behind_uses);
+    account_stays_done(&o->behind);
+    point_use_done(&o->use);
+}
 
 static void used_done(void *state)
 {
     struct used *u = (struct used *)state;
 
-    for (size_t i = 0; u->uses && i < u->stays.count; i++)
-        point_use_done(&u->uses[i]);
-    free(u->uses);
+    for (size_t i = 0; u->ones && i < u->stays.count; i++)
+        one_done(&u->ones[i]);
+    free(u->ones);
     account_stays_done(&u->stays);
     free(u);
 }
@@ -49,38 +64,63 @@ static bool stay_within(const struct account_stay *s, int64_t *from_s, int64_t *
 }
 
 /* Who sees a part of an account's points sees no sum of it. */
-static bool are_ours(struct request *q, struct txn *t, const struct used *u)
+static bool is_ours(struct request *q, struct scope *s, struct txn *t, const struct account_stay *a)
 {
-    struct scope s = scope_of(q->caller.org);
-
-    for (size_t i = 0; i < u->stays.count; i++) {
-        int64_t from_s = u->from_s, to_s = u->to_s;
-
-        if (!stay_within(&u->stays.at[i], &from_s, &to_s) ||
-            scope_point(&s, t, u->stays.at[i].point))
-            continue;
-        if (!t->err)
-            problem_of(q, ERR_FORBIDDEN, "account",
-                       "the role %s of the org unit %s may not do this: point %s of the account "
-                       "belongs to another unit, or to none",
-                       role_name(q->caller.role), q->caller.org, u->stays.at[i].name);
-        return false;
-    }
-    return true;
+    if (scope_point(s, t, a->point))
+        return true;
+    if (!t->err)
+        problem_of(q, ERR_FORBIDDEN, "account",
+                   "the role %s of the org unit %s may not do this: point %s of the account, or "
+                   "behind one of its points, belongs to another unit, or to none",
+                   role_name(q->caller.role), q->caller.org, a->name);
+    return false;
 }
 
-static enum err load_stays(struct request *q, struct txn *t, struct used *u)
+static enum err load_point(struct request *q, struct txn *t, struct used *u, uint32_t point,
+                           int64_t from_s, int64_t to_s, struct point_use *use)
 {
-    enum err err = ERR_OK;
+    if (u->loaded++ == ACCOUNT_POINTS_MOST)
+        return ERR_LIMIT;
+    return point_use_load(q->app, t, point, from_s, to_s, u->step, u->now_s, use);
+}
 
-    if (!(u->uses = (struct point_use *)calloc(u->stays.count, sizeof *u->uses)))
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < u->stays.count && !err; i++) {
+/* *out_ours: nobody's but the caller's. */
+static enum err load_behind(struct request *q, struct txn *t, struct used *u, struct scope *s,
+                            struct one *one, const struct account_stay *main, bool *out_ours)
+{
+    enum err err = behind_stays_load(t, span_text(main->name), &one->behind);
+
+    if (!err && one->behind.count &&
+        !(one->behind_uses =
+              (struct point_use *)calloc(one->behind.count, sizeof *one->behind_uses)))
+        err = ERR_NO_MEMORY;
+    for (size_t i = 0; i < one->behind.count && !err && *out_ours; i++) {
+        const struct account_stay *a = &one->behind.at[i];
         int64_t from_s = u->from_s, to_s = u->to_s;
 
-        if (stay_within(&u->stays.at[i], &from_s, &to_s))
-            err = point_use_load(q->app, t, u->stays.at[i].point, from_s, to_s, u->step, u->now_s,
-                                 &u->uses[i]);
+        if (stay_within(main, &from_s, &to_s) && stay_within(a, &from_s, &to_s) &&
+            (*out_ours = is_ours(q, s, t, a)))
+            err = load_point(q, t, u, a->point, from_s, to_s, &one->behind_uses[i]);
+    }
+    return err;
+}
+
+static enum err load_stays(struct request *q, struct txn *t, struct used *u, bool *out_ours)
+{
+    struct scope s = scope_of(q->caller.org);
+    enum err err = ERR_OK;
+
+    if (!(u->ones = (struct one *)calloc(u->stays.count, sizeof *u->ones)))
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < u->stays.count && !err && *out_ours; i++) {
+        const struct account_stay *a = &u->stays.at[i];
+        int64_t from_s = u->from_s, to_s = u->to_s;
+
+        u->ones[i].within = stay_within(a, &from_s, &to_s);
+        if (!u->ones[i].within || !(*out_ours = is_ours(q, &s, t, a)))
+            continue;
+        if (!(err = load_point(q, t, u, a->point, from_s, to_s, &u->ones[i].use)))
+            err = load_behind(q, t, u, &s, &u->ones[i], a, out_ours);
     }
     return err;
 }
@@ -90,8 +130,10 @@ static bool load(struct request *q, struct used *u)
     struct txn t = ledger_read(q->app->ledger);
     struct span account = span_text(u->account);
     enum err err = account_stays_load(&t, account, &u->stays);
-    bool fine = false;
+    bool ours = true;
 
+    if (!err && u->stays.count)
+        err = load_stays(q, &t, u, &ours);
     if (!err && !u->stays.count)
         problem_of(q, ERR_NOT_FOUND, "account",
                    "account %.64s: no point was ever registered under it", u->account);
@@ -101,15 +143,12 @@ static bool load(struct request *q, struct used *u)
             "account %.64s: it has more than %d points, expected one that has fewer; ask point "
             "by point",
             u->account, ACCOUNT_POINTS_MOST);
-    else if (!err && are_ours(q, &t, u))
-        fine = !(err = load_stays(q, &t, u));
-    if (t.err || (err && err != ERR_LIMIT)) {
-        err = t.err ? t.err : err;
-        problem_of(q, err, "", "the account's readings cannot be read: a part %s", err_text(err));
-        fine = false;
-    }
+    else if (err || t.err)
+        problem_of(q, t.err ? t.err : err, "", "the account's readings cannot be read: a part %s",
+                   err_text(t.err ? t.err : err));
+    ours &= !err && !t.err && u->stays.count;
     txn_abort(&t);
-    return fine;
+    return ours;
 }
 
 /* ---- a row ---- */
@@ -135,40 +174,81 @@ static void put_figures(struct out *o, bool known, int64_t consumption_ml, int64
     out_member_text(o, "method", known ? method_name(method) : NULL);
 }
 
-static void add(struct sum *sum, const struct consumption *c)
+static void add(struct sum *sum, bool known, int64_t consumption_ml, int64_t billed_m3,
+                enum quality quality, enum method method)
 {
-    sum->known &= c->known;
-    sum->consumption_ml = volume_clamped((__int128)sum->consumption_ml + c->consumption_ml);
-    sum->billed_m3 += c->billed_m3;
-    sum->quality = c->quality > sum->quality ? c->quality : sum->quality;
-    sum->method = c->method > sum->method ? c->method : sum->method;
+    sum->known &= known;
+    sum->consumption_ml = volume_clamped((__int128)sum->consumption_ml + consumption_ml);
+    sum->billed_m3 += billed_m3;
+    sum->quality = quality > sum->quality ? quality : sum->quality;
+    sum->method = method > sum->method ? method : sum->method;
+}
+
+/* What points behind it used over the time in which both it was the account's and they stood there: their sum alone, for they may be another account's. */
+static enum err sum_behind(const struct one *one, int64_t from_s, int64_t to_s, struct sum *out,
+                           bool *out_any)
+{
+    const struct consumption *c;
+    enum err err = ERR_OK;
+
+    *out = (struct sum){ .known = true };
+    *out_any = false;
+    for (size_t i = 0; i < one->behind.count && !err; i++) {
+        int64_t begin_s = from_s, end_s = to_s;
+
+        if (!stay_within(&one->behind.at[i], &begin_s, &end_s))
+            continue;
+        *out_any = true;
+        if (!(err = consumer_figures(one->behind_uses[i].consumer, begin_s, end_s, &c)))
+            add(out, c->known, c->consumption_ml, c->billed_m3, c->quality, c->method);
+    }
+    return err;
+}
+
+static void put_point(struct out *o, const struct account_stay *a, const struct point_use *use,
+                      const struct consumption *c, const struct sum *net, const struct sum *behind)
+{
+    out_member_text(o, "point", a->name);
+    out_member_time(o, "from", c->from_s);
+    out_member_time(o, "to", c->to_s);
+    put_figures(o, net->known, net->consumption_ml, net->billed_m3, net->quality, net->method);
+    if (behind && c->known)
+        out_member_litres(o, "metered_l", c->consumption_ml);
+    else if (behind)
+        out_member_null(o, "metered_l");
+    if (behind && behind->known)
+        out_member_litres(o, "behind_l", behind->consumption_ml);
+    else if (behind)
+        out_member_null(o, "behind_l");
+    out_key(o, "parts");
+    use_put_told_parts(o, use, c);
 }
 
 /* Checks are the point's: they look at days before, which may be another account's. */
 static enum err put_points(const struct used *u, int64_t from_s, int64_t to_s, struct out *o,
                            struct sum *sum)
 {
-    bool first = true;
+    bool first = true, any;
     enum err err = ERR_OK;
 
     out_text(o, "[");
     for (size_t i = 0; i < u->stays.count && !err; i++) {
         int64_t begin_s = from_s, end_s = to_s;
         const struct consumption *c;
+        struct sum behind, net = { .known = true };
 
         if (!stay_within(&u->stays.at[i], &begin_s, &end_s))
             continue;
-        if ((err = consumer_figures(u->uses[i].consumer, begin_s, end_s, &c)))
+        if ((err = consumer_figures(u->ones[i].use.consumer, begin_s, end_s, &c)) ||
+            (err = sum_behind(&u->ones[i], begin_s, end_s, &behind, &any)))
             break;
-        add(sum, c);
+        add(&net, c->known, c->consumption_ml, c->billed_m3, c->quality, c->method);
+        add(&net, behind.known, -behind.consumption_ml, -behind.billed_m3, behind.quality,
+            behind.method);
+        add(sum, net.known, net.consumption_ml, net.billed_m3, net.quality, net.method);
         out_text(o, first ? "{" : ",{");
         first = false;
-        out_member_text(o, "point", u->stays.at[i].name);
-        out_member_time(o, "from", begin_s);
-        out_member_time(o, "to", end_s);
-        put_figures(o, c->known, c->consumption_ml, c->billed_m3, c->quality, c->method);
-        out_key(o, "parts");
-        use_put_told_parts(o, &u->uses[i], c);
+        put_point(o, &u->stays.at[i], &u->ones[i].use, c, &net, any ? &behind : NULL);
         out_text(o, "}");
     }
     out_text(o, "]");

@@ -16,7 +16,7 @@ static const struct named {
     { "route", LIST_ROUTE },   { "depot", LIST_DEPOT },      { "crew", LIST_CREW },
     { "parent", LIST_ORG }, /* of an org unit; zones are common */
     { "assignee", LIST_CREW }, { "old_serial", LIST_METER }, { "new_serial", LIST_METER },
-    { "seal", LIST_SEAL },     { "modem", LIST_MODEM },
+    { "seal", LIST_SEAL },     { "modem", LIST_MODEM },      { "behind", LIST_POINT },
 };
 #define ROW_OWNERS 6u
 
