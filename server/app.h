@@ -18,6 +18,7 @@ struct figures_kept;
 struct formats;
 struct hooks;
 struct keyring;
+struct notices;
 struct rankings;
 struct rules_shelf;
 struct settler;
@@ -58,6 +59,7 @@ struct app {
     struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
     struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
     struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */
+    struct notices *notices; /* to customers; NULL: they are off */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
     struct figures_kept *figures; /* of months, kept for a while; NULL in programs that show none */
     int64_t started_ms; /* monotonic */
@@ -65,6 +67,7 @@ struct app {
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
     _Atomic uint32_t flag_listeners; /* a set of FLAG_LISTENER_…: who wants to hear of flags' ends as well; 0: nobody, and nothing is noted */
+    _Atomic uint32_t hook_kinds; /* what the webhooks that are enabled want: a set of 1 << enum hook_kind */
     _Atomic bool bearing; /* the ledger tells of flags what views do not show yet */
     _Atomic uint32_t closing; /* id of the billing cycle that is being closed; 0: none is */
     _Atomic uint32_t closings; /* how many were closed since the start */

@@ -8,6 +8,7 @@
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
+#include "server/notices.h"
 #include "server/points.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -435,16 +436,21 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
                                   .lore = &app->lore,
                                   .formats = app->formats,
                                   .quarantine = app->quarantine };
+    const struct notices_options notices = { .on = o->notices.on,
+                                             .dir = o->notices.dir,
+                                             .rules = o->notices.rules };
     enum err err;
 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
         (err = figures_kept_new(&app->figures)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
-        (err = hooks_open(app, &app->hooks, r)) || (err = rankings_open(&app->rankings)) ||
-        (err = rankings_start(app)) ||
+        (err = hooks_open(app, &app->hooks, r)) ||
+        (err = notices_open(app, &notices, &app->notices, r)) ||
+        (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
-        (err = settler_start(app->settler)) || (err = commands_start(app->commands)))
+        (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
+        (err = notices_start(app->notices)))
         return r->text[0]
                    ? err
                    : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
@@ -459,6 +465,8 @@ void app_stop(struct app *app)
     app->uplink = NULL;
     settler_close(app->settler); /* lets frames go that waited: by way of the commit thread */
     app->settler = NULL;
+    notices_close(app->notices);
+    app->notices = NULL;
     ingest_close(app->ingest);
     app->ingest = NULL;
     commands_close(app->commands);

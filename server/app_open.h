@@ -15,6 +15,10 @@ struct app_options {
     uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
     uint32_t retention_days;
     unsigned settle_every_s;
+    struct {
+        bool on;
+        const char *dir, *rules;
+    } notices; /* server/notices.h */
     bool history_off; /* readings that are missing are not asked for */
 };
 

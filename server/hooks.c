@@ -181,6 +181,7 @@ static enum err reload(struct hooks *all)
     pthread_mutex_unlock(&all->lock);
     ended = txn_end(&t);
     metrics_set(METRIC_HOOKS, all->count);
+    all->app->hook_kinds = kinds;
     if (kinds & 1u << HOOK_FLAG)
         all->app->flag_listeners |= FLAG_LISTENER_HOOK;
     else

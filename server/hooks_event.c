@@ -277,6 +277,7 @@ static void tell(struct finding *f, const struct audit_record *r, enum hook_kind
         path_to(e, "/v1/notices/", subject);
     } else if (kind == HOOK_EDIT) {
         path_to(e, "/v1/edits/", member(r->after, "id"));
+        keep_object(&e->before, r->before);
         keep_object(&e->after, r->after);
     }
 }

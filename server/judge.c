@@ -10,6 +10,7 @@
 #include "server/commands.h"
 #include "server/judge_condition.h"
 #include "server/metrics.h"
+#include "server/notices.h"
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/replacements.h"
@@ -542,6 +543,8 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     s->app->bearing = false;
     if (!err)
         rankings_touch(s->app->rankings, s->moved, s->moved_count);
+    for (size_t i = 0; i < count && !err && s->app->notices; i++)
+        notices_touch(s->app, news[i].meter);
     return err;
 }
 

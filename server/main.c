@@ -50,18 +50,26 @@ static struct app_options app_options_of(const struct options *o)
         .quarantine_source_frames = (uint64_t)o->quarantine_source_frames.number,
         .retention_days = (uint32_t)o->retention_days.number,
         .settle_every_s = (unsigned)o->settle_every.number,
+        .notices = { .on = strcmp(o->notices.text[0], "on") == 0,
+                     .dir = o->notice_dir.count ? o->notice_dir.text[0] : NULL,
+                     .rules = o->notice_rules.count ? o->notice_rules.text[0] : NULL },
         .history_off = strcmp(o->history_requests.text[0], "off") == 0,
     };
 }
 
+static enum err word_check(const struct option_value *v, const char *name, struct refusal *r)
+{
+    if (strcmp(v->text[0], "on") == 0 || strcmp(v->text[0], "off") == 0)
+        return ERR_OK;
+    return refuse(r, ERR_INVALID, 0, name, "--%s: expected on or off, found %.40s", name,
+                  v->text[0]);
+}
+
 static enum err words_check(const struct options *o, struct refusal *r)
 {
-    const char *word = o->history_requests.text[0];
+    enum err err = word_check(&o->history_requests, "history-requests", r);
 
-    if (strcmp(word, "on") == 0 || strcmp(word, "off") == 0)
-        return ERR_OK;
-    return refuse(r, ERR_INVALID, 0, "history-requests",
-                  "--history-requests: expected on or off, found %.40s", word);
+    return err ? err : word_check(&o->notices, "notices", r);
 }
 
 static enum err clock_start(struct nilod *n, struct refusal *r)

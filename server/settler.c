@@ -12,6 +12,7 @@
 #include "server/commands.h"
 #include "server/lives.h"
 #include "server/metrics.h"
+#include "server/notices.h"
 #include "server/replacements.h"
 #include "server/settle_pass.h"
 
@@ -316,6 +317,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         err = make_orders(s, today);
     if (!err && asked && s->app->commands)
         err = commands_flush(s->app->commands);
+    if (!err && asked)
+        err = notices_flush(s->app);
     if (err)
         give_back(s, &touched); /* also what was settled before something else failed */
     else

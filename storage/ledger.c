@@ -65,6 +65,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },
     [LEDGER_HOOKS] = { "hooks", TABLE_LATER },
+    [LEDGER_NOTICES] = { "notices", TABLE_LATER },
     [LEDGER_TOLD] = { "flags-told", TABLE_LATER },
 };
 
@@ -417,6 +418,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_edits_check(&t, r);
     if (!err)
         err = ledger_figures_check(&t, r);
+    if (!err)
+        err = ledger_notices_check(&t, r);
     ended = txn_end(&t);
     if (!err)
         err = ended;

@@ -577,6 +577,49 @@ MUST_CHECK enum err ledger_hook_deads(struct txn *t, uint32_t hook, struct hook_
 void act_put_hook_dead(struct act *a, uint32_t hook, const struct hook_dead *d); /* the caller notes it; replaces */
 void act_drop_hook_dead(struct act *a, uint32_t hook, struct hook_place at);     /* likewise */
 
+/* ---- notices to customers: what they were told, and what they want to be told (server/notices.h) ---- */
+
+#define NOTICE_CASE_MAX 64
+struct ledger_notice {
+    uint64_t number; /* from 1, dense, as made; 0 to act_put_notice: a new one */
+    uint8_t kind, part, state; /* of server/billing/notice.h */
+    uint32_t meter, point;     /* meter 0: it is the point's */
+    int64_t onset_s, made_s, due_s; /* it is told at due_s or later */
+    int64_t done_s; /* when it was sent, withheld or dropped; 0: not yet */
+    struct span case_id, account, why, evidence, en, zh; /* views. `account`: whom it is for; empty: nobody. `evidence`: a JSON object */
+};
+bool ledger_notice(struct txn *t, uint64_t number, struct ledger_notice *out_view); /* false: none, or t->err */
+bool ledger_notice_of(struct txn *t, struct span case_id, uint8_t part, struct ledger_notice *out_view); /* likewise */
+uint64_t ledger_notices_end(struct txn *t); /* the newest number; 0: none */
+/* In order of number, behind `after`: all of them, or (not empty) those of an account, or (not 0) of a point; false from `each` ends it. */
+MUST_CHECK enum err ledger_notices(struct txn *t, struct span account, uint32_t point, uint64_t after, bool (*each)(void *arg, const struct ledger_notice *n), void *arg);
+/* Numbers of those that wait, by due_s, up to until_s; at most `cap`. */
+MUST_CHECK enum err ledger_notices_due(struct txn *t, int64_t until_s, uint64_t *out, size_t cap, size_t *out_count);
+void act_put_notice(struct act *a, struct ledger_notice *n, bool waits); /* gives n->number; the caller notes it; replaces */
+
+/* The case of a kind that is open at a point; false: none, or t->err. */
+bool ledger_notice_open(struct txn *t, uint8_t kind, uint32_t point, char out_case[NOTICE_CASE_MAX + 1]);
+void act_open_notice(struct act *a, uint8_t kind, uint32_t point, struct span case_id); /* empty: none is open any more. The caller notes what it means */
+
+/* What an account wants: a set of kinds. False: it never said so, or t->err. */
+struct ledger_choice {
+    struct span account, who; /* views */
+    uint32_t kinds;
+    int64_t at_s;
+};
+bool ledger_notice_choice(struct txn *t, struct span account, struct ledger_choice *out_view);
+MUST_CHECK enum err ledger_notice_choices(struct txn *t, struct span after, bool (*each)(void *arg, const struct ledger_choice *c), void *arg); /* in order of account */
+void act_put_notice_choice(struct act *a, const struct ledger_choice *c); /* the caller notes it */
+
+/* Since when notices are made; 0: they are not. And up to where all was looked at: what views and journal then were. */
+int64_t ledger_notices_since(struct txn *t);
+void act_put_notices_since(struct act *a, int64_t since_s); /* the caller notes it */
+struct notice_mark {
+    uint64_t folded, changes;
+};
+bool ledger_notice_mark(struct txn *t, struct notice_mark *out);
+void act_put_notice_mark(struct act *a, const struct notice_mark *m); /* no act by itself */
+
 /* ---- audit ---- */
 
 struct audit_record {

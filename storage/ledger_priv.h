@@ -47,6 +47,7 @@ enum ledger_table {
     LEDGER_RULES,         /* rule · version → figures of validation that people set (ledger_rules.c) */
     LEDGER_DIALS,         /* meter · at → what was told of its dial and its transmitter (ledger_dial.c) */
     LEDGER_HOOKS,         /* webhooks, their cursors and dead letters (ledger_hook.c) */
+    LEDGER_NOTICES,       /* notices to customers, and what accounts want of them (ledger_notice.c) */
     LEDGER_TOLD,          /* flag's id → how it stood when that was told last (ledger_flag.c) */
     LEDGER_EDITS,         /* id → what a person says a dial stood at (ledger_edit.c) */
     LEDGER_EDITS_OF,      /* point · id → nothing */
@@ -113,6 +114,7 @@ MUST_CHECK enum err ledger_index_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_lives_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_cycles_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_routes_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_notices_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_hooks_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_accepted_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_rules_check(struct txn *t, struct refusal *r);

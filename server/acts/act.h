@@ -75,6 +75,7 @@ act_handler act_close_figures; /* POST /v1/figures/MONTH/close */
 act_handler act_post_order, act_change_order, act_assign_orders; /* POST /v1/orders, /v1/orders/ORDER, /v1/orders/assign */
 act_handler act_start_order, act_cancel_order, act_order_done;   /* POST /v1/orders/ORDER/start, …/cancel, …/done */
 act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismissed","note"} */
+act_handler act_choose_notices; /* POST /v1/notices/choices: which notices accounts want */
 act_handler act_post_hook, act_remove_hook, act_test_hook, act_retry_dead; /* POST /v1/hooks[/HOOK/remove, /HOOK/test, /HOOK/dead/ID/retry] */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
 act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */

@@ -1,6 +1,7 @@
 /* POST /v1/flags/ID: a person says that a flag is right, or that it is not. */
 #include "server/acts/answer.h"
 
+#include "server/notices.h"
 #include "server/replacements.h"
 
 #include <stdio.h>
@@ -65,8 +66,10 @@ static void decide(const struct act_request *q, struct act_reply *out,
 
     if (!same)
         act_flag_decide(&act, q->subject, d);
-    if (!answer_commit(q, out, &act))
+    if (!answer_commit(q, out, &act)) {
         rankings_touch(app->rankings, &flagged, flagged != 0);
+        notices_touch(app, flagged);
+    }
 }
 
 void act_decide_flag(const struct act_request *q, struct act_reply *out)
