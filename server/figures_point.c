@@ -169,6 +169,13 @@ static enum err fittings_take(struct figure_scope *s, struct txn *t, uint32_t po
     return err;
 }
 
+static bool any_edit(void *arg, const struct ledger_edit *e)
+{
+    (void)e;
+    *(bool *)arg = true;
+    return false;
+}
+
 /* Whether there was any use, reckoned as bills are, where it does not show at a glance. */
 static enum err use_load(struct figure_scope *s, struct txn *t, uint32_t point,
                          struct figure_point *p)
@@ -176,9 +183,14 @@ static enum err use_load(struct figure_scope *s, struct txn *t, uint32_t point,
     unsigned over = figure_days_over(&s->month, s->now_s);
     int64_t from_s = s->month.at_s[0], to_s = s->month.at_s[over];
     const struct consumption *c;
+    bool edited = false;
     enum err err;
 
-    if (!over || !p->count || !p->is_customer || !p->has_account || figure_use(p) != FIGURE_USE_ASK)
+    if (!over || !p->count || !p->is_customer || !p->has_account)
+        return ERR_OK;
+    if ((err = ledger_edits(t, point, 0, any_edit, &edited)))
+        return err;
+    if (!edited && figure_use(p) != FIGURE_USE_ASK)
         return ERR_OK;
     if ((err = point_use_load(s->app, t, point, from_s, to_s, STEP_NONE, s->now_s, &s->use)) ||
         (err = consumer_figures(s->use.consumer, from_s, to_s, &c)))

@@ -21,6 +21,7 @@ answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview,
 answer_handler answer_rules, answer_rule, answer_rule_versions;               /* get_rules.c */
 answer_handler answer_rule_trial;                                                    /* post_trial.c */
 answer_handler answer_review, answer_route_review;                        /* get_review.c */
+answer_handler answer_point_tier, answer_account_tier, answer_route_tier; /* get_tier.c */
 answer_handler answer_figures, answer_figure, answer_figure_list, answer_figure_months; /* get_figures.c */
 struct ledger_row;
 struct route_day;
