@@ -2,12 +2,13 @@
  * plain rules on the same data.
  *
  *   bench_detect [--lives N] [--days N] [--faulty SHARE] [--seeds train|test] [--threads N]
- *                [--real FILE.csv] [--rounds N] [--json] [--curve] [--truth] [--list] [--life N]
+ *                [--real FILE.csv] [--rounds N] [--json] [--curve] [--truth] [--list] [--life N] [--house N]
  *
  * Detectors are made on train seeds; what is published is of test seeds (the default).  The same options print the same bytes. --real:
  * CSV meter,local_time,index_l instead of simulated lives, each meter --rounds times, a fault each time.  --truth and --list print the faults and
- * the flags with their outcome as CSV, --life the readings of one life, for whoever looks into a flag. */
+ * the flags with their outcome as CSV, --life the readings of one life, --house those of a house with its meter before all of them (tools/sim/house.h), for whoever looks into a flag. */
 #include "tools/measure/detect/bench.h"
+#include "tools/sim/house.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct options {
     unsigned threads, rounds;
     const char *real;
     bool json, curve, truth, list;
-    int64_t life; /* below 0: none */
+    int64_t life, house; /* below 0: none */
     struct trial_options of;
 };
 
@@ -86,6 +87,16 @@ static enum err simulate(const struct options *o, const struct holidays *holiday
     return err;
 }
 
+static void print_rows(const struct trial *l, unsigned id)
+{
+    for (size_t i = 0; i < l->count; i++)
+        printf("%u,%u,%u,%u,%lld,%u,%u\n", id, l->rows[i].fitting, l->rows[i].channel,
+               l->rows[i].row.time_s, (long long)l->rows[i].row.value, l->rows[i].row.attr,
+               l->rows[i].arrival_s);
+}
+
+static const char rows_head[] = "meter,fitting,channel,time_s,index_ml,attr,arrival_s\n";
+
 static enum err print_life(const struct options *o)
 {
     struct trial *l = (struct trial *)calloc(1, sizeof *l);
@@ -99,14 +110,33 @@ static enum err print_life(const struct options *o)
         for (int m = 0; m < MISHAPS; m++)
             if (l->mishaps >> m & 1)
                 printf("# %s at %.0f\n", mishap_name[m], l->mishap_s);
-        printf("fitting,channel,time_s,index_ml,attr,arrival_s\n");
-        for (size_t i = 0; i < l->count; i++)
-            printf("%u,%u,%u,%lld,%u,%u\n", l->rows[i].fitting, l->rows[i].channel,
-                   l->rows[i].row.time_s, (long long)l->rows[i].row.value, l->rows[i].row.attr,
-                   l->rows[i].arrival_s);
+        printf("%s", rows_head);
+        print_rows(l, 0);
         trial_done(l);
     }
     free(l);
+    return err;
+}
+
+static enum err print_house(const struct options *o)
+{
+    struct house *h = (struct house *)calloc(1, sizeof *h);
+    enum err err = h ? house_live(&o->of, (uint32_t)o->house, h) : ERR_NO_MEMORY;
+
+    if (!err) {
+        printf("# %d flats; %s, meter %d", h->count, house_fault_name[h->fault], h->flat + 1);
+        if (h->fault == HOUSE_SWAPPED)
+            printf(" and %d", h->other + 1);
+        printf(
+            ", from %.0f, size %.2f; %.1f L/h between the meters; meter 0 is before all of them\n",
+            h->onset_s, h->size, h->pipe_lph);
+        printf("%s", rows_head);
+        print_rows(&h->parent, 0);
+        for (int i = 0; i < h->count; i++)
+            print_rows(&h->flats[i], (unsigned)i + 1);
+        house_done(h);
+    }
+    free(h);
     return err;
 }
 
@@ -124,7 +154,7 @@ static enum err print_record(const struct options *o, const struct record *r)
         return table_goals(r, true, stdout);
     if (!(err = table_rules(r, stdout)) && !(err = table_recall(r, stdout)) && o->curve)
         err = table_curve(r, stdout);
-    if (!err)
+    if (!err && !(err = table_list(r, stdout)))
         err = table_false(r, stdout);
     return err ? err : table_goals(r, false, stdout);
 }
@@ -160,6 +190,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->real = value;
         else if (strcmp(name, "--life") == 0)
             o->life = strtoll(value, NULL, 10);
+        else if (strcmp(name, "--house") == 0)
+            o->house = strtoll(value, NULL, 10);
         else
             return false;
     }
@@ -174,6 +206,7 @@ int main(int argc, char **argv)
                          .threads = 2,
                          .rounds = 80,
                          .life = -1,
+                         .house = -1,
                          .of = { .seed = TEST_SEED, .days = 400, .faulty = 0.15, .zone = &zone } };
     struct record record = { 0 };
     enum err err;
@@ -186,12 +219,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_detect: see the head of tools/measure/detect.c\n");
         return 2;
     }
-    if (o.life >= 0)
-        err = print_life(&o);
+    if (o.life >= 0 || o.house >= 0)
+        err = o.life >= 0 ? print_life(&o) : print_house(&o);
     else
         err = o.real ? real_run(o.real, o.of.seed, o.rounds, &holidays, &record)
                      : simulate(&o, &holidays, &record);
-    if (!err && o.life < 0)
+    if (!err && o.life < 0 && o.house < 0)
         err = print_record(&o, &record);
     record_done(&record);
     if (err) {

@@ -15,7 +15,13 @@
 #define HOUR_S 3600.0
 #define TRIES_MOST 1000
 
-enum { PART_PLACE = 1, PART_FAULT, PART_MISHAP, PART_DAYS = 1000 };
+enum {
+    PART_PLACE = 1,
+    PART_FAULT,
+    PART_MISHAP = 4,
+    PART_BEFALL,
+    PART_DAYS = 1000
+}; /* 3: trial_radio.c */
 
 /* ---- the place and its meter ---- */
 
@@ -69,7 +75,7 @@ static enum use_class class_of(enum way way)
     }
 }
 
-static void meter_make(struct trial *l, struct chance *c, int size)
+void trial_meter(struct trial *l, struct chance *c, int size)
 {
     static const struct {
         int16_t dn;
@@ -105,13 +111,18 @@ static void meter_make(struct trial *l, struct chance *c, int size)
 
 static void place_make(struct trial *l, const struct trial_options *o, struct chance *c)
 {
-    l->from_day = o->from_day + chance_whole(c, 0, 364);
+    l->from_day = o->from_day + (o->homes ? 0 : chance_whole(c, 0, 364));
     l->from_s = (double)l->from_day * DAY_S - zone_offset(o->zone, l->from_day * 86400);
     l->to_s = l->from_s + o->days * DAY_S;
-    enduse_make(&l->use, c, way_of(c), l->from_day, (int)o->days);
+    enduse_make(&l->use, c, o->homes ? WAY_FAMILY : way_of(c), l->from_day, (int)o->days);
+    if (o->homes) { /* in a flat */
+        l->use.home.water_every = 0;
+        l->use.home.waters_by_hand = false;
+        l->use.home.pool_day = 0;
+    }
     l->point = (struct point_facts){ .id = l->n + 1, .use = class_of(l->use.way) };
     snprintf(l->point.point, sizeof l->point.point, "P%07u", (unsigned)l->n + 1);
-    meter_make(l, c, size_of(c, &l->use));
+    trial_meter(l, c, size_of(c, &l->use));
     l->fittings[0] = (struct fitting){ .meter = l->meter.id,
                                        .point = l->point.id,
                                        .from_s = (int64_t)l->from_s,
@@ -175,7 +186,7 @@ static void place_and_fault(struct trial *l, const struct trial_options *o)
     if (l->tries == TRIES_MOST)
         kind = FAULT_NONE;
     if (kind == FAULT_OVERSIZE || kind == FAULT_UNDERSIZE)
-        meter_make(l, &c, size_of(&c, &l->use) + (kind == FAULT_OVERSIZE ? 3 : -2));
+        trial_meter(l, &c, size_of(&c, &l->use) + (kind == FAULT_OVERSIZE ? 3 : -2));
     fault_make(&l->fault, &c, kind, l->from_s, l->to_s, (double)l->meter.q3_lph);
 }
 
@@ -207,6 +218,15 @@ static void flow(struct living *v, double at_s, double seconds, double lph)
             v->would_ml += sound;
         if (during && l->fault.kind != FAULT_NONE)
             v->lost_ml += sound - ml;
+    }
+    if (l->above) /* with what all flats draw at once, little stays below its starting flow */
+        course_add(&l->above->course, l->above->course.forward_ml, at_s, seconds,
+                   curve_share(&l->above->curve, lph + l->above->used_lpd / 24) * lph * seconds /
+                       3.6);
+    if (l->other && at_s >= l->other_s) {
+        course_add(&l->other->course, l->other->course.forward_ml, at_s, seconds,
+                   curve_share(&l->other->curve, lph) * lph * seconds / 3.6);
+        return;
     }
     if (l->fault.kind == FAULT_OUT_OF_STEP) /* what the dial has and the transmitter has not */
         course_add(&l->course, l->course.back_ml, at_s, seconds, sound - ml);
@@ -246,25 +266,6 @@ static void back_day(struct trial *l, struct chance *c, double midnight_s)
     }
 }
 
-static void days(struct trial *l, const struct trial_options *o, struct living *v)
-{
-    for (uint32_t d = 0; d < o->days; d++) {
-        double midnight_s = l->from_s + d * DAY_S;
-        struct chance c = chance_of(o->seed, l->n, PART_DAYS + d);
-
-        if ((l->mishaps & 1u << MISHAP_MOVED) && midnight_s <= l->mishap_s &&
-            l->mishap_s < midnight_s + DAY_S)
-            home_make(&l->use.home, &c, l->from_day + d, (int)(o->days - d));
-        v->curve = l->curve;
-        fault_curve(&l->fault, midnight_s, &v->curve);
-        v->leaks = false;
-        enduse_day(&l->use, &c, l->from_day + d, midnight_s, take, v);
-        v->leaks = true;
-        fault_day(&l->fault, &c, midnight_s, take, v);
-        back_day(l, &c, midnight_s);
-    }
-}
-
 static void tell_truth(struct trial *l, const struct living *v)
 {
     double all_d = (l->to_s - l->from_s) / DAY_S, d = (l->fault.end_s - l->fault.onset_s) / DAY_S;
@@ -275,27 +276,62 @@ static void tell_truth(struct trial *l, const struct living *v)
     l->seen_share = v->leaked_ml > 0 ? v->leak_seen_ml / v->leaked_ml : 1;
 }
 
-enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l)
+void trial_days(const struct trial_options *o, struct trial *l)
 {
-    struct chance mishap = chance_of(o->seed, n, PART_MISHAP);
     struct living v = { .l = l };
-    double step_s = HOUR_S * (1 + chance_even(&mishap, -40e-6, 40e-6));
-    double minute_s = chance_even(&mishap, 0, HOUR_S - 60);
-    enum err err;
+
+    for (uint32_t d = 0; d < o->days; d++) {
+        double midnight_s = l->from_s + d * DAY_S;
+        struct chance c = chance_of(o->seed, l->n, PART_DAYS + d);
+
+        if ((l->mishaps & 1u << MISHAP_MOVED) && midnight_s <= l->mishap_s &&
+            l->mishap_s < midnight_s + DAY_S)
+            home_make(&l->use.home, &c, l->from_day + d, (int)(o->days - d));
+        v.curve = l->curve;
+        fault_curve(&l->fault, midnight_s, &v.curve);
+        v.leaks = false;
+        enduse_day(&l->use, &c, l->from_day + d, midnight_s, take, &v);
+        v.leaks = true;
+        fault_day(&l->fault, &c, midnight_s, take, &v);
+        back_day(l, &c, midnight_s);
+    }
+    tell_truth(l, &v);
+}
+
+enum err trial_begin(const struct trial_options *o, uint32_t n, struct trial *l)
+{
+    struct chance c = chance_of(o->seed, n, PART_MISHAP);
+    double step_s = HOUR_S * (1 + chance_even(&c, -40e-6, 40e-6));
+    double minute_s = chance_even(&c, 0, HOUR_S - 60);
 
     l->n = n;
     l->count = l->vital_count = 0;
     l->mishaps = 0;
+    l->above = l->other = NULL;
     place_and_fault(l, o);
-    mishaps_draw(l, o, &mishap);
-    if ((err = course_begin(&l->course, l->from_s + minute_s, step_s, o->days * 24 - 1)))
-        return err;
-    days(l, o, &v);
-    tell_truth(l, &v);
-    if ((err = trial_readings(l, o)) || (err = mishaps_befall(l, &mishap)))
+    mishaps_draw(l, o, &c);
+    return course_begin(&l->course, l->from_s + minute_s, step_s, o->days * 24 - 1);
+}
+
+enum err trial_end(const struct trial_options *o, struct trial *l)
+{
+    struct chance c = chance_of(o->seed, l->n, PART_BEFALL);
+    enum err err;
+
+    if ((err = trial_readings(l, o)) || (err = mishaps_befall(l, &c)))
         return err;
     trial_tidy(l);
     return ERR_OK;
+}
+
+enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l)
+{
+    enum err err = trial_begin(o, n, l);
+
+    if (err)
+        return err;
+    trial_days(o, l);
+    return trial_end(o, l);
 }
 
 void trial_done(struct trial *l)

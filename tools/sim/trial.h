@@ -17,6 +17,7 @@ struct trial_options {
     bool
         mishaps_given; /* each life has `mishaps`, a set of 1 << enum mishap, instead of what chance brings */
     unsigned mishaps;
+    bool homes; /* families in flats alone, all from from_day on */
 };
 
 /* What befalls data and is no fault of the meter. */
@@ -81,11 +82,21 @@ struct trial {
     struct trial_vital *vitals; /* one a report that arrived */
     size_t vital_count, vital_cap;
     struct course course;
+    /* in a house: the meter before all of them, and who has this flat's water from an instant on */
+    struct trial *above, *other;
+    double other_s;
 };
 
 /* Writes the life `n` into `l`, whose memory is used again; a zeroed one is fine. NO_MEMORY. */
 MUST_CHECK enum err trial_live(const struct trial_options *o, uint32_t n, struct trial *l);
 void trial_done(struct trial *l);
+
+/* The same in steps, for house.c: what it is, its days, what is known of them. */
+MUST_CHECK enum err trial_begin(const struct trial_options *o, uint32_t n, struct trial *l);
+void trial_days(const struct trial_options *o, struct trial *l);
+MUST_CHECK enum err trial_end(const struct trial_options *o, struct trial *l);
+/* A meter of this size (0: DN15, 1: DN20, … 8: DN150). */
+void trial_meter(struct trial *l, struct chance *c, int size);
 
 /* ---- trial_radio.c ---- */
 

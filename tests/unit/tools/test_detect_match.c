@@ -5,15 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned rule_of(const char *name)
-{
-    unsigned i = 0;
-
-    while (strcmp(rules[i].name, name) != 0)
-        assert_true(++i < rule_count);
-    return i;
-}
-
 /* A home of 400 days with a leak of 10 L/h from day 100 to day 150. */
 static struct trial leaking(void)
 {
@@ -34,7 +25,7 @@ static struct trial leaking(void)
 
 static void tell(struct told_list *list, const char *rule, double raised_day, double lost_lpd)
 {
-    list->at[list->count++] = (struct told){ .rule = (uint8_t)rule_of(rule),
+    list->at[list->count++] = (struct told){ .rule = rule_named(rule),
                                              .confidence_pct = 80,
                                              .onset_s = (int64_t)((raised_day - 1) * 86400),
                                              .raised_s = (int64_t)(raised_day * 86400),
@@ -49,7 +40,7 @@ static struct figures leak_figures(const struct told_list *told)
     struct figures f;
 
     assert_ok(record_add(&r, &l, told, false));
-    assert_ok(figures_of(&r, &(struct pick){ .rule = rule_of("leak") }, &f));
+    assert_ok(figures_of(&r, &(struct pick){ .rule = rule_named("leak") }, &f));
     record_done(&r);
     return f;
 }
@@ -125,7 +116,7 @@ static void a_leak_that_the_meter_does_not_see_is_not_scored(void **state)
     (void)state;
     l.seen_share = 0.1;
     assert_ok(record_add(&r, &l, &told, false));
-    assert_ok(figures_of(&r, &(struct pick){ .rule = rule_of("leak") }, &f));
+    assert_ok(figures_of(&r, &(struct pick){ .rule = rule_named("leak") }, &f));
     assert_int_equal(f.faults, 0);
     record_done(&r);
 }

@@ -1,6 +1,6 @@
 #include "tests/check.h"
 
-#include "tools/sim/trial.h"
+#include "tools/sim/house.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +157,82 @@ static void every_fault_is_there_and_costs_what_it_costs(void **state)
     give_back(l);
 }
 
+/* Litres of a meter between two instants, by the readings nearest to them. */
+static double litres_between(const struct trial *l, double from_s, double to_s)
+{
+    int64_t a = -1, b = -1;
+
+    for (size_t i = 0; i < l->count; i++) {
+        if (a < 0 && l->rows[i].row.time_s >= from_s)
+            a = l->rows[i].row.value;
+        if (l->rows[i].row.time_s <= to_s)
+            b = l->rows[i].row.value;
+    }
+    assert_true(a >= 0 && b >= a);
+    return (double)(b - a) / 1000;
+}
+
+static struct house *lived_house(uint32_t n, double faulty)
+{
+    struct trial_options o = options();
+    struct house *h = (struct house *)calloc(1, sizeof *h);
+
+    assert_non_null(h);
+    o.faulty = faulty;
+    assert_ok(house_live(&o, n, h));
+    return h;
+}
+
+static void leave_house(struct house *h)
+{
+    house_done(h);
+    free(h);
+}
+
+static void what_flats_use_runs_through_the_meter_before_them(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < 6; n++) {
+        struct house *h = lived_house(n, 0);
+        double from_s = h->parent.from_s + 86400, to_s = h->parent.to_s - 3 * 86400, sum = 0, all;
+
+        for (int i = 0; i < h->count; i++)
+            sum += litres_between(&h->flats[i], from_s, to_s);
+        sum += h->pipe_lph * (to_s - from_s) / 3600;
+        all = litres_between(&h->parent, from_s, to_s);
+        assert_true(fabs(all / sum - 1) < 0.15);
+        leave_house(h);
+    }
+}
+
+/* The house without and with its fault: what a slow meter does not count, the one before all of them does; swapped ones count each
+ * other's water. */
+static void a_house_has_the_fault_that_it_tells(void **state)
+{
+    unsigned seen[HOUSE_FAULTS] = { 0 };
+
+    (void)state;
+    for (uint32_t n = 0; n < 8; n++) {
+        struct house *sound = lived_house(n, 0), *h = lived_house(n, 1);
+        double to_s = h->parent.to_s - 3 * 86400;
+        double a0 = litres_between(&sound->flats[h->flat], h->onset_s, to_s);
+        double a = litres_between(&h->flats[h->flat], h->onset_s, to_s);
+        double b0 = litres_between(&sound->flats[h->other], h->onset_s, to_s);
+        double b = litres_between(&h->flats[h->other], h->onset_s, to_s);
+
+        seen[h->fault]++;
+        assert_true(fabs(litres_between(&h->parent, h->onset_s, to_s) -
+                         litres_between(&sound->parent, h->onset_s, to_s)) < 1);
+        if (h->fault == HOUSE_SLOW)
+            assert_true(fabs(a - (1 - h->size) * a0) <= 0.02 * a0 + 300);
+        if (h->fault == HOUSE_SWAPPED)
+            assert_true(fabs(a - b0) <= 0.12 * b0 + 300 && fabs(b - a0) <= 0.12 * a0 + 300);
+        leave_house(sound);
+        leave_house(h);
+    }
+    assert_true(seen[HOUSE_SLOW] > 0 && seen[HOUSE_SWAPPED] > 0);
+}
+
 static void what_flows_is_shared_among_the_stretches_between_readings(void **state)
 {
     struct course k = { 0 };
@@ -256,6 +332,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_sound_register_shows_what_was_used),
         cmocka_unit_test(a_fault_changes_nothing_before_its_onset),
         cmocka_unit_test(every_fault_is_there_and_costs_what_it_costs),
+        cmocka_unit_test(what_flats_use_runs_through_the_meter_before_them),
+        cmocka_unit_test(a_house_has_the_fault_that_it_tells),
         cmocka_unit_test(what_flows_is_shared_among_the_stretches_between_readings),
         cmocka_unit_test(a_new_meter_keeps_its_class_and_shows_nothing_below_its_starting_flow),
         cmocka_unit_test(faults_do_what_their_names_say),

@@ -4,7 +4,8 @@
  *   match.c   which flag counts for which fault
  *   real.c    the same faults in real series
  *   sums.c    counts, intervals, quantiles
- *   table.c   what is printed
+ *   table.c   what is printed; goals.c: the goals
+ *   list.c    the list of replacements
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
  * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
@@ -33,6 +34,8 @@ struct scored_rule {
 extern struct scored_rule rules[RULES_MAX];
 extern unsigned rule_count;
 void rules_make(void);
+uint8_t rule_named(const char *name); /* "leak"; rule_count if there is none */
+bool rule_is_built(unsigned rule);
 
 /* An episode that a rule raised. */
 struct told {
@@ -55,7 +58,7 @@ MUST_CHECK enum err run_rules(const struct trial *l, const struct zone *zone,
 struct subject {
     uint32_t n;
     uint8_t way, fault, works, form;
-    bool real;
+    bool real, lasts; /* lasts: the fault is still there on the last day */
     uint32_t mishaps;
     int32_t resolution_l, dn_mm;
     double years, size, onset_s, end_s, would_lpd, lost_lpd, used_lpd, seen_share;
@@ -67,6 +70,7 @@ enum note_outcome { NOTE_FOUND, NOTE_REPEAT, NOTE_EXPLAINED, NOTE_FALSE, NOTE_TO
 struct note {
     uint32_t subject; /* place in the list */
     uint8_t rule, outcome, confidence_pct, severity;
+    bool open;                                       /* on the last day */
     double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND */
     int64_t onset_s, raised_s;
 };
@@ -117,12 +121,15 @@ struct figures {
 };
 MUST_CHECK enum err figures_of(const struct record *r, const struct pick *p, struct figures *out);
 
-/* ---- table.c ---- */
+/* ---- table.c, goals.c, list.c ---- */
+
+void print_number(FILE *out, double v); /* one digit, in eight places; NAN: a dash */
 
 MUST_CHECK enum err table_rules(const struct record *r, FILE *out);
 MUST_CHECK enum err table_recall(const struct record *r, FILE *out);
 MUST_CHECK enum err table_curve(const struct record *r, FILE *out);
 MUST_CHECK enum err table_goals(const struct record *r, bool json, FILE *out);
+MUST_CHECK enum err table_list(const struct record *r, FILE *out);
 MUST_CHECK enum err table_false(const struct record *r, FILE *out);
 void list_truth(const struct record *r, FILE *out);
 void list_notes(const struct record *r, FILE *out);

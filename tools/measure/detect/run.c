@@ -21,6 +21,20 @@ static bool has_rule(const char *flag)
     return false;
 }
 
+uint8_t rule_named(const char *name)
+{
+    uint8_t i = 0;
+
+    while (i < rule_count && strcmp(rules[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool rule_is_built(unsigned rule)
+{
+    return rule < rule_count && (rules[rule].detector || rules[rule].plain);
+}
+
 void rules_make(void)
 {
     static char names[FAULTS][16];
@@ -164,15 +178,6 @@ struct plain {
     bool begun, gallon, zero;
     uint8_t gallon_rule, zero_rule;
 };
-
-static uint8_t rule_named(const char *name)
-{
-    uint8_t i = 0;
-
-    while (strcmp(rules[i].name, name) != 0)
-        i++;
-    return i;
-}
 
 static void gallon_hour(struct running *r, struct plain *p, const struct row *row, double lph)
 {
