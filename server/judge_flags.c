@@ -301,6 +301,20 @@ struct dated_page {
 
 #define DATED_VISITS 8192 /* keys looked at under one pair of transactions */
 
+/* Told without a look at the flag: it is not wanted. */
+static bool is_passed_over(const struct flag_filter *q, struct span facts)
+{
+    enum flag_state state;
+    int64_t told_s;
+
+    if (!overdue_told(facts, &state, &told_s))
+        return false;
+    if (told_s < q->since_s)
+        return true;
+    return q->states && !(q->states & (1u << FLAG_CONFIRMED | 1u << FLAG_DISMISSED)) &&
+           !(q->states & 1u << state);
+}
+
 /* The next PAGE of them behind `after`. */
 static enum err read_dated(struct app *app, const struct flag_filter *q, struct span after,
                            struct dated_page *out)
@@ -320,7 +334,7 @@ static enum err read_dated(struct app *app, const struct flag_filter *q, struct 
         if (span_equal(s.key, after))
             continue;
         memcpy(out->last, s.key.at, out->last_len = s.key.len);
-        if (decided_alone && !ledger_flag_decided(&ledger, id))
+        if (is_passed_over(q, s.value) || (decided_alone && !ledger_flag_decided(&ledger, id)))
             continue;
         memcpy(d->cursor, s.key.at, d->cursor_len = s.key.len);
         if (!views_flag(&t, id, &facts))

@@ -98,6 +98,21 @@ static bool dated_alike(const struct flag_records *list, const struct flag_recor
     return false;
 }
 
+static void facts_put(struct wr *w, const struct flag_record *f)
+{
+    wr_u8(w, (uint8_t)(f->withdrawn ? FLAG_WITHDRAWN : f->ended ? FLAG_CLEARED : FLAG_OPEN));
+    wr_le64(w, (uint64_t)f->told_s);
+}
+
+bool overdue_told(struct span facts, enum flag_state *out_state, int64_t *out_told_s)
+{
+    struct rd r = rd_of(facts);
+
+    *out_state = (enum flag_state)rd_u8(&r);
+    *out_told_s = (int64_t)rd_le64(&r);
+    return !r.err;
+}
+
 void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
                   const struct flag_records *wanted)
 {
@@ -109,8 +124,11 @@ void overdue_list(struct txn *views, struct span serial, const struct flag_recor
     }
     for (size_t i = 0; i < wanted->count; i++) {
         const struct flag_record *f = &wanted->at[i];
+        uint8_t bytes[16];
+        struct wr facts = wr_of(bytes, sizeof bytes);
 
+        facts_put(&facts, f);
         if (f->kind == &detector_overdue)
-            views_put_dated(views, f->verdict.onset_s, serial, span_text(f->id));
+            views_put_dated(views, f->verdict.onset_s, serial, span_text(f->id), wr_span(&facts));
     }
 }

@@ -62,6 +62,8 @@ MUST_CHECK enum err dials_episodes(struct app *app, struct txn *ledger, const st
 /* They are listed by date: what was kept goes, what is to be kept comes. Errors stick in `views`. */
 void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
                   const struct flag_records *wanted);
+/* What lists by date are filtered by without a look at the flag: its state as long as nobody said anything, and when it was told. False: it is not told there. */
+bool overdue_told(struct span facts, enum flag_state *out_state, int64_t *out_told_s);
 bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted);
 
 #endif

@@ -5,7 +5,7 @@
  *   META     "folded"       → u64 journal position      "acts" → u64 number of a ledger act
  *            "rules"        → u64 the judge's hash of what it judges by
  *            "changes"      → u64 how often flags and conditions were changed
- *   DATED    i64 onset · serial 00 · flag's id → nothing      big-endian
+ *   DATED    i64 onset · serial 00 · flag's id → the judge's own encoding; nothing in stores of before      big-endian
  *   CONDITIONS  u32 meter  → the judge's own encoding         big-endian */
 #include "storage/views.h"
 
@@ -223,7 +223,7 @@ struct scan views_flags(struct txn *t, struct span from_id)
 
 /* ---- flags by date ---- */
 
-static struct key dated_key(int64_t onset_s, struct span serial, struct span id)
+struct key views_dated_key(int64_t onset_s, struct span serial, struct span id)
 {
     struct key k;
 
@@ -235,18 +235,19 @@ static struct key dated_key(int64_t onset_s, struct span serial, struct span id)
     return k;
 }
 
-void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id)
+void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id,
+                     struct span facts)
 {
-    struct key k = dated_key(onset_s, serial, id);
+    struct key k = views_dated_key(onset_s, serial, id);
     struct span kept;
 
-    if (!txn_get(t, DATED, key_span(&k), &kept))
-        txn_put(t, DATED, key_span(&k), span_text(""));
+    if (!txn_get(t, DATED, key_span(&k), &kept) || !span_equal(kept, facts))
+        txn_put(t, DATED, key_span(&k), facts);
 }
 
 void views_del_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id)
 {
-    struct key k = dated_key(onset_s, serial, id);
+    struct key k = views_dated_key(onset_s, serial, id);
 
     txn_del(t, DATED, key_span(&k));
 }

@@ -44,9 +44,10 @@ struct scan views_flags(struct txn *t,
 
 /* Flags that are listed by their onset, then the meter's serial, then their id: kept beside them by whoever puts them.
  * Put twice is once, and dropped twice is fine. */
-void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id);
+void views_put_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id, struct span facts); /* server/judge's encoding: what lists are filtered by */
 void views_del_dated(struct txn *t, int64_t onset_s, struct span serial, struct span id);
-struct scan views_dated(struct txn *t, struct span from_key); /* keys are dated_id's to read, and cursors */
+struct scan views_dated(struct txn *t, struct span from_key); /* keys are dated_id's to read, and cursors; values `facts`, of some from before empty */
+struct key views_dated_key(int64_t onset_s, struct span serial, struct span id);
 struct span dated_id(struct span key);                        /* a view into the key; empty: it is none */
 
 /* What speaks for a meter's condition date, of those meters alone of which something does; server/judge's encoding. */

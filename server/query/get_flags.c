@@ -28,7 +28,18 @@ struct wanted {
     uint32_t point_id;
     struct listing *l;
     uint8_t after[CURSOR_MAX];
+    struct head *heads; /* of few flags by date: all of them, in order */
+    size_t head_count, head_cap, head_at;
+    bool many; /* they are not few */
 };
+
+static void wanted_done(void *state)
+{
+    struct wanted *w = (struct wanted *)state;
+
+    free(w->heads);
+    free(w);
+}
 
 /* ---- writing ---- */
 
@@ -198,6 +209,145 @@ static void fill_dated(struct listing *l)
     l->ended = !listing_full(l);
 }
 
+/* ---- few of them: a point's, and those on which somebody decided, are found without a walk over the dates ---- */
+
+#define HEADS_MOST 65536u
+
+struct head {
+    int64_t onset_s;
+    uint32_t meter;
+    char serial[SERIAL_MAX + 1], id[FLAG_ID_SIZE];
+};
+
+static bool take_head(void *arg, const struct flag_head *f)
+{
+    struct wanted *w = (struct wanted *)arg;
+    size_t cap = w->head_cap ? 2 * w->head_cap : 16;
+    struct head *more, *h;
+
+    if (w->head_count == HEADS_MOST) {
+        w->many = true;
+        return false;
+    }
+    if (w->head_count == w->head_cap) {
+        if (!(more = (struct head *)realloc(w->heads, cap * sizeof *more))) {
+            listing_fail(w->l, ERR_NO_MEMORY);
+            return false;
+        }
+        w->heads = more;
+        w->head_cap = cap;
+    }
+    h = &w->heads[w->head_count++];
+    *h = (struct head){ .onset_s = f->verdict->onset_s, .meter = f->meter };
+    snprintf(h->id, sizeof h->id, "%s", f->id);
+    return true;
+}
+
+static enum err find_at_point(struct listing *l, struct wanted *w)
+{
+    struct flag_filter filter = w->filter;
+    uint32_t *meters = NULL;
+    size_t count = 0;
+    enum err err = meters_at(l->app, w->point_id, &meters, &count);
+
+    filter.after = (struct span){ 0 };
+    for (size_t i = 0; i < count && !err && !l->err; i++) {
+        filter.meter = meters[i];
+        err = flag_heads_each(l->app, &filter, take_head, w);
+    }
+    free(meters);
+    return err;
+}
+
+static enum err name_heads(struct app *app, struct wanted *w)
+{
+    struct txn t = ledger_read(app->ledger);
+
+    for (size_t i = 0; i < w->head_count && !t.err; i++)
+        if (!meter_serial(&t, w->heads[i].meter, w->heads[i].serial) && !t.err)
+            t.err = ERR_MISSING;
+    return txn_end(&t);
+}
+
+static int head_order(const void *a, const void *b)
+{
+    const struct head *x = (const struct head *)a, *y = (const struct head *)b;
+    int order = (x->onset_s > y->onset_s) - (x->onset_s < y->onset_s);
+
+    if (!order)
+        order = strcmp(x->serial, y->serial);
+    return order ? order : strcmp(x->id, y->id);
+}
+
+static struct key head_key(const struct head *h)
+{
+    return views_dated_key(h->onset_s, span_text(h->serial), span_text(h->id));
+}
+
+/* As memcmp of the keys, the shorter first. */
+static bool is_behind(const struct head *h, struct span cursor)
+{
+    struct key k = head_key(h);
+    size_t len = k.len < cursor.len ? k.len : cursor.len;
+    int order = memcmp(k.bytes, cursor.at, len);
+
+    return order > 0 || (order == 0 && k.len > cursor.len);
+}
+
+static enum err find_heads(struct listing *l, struct wanted *w)
+{
+    struct span after = span_of(l->cursor, l->cursor_len);
+    struct flag_filter filter = w->filter;
+    enum err err;
+
+    filter.after = (struct span){ 0 };
+    err = w->point_id ? find_at_point(l, w) : flag_heads_each(l->app, &filter, take_head, w);
+    if (err || w->many || (err = name_heads(l->app, w)))
+        return err;
+    if (w->head_count)
+        qsort(w->heads, w->head_count, sizeof *w->heads, head_order);
+    while (after.len && w->head_at < w->head_count && !is_behind(&w->heads[w->head_at], after))
+        w->head_at++;
+    return ERR_OK;
+}
+
+static enum err put_head(struct listing *l, struct wanted *w, const struct head *h, struct flag *f)
+{
+    struct key cursor = head_key(h);
+    enum err err = flag_of(l->app, span_text(h->id), f);
+
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* it was judged anew meanwhile */
+    if ((!w->filter.states || w->filter.states >> f->state & 1) && f->told_s >= w->filter.since_s &&
+        !(w->point[0] && strcmp(w->point, f->point_facts.point) != 0))
+        put_flag(l, f);
+    listing_pass(l, key_span(&cursor));
+    return ERR_OK;
+}
+
+static void fill_heads(struct listing *l)
+{
+    struct wanted *w = (struct wanted *)l->state;
+    struct flag *f = (struct flag *)malloc(sizeof *f);
+    enum err err = f ? ERR_OK : ERR_NO_MEMORY;
+
+    w->l = l;
+    if (!err && !w->heads)
+        err = find_heads(l, w);
+    if (!err && w->many) {
+        l->fill = fill_dated;
+        fill_dated(l);
+        free(f);
+        return;
+    }
+    while (!err && !listing_full(l) && w->head_at < w->head_count)
+        err = put_head(l, w, &w->heads[w->head_at++], f);
+    if (err)
+        listing_fail(l, err);
+    l->ended = w->head_at == w->head_count && !l->err;
+    free(f);
+}
+
 /* ---- asking ---- */
 
 bool ask_flag_kind(struct request *q, const struct detector **out, bool *out_none)
@@ -260,6 +410,13 @@ static bool by_date(const struct flag_filter *f)
     return f->kind == &detector_overdue && !f->meter;
 }
 
+static bool are_few(const struct wanted *w)
+{
+    unsigned decided = 1u << FLAG_CONFIRMED | 1u << FLAG_DISMISSED;
+
+    return w->point_id || (w->filter.states && !(w->filter.states & ~decided));
+}
+
 void answer_flags(struct request *q)
 {
     struct wanted *w = (struct wanted *)calloc(1, sizeof *w);
@@ -268,9 +425,13 @@ void answer_flags(struct request *q)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
     else if (ask_flag_kind(q, &w->filter.kind, &w->none) && ask_state(q, w) && ask_subject(q, w) &&
              ask_time(q, "since", INT64_MIN, &w->filter.since_s))
-        listing_new(q, columns, by_date(&w->filter) ? fill_dated : fill, w, free, PAGE);
+        listing_new(q, columns,
+                    !by_date(&w->filter) ? fill
+                    : are_few(w)         ? fill_heads
+                                         : fill_dated,
+                    w, wanted_done, PAGE);
     else
-        free(w);
+        wanted_done(w);
 }
 
 void answer_flag(struct request *q)

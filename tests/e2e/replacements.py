@@ -498,6 +498,30 @@ def t_whatever_happens_the_list_is_that_of_now():
             raise AssertionError("SEED=%d, step %d: %s" % (seed, step, e)) from e
 
 
+def t_flags_by_date_are_those_of_a_point_a_state_and_since_an_instant():
+    def whole(query):
+        rows, after = [], ""
+        while True:
+            page = get("/v1/flags?limit=3%s%s" % (query, after))
+            rows += page["rows"]
+            if not page["next"]:
+                return rows
+            after = "&after=" + page["next"]
+    settle()
+    every = get("/v1/flags?limit=100000")["rows"]
+    dated = sorted((f for f in every if f["kind"] == "overdue"), key=lambda f: (f["onset"], f["serial"]))
+    two = max({f["point"] for f in dated}, key=lambda p: sum(f["point"] == p for f in dated))
+    assert whole("&kind=overdue&point=" + two) == [f for f in dated if f["point"] == two]
+    assert whole("&kind=overdue&state=open&point=" + two) == [f for f in dated if f["point"] == two and f["state"] == "open"]
+    told = sorted({f["raised_at"] for f in dated})
+    assert len(told) > 1, told
+    for since in (told[0], told[1], told[-1], "2026-03-01T23:00:00Z"):
+        assert whole("&kind=overdue&since=" + since) == [f for f in dated if f["raised_at"] >= since], since
+        assert whole("&kind=overdue&state=cleared&since=" + since) == [f for f in dated if f["raised_at"] >= since and f["state"] == "cleared"], since
+    for state in ("open", "cleared", "confirmed", "dismissed"):
+        assert whole("&kind=overdue&state=" + state) == [f for f in dated if f["state"] == state], state
+
+
 build()
 for name, claim in [(n, f) for n, f in list(globals().items()) if n.startswith("t_")]:
     try:

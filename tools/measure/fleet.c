@@ -2,6 +2,7 @@
  *
  *     bench_fleet acts ADDR:PORT TOKEN-FILE FIRST COUNT CLIENTS SECONDS [FILE]
  *     bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH [ACCEPT]
+ *     bench_fleet turns ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH
  *     bench_fleet files FOLDER FIRST COUNT DAY
  *
  * acts: CLIENTS connections, each with one act under way, for SECONDS: suspend and resume, in turn, meters of its own among the COUNT
@@ -11,6 +12,7 @@
  * files: writes meters, points, fittings and events as CSV, of COUNT meters and as many points: each was first fitted at one point, which
  * the file of fittings tells as well, and came over laboratory and store to another, where it runs: ten events, two fittings. Its
  * verification ends within the two years that begin twenty days before DAY (a civil day's number since 1970): some are overdue.
+ * turns: as asks, but before each question a random one of the meters is inspected, which is not timed.
  * asks: GET PATH, TIMES over one connection, to the last byte of the answer; "{serial}" in it stands for a random one of the meters.
  *
  * Prints one JSON line. */
@@ -303,7 +305,24 @@ static void ask_send(const struct load *l, struct client *c, const char *path, c
     send_all(c->fd, text, len);
 }
 
-static void run_asks(const struct load *l, unsigned times, const char *path, const char *accept)
+static void inspect_one(const struct load *l, struct client *c)
+{
+    static const char body[] = "{\"event\":\"inspect\",\"result\":\"pass\"}";
+    char text[512];
+    int len = snprintf(text, sizeof text,
+                       "POST /v1/meters/%" PRIu64 "/events HTTP/1.1\r\nHost: bench\r\n"
+                       "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                       "Content-Length: %zu\r\n\r\n%s",
+                       l->first + (uint64_t)random() % l->count, l->token, strlen(body), body);
+
+    c->len = c->passed = 0;
+    send_all(c->fd, text, len);
+    while (!take(c, "201"))
+        ;
+}
+
+static void run_asks(const struct load *l, unsigned times, const char *path, const char *accept,
+                     bool turns)
 {
     struct client c = { .cap = ROOM };
     struct spans spans = { malloc(SPANS_MAX * sizeof(int64_t)), 0 };
@@ -313,6 +332,8 @@ static void run_asks(const struct load *l, unsigned times, const char *path, con
     if (!spans.at)
         die("memory");
     for (unsigned i = 0; i < times; i++) {
+        if (turns)
+            inspect_one(l, &c);
         ask_send(l, &c, path, accept);
         while (!take(&c, "200"))
             ;
@@ -442,9 +463,11 @@ int main(int argc, char **argv)
                     atoll(argv[5]));
         return 0;
     }
-    if (argc < 8 || (strcmp(argv[1], "acts") != 0 && strcmp(argv[1], "asks") != 0)) {
+    if (argc < 8 || (strcmp(argv[1], "acts") != 0 && strcmp(argv[1], "asks") != 0 &&
+                     strcmp(argv[1], "turns") != 0)) {
         fprintf(stderr, "bench_fleet acts ADDR:PORT TOKEN-FILE FIRST COUNT CLIENTS SECONDS [FILE]\n"
                         "bench_fleet asks ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH [ACCEPT]\n"
+                        "bench_fleet turns ADDR:PORT TOKEN-FILE FIRST COUNT TIMES PATH\n"
                         "bench_fleet files FOLDER FIRST COUNT DAY\n");
         return 2;
     }
@@ -457,6 +480,6 @@ int main(int argc, char **argv)
     if (argv[1][1] == 'c')
         run_acts(&l, argc > 8 ? 1 : n, (unsigned)atoi(argv[7]), argc > 8 ? argv[8] : NULL);
     else
-        run_asks(&l, n, argv[7], argc > 8 ? argv[8] : "application/json");
+        run_asks(&l, n, argv[7], argc > 8 ? argv[8] : "application/json", argv[1][0] == 't');
     return 0;
 }

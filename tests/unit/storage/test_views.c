@@ -162,7 +162,8 @@ static void dated_flags_stand_in_order_of_onset_then_serial(void **unused)
     (void)unused;
     for (int twice = 0; twice < 2; twice++)
         for (int i = 0; i < 4; i++)
-            views_put_dated(&t, put[i].onset_s, span_text(put[i].serial), span_text(put[i].id));
+            views_put_dated(&t, put[i].onset_s, span_text(put[i].serial), span_text(put[i].id),
+                            span_text("facts"));
     assert_ok(txn_end(&t));
     t = views_read(v);
     s = views_dated(&t, span_of(NULL, 0));
