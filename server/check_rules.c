@@ -226,8 +226,9 @@ void rules_put_told(struct out *o, unsigned which, unsigned checks,
     bool first = true;
 
     out_text(o, "[");
-    for (int c = 0; c < CHECK_COUNT; c++) {
-        const struct listed *rule = listed_rule(listed_check((enum check)c));
+    for (unsigned n = 0; n < CHECK_COUNT; n++) {
+        enum check c = check_by_name(n);
+        const struct listed *rule = listed_rule(listed_check(c));
 
         if (!(which & 1u << c))
             continue;

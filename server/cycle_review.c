@@ -17,7 +17,8 @@ static enum err spikes_count(const struct cycle_maker *m, const struct point_use
         end_s = consume_step_end(STEP_HOUR, &m->app->zone, at_s);
         if (end_s > m->line.to_s)
             end_s = m->line.to_s;
-        if ((err = consumer_row(hours, at_s, end_s, &c)) || !(c->checks & 1u << CHECK_SPIKE))
+        if ((err = consumer_row(hours, at_s, end_s, &c)) ||
+            !(c->checks & (1u << CHECK_SPIKE | 1u << CHECK_OVERLOAD)))
             continue;
         if (!out->spikes++)
             out->spike_s = at_s;

@@ -385,13 +385,13 @@ void use_put_checks(struct out *o, unsigned checks)
     bool first = true;
 
     out_text(o, "[");
-    for (int n = 0; checks >> n; n++) {
-        if (!(checks & 1u << n))
+    for (unsigned n = 0; n < CHECK_COUNT; n++) {
+        if (!(checks & 1u << check_by_name(n)))
             continue;
         if (!first)
             out_text(o, ",");
         first = false;
-        out_string(o, span_text(check_name((enum check)n)));
+        out_string(o, span_text(check_name(check_by_name(n))));
     }
     out_text(o, "]");
 }

@@ -366,7 +366,8 @@ static enum err load_use(const struct point_sheet *p, int64_t now_s, int64_t sta
         row->use_known = c->known;
         row->use_ml = c->consumption_ml;
         row->facts.checks = c->checks & ~(1u << CHECK_ZERO);
-        memcpy(row->told, c->told, sizeof row->told);
+        if (c->told)
+            memcpy(row->told, c->told, sizeof row->told);
         actual = c->known && c->quality == QUALITY_ACTUAL;
         if (actual && !c->consumption_ml && p->main >= 0 &&
             is_zero(consumer, p, consumer_line(consumer, CHECK_ZERO), start_ml, cut_s,

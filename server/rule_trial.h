@@ -9,7 +9,7 @@ enum rule_trial_step { TRIAL_HOUR, TRIAL_DAY, TRIAL_MONTH, TRIAL_CYCLE /* each c
 
 struct trial_wish {
     struct check_line line; /* for whom, and by which figures; its day and version count for nothing */
-    enum rule_trial_step step;   /* PROLONGED: CYCLE; SPIKE: HOUR; others all but HOUR */
+    enum rule_trial_step step;   /* PROLONGED: CYCLE; SPIKE, OVERLOAD: HOUR; others all but HOUR */
     int64_t from_s, to_s;
 };
 

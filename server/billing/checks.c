@@ -20,6 +20,8 @@ enum { HIGH_FACTOR, HIGH_FLOOR, HIGH_DAYS, HIGH_LEAST }; /* and of LOW */
 enum { NEGATIVE_BEYOND = 0 };
 enum { SPIKE_FACTOR, SPIKE_SHARE };
 enum { ZERO_DAYS = 0 };
+enum { OVERLOAD_FACTOR = 0 };
+enum { LIMIT_MOST = 0 };
 
 void consumer_judge_by(struct consumer *c, const struct check_rules *rules, enum use_class use)
 {
@@ -47,13 +49,14 @@ static void judged(struct consumer *c, const struct check_line *l, bool found,
                    const int64_t *inputs, unsigned count)
 {
     const struct listed *rule = listed_rule(listed_check(l->check));
-    struct check_told *t = &c->row.c.told[l->check];
+    struct check_told *t = &c->told[l->check];
 
     *t = (struct check_told){ .version = l->version, .inputs = (uint8_t)count };
     while (t->parameters < RULE_FIGURES && rule->parameter[t->parameters].name)
         t->parameters++;
     memcpy(t->value, l->value, sizeof t->value);
     memcpy(t->input, inputs, count * sizeof *inputs);
+    c->row.c.told = c->told;
     c->row.c.judged |= 1u << l->check;
     c->row.c.checks |= found ? 1u << l->check : 0;
 }
@@ -124,6 +127,16 @@ static enum err spike_check(struct consumer *c)
     inputs[2] = volume_clamped(floor_ml);
     judged(c, l, use_ml * 1000 > (__int128)c->hours.third_ml * l->value[SPIKE_FACTOR], inputs, 3);
     return ERR_OK;
+}
+
+static void overload_check(struct consumer *c)
+{
+    const struct check_line *l = consumer_line(c, CHECK_OVERLOAD);
+    __int128 use_ml = c->row.c.consumption_ml, q3_ml = (__int128)row_q3_lph(c) * 1000;
+    int64_t inputs[] = { c->row.c.consumption_ml, volume_clamped(q3_ml) };
+
+    if (l->state == LINE_ON)
+        judged(c, l, use_ml * 1000 > q3_ml * l->value[OVERLOAD_FACTOR], inputs, 2);
 }
 
 /* ---- E3: high and low ----------------------------------------------------------------------- */
@@ -268,6 +281,19 @@ static enum err zero_check(struct consumer *c)
     return ERR_OK;
 }
 
+/* ---- a bound without a history --- */
+
+static void limit_check(struct consumer *c)
+{
+    const struct check_line *l = consumer_line(c, CHECK_LIMIT);
+    int64_t seconds = c->row.c.to_s - c->row.c.from_s;
+    int64_t inputs[] = { c->row.c.consumption_ml, seconds };
+    __int128 x = (__int128)c->row.c.consumption_ml * DAY_S;
+
+    if (l->state == LINE_ON)
+        judged(c, l, x > (__int128)l->value[LIMIT_MOST] * seconds, inputs, 2);
+}
+
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 enum err row_check(struct consumer *c)
@@ -280,8 +306,11 @@ enum err row_check(struct consumer *c)
         return ERR_OK;
     if (negative->state == LINE_ON)
         judged(c, negative, use_ml < -negative->value[NEGATIVE_BEYOND], &use_ml, 1);
-    if (c->step == STEP_HOUR)
+    if (c->step == STEP_HOUR) {
+        overload_check(c);
         return spike_check(c);
+    }
+    limit_check(c);
     err = high_low_check(c);
     return err ? err : zero_check(c);
 }

@@ -37,7 +37,7 @@ struct consumption {
     struct part *parts;
     unsigned checks; /* a set of 1 << enum check */
     unsigned judged; /* likewise: there was enough to judge by; they are among them */
-    struct check_told told[CHECK_COUNT]; /* of those that were judged: by what */
+    const struct check_told *told; /* by enum check, of those that were judged: by what; borrowed until the next row. NULL: none was */
     bool edited;     /* a part is */
 };
 

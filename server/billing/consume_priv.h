@@ -30,6 +30,7 @@ struct consumer {
     enum consume_step step;
     const struct check_rules *judge; /* NULL: the table's own */
     enum use_class use;
+    struct check_told told[CHECK_COUNT]; /* of the row */
     struct fitting_line *lines; /* by time */
     size_t line_count;
     struct row_of_use row, scratch;

@@ -115,7 +115,8 @@ void determinant_of(const struct consumption *c, const struct billed *later, enu
     out->why = c->known ? WHY_NONE : why;
     out->checks = c->checks;
     out->told_of = c->checks & c->judged;
-    memcpy(out->told, c->told, sizeof out->told);
+    if (out->told_of)
+        memcpy(out->told, c->told, sizeof out->told);
     out->part_count = c->part_count;
     out->parts = c->parts;
 }

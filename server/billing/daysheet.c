@@ -335,10 +335,8 @@ static enum sheet_reason why_odd(const struct sheet_facts *f)
         enum check check;
         enum sheet_reason reason;
     } checks[] = {
-        { CHECK_NEGATIVE, SHEET_NEGATIVE },
-        { CHECK_ZERO, SHEET_ZERO },
-        { CHECK_HIGH, SHEET_HIGH },
-        { CHECK_LOW, SHEET_LOW },
+        { CHECK_NEGATIVE, SHEET_NEGATIVE }, { CHECK_ZERO, SHEET_ZERO }, { CHECK_HIGH, SHEET_HIGH },
+        { CHECK_LIMIT, SHEET_HIGH },        { CHECK_LOW, SHEET_LOW },
     };
 
     if (f->manual.known && f->off_known && distance(f->off_ml, 0) > f->tolerance_ml)

@@ -9,13 +9,13 @@
 enum review_reason {
     REVIEW_ESTIMATED_TWICE, /* estimated, and frozen as estimated in the closed cycle that ends where this begins */
     REVIEW_FIRST_AFTER_EXCHANGE, /* a meter was changed within the span */
-    REVIEW_HIGH,            /* rules-bills E3 */
+    REVIEW_HIGH,            /* rules-bills E3; or above a bound that people set */
     REVIEW_LARGE_USER,      /* a meter of DN REVIEW_LARGE_DN or more, or above REVIEW_LARGE_ML */
     REVIEW_LOW,             /* E3 */
     REVIEW_MISSING,
     REVIEW_NEGATIVE,        /* E5 */
     REVIEW_PROLONGED,       /* E7 */
-    REVIEW_SPIKE,           /* an hour of the span is a spike (E2) */
+    REVIEW_SPIKE,           /* an hour of the span is a spike (E2), or above what people set for the meter's size */
     REVIEW_ZERO,            /* E4 */
     REVIEW_EDIT_WAITING,    /* an edit of an instant within the span waits for a second person */
     REVIEW_REASONS

@@ -38,9 +38,19 @@ static const struct check_line standing[LISTED_RULES] = {
 };
 
 _Static_assert((int)LISTED_ZERO == (int)CHECK_ZERO && (int)LISTED_HIGH == (int)CHECK_HIGH &&
-                   (int)LISTED_PROLONGED == (int)CHECK_PROLONGED,
+                   (int)LISTED_PROLONGED == (int)CHECK_PROLONGED &&
+                   (int)LISTED_LIMIT == (int)CHECK_LIMIT && CHECK_COUNT <= 8,
                "checks are the first rows");
 _Static_assert(LISTED_PEAK - LISTED_FUTURE == RULE_PEAK - RULE_FUTURE, "as enum rule");
+
+enum check check_by_name(unsigned place)
+{
+    static const enum check order[CHECK_COUNT] = { CHECK_HIGH,     CHECK_LIMIT,    CHECK_LOW,
+                                                   CHECK_NEGATIVE, CHECK_OVERLOAD, CHECK_PROLONGED,
+                                                   CHECK_SPIKE,    CHECK_ZERO };
+
+    return order[place];
+}
 
 const char *rule_of_name(enum rule_of of)
 {

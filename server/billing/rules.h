@@ -10,8 +10,10 @@
 #include "proto/base/wr.h"
 #include "server/billing/walk.h"
 
-/* rules-bills E, by name; numbers stand on disk (server/billing/cycle.h). PROLONGED is for determinants alone. */
-enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_PROLONGED, CHECK_SPIKE, CHECK_ZERO, CHECK_COUNT };
+/* rules-bills E, by name, and behind them those that judge only where people switch them on; numbers stand on disk, a set of them in a byte (server/billing/cycle.h). PROLONGED
+ * is for determinants alone, SPIKE and OVERLOAD are for hours. */
+enum check { CHECK_HIGH, CHECK_LOW, CHECK_NEGATIVE, CHECK_PROLONGED, CHECK_SPIKE, CHECK_ZERO, CHECK_OVERLOAD, CHECK_LIMIT, CHECK_COUNT };
+enum check check_by_name(unsigned place); /* in the alphabetical order of names: rules-bills E1 */
 
 enum listed_rule {
 #define RULE(id, name, of, may, on, source, en, zh) LISTED_##id,

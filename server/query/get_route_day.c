@@ -1,5 +1,5 @@
 /* The day sheet of a route (handbook §8): one row a point in walking order, with what was read by radio and by hand and what is the matter. */
-#include "server/check_rules.h"
+#include "server/point_use.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/routes.h"
@@ -88,22 +88,6 @@ static void put_figures(struct listing *l, const struct sheet_row *row, bool hid
     cell_litres(l, "use_l", line.use_known && !hidden, line.use_ml);
 }
 
-static void put_checks(struct out *o, unsigned checks)
-{
-    bool first = true;
-
-    out_text(o, "[");
-    for (int n = 0; n < CHECK_COUNT; n++) {
-        if (!(checks & 1u << n))
-            continue;
-        if (!first)
-            out_text(o, ",");
-        first = false;
-        out_string(o, span_text(check_name((enum check)n)));
-    }
-    out_text(o, "]");
-}
-
 static void put_now(struct listing *l, const struct route_sheet *s, const struct sheet_row *row)
 {
     struct route_line now = sheet_line(row, (struct span){ 0 });
@@ -185,7 +169,7 @@ static void put_row(struct listing *l, const struct shown *w, const struct sheet
     row_word(l, "reason_en", sheet_reason_en(row->reason));
     row_word(l, "reason_zh", sheet_reason_zh(row->reason));
     cell_time(l, "heard_at", row->facts.heard_at_s > 0, row->facts.heard_at_s);
-    put_checks(row_raw_begin(l, "checks"), row->facts.checks);
+    use_put_checks(row_raw_begin(l, "checks"), row->facts.checks);
     row_raw_end(l);
     put_decided(l, s, row);
     put_inputs(row_raw_begin(l, "check_inputs"), row, w->blind && !row->facts.manual.known);

@@ -249,7 +249,7 @@ static void put_parameters(struct out *o, const struct route *r)
         put_parameter(o, at, len, false);
         at += len + (at[len] == ',');
     }
-    if (r->verb == VERB_POST)
+    if (r->verb == VERB_POST && !r->asks)
         out_format(o,
                    "%s{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same "
                    "request with the same key is answered as before, and nothing happens\","

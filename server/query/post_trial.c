@@ -297,7 +297,7 @@ static bool step_taken(struct asking *a)
     a->wish.step = (enum rule_trial_step)i;
     if (!name.len || span_equal(name, span_text(names[i])))
         return true;
-    if (check == CHECK_SPIKE || check == CHECK_PROLONGED) {
+    if (i != TRIAL_DAY) {
         answer_refuse(&a->reply, ERR_INVALID, "step", "step: this rule judges by the %s", names[i]);
         return false;
     }

@@ -41,7 +41,7 @@ checks() {
 the_table_tells_each_rule_with_its_figures() {
     said=$(ask /v1/rules)
     has "$said" $'\n200' || return 1
-    is 'high low negative prolonged spike zero' "$(of "$said" '" ".join(r["rule"] for r in a["rows"] if r["adjustable"])')" || return 1
+    is 'high low negative prolonged spike zero overload:off limit:off' "$(of "$said" '" ".join(r["rule"] + (":off" if r["state"] == "off" else "") for r in a["rows"] if r["adjustable"])')" || return 1
     has "$(of "$said" '" ".join(r["rule"] for r in a["rows"] if not r["adjustable"])')" future not-fitted conflict ceiling fall peak || return 1
     is '3 500 60 30' "$(of "$said" '" ".join(str(p["value"]) for r in a["rows"] if r["rule"] == "high" for p in r["parameters"])')" || return 1
     is '1.1 1.25 1' "$(of "$said" '" ".join(str(p["value"]) for r in a["rows"] if r["rule"] == "ceiling" for p in r["parameters"])')" || return 1
@@ -252,6 +252,9 @@ a_trial_for_a_class_or_a_size_leaves_the_others_as_they_are() {
     is 'B' "$(of "$(trial high "{$span,\"dn\":50,\"state\":\"off\"}")" '" ".join(sorted({r["point"] for r in a["rows"] if r["now"] and not r["then"]}))')" || return 1
     is 'C' "$(of "$(trial high "{$span,\"use_class\":\"commercial\",\"parameters\":{\"factor\":1.2,\"floor_l\":10}}")" '" ".join(sorted({r["point"] for r in a["rows"] if r["then"] and not r["now"]}))')" || return 1
     is '0' "$(of "$(trial high "{$span,\"state\":\"off\"}")" 'sum(r["then"] for r in a["rows"] if r["point"] in ("H", "Z"))')" || return 1
+    # A rule that is off: tried, then switched on for shops alone.
+    is 'C B H' "$(of "$(trial limit "{$span,\"parameters\":{\"most_l\":999}}")" '" ".join(sorted({r["point"] for r in a["rows"] if r["then"] and not r["now"]}, key="CBH".index))')" || return 1
+    has "$(tell /v1/rules/limit '{"from":"2026-07-21","use_class":"commercial","parameters":{"most_l":399}}')" $'\n201' '"state":"on"' && is '07-21:limit 07-22:limit 07-23:limit' "$(checks C 07-01 07-24)" && is '' "$(checks H 07-21 07-24)" || return 1
     # Over closed cycles, and by the hour: as many rows as there are.
     is '4' "$(of "$(trial zero "{$span,\"step\":\"cycle\"}")" 'a["rows"][-1]["summary"]["rows"]')" && is "Z" "$(of "$(trial zero "{$span,\"step\":\"cycle\"}")" 'a["rows"][0]["point"]')" || return 1
     is "$((23 * 24 * 4))" "$(of "$(trial spike "{$span}")" 'a["rows"][-1]["summary"]["rows"]')" || return 1

@@ -308,6 +308,78 @@ static void the_length_of_the_history_is_a_figure(void **state)
     house_close(&h);
 }
 
+static struct check_line of_check(enum check c, int64_t value)
+{
+    struct check_line l = *check_line_standing(c);
+
+    l.version = 2;
+    l.from_day = D0;
+    l.state = LINE_ON;
+    l.value[0] = value;
+    return l;
+}
+
+/* 1 201 L on day 40; a bound needs no history. */
+static void a_bound_judges_from_the_first_day_on_once_it_is_set(void **state)
+{
+    struct check_line at[] = { of_check(CHECK_LIMIT, 1201 * L) };
+    struct check_rules r = { 1, at, false };
+    struct house h;
+
+    (void)state;
+    assert_int_equal(check_line_standing(CHECK_LIMIT)->state, LINE_OFF);
+    house_open(&h, &r, USE_UNKNOWN);
+    assert_int_equal(day_of(&h, 40)->checks, 0);
+    assert_int_equal(day_of(&h, 0)->judged, 1u << CHECK_NEGATIVE | 1u << CHECK_LIMIT);
+    house_close(&h);
+    at[0].value[0] = 1200999;
+    house_open(&h, &r, USE_UNKNOWN);
+    assert_int_equal(day_of(&h, 40)->checks, 1u << CHECK_LIMIT);
+    assert_int_equal(day_of(&h, 40)->told[CHECK_LIMIT].input[0], 1201 * L);
+    assert_int_equal(day_of(&h, 39)->checks, 0);
+    house_close(&h);
+}
+
+/* 2 500 L in an hour is what Q3 gives. */
+static void an_hour_above_q3_is_told_once_it_is_asked_for(void **state)
+{
+    static const int64_t uses[] = { 2500 * L, 2500001 };
+    struct check_line at[] = { of_check(CHECK_OVERLOAD, 1000) };
+    struct check_rules r = { 1, at, false };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned on = 0; on < 2; on++) {
+            struct rows rows = { 0 };
+            struct consume_fitting f = { { 1, 1, D0 * DAY_S, FITTING_OPEN, 0, 0, false },
+                                         &household,
+                                         &rows };
+            const struct consumption *c;
+            struct consumer *hours;
+
+            for (int64_t hour = 1; hour <= 3; hour++)
+                assert_ok(
+                    rows_push(&rows, (struct row){ hour > 1 ? uses[i] : 0,
+                                                   (uint32_t)(D0 * DAY_S + hour * 3600), 0 }));
+            assert_ok(consumer_new(&f, 1, STEP_HOUR, &zone, (D0 + 60) * DAY_S, &hours));
+            consumer_judge_by(hours, on ? &r : NULL, USE_UNKNOWN);
+            assert_ok(consumer_row(hours, D0 * DAY_S + 3600, D0 * DAY_S + 7200, &c));
+            assert_int_equal(c->consumption_ml, uses[i]);
+            assert_int_equal(c->checks & 1u << CHECK_OVERLOAD, i && on ? 1u << CHECK_OVERLOAD : 0);
+            if (on)
+                assert_int_equal(c->told[CHECK_OVERLOAD].input[1], 2500 * L);
+            consumer_free(hours);
+            rows_done(&rows);
+        }
+}
+
+static void checks_are_told_by_name(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < CHECK_COUNT; n++)
+        assert_true(strcmp(check_name(check_by_name(n - 1)), check_name(check_by_name(n))) < 0);
+}
+
 static void told_figures_come_back(void **state)
 {
     struct check_told t = { .version = 300,
@@ -348,6 +420,9 @@ int main(void)
         cmocka_unit_test(other_figures_judge_otherwise_from_their_day_on),
         cmocka_unit_test(a_use_class_has_figures_of_its_own),
         cmocka_unit_test(the_length_of_the_history_is_a_figure),
+        cmocka_unit_test(a_bound_judges_from_the_first_day_on_once_it_is_set),
+        cmocka_unit_test(an_hour_above_q3_is_told_once_it_is_asked_for),
+        cmocka_unit_test(checks_are_told_by_name),
         cmocka_unit_test(told_figures_come_back),
     };
 

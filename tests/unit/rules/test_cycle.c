@@ -32,6 +32,8 @@ static void make_part(struct check_random *r, struct part *p, int64_t from_s, in
     p->rollovers = check_random(r) % 8 ? 0 : (int32_t)(check_random(r) % 7) - 3;
 }
 
+static struct check_told told[CHECK_COUNT]; /* of the row at hand */
+
 static void make(struct check_random *r, struct consumption *c, struct part *parts, size_t count)
 {
     int64_t at_s = FROM;
@@ -55,7 +57,8 @@ static void make(struct check_random *r, struct consumption *c, struct part *par
     c->billed_m3 = c->known ? figure(r) : 0;
     c->checks = (unsigned)(check_random(r) % (1u << CHECK_COUNT));
     c->judged = (unsigned)(check_random(r) % (1u << CHECK_COUNT)); /* some were frozen without */
-    make_told(r, c->told);
+    make_told(r, told);
+    c->told = told;
 }
 
 static void assert_same_part(const struct part *a, const struct part *b)

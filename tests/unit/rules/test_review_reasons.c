@@ -28,8 +28,8 @@ static void an_ordinary_point_waits_for_nobody(void **state)
 
 static void every_check_is_a_reason(void **state)
 {
-    static const char *const names[CHECK_COUNT] = { "high",      "low",   "negative",
-                                                    "prolonged", "spike", "zero" };
+    static const char *const names[CHECK_COUNT] = { "high",  "low",  "negative", "prolonged",
+                                                    "spike", "zero", "spike",    "high" };
     struct determinant d = usual();
     struct review_facts f = { .d = &d };
 
