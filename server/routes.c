@@ -172,6 +172,7 @@ static enum err take_points(struct txn *t, struct span route, struct route_sheet
 struct load {
     struct app *app;
     struct route_sheet *sheet;
+    struct sheet_instants instants;
     int64_t now_s;
     _Atomic size_t next;
     _Atomic int err;
@@ -190,7 +191,8 @@ static void *load_slices(void *arg)
         if (at >= l->sheet->count)
             break;
         for (; at < end && at < l->sheet->count && !err; at++)
-            err = sheet_point_load(l->app, &t, &l->sheet->day, l->now_s, &l->sheet->rows[at]);
+            err = sheet_point_load(l->app, &t, &l->sheet->day, &l->instants, l->now_s,
+                                   &l->sheet->rows[at]);
     }
     txn_abort(&t);
     if (err)
@@ -205,6 +207,7 @@ static enum err load_points(struct app *app, int64_t now_s, struct route_sheet *
     pthread_t helpers[HELPERS_MOST];
     size_t helped = 0;
 
+    sheet_instants_of(app, &s->day, &l.instants);
     while (helped < HELPERS_MOST && (long)helped + 1 < cores && (helped + 1) * ALONE < s->count &&
            !pthread_create(&helpers[helped], NULL, load_slices, &l))
         helped++;

@@ -9,6 +9,14 @@
 #include "server/registers.h"
 #include "server/route_facts.h"
 
+/* At which the register of a point is asked for, by time: the ends of the civil days that a day's use and checks rest on, and of 28 times 24 h.  Those of all points are the same. */
+#define SHEET_INSTANTS_MOST 160 /* 62 days, as many again, and some; one place stays free */
+struct sheet_instants {
+    bool fit; /* false: there are more than find room */
+    size_t count;
+    int64_t at[SHEET_INSTANTS_MOST];
+};
+
 /* A route's day: which instants belong to it, and whether the route's days say that it is one. */
 struct route_day {
     uint32_t route;             /* id of its row */
@@ -78,7 +86,9 @@ void route_line_put(struct out *o, struct span point, const struct route_line *l
 /* ---- one point ---- */
 
 /* Fills the meter, the reads, use and checks of a row whose `point` is set, but not what its silence is due to. `day` is borrowed by the row. */
-MUST_CHECK enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day, int64_t now_s, struct sheet_row *row);
+MUST_CHECK enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day, const struct sheet_instants *instants, int64_t now_s,
+                                     struct sheet_row *row);
+void sheet_instants_of(const struct app *app, const struct route_day *day, struct sheet_instants *out);
 
 /* Rows of a meter's billed channel that hold those of [from_s, to_s), with verdicts that are right there (server/billing/verdicts.h); `rules` malloc'd. */
 MUST_CHECK enum err sheet_rows_load(struct app *app, const struct meter_facts *m, const struct fittings *of_meter, int64_t from_s, int64_t to_s, struct rows *out,

@@ -21,7 +21,6 @@
 #define BEHIND_S (2 * DAY_S)  /* C2: a neighbour within 36 h makes an end actual */
 #define PACE_S (28 * DAY_S)
 #define NEAR_S 7200
-#define INSTANTS_MOST 160 /* 62 days, as many again, and some */
 #define SLACK_S                                                                                    \
     (46 * 3600) /* of the 62 days: 60 civil days have an hour more at most, and begin within one */
 
@@ -72,6 +71,7 @@ struct point_sheet {
     struct app *app;
     struct txn *txn;
     const struct route_day *day;
+    const struct sheet_instants *instants;
     int64_t from_s, to_s; /* of what is loaded */
     size_t count;
     struct part_of_sheet *parts;
@@ -100,39 +100,56 @@ static void point_sheet_done(struct point_sheet *p)
 /* What takes part under the fitting, which is cut where the rows begin if it began before. */
 static enum err take_used(struct part_of_sheet *part, int64_t from_s, struct fitting *f)
 {
+    const struct row *rows = part->rows.at;
+    int64_t first_s = from_s > f->from_s ? from_s : f->from_s, to_s = f->to_s;
     bool begun = f->from_s >= from_s;
-    enum err err = ERR_OK;
+    size_t kept = 0;
+    enum err err;
 
     part->used.count = 0;
-    for (size_t i = 0; i < part->rows.count && !err; i++) {
-        const struct row *row = &part->rows.at[i];
-
-        if (part->rules[i] || row->time_s < from_s || row->time_s < f->from_s ||
-            row->time_s > f->to_s)
+    if ((err = rows_reserve(&part->used, part->rows.count)))
+        return err;
+    for (size_t i = 0; i < part->rows.count; i++) {
+        if (part->rules[i] || rows[i].time_s < first_s || rows[i].time_s > to_s)
             continue;
-        if (!begun) {
-            f->from_s = row->time_s;
-            f->start_ml = row->value;
-            begun = true;
-        } else {
-            err = rows_push(&part->used, *row);
+        if (begun) {
+            part->used.at[kept++] = rows[i];
+            continue;
         }
+        f->from_s = rows[i].time_s;
+        f->start_ml = rows[i].value;
+        begun = true;
     }
-    return err;
+    part->used.count = kept;
+    return ERR_OK;
 }
 
 /* ---- what civil days need ---- */
 
-struct instants {
-    size_t count;
-    int64_t at[INSTANTS_MOST];
-};
+static int64_t loaded_from_s(const struct route_day *day)
+{
+    return (day->since_s < day->span.from_s ? day->since_s : day->span.from_s) - BEFORE_S;
+}
 
 static int by_time(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
     return (x > y) - (x < y);
+}
+
+void sheet_instants_of(const struct app *app, const struct route_day *day,
+                       struct sheet_instants *out)
+{
+    int64_t cut_s = day->span.cut_s, at_s = zone_day_next(&app->zone, loaded_from_s(day));
+
+    out->count = 0;
+    out->at[out->count++] = cut_s - PACE_S;
+    for (; at_s <= cut_s && out->count < SHEET_INSTANTS_MOST - 1;
+         at_s = zone_day_next(&app->zone, at_s))
+        out->at[out->count++] = at_s;
+    out->fit = at_s > cut_s;
+    qsort(out->at, out->count, sizeof *out->at, by_time);
 }
 
 /* For how long nothing may go through before the cut (rules-bills E4). */
@@ -143,21 +160,20 @@ static int64_t still_s(const struct point_sheet *p, const struct meter_facts *m)
     return DAY_S * check_line_for(rules_of(p->rules), CHECK_ZERO, day, p->use, m->dn_mm)->value[0];
 }
 
-/* At which the register is asked for: the ends of civil days, and so long before the cut as the rules look back. False: too many. */
+/* With so long before the cut as the rules look back. False: too many. */
 static bool instants_of(const struct point_sheet *p, const struct meter_facts *m,
-                        struct instants *out)
+                        struct sheet_instants *out)
 {
-    int64_t cut_s = p->day->span.cut_s, at_s = zone_day_next(&p->app->zone, p->from_s);
+    int64_t still = p->day->span.cut_s - still_s(p, m);
+    size_t n = p->instants->count;
 
-    out->count = 0;
-    out->at[out->count++] = cut_s - still_s(p, m);
-    out->at[out->count++] = cut_s - PACE_S;
-    for (; at_s <= cut_s; at_s = zone_day_next(&p->app->zone, at_s)) {
-        if (out->count == INSTANTS_MOST)
-            return false;
-        out->at[out->count++] = at_s;
-    }
-    qsort(out->at, out->count, sizeof *out->at, by_time);
+    if (!p->instants->fit)
+        return false;
+    memcpy(out->at, p->instants->at, n * sizeof *out->at);
+    for (; n > 0 && out->at[n - 1] > still; n--)
+        out->at[n] = out->at[n - 1];
+    out->at[n] = still;
+    out->count = p->instants->count + 1;
     return true;
 }
 
@@ -170,7 +186,7 @@ static bool only_rises(const struct row *rows, size_t count)
 }
 
 /* Whether the register is known at each instant by a reading within two hours; keep[i]: row i is a neighbour of one. Instants before the first row follow from it. */
-static bool is_known_at(const struct instants *at, const struct row *rows, bool *keep)
+static bool is_known_at(const struct sheet_instants *at, const struct row *rows, bool *keep)
 {
     size_t next = 0;
 
@@ -195,7 +211,7 @@ static bool thin(const struct point_sheet *p, struct part_of_sheet *part)
 {
     struct row *rows = part->used.at;
     size_t count = part->used.count, kept = 0;
-    struct instants at;
+    struct sheet_instants at;
     bool fine, *keep;
 
     if (!count || part->meter.form == REGISTER_NET || rows[count - 1].time_s < p->day->span.cut_s ||
@@ -509,15 +525,16 @@ static enum err compare_dial(struct app *app, struct txn *t, const struct fittin
 }
 
 enum err sheet_point_load(struct app *app, struct txn *t, const struct route_day *day,
-                          int64_t now_s, struct sheet_row *row)
+                          const struct sheet_instants *instants, int64_t now_s,
+                          struct sheet_row *row)
 {
-    struct point_sheet p = { .app = app, .txn = t, .day = day, .main = -1 };
+    struct point_sheet p = { .app = app, .txn = t, .day = day, .instants = instants, .main = -1 };
     struct fittings all;
     int64_t pace_ml = -1, start_ml = 0;
     enum err err = fittings_load(t, true, row->point, &all);
 
     row->facts = (struct sheet_facts){ .day = &day->span, .now_s = now_s };
-    p.from_s = (day->since_s < day->span.from_s ? day->since_s : day->span.from_s) - BEFORE_S;
+    p.from_s = loaded_from_s(day);
     p.to_s = day->span.to_s + BEHIND_S;
     if (!err && !(err = rules_take(app, t, &p.rules)))
         err = rules_use_of(p.rules, t, row->point, &p.use);

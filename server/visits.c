@@ -177,7 +177,8 @@ static enum err newest_from(const struct visitor *v, struct txn *ledger,
     for (size_t i = rows.count; i-- > 0 && !err && !out->read;) {
         const struct row *row = &rows.at[i];
 
-        if (!rules[i] && row->time_s >= f->from_s && row->time_s <= v->now_s) {
+        if (!rules[i] && !(row->attr & ATTR_EDITED) && row->time_s >= f->from_s &&
+            row->time_s <= v->now_s) {
             out->read = true;
             out->last_read_s = row->time_s;
         }

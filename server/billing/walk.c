@@ -385,6 +385,65 @@ static void verdicts_apply(const struct walk *w, enum rule *verdicts)
     }
 }
 
+/* Where each reading rises plainly on the one before, all take part without a walk: nearly all fittings, most of the time. [begin, end): rows between the instants of the
+ * fitting's own indices. */
+static bool all_plain(const struct meter_limits *limits, const struct fitting *f,
+                      const struct row *rows, size_t begin, size_t end)
+{
+    struct mark last = { f->from_s, f->start_ml };
+    uint32_t attrs = 0;
+    int64_t rise;
+
+    for (size_t i = begin; i < end; i++) {
+        struct mark mark = row_mark(&rows[i]);
+
+        attrs |= rows[i].attr;
+        if (rows[i].attr & ATTR_FUTURE)
+            continue;
+        if (!marks_plain(limits, &last, &mark, &rise))
+            return false;
+        last = mark;
+    }
+    if (attrs & ATTR_EDITED)
+        return false;
+    if (f->has_end) {
+        struct mark own = { f->to_s, f->end_ml };
+
+        return marks_plain(limits, &last, &own, &rise);
+    }
+    return true;
+}
+
+static bool is_edited(const struct row *rows, size_t begin, size_t end)
+{
+    uint32_t attrs = 0;
+
+    for (size_t i = begin; i < end; i++)
+        attrs |= rows[i].attr;
+    return attrs & ATTR_EDITED;
+}
+
+static bool plain_verdicts(const struct meter_limits *limits, const struct fitting *f,
+                           const struct rows *rows, enum rule *verdicts)
+{
+    size_t first, count = fitting_rows(f, rows, &first), end = first + count;
+    size_t begin = first, stop = end;
+
+    while (begin < end && rows->at[begin].time_s == f->from_s)
+        begin++;
+    while (f->has_end && stop > begin && rows->at[stop - 1].time_s == f->to_s)
+        stop--;
+    if (!all_plain(limits, f, rows->at, begin, stop) || is_edited(rows->at, first, begin) ||
+        is_edited(rows->at, stop, end))
+        return false;
+    instant_lost(rows, first, begin, f->start_ml, verdicts);
+    for (size_t i = begin; i < stop; i++)
+        if (!(rows->at[i].attr & ATTR_FUTURE))
+            verdicts[i] = RULE_NONE;
+    instant_lost(rows, stop, end, f->end_ml, verdicts);
+    return true;
+}
+
 /* B4 to B6 for the channels that nobody bills by. */
 static void instants_judge(const struct fitting *f, const struct rows *rows, enum rule *verdicts)
 {
@@ -404,6 +463,7 @@ enum err walk_rows(const struct meter_facts *m, const struct fitting *fittings,
                    enum rule *verdicts)
 {
     bool billed = c == CHANNEL_BILLED || c == meter_billed_channel(m);
+    struct meter_limits limits = meter_limits_of(m);
 
     for (size_t i = 0; i < rows->count; i++)
         verdicts[i] = rows->at[i].attr & ATTR_FUTURE ? RULE_FUTURE : RULE_NOT_FITTED;
@@ -415,6 +475,8 @@ enum err walk_rows(const struct meter_facts *m, const struct fitting *fittings,
             instants_judge(&fittings[i], rows, verdicts);
             continue;
         }
+        if (plain_verdicts(&limits, &fittings[i], rows, verdicts))
+            continue;
         err = walk_fitting(&w, m, &fittings[i], rows, verdicts);
         if (err)
             return err;

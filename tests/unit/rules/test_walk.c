@@ -667,6 +667,56 @@ static void values_at_the_ends_of_64_bits_overflow_nothing(void **state)
     }
 }
 
+/* A reading at the end that nothing can let through takes the short way away and changes no other verdict. */
+static void a_register_that_only_rises_is_judged_as_by_the_walk(void **state)
+{
+    struct check_random r = check_random_begin();
+    unsigned short_ways = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 2000; round++) {
+        struct fitting f = from_zero;
+        struct rows rows = { 0 }, walked = { 0 };
+        enum rule quick[64], slow[64];
+        int64_t ml = 0;
+        bool plain = true;
+
+        for (int hour = 0; hour < 40; hour++) {
+            struct row row = { ml, (uint32_t)(BEGIN_S + hour * HOUR_S), 0 };
+
+            if (check_below(&r, 300) == 0) {
+                row.value = check_between(&r, 0, 50 * M3);
+                plain = false;
+            }
+            if (check_below(&r, 40) == 0)
+                row.attr = check_below(&r, 2) ? ATTR_FUTURE : SOURCE_MANUAL;
+            assert_ok(rows_push(&rows, row));
+            ml += check_below(&r, 3) ? check_between(&r, 0, 400000) : 0;
+        }
+        if (check_below(&r, 3) == 0) {
+            f.to_s = rows.at[38].time_s;
+            f.has_end = true;
+            f.end_ml = rows.at[38].value + check_between(&r, 0, 1) * 1000;
+        }
+        if (check_below(&r, 3) == 0)
+            f.start_ml = check_between(&r, 0, 1) * 1000;
+        for (size_t i = 0; i < rows.count; i++)
+            assert_ok(rows_push(&walked, rows.at[i]));
+        /* Between two others, an hour before the end. */
+        assert_ok(rows_push(&walked, (struct row){ 9000 * M3, rows.at[37].time_s + 60, 0 }));
+        assert_ok(rows_tidy(&walked));
+        assert_ok(walk_rows(&household, &f, 1, CHANNEL_FORWARD, &rows, quick));
+        assert_ok(walk_rows(&household, &f, 1, CHANNEL_FORWARD, &walked, slow));
+        assert_int_equal(slow[38], RULE_CEILING);
+        for (size_t i = 0; i < rows.count; i++)
+            assert_int_equal(quick[i], slow[i < 38 ? i : i + 1]);
+        short_ways += plain;
+        rows_done(&rows);
+        rows_done(&walked);
+    }
+    assert_true(short_ways > 1000);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -692,6 +742,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_future_neither_wins_nor_loses),
         cmocka_unit_test(other_channels_know_no_ceilings_and_no_falls),
         cmocka_unit_test(verdicts_are_those_of_the_plain_model),
+        cmocka_unit_test(a_register_that_only_rises_is_judged_as_by_the_walk),
         cmocka_unit_test(verdicts_do_not_follow_the_order_of_arrival),
         cmocka_unit_test(no_series_costs_squares),
         cmocka_unit_test(values_at_the_ends_of_64_bits_overflow_nothing),
