@@ -303,7 +303,7 @@ static enum err tables_open(struct db *db, bool fresh, struct refusal *r)
 }
 
 /* The environment, its tables, what it says it is. */
-static enum err start(struct db *db, bool fresh, struct refusal *r)
+static enum err start_lmdb(struct db *db, bool fresh, struct refusal *r)
 {
     int rc = env_open(db);
     enum err err;
@@ -319,8 +319,22 @@ static enum err start(struct db *db, bool fresh, struct refusal *r)
     return err;
 }
 
+/* `failed`: it was open, and was given up. */
+static enum err start(struct db *db, bool failed, struct refusal *r)
+{
+    enum err err = db_redo_recover(db, failed, r);
+
+    if (!err && !(err = start_lmdb(db, false, r)) && db->layout.redo &&
+        !(db->flags & DB_READ_ONLY) && (err = db_redo_open(db, r))) {
+        mdb_env_close(db->env);
+        db->env = NULL;
+    }
+    return err;
+}
+
 static void db_free(struct db *db)
 {
+    db_redo_close(db);
     if (db->env)
         mdb_env_close(db->env);
     pthread_mutex_destroy(&db->gate);
@@ -380,7 +394,7 @@ static enum err create_half(const char *half, const struct db_layout *layout, st
     assert(what.len <= sizeof(value) - 4);
     memcpy(value, &layout->version, 4);
     memcpy(value + 4, what.at, what.len);
-    if (!(err = start(db, true, r))) {
+    if (!(err = start_lmdb(db, true, r))) {
         struct txn t = txn_begin(db, TXN_WRITE);
 
         txn_put(&t, layout->count, span_text(meta_key), span_of(value, 4 + what.len));
@@ -395,12 +409,15 @@ static enum err create_half(const char *half, const struct db_layout *layout, st
  */
 static enum err create(const char *path, const struct db_layout *layout, struct refusal *r)
 {
-    char half[4096];
+    char half[4096], redo[4096];
     enum err err;
 
     if (snprintf(half, sizeof(half), "%s.new", path) >= (int)sizeof(half))
         return refuse(r, ERR_INVALID, 0, "", "%.100s…: the path is too long", path);
     remove_half(half);
+    if (snprintf(redo, sizeof(redo), "%s-redo", path) >= (int)sizeof(redo) ||
+        (unlink(redo) && errno != ENOENT)) /* of a file that is gone */
+        return refuse(r, ERR_IO, 0, "", "%s-redo: cannot be removed: %s", path, strerror(errno));
     err = create_half(half, layout, r);
     if (!err && (rename(half, path) || !db_folder_sync(path)))
         err = refuse(r, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, 0, "",
@@ -536,11 +553,12 @@ static enum err reopen_lkd(struct db *db)
         return ERR_OK; /* somebody was before us */
     if (atomic_load(&db->live) > 0)
         return ERR_IO;
+    db_redo_close(db);
     if (db->env) {
         mdb_env_close(db->env);
         db->env = NULL;
     }
-    if (!file_settled(db) || (err = start(db, false, NULL)))
+    if (!file_settled(db) || (err = start(db, true, NULL)))
         return err;
     atomic_store(&db->fatal, false);
     return ERR_OK;

@@ -3,7 +3,7 @@
  * The map is reserved far beyond the disk's size (addresses cost nothing), so that a file grows by writing and nobody ever
  * remaps.  A fault inside a map (a shortened file, a bad sector) ends the process with 1 and a sentence naming the file.
  * A file may be open once in a process (LMDB's locks are the process's): a second db_open of it is BUSY; other processes may
- * have it open as well.  lmdb.h is included by db.c, db_copy.c, txn.c and nobody else. */
+ * have it open as well.  lmdb.h is included by db.c, db_copy.c, db_redo.c, txn.c and nobody else. */
 #ifndef NILO_STORAGE_DB_H
 #define NILO_STORAGE_DB_H
 
@@ -31,6 +31,7 @@ struct db_layout {
     const struct table *tables;
     unsigned count;
     uint64_t map_bytes; /* how far the file can grow; 0 = twice the disk */
+    unsigned redo;      /* transactions that share a sync of the file, each durable by a redo file (db_redo.c); 0: each syncs by itself */
 };
 
 /* NOT_FOUND without DB_CREATE; CORRUPT where the file is shorter than its last page or is another kind of file; NEWER; BUSY where

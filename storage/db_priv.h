@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 
 struct MDB_env;
+struct MDB_txn;
+struct redo;
 
 #define DB_TABLES_MAX 64
 #define DB_NO_TABLE UINT32_MAX /* in handles: TABLE_LATER, and not there */
@@ -27,6 +29,9 @@ struct db {
     atomic_int live;   /* transactions */
     atomic_bool fatal; /* LMDB gave the environment up */
     pthread_mutex_t gate;
+    struct redo *redo;    /* NULL: none, or it is only read */
+    struct MDB_txn *base; /* the read transaction that keeps the redo file's base; NULL: it is settled */
+    uint64_t refused;     /* LMDB's number of a transaction that failed though its record may be there; 0: none */
     char path[];
 };
 
@@ -51,6 +56,12 @@ void db_failed(
 bool db_folder_sync(const char *path); /* of the folder that the file is in */
 const uint8_t *db_map_end(const struct db *db);  /* of what is committed */
 const uint8_t *db_file_end(const struct db *db); /* of the file as it is: a large transaction writes before its commit */
+
+/* The redo file's part (db_redo.c). */
+MUST_CHECK enum err db_redo_recover(struct db *db, bool failed, struct refusal *r); /* before LMDB opens the file. `failed`: what the system holds of it is not to be trusted */
+MUST_CHECK enum err db_redo_open(struct db *db, struct refusal *r);
+void db_redo_close(struct db *db); /* settles; fine where there is none */
+MUST_CHECK enum err db_redo_commit(struct db *db, struct MDB_txn *mdb); /* commits, or undoes it; `mdb` is gone in both cases */
 
 /* The file that this thread is in, while it is inside LMDB: damaged pages can lead LMDB anywhere, not only into the map. */
 extern _Thread_local struct db *db_at_work;

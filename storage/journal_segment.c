@@ -47,7 +47,7 @@ bool segment_first(const char *name, uint64_t *out_first)
 
 enum err segment_open(const char *dir, struct segment *s, unsigned db_flags, struct refusal *r)
 {
-    struct db_layout layout = { "journal", 1, tables, 2, MAP_BYTES };
+    struct db_layout layout = { "journal", 1, tables, 2, MAP_BYTES, 0 };
     char path[SEGMENT_PATH_SIZE];
     struct stat file;
     enum err err;

@@ -46,7 +46,7 @@ static const struct table tables[] = {
     [TABLE_REJECTS] = { "rejects", 0 },
 };
 
-static const struct db_layout layout = { "quarantine", 1, tables, 3, 0 };
+static const struct db_layout layout = { "quarantine", 1, tables, 3, 0, 0 };
 
 /* A row that was put: followed by its `len` bytes. */
 struct pending {

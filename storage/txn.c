@@ -1,6 +1,7 @@
 #include "storage/txn.h"
 
 #include "storage/db_priv.h"
+#include "storage/redo.h"
 
 #include <assert.h>
 #include <lmdb.h>
@@ -47,6 +48,8 @@ struct txn txn_begin(struct db *db, enum txn_mode mode)
         db_leave(db);
     else
         t.map_end = db_map_end(db);
+    if (!t.err && mode == TXN_WRITE && db->redo)
+        redo_clear(db->redo);
     return t;
 }
 
@@ -61,6 +64,8 @@ struct txn txn_begin_within(struct txn *outer)
     stick(&t, mdb_txn_begin(t.db->env, outer->mdb, 0, &t.mdb));
     if (t.err)
         t.mdb = NULL;
+    if (t.db->redo)
+        t.noted = redo_mark(t.db->redo);
     return t;
 }
 
@@ -162,6 +167,9 @@ static void put(struct txn *t, unsigned table, struct span key, struct span valu
     if (t->err)
         return;
     crc = raw ? 0 : db_checksum(db_table_number(t->db, table), key, value);
+    if (t->db->redo)
+        redo_put(t->db->redo, table, key, value,
+                 span_of((const uint8_t *)&crc, raw ? 0 : CHECKSUM));
     room = reserve(t, table, key, value.len + (raw ? 0 : CHECKSUM), flags);
     if (!room)
         return;
@@ -183,22 +191,29 @@ void txn_append(struct txn *t, unsigned table, struct span key, struct span valu
 
 void *txn_append_room(struct txn *t, unsigned table, struct span key, size_t len)
 {
-    assert(db_table_raw(t->db, table));
+    assert(db_table_raw(t->db, table) && !t->db->redo);
     return reserve(t, table, key, len, MDB_APPEND);
 }
 
 void txn_del(struct txn *t, unsigned table, struct span key)
 {
+    struct redo *redo = t->db->redo;
     MDB_val k = val(key);
+    size_t mark;
     int rc;
 
     if (t->err || !key.len)
         return;
+    mark = redo ? redo_mark(redo) : 0;
+    if (redo)
+        redo_del(redo, table, key);
     db_at_work = t->db;
     rc = mdb_del(t->mdb, t->db->handles[table], &k, NULL);
     db_at_work = NULL;
     if (rc != MDB_NOTFOUND)
         stick(t, rc);
+    if (rc && redo)
+        redo_back(redo, mark);
 }
 
 uint64_t txn_count(struct txn *t, unsigned table)
@@ -242,23 +257,30 @@ uint64_t txn_free_bytes(struct txn *t)
     return count * stat.ms_psize;
 }
 
-enum err txn_end(struct txn *t)
+static enum err commit(struct txn *t)
 {
     int rc;
 
+    if (t->db->redo && !t->within)
+        return db_redo_commit(t->db, t->mdb);
+    rc = mdb_txn_commit(t->mdb);
+    return rc ? db_err(t->db, rc) : ERR_OK;
+}
+
+enum err txn_end(struct txn *t)
+{
     if (!t->mdb || t->err || t->mode == TXN_READ) {
         txn_abort(t);
         return t->err;
     }
     db_at_work = t->db;
-    rc = mdb_txn_commit(t->mdb);
+    t->err = commit(t);
     db_at_work = NULL;
     t->mdb = NULL;
-    if (rc) {
-        stick(t, rc);
-        if (!t->within)
-            db_failed(t->db);
-    }
+    if (t->err && t->within && t->db->redo)
+        redo_back(t->db->redo, t->noted);
+    if (t->err && !t->within)
+        db_failed(t->db);
     leave(t);
     return t->err;
 }
@@ -267,6 +289,8 @@ void txn_abort(struct txn *t)
 {
     if (!t->mdb)
         return;
+    if (t->within && t->db->redo)
+        redo_back(t->db->redo, t->noted);
     mdb_txn_abort(t->mdb);
     t->mdb = NULL;
     leave(t);

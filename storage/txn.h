@@ -26,6 +26,7 @@ struct txn {
     enum txn_mode mode;
     bool within;            /* another: its end gives what it changed to that one */
     const uint8_t *map_end; /* where the file ended when it began */
+    size_t noted;           /* within another: what the redo file was to get when it began */
 };
 
 struct txn txn_begin(struct db *db, enum txn_mode mode);

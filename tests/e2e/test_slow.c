@@ -93,6 +93,8 @@ struct pins {
     unsigned slots, pinned; /* of nilod, in all files together */
 };
 
+#define OWN_PINS 1 /* the ledger's last synced state, until the next one is */
+
 /* LMDB's lock file: behind 128 bytes a slot of 64 for each reader: the snapshot it looks at (all
  * ones: none), its process. */
 static void pins_add(const char *file, struct pins *p)
@@ -131,9 +133,9 @@ static void expect_nothing_pinned(void)
     int64_t until = now_ms() + 5000;
     unsigned pinned;
 
-    while ((pinned = pins().pinned) && now_ms() < until)
+    while ((pinned = pins().pinned) > OWN_PINS && now_ms() < until)
         poll(NULL, 0, 20);
-    assert_int_equal(pinned, 0);
+    assert_in_range(pinned, 0, OWN_PINS);
 }
 
 static int64_t bytes_of(const char *file)

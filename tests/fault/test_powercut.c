@@ -75,7 +75,7 @@ static enum err batch_fill(struct batch *b, uint64_t number)
 }
 
 static const struct table tables[] = { { "rows", 0 }, { "commit", 0 } };
-static const struct db_layout layout = { "table", 1, tables, 2, 0 };
+static const struct db_layout layout = { "table", 1, tables, 2, 0, 5 };
 
 /* What the table holds after `commit` commits: lengths of the rows' values, 0 where there is none.
  */
@@ -340,6 +340,7 @@ static void image_empty(void)
         image_remove(path);
     }
     image_remove("table.mdb");
+    image_remove("table.mdb-redo");
 }
 
 static void image_write(const struct name *name, const struct bytes *b)

@@ -106,6 +106,7 @@ static void nilod_page(void)
         ".Sh FILES\n.Bl -tag -width indent\n.It Pa DIR/journal\nWhat came in, as it came.\n"
         ".It Pa DIR/archive.mdb\nSettled readings.\n.It Pa DIR/ledger.mdb\nWhat people and rules "
         "decided.\n"
+        ".It Pa DIR/ledger.mdb-redo\nThe newest of it, until that file is synced; belongs to it.\n"
         ".It Pa DIR/views.mdb\nWhat follows from the three; may be deleted while\n.Nm\nis "
         "stopped.\n"
         ".It Pa DIR/journal/quarantine.mdb\nFrames that wait for a meter, a key or a recipe, and "

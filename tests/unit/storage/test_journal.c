@@ -527,7 +527,7 @@ static void a_missing_segment_is_noticed_at_the_start(void **state)
 static void a_start_after_a_half_made_segment_goes_on(void **state)
 {
     static const struct table tables[] = { { "batches", TABLE_RAW }, { "facts", 0 } };
-    static const struct db_layout layout = { "journal", 1, tables, 2, 0 };
+    static const struct db_layout layout = { "journal", 1, tables, 2, 0, 0 };
     struct journal *j = fresh_journal(0);
     char path[4400], name[32], names[64][32];
     struct db *db;
@@ -613,7 +613,7 @@ static void a_flipped_byte_withholds_its_record_and_no_other(void **state)
 static void edit_batch(uint64_t number, struct span *out_copy, const struct span *put)
 {
     static const struct table tables[] = { { "batches", TABLE_RAW }, { "facts", 0 } };
-    static const struct db_layout layout = { "journal", 1, tables, 2, 0 };
+    static const struct db_layout layout = { "journal", 1, tables, 2, 0, 0 };
     char path[4400], names[64][32];
     uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, (uint8_t)number };
     struct span value;

@@ -476,7 +476,7 @@ static void counts_hold_when_many_threads_ask(void **state)
 static void age(uint64_t position, const char *name, const char *lower)
 {
     static const struct table tables[] = { { "frames", 0 }, { "names", 0 }, { "rejects", 0 } };
-    static const struct db_layout layout = { "quarantine", 1, tables, 3, 0 };
+    static const struct db_layout layout = { "quarantine", 1, tables, 3, 0, 0 };
     char path[600];
     struct db *db = NULL;
     struct key now, then;

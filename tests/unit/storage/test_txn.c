@@ -26,7 +26,7 @@ static int span_compare(struct span a, struct span b)
 enum { PLAIN, RAW };
 
 static const struct table tables[] = { { "plain", 0 }, { "raw", TABLE_RAW } };
-static const struct db_layout layout = { "trial", 3, tables, 2, 0 };
+static const struct db_layout layout = { "trial", 3, tables, 2, 0, 0 };
 
 static char path[4400];
 
@@ -422,8 +422,8 @@ static void a_key_that_is_full_says_so(void **state)
 
 static void a_file_is_refused_that_is_not_what_was_asked_for(void **state)
 {
-    static const struct db_layout older = { "trial", 2, tables, 2, 0 },
-                                  other = { "ledger", 3, tables, 2, 0 };
+    static const struct db_layout older = { "trial", 2, tables, 2, 0, 0 },
+                                  other = { "ledger", 3, tables, 2, 0, 0 };
     struct refusal r = { 0 };
     struct db *db = fresh_db(), *second;
 
