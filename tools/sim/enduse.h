@@ -35,6 +35,7 @@ struct hours {
 struct home {
     int people;
     double habit; /* scales how often and how long: 1 is the mean */
+    double mood;  /* logarithm of how much of that it is of late */
     double flush_l, shower_lph, wash_l, drip_lph;
     bool dishwasher;
     double night_flush;                 /* a person's chance of one in a night */
