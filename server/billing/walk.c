@@ -280,14 +280,28 @@ static enum err edits_find(struct walk *w, const struct rows *rows, size_t first
     return ERR_OK;
 }
 
-/* Whether a candidate fits in the chain between `p` and `n` (NO_ROW: it comes last), which it must not break. */
+/* What is counted from `x` to a later `y`, both in the chain: an end index that agrees with nothing counts in full (B7). */
+static __int128 counted_between(const struct walk *w, size_t x, size_t y)
+{
+    const struct mark *a = &w->at[x].mark, *b = &w->at[y].mark;
+    struct counted counted;
+
+    return marks_agree(&w->limits, a, b, &counted) ? counted.volume : (__int128)b->value - a->value;
+}
+
+/* Whether a candidate fits in the chain between `p` and `n` (NO_ROW: it comes last), which it must not break: nor may it add a turn of the dial. Before a re-base, whose step
+ * counts 0, it says what was used until then. */
 static enum rule fits(const struct walk *w, size_t p, size_t e, size_t n)
 {
     if (!agree(w, p, e))
         return below(w, p, e) ? RULE_FALL : RULE_CEILING;
-    if (n == NO_ROW || w->at[n].rebased || agree(w, e, n) || !agree(w, p, n))
+    if (n == NO_ROW || w->at[n].rebased)
         return RULE_NONE;
-    return below(w, e, n) ? RULE_PEAK : RULE_CEILING;
+    if (!agree(w, e, n) && agree(w, p, n))
+        return below(w, e, n) ? RULE_PEAK : RULE_CEILING;
+    return counted_between(w, p, e) + counted_between(w, e, n) == counted_between(w, p, n)
+               ? RULE_NONE
+               : RULE_CEILING;
 }
 
 /* Puts what fits into the chain of those that take part, the latest first; true: some did not that stood there for the first time. */

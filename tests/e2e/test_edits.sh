@@ -178,6 +178,17 @@ limits_are_rows_of_the_list_of_prices() {
     token=ann.token edit G 03-16 12910 && has "$said" '"delta_l":-55.625' waiting
 }
 
+of_those_who_act_at_once_one_does() {
+    local k pids=()
+    for k in 1 2 3 4 5 6; do tell /v1/points/C/edits "{\"at\":\"2026-04-02T00:00:00+08:00\",\"index_l\":$((22500 + k)),\"reason\":\"at once\"}" > "made$k" & pids+=($!); done
+    wait "${pids[@]}"
+    is '1 5' "$(grep -lx 201 made? | wc -l) $(grep -lx 409 made? | wc -l)" || return 1
+    id=$(of "$(ask '/v1/edits?point=C&state=waiting')" 'a["rows"][0]["id"]') pids=()
+    for k in 1 2 3 4 5 6; do { if ((k % 2)); then token=ben.token tell "/v1/edits/$id/approve" '{}'; else token=ann.token tell "/v1/edits/$id/refuse" '{}'; fi; } > "made$k" & pids+=($!); done
+    wait "${pids[@]}"
+    is '1 5' "$(grep -lx 200 made? | wc -l) $(grep -lx 409 made? | wc -l)" && has 'in-force refused' "$(state "$id")"
+}
+
 nilo_does_it_all_and_lists_come_in_every_form() {
     exits 0 nilo edit create G --at 2026-03-25T00:00:00+08:00 --index 14790 --serial mG --reason photo && has "$said" in-force || return 1
     exits 0 nilo edit create G --from 2026-03-25T00:00:00+08:00 --to 2026-03-26T00:00:00+08:00 --consumption-l 300 --reason agreed && has "$said" waiting || return 1
@@ -204,5 +215,5 @@ hold a_small_edit_holds_at_once_and_both_sides_share_it a_day_sheet_goes_by_edit
     what_took_two_is_taken_back_by_two what_cannot_be_is_refused_and_changes_nothing one_edit_an_instant_and_a_key_says_it_once \
     a_reading_that_comes_later_goes_before_the_edit_unless_it_was_put_in_its_place what_readings_around_it_contradict_later_is_out \
     what_waits_is_in_the_review_and_what_comes_after_closing_is_an_adjustment a_kill_or_a_rebuild_keeps_them \
-    another_units_edits_are_not_told_and_not_touched limits_are_rows_of_the_list_of_prices nilo_does_it_all_and_lists_come_in_every_form
+    another_units_edits_are_not_told_and_not_touched limits_are_rows_of_the_list_of_prices of_those_who_act_at_once_one_does nilo_does_it_all_and_lists_come_in_every_form
 hold_end

@@ -209,61 +209,129 @@ static void two_see_what_moves_much_or_what_nobody_knows(void **state)
     assert_true(edit_takes_two(&limits, true, INT64_MIN, true, INT64_MIN));
 }
 
-/* Random lives with random edits: no reading loses its part to an edit but the one that it is put in place of, neighbouring spans add up, and what no edit touches is as it was. */
+/* ---- random lives ---- */
+
+#define READ 40
+
+struct random_life {
+    struct check_random *rng;
+    struct meter_facts meter;
+    struct fitting
+        fitting;     /* as old as a month, so that what goes on behind the last reading is known */
+    int64_t apart_s; /* of two readings */
+    struct rows rows;
+};
+
+/* Forward or net, on a dial that is large, or passes zero on the way; one reading in twelve is off. */
+static void live(struct random_life *l, int n)
+{
+    int64_t dial, back;
+
+    l->meter = meter;
+    l->meter.form = n % 3 == 2 ? REGISTER_NET : REGISTER_FORWARD;
+    l->meter.modulus_ml = n % 2 ? 10000 * M3 : 5 * M3;
+    l->apart_s = HOUR_S * (1 + n % 5);
+    l->fitting = fitting;
+    l->fitting.from_s = BEGIN - 30 * DAY_S;
+    l->rows = (struct rows){ 0 };
+    back = l->meter.form == REGISTER_NET ? 20 * L : 0;
+    dial = l->meter.modulus_ml - (int64_t)check_below(l->rng, 1500) * L;
+    l->fitting.start_ml = dial;
+    for (int i = 0; i < READ; i++) {
+        dial = (dial + (int64_t)check_below(l->rng, 60) * L - back + l->meter.modulus_ml) %
+               l->meter.modulus_ml;
+        read_at(&l->rows, BEGIN + i * l->apart_s,
+                check_below(l->rng, 12) ? dial : (int64_t)check_below(l->rng, 5000) * L,
+                SOURCE_REMOTE);
+    }
+}
+
+/* Near a reading, where it may fit, or anywhere. */
+static void edit_one(struct random_life *l)
+{
+    const struct row *r = &l->rows.at[check_below(l->rng, l->rows.count)];
+    int64_t at_s = r->time_s + (check_below(l->rng, 2) ? 600 : 900);
+    struct edit_mark e =
+        check_below(l->rng, 2)
+            ? mark(at_s, (r->value + (int64_t)check_below(l->rng, 80) * L) % l->meter.modulus_ml)
+            : mark(at_s, (int64_t)check_below(l->rng, 5000) * L);
+
+    assert_ok(edits_apply(&e, 1, &l->fitting, &l->rows));
+}
+
+static int64_t figure(const struct random_life *l, int64_t from_s, int64_t to_s)
+{
+    struct consume_fitting f = { l->fitting, &l->meter, &l->rows };
+    const struct consumption *c;
+    struct consumer *consumer;
+    int64_t figure_ml;
+
+    assert_ok(consumer_new(&f, 1, STEP_NONE, &zone, BEGIN + 30 * DAY_S, &consumer));
+    assert_ok(consumer_figures(consumer, from_s, to_s, &c));
+    assert_true(c->known);
+    figure_ml = c->consumption_ml;
+    consumer_free(consumer);
+    return figure_ml;
+}
+
+/* No reading loses its part to an edit, or wins one. */
 static void edits_put_no_other_reading_aside(void **state)
 {
     struct check_random rng = check_random_begin();
+    struct random_life l = { .rng = &rng };
+    enum rule before[READ], after[READ + 8];
 
     (void)state;
-    for (int life = 0; life < 400; life++) {
-        struct rows rows = { 0 };
-        enum rule before[64], after[96];
-        int64_t dial = (int64_t)check_below(&rng, 1000) * L, cuts[5] = { 0 };
-        int64_t sum = 0;
+    for (int n = 0; n < 600; n++) {
         size_t at = 0;
 
-        for (int i = 0; i < 40; i++) {
-            dial += (int64_t)check_below(&rng, 60) * L;
-            read_at(&rows, BEGIN + i * HOUR_S * (1 + life % 5),
-                    check_below(&rng, 12) ? dial : (int64_t)check_below(&rng, 3000) * L,
-                    SOURCE_REMOTE);
-        }
-        assert_ok(walk_rows(&meter, &fitting, 1, CHANNEL_FORWARD, &rows, before));
-        for (int i = 0; i < 6; i++) {
-            size_t k = check_below(&rng, 40);
-            const struct row *r = &rows.at[k];
-            struct edit_mark e;
-
-            if (r->attr & ATTR_EDITED)
-                continue;
-            e = check_below(&rng, 2)
-                    ? mark(r->time_s + 600, r->value + (int64_t)check_below(&rng, 80) * L)
-                    : mark(r->time_s + 900, (int64_t)check_below(&rng, 3000) * L);
-            assert_ok(edits_apply(&e, 1, &fitting, &rows));
-        }
-        assert_ok(walk_rows(&meter, &fitting, 1, CHANNEL_FORWARD, &rows, after));
-        for (size_t i = 0; i < rows.count; i++)
-            if (!(rows.at[i].attr & ATTR_EDITED))
+        live(&l, n);
+        assert_ok(walk_rows(&l.meter, &l.fitting, 1, CHANNEL_BILLED, &l.rows, before));
+        for (int i = 0; i < 8; i++)
+            edit_one(&l);
+        assert_ok(walk_rows(&l.meter, &l.fitting, 1, CHANNEL_BILLED, &l.rows, after));
+        for (size_t i = 0; i < l.rows.count; i++)
+            if (!(l.rows.at[i].attr & ATTR_EDITED))
                 assert_int_equal(after[i], before[at++]);
-        assert_int_equal(at, 40);
-        for (int i = 0; i < 5; i++)
-            cuts[i] = BEGIN + i * 8 * HOUR_S * (1 + life % 5) +
-                      (int64_t)(i && i < 4 ? check_below(&rng, 7200) : 0);
-        for (int i = 0; i < 4; i++) {
-            struct consume_fitting f = { fitting, &meter, &rows };
-            const struct consumption *c;
-            struct consumer *consumer;
-
-            assert_ok(consumer_new(&f, 1, STEP_NONE, &zone, BEGIN + 30 * DAY_S, &consumer));
-            assert_ok(consumer_figures(consumer, cuts[i], cuts[i + 1], &c));
-            sum += c->consumption_ml;
-            assert_ok(consumer_figures(consumer, cuts[0], cuts[4], &c));
-            if (i == 3)
-                assert_int_equal(sum, c->consumption_ml);
-            consumer_free(consumer);
-        }
-        rows_done(&rows);
+        assert_int_equal(at, READ);
+        rows_done(&l.rows);
     }
+}
+
+/* What an edit takes from one span it gives to the next: from reading to reading the figure is as without any, and neighbouring spans add up. */
+static void edits_move_use_and_make_none(void **state)
+{
+    struct check_random rng = check_random_begin();
+    struct random_life l = { .rng = &rng };
+    struct register_line line;
+    unsigned held = 0;
+
+    (void)state;
+    for (int n = 0; n < 300; n++) {
+        int64_t end_s, whole_ml, cut_s, again_s;
+        bool plain; /* the last reading takes part, and nothing was re-based */
+
+        live(&l, n);
+        end_s = BEGIN + (READ - 1) * l.apart_s;
+        assert_ok(register_line_make(&l.meter, &l.fitting, &l.rows, &line));
+        plain = line.next_after_s == end_s;
+        for (size_t i = 0; i < line.count; i++)
+            plain &= !line.steps[i].rebased;
+        register_line_done(&line);
+        whole_ml = figure(&l, l.fitting.from_s, end_s);
+        for (int i = 0; i < 8; i++)
+            edit_one(&l);
+        cut_s = BEGIN + (int64_t)check_below(&rng, (uint64_t)(end_s - BEGIN));
+        again_s = cut_s + (int64_t)check_below(&rng, (uint64_t)(end_s - cut_s));
+        assert_int_equal(figure(&l, l.fitting.from_s, cut_s) + figure(&l, cut_s, again_s) +
+                             figure(&l, again_s, end_s),
+                         figure(&l, l.fitting.from_s, end_s));
+        held += plain;
+        if (plain)
+            assert_int_equal(figure(&l, l.fitting.from_s, end_s), whole_ml);
+        rows_done(&l.rows);
+    }
+    assert_true(held > 30);
 }
 
 int main(int argc, char **argv)
@@ -277,6 +345,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(behind_the_last_reading_the_use_goes_on_from_it),
         cmocka_unit_test(two_see_what_moves_much_or_what_nobody_knows),
         cmocka_unit_test(edits_put_no_other_reading_aside),
+        cmocka_unit_test(edits_move_use_and_make_none),
     };
 
     zone_fixed(&zone, "UTC", 0);
