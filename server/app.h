@@ -14,6 +14,7 @@
 
 struct commands;
 struct cookbook;
+struct figures_keeper;
 struct figures_kept;
 struct formats;
 struct hooks;
@@ -61,6 +62,7 @@ struct app {
     struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */
     struct notices *notices; /* to customers; NULL: they are off */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */
+    struct figures_keeper *figures_keeper; /* NULL: months are closed by people alone */
     struct figures_kept *figures; /* of months, kept for a while; NULL in programs that show none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;

@@ -450,7 +450,9 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
-        (err = notices_start(app->notices)))
+        (err = notices_start(app->notices)) ||
+        (o->figures_close_day &&
+         (err = figures_keeper_start(app, (int32_t)o->figures_close_day, &app->figures_keeper))))
         return r->text[0]
                    ? err
                    : refuse(r, err, 0, "", "%.200s: the store %s", app->store, err_text(err));
@@ -459,6 +461,8 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
 void app_stop(struct app *app)
 {
+    figures_keeper_close(app->figures_keeper); /* waits for the settler */
+    app->figures_keeper = NULL;
     hooks_close(app->hooks);
     app->hooks = NULL;
     uplink_close(app->uplink);

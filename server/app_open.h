@@ -15,6 +15,7 @@ struct app_options {
     uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
     uint32_t retention_days;
     unsigned settle_every_s;
+    unsigned figures_close_day; /* of the next month; 0: by people alone */
     struct {
         bool on;
         const char *dir, *rules;

@@ -104,6 +104,14 @@ MUST_CHECK enum err figures_make(struct app *app, const struct figure_month *m, 
 /* SHA-256 of the month's lines. NO_MEMORY. */
 MUST_CHECK enum err figures_digest(const struct figures *f, uint8_t out[32]);
 
+/* ---- closing by rule ---- */
+
+struct figures_keeper;
+/* From `day` (1 to 28) of a month on the month before is closed by itself. NO_MEMORY: then it is to be closed all the same. */
+MUST_CHECK enum err figures_keeper_start(struct app *app, int32_t day, struct figures_keeper **out);
+void figures_keeper_close(struct figures_keeper *k); /* NULL is fine */
+MUST_CHECK enum err figures_keep(struct figures_keeper *k); /* what is due now; NULL: nothing. As figures_take. Any thread that may wait */
+
 /* Writes the groups and the month's row, which it gives. Errors stick in the act. */
 void figures_freeze(struct act *act, const struct figures *f, struct ledger_month *out);
 

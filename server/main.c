@@ -50,6 +50,7 @@ static struct app_options app_options_of(const struct options *o)
         .quarantine_source_frames = (uint64_t)o->quarantine_source_frames.number,
         .retention_days = (uint32_t)o->retention_days.number,
         .settle_every_s = (unsigned)o->settle_every.number,
+        .figures_close_day = (unsigned)o->figures_close_day.number,
         .notices = { .on = strcmp(o->notices.text[0], "on") == 0,
                      .dir = o->notice_dir.count ? o->notice_dir.text[0] : NULL,
                      .rules = o->notice_rules.count ? o->notice_rules.text[0] : NULL },
@@ -69,6 +70,11 @@ static enum err words_check(const struct options *o, struct refusal *r)
 {
     enum err err = word_check(&o->history_requests, "history-requests", r);
 
+    if (!err && o->figures_close_day.number > 28)
+        err = refuse(
+            r, ERR_INVALID, 0, "figures-close-day",
+            "--figures-close-day: expected a day that every month has, 1 to 28, or 0, found %lld",
+            (long long)o->figures_close_day.number);
     return err ? err : word_check(&o->notices, "notices", r);
 }
 

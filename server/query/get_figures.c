@@ -419,7 +419,7 @@ static void put_unit(struct behind *b, const struct figure_told *told)
     row_begin(l);
     row_word(l, "month", b->month);
     row_word(l, "figure", figure_row(u->figure)->name);
-    row_word(l, "part", u->without ? "excluded" : u->counts ? "numerator" : "denominator");
+    row_word(l, "stands_in", u->without ? "excluded" : u->counts ? "numerator" : "denominator");
     row_word(l, "without",
              u->without ? figure_reason_name((unsigned)__builtin_ctz(u->without)) : NULL);
     row_day(l, "date", u->day);

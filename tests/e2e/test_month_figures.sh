@@ -55,9 +55,18 @@ what_is_closed_is_the_same_after_a_restart() {
     exits 0 "$build/nilo" store check --store store
 }
 
+by_rule_a_month_is_closed_from_a_day_of_the_next_on() {
+    nilod_stop && nilod_start --virtual-clock 2026-05-09T15:59:59Z --tz Asia/Shanghai --figures-close-day 10 || return 1
+    nilo settle && [[ $(nilo figure months --format ndjson) != *'"month":"2026-04"'* ]] || return 1
+    nilo clock set 2026-05-09T16:00:00Z > /dev/null && nilo settle
+    has "$(nilo figure months --format ndjson)" '"month":"2026-04"' '"frozen_by":"nilod"' && has "$(nilo audit list --format ndjson)" '"by rule"' || return 1
+    is 1 "$(nilo figure months --format ndjson | grep -c '"month":"2026-04"')" && [[ $(nilo figure months --format ndjson) != *'"month":"2026-05"'* ]] || return 1
+    exits 2 "$build/nilod" --store other --figures-close-day 29 && has "$said" 'a day that every month has'
+}
+
 the_commands_tell_what_a_figure_is_and_what_stands_behind_it() {
     exits 0 nilo figure show days-read && has "$said" '98' 'no-meter' '远传到数率' || return 1
-    exits 0 nilo figure behind days-read --month 2026-03 --part numerator --format ndjson && has "$said" '"part":"numerator"' '"as_of":"' || return 1
+    exits 0 nilo figure behind days-read --month 2026-03 --part numerator --format ndjson && has "$said" '"stands_in":"numerator"' '"as_of":"' || return 1
     exits 1 nilo figure close 2026-03 && has "$said" 'closed it at' || return 1
     exits 1 nilo figure close 2026-04 && has "$said" 'it is over at 2026-04-30T16:00:00Z' || return 1
     exits 0 nilo figure list --month 2026-03 --level company --format csv && has "$said" '2026-03,company,CO,'
@@ -67,5 +76,5 @@ seed=${NILO_SEED:-$RANDOM}
 nilod_start --virtual-clock 2026-03-01T00:00:00Z --tz Asia/Shanghai
 PYTHONDONTWRITEBYTECODE=1 python3 "$source/tests/e2e/figures.py" "$seed" || { echo "again: NILO_SEED=$seed $0"; exit 1; }
 hold of_two_who_close_at_once_one_does the_same_request_again_gives_the_same_answer_and_closes_nothing_more a_closing_that_is_killed_closed_nothing_or_all what_is_closed_is_the_same_after_a_restart \
-    the_commands_tell_what_a_figure_is_and_what_stands_behind_it
+    the_commands_tell_what_a_figure_is_and_what_stands_behind_it by_rule_a_month_is_closed_from_a_day_of_the_next_on
 hold_end

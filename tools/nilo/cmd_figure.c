@@ -21,7 +21,7 @@ int cmd_figure_show(const struct args *a)
 int cmd_figure_behind(const struct args *a)
 {
     return list_below(a, "/v1/figures", "list",
-                      "date part without point account serial route org subject");
+                      "date stands_in without point account serial route org subject");
 }
 
 int cmd_figure_close(const struct args *a)
