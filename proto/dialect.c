@@ -171,7 +171,11 @@ static void explain_state(struct trace *t, const struct frame *f)
     explain_number(t, "= battery", "mV", f->battery_mv);
     explain_number(t, "= rsrp", "dBm", f->rsrp_dbm);
     explain_number(t, "= snr", "dB", f->snr_db);
-    explain_number(t, "= cell", "", f->cell);
+    if (f->cell & CELL_GATEWAY)
+        trace_field(t, span_of(NULL, 0), "= gateway", "", "", "%08x",
+                    (unsigned)(f->cell & ~CELL_GATEWAY));
+    else
+        explain_number(t, "= cell", "", f->cell);
     for (uint32_t i = 0; i < f->outcome_count; i++)
         trace_field(t, span_of(NULL, 0), "= outcome", "", "of the command with this number",
                     "%u %s", f->outcomes[i].command, outcome_name(f->outcomes[i].result));

@@ -88,6 +88,8 @@ enum key_age {
     KEY_NEWEST    /* it took another's place */
 };
 
+#define CELL_GATEWAY 0x80000000u /* of a radio cell: it is a gateway, by the last 31 bits of its EUI; of one that is called otherwise by those of its name's CRC-32C. Cells of a carrier have 28 bits. */
+
 struct frame {
     struct frame_names names; /* views of the input or the arena */
     uint32_t seq;       /* 0 = does not count, but for SEQ_REPEATS */
@@ -98,7 +100,8 @@ struct frame {
     int64_t heard_s;    /* when the network heard it, where an envelope says so; 0: arrival */
     int64_t sent_s;     /* meter's clock at sending; 0 = has none */
     bool retimed;       /* set by frame_retime */
-    uint32_t status, battery_mv, cell;
+    uint32_t status, battery_mv;
+    uint32_t cell;      /* radio cell, 0: not told; with CELL_GATEWAY the gateway that heard it best */
     int32_t rsrp_dbm, snr_db;
     uint32_t series_count, outcome_count;
     const struct series *series;

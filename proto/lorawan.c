@@ -7,6 +7,7 @@
  * The payload inside is read by the dialect or recipe that the register names for the meter (dialect_inner). */
 #include "proto/lorawan.h"
 
+#include "proto/base/crc.h"
 #include "proto/base/hex.h"
 #include "proto/envelope.h"
 #include "proto/trace.h"
@@ -285,8 +286,31 @@ static enum err lorawan_envelope(const struct dialect *d, struct span bytes, str
 
 /* ---- decoding ---- */
 
+/* A gateway as a radio cell: what is silent together hangs on one. 0: it is not told. */
+static uint32_t gateway_of(struct json radio, struct arena *a)
+{
+    struct json ids = json_get(radio, "gateway_ids"), eui = json_get(ids, "eui");
+    struct json id = there(eui)   ? eui
+                     : there(ids) ? json_get(ids, "gateway_id")
+                                  : json_get(radio, "gatewayId");
+    struct span text = { 0 };
+    uint32_t number = 0;
+
+    if (text_of(id, a, &text) || !text.len)
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = hex_digit(text.at[i]);
+
+        if (digit < 0 || text.len != EUI_DIGITS)
+            return CELL_GATEWAY | crc32c(0, text.at, text.len);
+        number = number << 4 | (uint32_t)digit;
+    }
+    return CELL_GATEWAY | number;
+}
+
 /* Of the gateways that heard it the one that heard it best. */
-static void read_radios(const struct dialect_input *in, const struct event *e, struct frame *out)
+static void read_radios(const struct dialect_input *in, const struct event *e, struct arena *a,
+                        struct frame *out)
 {
     struct json radio;
     bool any = false;
@@ -303,6 +327,7 @@ static void read_radios(const struct dialect_input *in, const struct event *e, s
         any = true;
         out->snr_db = snr;
         out->rsrp_dbm = rssi;
+        out->cell = gateway_of(radio, a);
     }
 }
 
@@ -331,7 +356,7 @@ static enum err read_head(const struct dialect_input *in, const struct event *e,
     if (there(e->battery)) /* volts are what a frame keeps, and nobody tells them here */
         trace_field(in->trace, e->battery.raw, "battery", "%", "", "%.*s", (int)e->battery.raw.len,
                     (const char *)e->battery.raw.at);
-    read_radios(in, e, out);
+    read_radios(in, e, a, out);
     return ERR_OK;
 }
 

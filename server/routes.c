@@ -299,6 +299,7 @@ static enum err find_causes(struct app *app, struct txn *t, struct route_sheet *
             continue;
         if (quarantine_count(app->quarantine))
             err = look_quarantine(app, t, row);
+        row->facts.gateway = row->cell & CELL_GATEWAY;
         row->facts.outage = row->cell && is_silent(row) && cell_is_out(s, row->cell);
     }
     return err;

@@ -277,6 +277,9 @@ static const struct {
     [SHEET_OUTAGE] = { "outage",
                        "most meters of its radio cell are silent: look at the network first",
                        "同小区多数水表失联,先查网络" },
+    [SHEET_GATEWAY] = { "gateway",
+                        "most meters that its gateway heard are silent: look at the gateway first",
+                        "同网关多数水表失联,先查网关" },
     [SHEET_WAITING] = { "quarantine",
                         "reports of the meter wait in quarantine: no key, or a "
                         "format that nobody knows",
@@ -325,7 +328,7 @@ static enum sheet_reason why_silent(const struct sheet_facts *f)
     if (!f->heard_at_s)
         return SHEET_NEVER_HEARD;
     if (f->heard_at_s < f->day->from_s)
-        return f->outage ? SHEET_OUTAGE : SHEET_SILENT;
+        return !f->outage ? SHEET_SILENT : f->gateway ? SHEET_GATEWAY : SHEET_OUTAGE;
     return SHEET_NO_READING;
 }
 

@@ -85,6 +85,7 @@ enum sheet_reason {
     SHEET_ZERO,
     SHEET_HIGH,
     SHEET_LOW,
+    SHEET_GATEWAY,         /* likewise, as of most meters that its gateway heard */
     SHEET_REASONS
 };
 const char *sheet_reason_name(enum sheet_reason r); /* "out-of-step"; NULL for SHEET_NONE */
@@ -96,7 +97,7 @@ struct sheet_facts {
     int64_t now_s;
     bool ever_fitted, fitted; /* any fitting began by the day's end; one is what the sheet is about */
     bool any_remote;          /* values by radio in the day's span, whether they take part or not */
-    bool waits, outage;
+    bool waits, outage, gateway; /* gateway: its radio cell is one */
     int64_t heard_at_s; /* the last frame, or the last value by radio; 0: never */
     struct sheet_read remote, manual;
     bool off_known;

@@ -7,6 +7,7 @@
 #include "server/readings.h"
 #include "server/stock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -329,8 +330,14 @@ static void put_vitals(struct listing *l, const struct meter_facts *m)
         row_int(l, "rsrp_dbm", vitals.rsrp_dbm);
     if (vitals.snr_db)
         row_int(l, "snr_db", vitals.snr_db);
-    if (vitals.cell)
+    if (vitals.cell & CELL_GATEWAY) {
+        char gateway[9];
+
+        snprintf(gateway, sizeof gateway, "%08x", (unsigned)(vitals.cell & ~CELL_GATEWAY));
+        row_word(l, "gateway", gateway);
+    } else if (vitals.cell) {
         row_int(l, "cell", vitals.cell);
+    }
 }
 
 static void put_meter_alone(struct listing *l, struct txn *t, const struct ledger_row *row,

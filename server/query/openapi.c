@@ -184,6 +184,9 @@ static void put_list_schema(struct out *o, const struct list *l)
         put_field(o, "rsrp_dbm", SHAPE_NUMBER, "As last reported");
         put_field(o, "snr_db", SHAPE_NUMBER, "As last reported");
         put_field(o, "cell", SHAPE_NUMBER, "As last reported");
+        put_field(o, "gateway", SHAPE_TEXT,
+                  "That heard it best last: the last 31 bits of its EUI in hexadecimal, of another "
+                  "name those of its CRC-32C");
     } else if (l->kind == LIST_POINT) {
         put_field(o, "serial", SHAPE_TEXT, "The meter that is fitted now, or null");
     }

@@ -267,7 +267,7 @@ readers_rotate_after_a_year() {
     call POST /v1/routes '{"route":"R3","org":"NORTH","reader":"zhao","days":"1,15"}' > /dev/null
     nilo route rotation --format ndjson | sed '$d' > turns
     turn() { python3 -c 'import json,sys; print(*[[r.get(k) for k in ("reader","since","overdue","proposal")] for r in map(json.loads,open("turns")) if r["route"]==sys.argv[1]])' "$1"; }
-    has "$(turn R1)" "['wang', '2026-03-29T" "False, None" && has "$(turn R3)" "['zhao', '2026-04-01T" && is "['li', None, None, None]" "$(turn R2)" || return 1
+    has "$(turn R1)" "['wang', '2026-03-29T" "False, None" && has "$(turn R3)" "['zhao', '2026-04-04T" && is "['li', None, None, None]" "$(turn R2)" || return 1
     nilo clock set 2027-05-01T00:00:00+02:00 > /dev/null
     nilo route rotation --format ndjson | sed '$d' > turns
     has "$(turn R1)" "True, 'zhao'" && has "$(turn R3)" "True, 'wang'" || return 1
@@ -298,6 +298,24 @@ most_of_a_silent_cell_is_an_outage() {
     is 'outage outage null' "$(of K1 reason < rows) $(of K2 reason < rows) $(of K3 reason < rows)" || return 1
     printf 'point,route\nK2,R4\n' | nilo import points - > /dev/null # two meters are no cell
     is silent "$(sheet RK --date 2026-04-02 | of K1 reason)"
+}
+# Three meters that one gateway heard go silent together; the fourth was heard by another.
+most_of_a_silent_gateway_is_the_gateways_fault() {
+    local m gateway
+    printf 'route,days\nRG,daily\n' | nilo import routes - > /dev/null
+    { echo serial,dn,q3,dialect,radio_id; for m in 1 2 3 4; do echo "L$m,15,2.5,chirpstack,000000000000000$m"; done; } | nilo import meters - > /dev/null
+    { echo point,route; for m in 1 2 3 4; do echo "L$m,RG"; done; } | nilo import points - > /dev/null
+    { echo point,serial,from,start_index_l; for m in 1 2 3 4; do echo "L$m,L$m,2026-03-01T00:00:00Z,0"; done; } | nilo import fittings - > /dev/null
+    for m in 1 2 3 4; do
+        gateway=0016c001f1500812
+        [[ $m != 4 ]] || gateway=0016c001f1500999
+        has "$(call POST '/v1/ingest/chirpstack?event=up' '{"deduplicationId":"d'$m'","time":"2026-04-01T22:00:00Z","deviceInfo":{"devEui":"000000000000000'$m'"},"fCnt":1,"rxInfo":[{"gatewayId":"'$gateway'","rssi":-70,"snr":9}]}')" $'\n20' || return 1
+    done
+    nilo settle
+    has "$(call GET /v1/meters/L1)" '"gateway":"71500812"' || return 1
+    nilo clock set 2026-04-05T00:00:00+02:00 > /dev/null
+    sheet RG --date 2026-04-05 > rows
+    is 'missing gateway missing silent' "$(of L1 state reason < rows) $(of L4 state reason < rows)" && has "$(of L2 reason_en reason_zh < rows)" 'look at the gateway' '先查网关'
 }
 # A native report of cell 77 with a register of 5 L, as of now.
 report() {
@@ -338,6 +356,6 @@ hold every_point_stands_in_walking_order_with_its_cause pages_hold_the_same_rows
     a_route_is_due_on_its_days a_dial_beyond_the_tolerance_is_out_of_step who_is_to_read_blindly_sees_no_figures \
     signing_names_who_may_and_what_is_not_in_order a_dispute_stands_until_a_supervisor_resolves_it what_is_signed_is_a_fact_with_a_digest \
     what_comes_late_shows_and_changes_nothing_signed of_two_who_sign_at_once_one_does signed_days_are_listed_with_their_digests \
-    a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage \
+    a_read_out_of_range_is_asked_for_again_without_the_last_read what_is_confirmed_is_kept_and_disputed a_file_of_reads_is_taken_row_by_row most_of_a_silent_cell_is_an_outage most_of_a_silent_gateway_is_the_gateways_fault \
     who_is_read_again_follows_from_a_seed how_right_reads_are_is_counted_by_reader_route_and_level readers_rotate_after_a_year the_store_is_whole
 hold_end

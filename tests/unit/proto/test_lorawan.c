@@ -1,5 +1,6 @@
 /* Events of LoRaWAN servers (field.md LW1, LW3): what is an uplink, which counter and time it has, who heard it best.  Golden and
  * broken events lie in tests/golden and tests/reject. */
+#include "proto/base/crc.h"
 #include "proto/base/limits.h"
 #include "proto/envelope.h"
 #include "proto/lorawan.h"
@@ -217,6 +218,24 @@ static void the_gateway_that_heard_it_best_tells_the_radio(void **state)
     assert_int_equal(f.rsrp_dbm, -119);
 }
 
+static void the_gateway_that_heard_it_best_stands_for_the_cell(void **state)
+{
+    struct frame f = decoded(&dialect_chirpstack,
+                             "{" INFO ",\"fCnt\":1,\"rxInfo\":[{\"gatewayId\":\"0016c001f1500812\","
+                             "\"rssi\":-101,\"snr\":-7},{\"gatewayId\":\"000000020E2E8415\","
+                             "\"rssi\":-80,\"snr\":3.6}]}");
+
+    (void)state;
+    assert_int_equal(f.cell, CELL_GATEWAY | 0x0e2e8415);
+    f = decoded(&dialect_chirpstack, "{" INFO ",\"fCnt\":1,\"rxInfo\":[{\"gatewayId\":\"roof\","
+                                     "\"rssi\":-101,\"snr\":-7}]}");
+    assert_int_equal(f.cell, CELL_GATEWAY | crc32c(0, "roof", 4));
+    f = decoded(&dialect_chirpstack,
+                "{" INFO ",\"fCnt\":1,\"rxInfo\":[{\"gatewayId\":7,\"rssi\":-101,\"snr\":-7},"
+                "{\"gatewayId\":\"\",\"rssi\":-90,\"snr\":-5}]}");
+    assert_int_equal(f.cell, 0);
+}
+
 static void a_time_that_cannot_be_true_is_the_arrival(void **state)
 {
     static const struct {
@@ -331,6 +350,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_frame_without_a_port_says_who_was_heard_and_nothing_else),
         cmocka_unit_test(payload_and_port_make_the_digest),
         cmocka_unit_test(the_gateway_that_heard_it_best_tells_the_radio),
+        cmocka_unit_test(the_gateway_that_heard_it_best_stands_for_the_cell),
         cmocka_unit_test(a_time_that_cannot_be_true_is_the_arrival),
         cmocka_unit_test(what_waits_is_named_all_the_same),
         cmocka_unit_test(a_payload_of_another_meter_is_refused),

@@ -214,6 +214,10 @@ static void what_is_missing_has_its_probable_cause(void **state)
     f.outage = true;
     judged(f, &r);
     assert_int_equal(r, SHEET_OUTAGE);
+    f.gateway = true;
+    judged(f, &r);
+    assert_int_equal(r, SHEET_GATEWAY);
+    f.gateway = false;
     f.heard_at_s = CUT - 3600;
     judged(f, &r);
     assert_int_equal(r, SHEET_NO_READING);
