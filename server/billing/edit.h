@@ -2,8 +2,8 @@
  *
  * An edit is of an instant and not of a span: the spans on both sides share it, so what one of them loses the other wins, and all of them go on adding up to the
  * register's movement.  The walk (rules-bills B9 to B12) goes over the readings, and an edit is put into what takes part where it agrees with its neighbours there (B8), as a
- * reading would, and the two steps count what the one did: it never puts a reading aside but the one of its own instant, and never makes water. What contradicts it, also later, puts it out: rule fall or ceiling against the one before,
- * peak or ceiling against the one after.
+ * reading would, and where the two steps count what the one did: so it never puts a reading aside but the one of its own instant, and never makes water.  What contradicts it,
+ * also later, puts it out: rule fall or ceiling against the one before, peak or ceiling against the one after.
  *
  * At its own instant it goes before the very reading that it was put in place of, and behind any other: that one came later, and nobody has judged it (B6). So verdicts go
  * on following from what is known, not from the order in which it came. The fitting's own indices go before both (B7). */
