@@ -121,6 +121,142 @@ static void a_leak_that_the_meter_does_not_see_is_not_scored(void **state)
     record_done(&r);
 }
 
+/* ---- real series ---- */
+
+/* Two homes for 200 days: at one of them water has run without a pause from day 20 on. */
+static const char *two_homes(void)
+{
+    static char path[512];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/real.csv", check_folder());
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "meter,local_time,index_l\n");
+    for (int home = 0; home < 2; home++) {
+        struct chance c = chance_of(3, (uint64_t)home, 0);
+        double litres = 1000;
+
+        for (int h = 0; h < 200 * 24; h++) {
+            struct civil at = day_civil(day_number(2016, 3, 1) * 86400 + h * 3600);
+
+            litres += h % 24 < 6 ? 0 : chance_happens(&c, 0.6) ? chance_even(&c, 1, 40) : 0;
+            litres += home == 1 && h >= 480 ? 25 : 0;
+            fprintf(file, "H%d,%04d-%02u-%02uT%02u:07:00,%.0f\n", home, at.year, at.month, at.day,
+                    at.hour, floor(litres));
+        }
+    }
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+static void
+real_series_bear_the_faults_and_what_they_raise_themselves_counts_neither_way(void **state)
+{
+    const char *path = two_homes();
+    struct holidays none = { 0 };
+    struct record r = { 0 }, again = { 0 };
+    unsigned leaks = 0, own = 0;
+
+    (void)state;
+    assert_ok(real_run(path, 1, 60, &none, &r));
+    assert_ok(real_run(path, 1, 60, &none, &again));
+    assert_int_equal(r.subject_count, 120);
+    assert_int_equal(again.note_count, r.note_count);
+    for (size_t i = 0; i < r.note_count; i++) {
+        const struct note *n = &r.notes[i];
+        const struct subject *s = &r.subjects[n->subject];
+
+        assert_int_equal(again.notes[i].raised_s, n->raised_s);
+        assert_int_equal(again.notes[i].outcome, n->outcome);
+        if (n->rule != rule_named("leak"))
+            continue;
+        leaks += n->outcome == NOTE_FOUND;
+        own += n->outcome == NOTE_TOO;
+        if (s->n % 2 == 1 && (double)n->onset_s < s->onset_s - 5 * 86400) /* the home's own */
+            assert_int_equal(n->outcome, NOTE_TOO);
+    }
+    assert_true(leaks >= 5 && own >= 20);
+    record_done(&r);
+    record_done(&again);
+    assert_err(ERR_NOT_FOUND, real_run("/nowhere/real.csv", 1, 1, &none, &r));
+}
+
+/* ---- the list of replacements ---- */
+
+static void the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth(void **state)
+{
+    struct record r = { 0 };
+    char line[256];
+    double length, flags, plain, best;
+    unsigned looked = 0;
+    FILE *out = tmpfile();
+
+    (void)state;
+    assert_non_null(out);
+    for (uint32_t n = 0; n < 100; n++) { /* 0 loses 300 and is told; 1 loses 100 and is not */
+        struct trial l = leaking();
+        struct told_list told = { 0 };
+
+        l.n = n;
+        l.fault = (struct fault){ .kind = n < 2 ? FAULT_STUCK_WHOLE : FAULT_NONE,
+                                  .onset_s = 200 * 86400.0,
+                                  .end_s = l.to_s };
+        l.lost_lpd = n == 0 ? 300 : n == 1 ? 100 : 0;
+        if (n == 0 || n == 7)
+            tell(&told, "stuck", 250, n == 0 ? 290 : 50);
+        if (told.count)
+            told.at[0].open = true;
+        assert_ok(record_add(&r, &l, &told, false));
+    }
+    assert_ok(table_list(&r, out));
+    rewind(out);
+    while (fgets(line, sizeof line, out))
+        if (sscanf(line, "%lf %lf %lf %lf", &length, &flags, &plain, &best) == 4) {
+            looked++;
+            assert_true(fabs(flags - (length < 1 ? 0 : 0.75)) < 0.001 && plain < 0.001);
+            assert_true(fabs(best - (length < 1 ? 0 : length < 2 ? 0.75 : 1)) < 0.001);
+        }
+    assert_int_equal(looked, 6);
+    fclose(out);
+    record_done(&r);
+}
+
+/* Every goal has its lines, whether its rule is built or not; none is met without a fault. */
+static void every_goal_is_told(void **state)
+{
+    struct trial l = leaking();
+    struct told_list told = { 0 };
+    struct record r = { 0 };
+    char line[512];
+    unsigned lines = 0, met = 0, behind = 0;
+    FILE *out = tmpfile();
+
+    (void)state;
+    assert_non_null(out);
+    tell(&told, "leak", 101.5, 250);
+    assert_ok(record_add(&r, &l, &told, false));
+    assert_ok(table_rules(&r, out));
+    assert_ok(table_recall(&r, out));
+    assert_ok(table_curve(&r, out));
+    assert_ok(table_false(&r, out));
+    rewind(out);
+    assert_ok(table_goals(&r, false, out));
+    rewind(out);
+    assert_ok(table_goals(&r, true, out));
+    rewind(out);
+    while (fgets(line, sizeof line, out) && line[0] == '{') {
+        lines++;
+        met += strstr(line, "\"met\":\"met\"") != NULL;
+        behind += strstr(line, "slow behind a building meter") && strstr(line, "not built");
+        assert_non_null(strstr(line, "}\n"));
+    }
+    assert_true(lines >= 28 && behind == 2);
+    assert_int_equal(met, 10); /* the leak's, of the rows that it is in, and no false flags */
+    fclose(out);
+    record_done(&r);
+}
+
 static bool near(double a, double b)
 {
     return fabs(a - b) < 0.0006;
@@ -197,6 +333,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(another_kind_is_false_unless_the_fault_explains_it),
         cmocka_unit_test(what_the_series_raises_without_the_fault_counts_neither_way),
         cmocka_unit_test(a_leak_that_the_meter_does_not_see_is_not_scored),
+        cmocka_unit_test(
+            real_series_bear_the_faults_and_what_they_raise_themselves_counts_neither_way),
+        cmocka_unit_test(the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth),
+        cmocka_unit_test(every_goal_is_told),
         cmocka_unit_test(shares_have_wilsons_interval),
         cmocka_unit_test(counts_have_garwoods_interval),
         cmocka_unit_test(the_plain_rules_do_as_they_say),

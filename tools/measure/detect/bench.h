@@ -11,7 +11,7 @@
  * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
  * counts neither for nor against. All others are false, also one that stood before the fault began.  A fault is missed if no flag
  * counts for it; where a goal has a time limit, if none does within it.  Not scored: a fault under which nothing was used or lost, for
- * nothing shows it. */
+ * nothing shows it; overdue, which follows from the calendar; what takes a whole house (tools/sim/house.h) until a detector does. */
 #ifndef NILO_TOOLS_MEASURE_DETECT_BENCH_H
 #define NILO_TOOLS_MEASURE_DETECT_BENCH_H
 

@@ -2,6 +2,7 @@
  * halving. */
 #include "tools/measure/detect/bench.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define Z95 1.959964
@@ -139,6 +140,7 @@ enum err figures_of(const struct record *r, const struct pick *p, struct figures
 
     if (!room)
         return ERR_NO_MEMORY;
+    assert(p->rule < rule_count);
     for (size_t i = 0; i < r->subject_count; i++) {
         f.faults += is_wanted(&r->subjects[i], p);
         f.years += of_place(&r->subjects[i], p) ? r->subjects[i].years : 0;
