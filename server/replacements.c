@@ -45,6 +45,14 @@ struct replace_rank replacement_rank(const struct replacement *one)
     return (struct replace_rank){ one->benefit, one->lost_mlpd, one->legal_due, one->meter };
 }
 
+bool replacement_is_blamed(const struct replacement *one)
+{
+    for (unsigned n = 0; detector_at(n); n++)
+        if (one->kinds >> n & 1 && detector_at(n)->replace)
+            return true;
+    return false;
+}
+
 /* ---- in order ---- */
 
 static int ranked_order(const void *a, const void *b)
@@ -221,32 +229,28 @@ static bool take_worst(void *arg, const struct flag *f)
 }
 
 static enum err show_condition(struct app *app, const struct ranking *r, struct txn *ledger,
-                               uint32_t meter, struct condition *out)
+                               struct txn *views, const struct ledger_row *meter,
+                               struct replacement_shown *out)
 {
-    struct txn views = views_read(app->views);
-    struct meter_life life = { 0 };
     struct life now;
     int64_t now_s = clock_now_s(&app->clock);
-    enum err err = life_load(app, ledger, meter, &life), ended;
+    enum err err = life_look(app, ledger, meter, &out->life);
 
-    if (!err) {
-        life_fold(&life.rules, life.events, life.count, now_s, INT64_MAX, &now);
-        err = condition_now(app, &r->rules, ledger, &views, &life, &now, now_s, out);
-    }
-    life_done(&life);
-    ended = txn_end(&views);
-    return err ? err : ended;
+    if (err)
+        return err;
+    life_fold(&out->life.rules, out->life.events, out->life.count, now_s, INT64_MAX, &now);
+    return condition_now(app, &r->rules, ledger, views, &out->life, &now, now_s, &out->condition);
 }
 
 enum err replacement_show(struct app *app, const struct ranking *r, const struct replacement *one,
+                          struct txn *ledger, struct txn *views, const struct ledger_row *meter,
                           struct replacement_shown *out)
 {
-    struct txn t = ledger_read(app->ledger);
     struct flag_filter q = { .states = 1u << FLAG_OPEN | 1u << FLAG_CONFIRMED,
                              .meter = one->meter };
     struct showing s = { .out = out };
     struct fitting fitting = { .point = 0 };
-    enum err err = fitting_at(&t, false, one->meter, clock_now_s(&app->clock), &fitting), ended;
+    enum err err = fitting_at(ledger, false, one->meter, clock_now_s(&app->clock), &fitting);
 
     out->blamed = false;
     out->condition = (struct condition){ .due = NO_DAY };
@@ -254,11 +258,9 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
     if (err == ERR_NOT_FOUND)
         err = ERR_OK;
     if (!err && !out->gone)
-        err = show_condition(app, r, &t, one->meter, &out->condition);
-    ended = txn_end(&t);
-    err = err ? err : ended;
+        err = show_condition(app, r, ledger, views, meter, out);
     s.fitting_from_s = fitting.from_s;
-    if (!err && !out->gone && one->kinds)
+    if (!err && !out->gone && replacement_is_blamed(one))
         err = flags_each(app, &q, take_worst, &s);
     return err;
 }

@@ -15,6 +15,7 @@
 #include "server/condition_now.h"
 #include "server/fleet/replace.h"
 #include "server/judge.h"
+#include "server/lives.h"
 
 #define TOUCHED_MOST 262144u /* that are remembered, and that a ranking may have beside what was made whole */
 #define TOUCHED_MANY 512u    /* that are looked at without being asked for */
@@ -113,7 +114,10 @@ struct replacement_shown {
     bool blamed;    /* `flag` is the worst of its flags that blame it */
     struct flag flag;
     struct condition condition;
+    struct meter_life life; /* room, from one to the next: life_done */
 };
-MUST_CHECK enum err replacement_show(struct app *app, const struct ranking *r, const struct replacement *one, struct replacement_shown *out);
+/* `meter`: its row; `out` zeroed, or of the one before. */
+MUST_CHECK enum err replacement_show(struct app *app, const struct ranking *r, const struct replacement *one, struct txn *ledger, struct txn *views, const struct ledger_row *meter,
+                                     struct replacement_shown *out);
 
 #endif

@@ -15,6 +15,7 @@ MUST_CHECK enum err ranked_turn(struct app *app, int32_t today, const struct fle
 MUST_CHECK enum err ranked_new(struct app *app, int32_t today, const struct fleet_rules *rules, int32_t before_until, uint32_t **out, size_t *out_count);
 
 MUST_CHECK enum err ranked_sort(struct ranks *r); /* NO_MEMORY */
+bool replacement_is_blamed(const struct replacement *one); /* it has a flag that blames the meter itself */
 void replacement_reckon(struct replacement *one, const struct fleet_rules *rules, int32_t today); /* its benefit */
 void ranking_mark(struct ranking *r); /* `marks`, zeroed before, of `touched` */
 

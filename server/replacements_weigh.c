@@ -586,14 +586,6 @@ enum err ranked_some(struct app *app, int32_t today, const struct fleet_rules *r
 
 /* ---- another day, or other prices ---- */
 
-static bool is_blamed(const struct replacement *one)
-{
-    for (unsigned n = 0; detector_at(n); n++)
-        if (one->kinds >> n & 1 && detector_at(n)->replace)
-            return true;
-    return false;
-}
-
 struct turning {
     const struct making *m;
     struct ranks *all;
@@ -625,7 +617,7 @@ enum err ranked_turn(struct app *app, int32_t today, const struct fleet_rules *r
     for (size_t i = 0; i < all->count; i++) {
         const struct replacement *one = &all->at[i];
 
-        if (is_blamed(one) || within(one->legal_due, m.until) ||
+        if (replacement_is_blamed(one) || within(one->legal_due, m.until) ||
             within(one->condition_due, m.until))
             all->at[kept++] = *one;
     }

@@ -58,6 +58,8 @@ static void ranked_done(void *state)
 
     ranking_release(r->ranking);
     sieve_done(&r->sieve);
+    if (r->shown)
+        life_done(&r->shown->life);
     free(r->shown);
     free(r);
 }
@@ -340,17 +342,19 @@ static void cursor_put(struct wr *w, const struct replacement *one, uint32_t ran
     wr_be32(w, rank);
 }
 
-static void put(struct listing *l, struct txn *t, struct ranked *r, const struct replacement *one)
+static void put(struct listing *l, struct txn *t, struct txn *views, struct ranked *r,
+                const struct replacement *one)
 {
     uint8_t bytes[32];
     struct wr cursor = wr_of(bytes, sizeof bytes);
     struct said s = { .ranked = r, .one = one, .shown = r->shown };
     uint64_t rows = l->rows;
-    enum err err = replacement_show(l->app, r->ranking, one, r->shown);
+    enum err err = ERR_MISSING;
 
-    if (err || !ledger_by_id(t, LIST_METER, one->meter, INT64_MAX, &s.meter) ||
+    if (!ledger_by_id(t, LIST_METER, one->meter, INT64_MAX, &s.meter) ||
+        (err = replacement_show(l->app, r->ranking, one, t, views, &s.meter, r->shown)) ||
         !ledger_by_id(t, LIST_POINT, one->point, INT64_MAX, &s.point)) {
-        listing_fail(l, err ? err : t->err ? t->err : ERR_MISSING);
+        listing_fail(l, t->err ? t->err : err ? err : ERR_MISSING);
         return;
     }
     cursor_put(&cursor, one, r->rank + 1);
@@ -396,7 +400,7 @@ static bool is_last(const struct ranked *r)
 static void fill(struct listing *l)
 {
     struct ranked *r = (struct ranked *)l->state;
-    struct txn t = ledger_read(l->app->ledger);
+    struct txn t = ledger_read(l->app->ledger), views = views_read(l->app->views);
 
     if (!r->begun && l->cursor_len)
         go_behind(r, span_of(l->cursor, l->cursor_len));
@@ -407,9 +411,10 @@ static void fill(struct listing *l)
         if (!one)
             r->ended = true;
         else if (sieve_lets(&r->sieve, one))
-            put(l, &t, r, one);
+            put(l, &t, &views, r, one);
     }
     l->ended = r->ended || is_last(r);
+    listing_fail(l, txn_end(&views));
     listing_fail(l, txn_end(&t));
 }
 
