@@ -83,6 +83,10 @@ uint64_t rd_varint(struct rd *r)
 
     if (r->err)
         return 0;
+    if (at < r->end && *at < 0x80) { /* most are that small */
+        r->at++;
+        return *at;
+    }
     for (unsigned shift = 0; at < r->end; shift += 7) {
         uint8_t byte = *at++;
 

@@ -137,6 +137,17 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Within one date they rise already. */
+static void sort(struct window *w)
+{
+    for (size_t i = 1; i < w->count; i++) {
+        if (w->wanted[i].id < w->wanted[i - 1].id) {
+            qsort(w->wanted, w->count, sizeof *w->wanted, by_id);
+            return;
+        }
+    }
+}
+
 static enum err look_up(struct window *w, size_t block)
 {
     size_t first = block * WINDOW_BLOCK, left = w->count - first;
@@ -171,7 +182,7 @@ enum err window_look(struct window *w)
     enum err err = w->keys.err;
 
     if (!err && !(err = (enum err)atomic_load(&w->err)) && w->count) {
-        qsort(w->wanted, w->count, sizeof *w->wanted, by_id);
+        sort(w);
         atomic_store(&w->block, 0);
         if (w->count > WINDOW_BLOCK)
             spread(look_on, w);
