@@ -80,13 +80,18 @@ static struct hook *by_id(struct hooks *all, uint32_t id)
 
 static void open_secret(struct hooks *all, struct hook *h, struct span sealed)
 {
-    uint8_t place[HOOK_PLACE_SIZE];
+    uint8_t place[HOOK_PLACE_SIZE], was[SECRET_MAX];
+    size_t was_len = h->secret_len;
 
     hook_secret_place(h->id, place);
+    memcpy(was, h->secret, sizeof was);
     h->secret_len = 0;
     if (all->app->store_key && store_key_unseal(all->app->store_key, span_of(place, sizeof place),
                                                 sealed, h->secret, SECRET_MAX, &h->secret_len))
         h->secret_len = 0;
+    if (h->secret_len != was_len || memcmp(was, h->secret, was_len) != 0)
+        h->next_ms = 0; /* it may have failed for that */
+    secret_wipe(was, sizeof was);
     if (h->secret_len)
         h->seen.last_why[0] = h->seen.last_status ? h->seen.last_why[0] : 0;
     else
@@ -142,6 +147,10 @@ static bool read_hook(void *arg, const struct ledger_hook *row)
     if (strcmp(url, h->url) != 0 || h->enabled != row->enabled)
         h->next_ms = 0; /* somebody did something about it */
     h->gone = false;
+    if (!h->flying && (h->kinds != row->kinds || !span_equal(row->org, span_text(h->org)))) {
+        hook_event_done(&h->event); /* it may be none of theirs now */
+        h->has_event = h->aside = false;
+    }
     h->kinds = row->kinds;
     h->enabled = row->enabled;
     memcpy(h->url, url, sizeof url);

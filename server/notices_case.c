@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DAYS_BACK 3           /* older news alarm nobody */
 #define FRESH_S (2 * 86400ll) /* what a meter said longer ago says nothing of now */
 
 struct looking {
@@ -95,17 +96,30 @@ static enum err look_at_flags(struct looking *k)
 
 /* ---- cases of the point's ---- */
 
-/* The case that is open, or a new one's name; `onset_s` of a new one. */
-static bool case_at(struct looking *k, enum notice_kind kind, int64_t onset_s,
-                    struct notice_plan *plan)
+/* How an instant stands to what is kept of the point's cases of a kind: "…-ONSET" while one is open, "-END" when the last one is over. */
+enum place_in_time { BEFORE /* it was looked at: nothing follows from it */, NO_CASE, OPEN_CASE };
+
+/* The name of the open case, or of a new one that begins at `at_s`. An earlier day that is looked at again, as after a start, is none. */
+static enum place_in_time case_at(struct looking *k, enum notice_kind kind, int64_t at_s,
+                                  struct notice_plan *plan)
 {
+    char kept[NOTICE_CASE_MAX + 1];
+    bool any = ledger_notice_open(k->txn, (uint8_t)kind, k->point, kept),
+         open = any && kept[0] != '-';
+    size_t len = any ? strlen(kept) : 0;
+    int64_t then_s = len >= 8 ? (int64_t)strtoul(kept + len - 8, NULL, 16) : INT64_MIN;
+
     *plan =
         (struct notice_plan){ .kind = kind, .meter = k->meter, .point = k->point, .opens = true };
-    if (ledger_notice_open(k->txn, (uint8_t)kind, k->point, plan->case_id))
-        return true;
+    if (at_s < then_s || (at_s == then_s && !open))
+        return BEFORE;
+    if (open) {
+        memcpy(plan->case_id, kept, sizeof kept);
+        return OPEN_CASE;
+    }
     snprintf(plan->case_id, sizeof plan->case_id, "p%08x-%s-%08x", (unsigned)k->point,
-             notice_kind_name(kind), (unsigned)onset_s);
-    return false;
+             notice_kind_name(kind), (unsigned)at_s);
+    return NO_CASE;
 }
 
 /* The newest temperature; false: none of late. */
@@ -133,21 +147,23 @@ static enum err look_at_frost(struct looking *k, const struct meter_facts *m)
     struct vitals v;
     struct notice_plan plan;
     int64_t mk = 0, at_s = 0;
+    enum place_in_time place;
     bool any, says, known;
     enum err err = readings_vitals(k->n->app, m, &v);
 
     if (err || (err = temperature(k, m, &any, &mk, &at_s)))
         return err;
     says = v.position && v.status & STATUS_FREEZE && v.arrival_s > k->now_s - FRESH_S;
-    if (says && !any)
+    if (v.position && (!any || (says && v.arrival_s > at_s)))
         at_s = v.arrival_s;
-    known = case_at(k, NOTICE_FROST, at_s, &plan);
+    if ((place = case_at(k, NOTICE_FROST, at_s, &plan)) == BEFORE)
+        return k->txn->err;
+    known = place == OPEN_CASE;
     if (!known && !says && !(any && mk <= r->frost_mk))
         return ERR_OK;
     if (known && !any && !says && (!v.position || v.arrival_s <= k->now_s - FRESH_S))
         return ERR_OK; /* it fell silent: nobody knows */
-    plan.facts.onset_s = at_s;
-    plan.facts.ended_s = any ? at_s : (int64_t)v.arrival_s;
+    plan.facts.onset_s = plan.facts.ended_s = at_s;
     plan.facts.has_temperature = any;
     plan.facts.temperature_mk = mk;
     return consider(k,
@@ -171,15 +187,16 @@ static enum err look_at_unusual(struct looking *k, int64_t from_s, int64_t to_s)
     struct notice_plan plan;
     const struct consumption *c;
     int64_t usual_ml = 0, use_ml;
-    bool known = case_at(k, NOTICE_UNUSUAL, from_s, &plan), high, has_usual = false;
+    enum place_in_time place = case_at(k, NOTICE_UNUSUAL, from_s, &plan);
+    bool high, has_usual = false;
     enum err err = consumer_figures(k->n->use.consumer, from_s, to_s, &c);
 
-    if (err)
-        return err;
+    if (err || place == BEFORE)
+        return err ? err : k->txn->err;
     /* What is not above the floor is not high, and the days before need not be read (rules.def: HIGH, floor_l). */
     use_ml = c->consumption_ml;
     high = use_ml > consumer_line(k->n->use.consumer, CHECK_HIGH)->value[1];
-    if (!high && !known)
+    if (!high && place == NO_CASE)
         return ERR_OK;
     if (high && (err = consumer_row(k->n->use.consumer, from_s, to_s, &c)))
         return err;
@@ -189,23 +206,25 @@ static enum err look_at_unusual(struct looking *k, int64_t from_s, int64_t to_s)
     plan.facts.onset_s = plan.facts.ended_s = from_s;
     plan.facts.use_ml = use_ml;
     plan.facts.usual_ml = usual_ml;
-    return consider(k, &(struct notice_case){ .open = high, .great = to_s > k->n->since_s }, &plan);
+    return consider(
+        k, &(struct notice_case){ .open = high, .past = true, .great = to_s > k->n->since_s },
+        &plan);
 }
 
 static enum err look_at_no_use(struct looking *k, int64_t from_s, int64_t to_s, int64_t use_ml)
 {
     struct notice_plan plan;
-    bool known = case_at(k, NOTICE_NO_USE, from_s, &plan);
-    struct notice_place place;
+    enum place_in_time place = case_at(k, NOTICE_NO_USE, from_s, &plan);
+    struct notice_place whose;
     struct ledger_choice choice;
     enum err err;
 
-    if (!known) {
-        if (use_ml != 0)
-            return ERR_OK;
-        if ((err = notice_place(k->txn, k->point, INT64_MAX, &place)))
+    if (place == BEFORE || (place == NO_CASE && use_ml != 0))
+        return k->txn->err;
+    if (place == NO_CASE) {
+        if ((err = notice_place(k->txn, k->point, INT64_MAX, &whose)))
             return err;
-        if (!ledger_notice_choice(k->txn, span_text(place.account), &choice) ||
+        if (!ledger_notice_choice(k->txn, span_text(whose.account), &choice) ||
             !(choice.kinds & 1u << NOTICE_NO_USE))
             return k->txn->err; /* nobody asked: it is not even a case */
     }
@@ -214,7 +233,7 @@ static enum err look_at_no_use(struct looking *k, int64_t from_s, int64_t to_s, 
                     &plan);
 }
 
-/* ---- the use of the last civil day ---- */
+/* ---- the use of the last civil days ---- */
 
 /* Room for a day a point; memory that is not there costs another look. */
 static uint16_t *looked_at(struct notices *n, uint32_t point)
@@ -232,29 +251,58 @@ static uint16_t *looked_at(struct notices *n, uint32_t point)
     return &n->looked[point];
 }
 
-static enum err look_at_day(struct looking *k)
+static enum err look_at_day(struct looking *k, int64_t from_s, int64_t to_s, bool *out_metered)
 {
-    const struct zone *zone = &k->n->app->zone;
-    int64_t to_s = zone_day_start(zone, k->now_s), from_s = zone_day_start(zone, to_s - 1);
-    uint16_t day = (uint16_t)(zone_day_number(zone, from_s) % UINT16_MAX + 1);
-    uint16_t *looked = looked_at(k->n, k->point);
     const struct consumption *c;
     int64_t use_ml;
-    enum err err;
+    enum err err = consumer_figures(k->n->use.consumer, from_s, to_s, &c);
 
-    if ((looked && *looked == day) || to_s <= k->n->since_s)
-        return ERR_OK;
-    err = point_use_load(k->n->app, k->txn, k->point, from_s, to_s, STEP_DAY, k->now_s, &k->n->use);
-    if (!err)
-        err = consumer_figures(k->n->use.consumer, from_s, to_s, &c);
-    if (err || !is_metered(c))
+    *out_metered = !err && is_metered(c);
+    if (!*out_metered)
         return err;
     use_ml = c->consumption_ml;
-    if ((err = look_at_unusual(k, from_s, to_s)) || (err = look_at_no_use(k, from_s, to_s, use_ml)))
-        return err;
-    if (looked)
-        *looked = day;
-    return ERR_OK;
+    err = look_at_unusual(k, from_s, to_s);
+    return err ? err : look_at_no_use(k, from_s, to_s, use_ml);
+}
+
+static uint16_t day_of(const struct zone *zone, int64_t at_s)
+{
+    return (uint16_t)(zone_day_number(zone, at_s) % UINT16_MAX + 1);
+}
+
+/* The civil days before today that nobody looked at: a meter may report two or three at once. */
+static enum err look_at_days(struct looking *k)
+{
+    const struct zone *zone = &k->n->app->zone;
+    int64_t begins_s[DAYS_BACK + 1];
+    uint16_t *looked = looked_at(k->n, k->point);
+    unsigned first = DAYS_BACK;
+    enum err err = ERR_OK;
+
+    begins_s[0] = zone_day_start(zone, k->now_s);
+    for (unsigned i = 1; i <= DAYS_BACK; i++) {
+        begins_s[i] = zone_day_start(zone, begins_s[i - 1] - 1);
+        if (looked && *looked == day_of(zone, begins_s[i]) && first == DAYS_BACK)
+            first = i - 1;
+    }
+    while (first && begins_s[first - 1] <= k->n->since_s)
+        first--;
+    if (first)
+        err = point_use_load(k->n->app, k->txn, k->point, begins_s[first], begins_s[0], STEP_DAY,
+                             k->now_s, &k->n->use);
+    for (unsigned i = first; i && !err; i--) {
+        size_t planned = k->out->count;
+        bool metered;
+
+        err = look_at_day(k, begins_s[i], begins_s[i - 1], &metered);
+        if (metered && looked)
+            *looked = day_of(zone, begins_s[i]);
+        if (looked && i > 1 && k->out->count != planned) {
+            notices_touch(k->n->app, k->meter); /* the days behind it when that is done */
+            break;
+        }
+    }
+    return err;
 }
 
 /* ---- all of it ---- */
@@ -273,7 +321,7 @@ static enum err look_at_point(struct looking *k)
         return err; /* nobody is there to be told */
     if ((err = meter_facts_by_id(k->txn, k->meter, &m)) || (err = look_at_frost(k, &m)))
         return err;
-    return look_at_day(k);
+    return look_at_days(k);
 }
 
 enum err notices_look(struct notices *n, uint32_t meter, int64_t now_s, struct notice_plans *out)

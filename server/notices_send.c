@@ -192,6 +192,16 @@ static void drop(struct act *a, const struct notice_plan *p, int64_t now_s)
         end_row(a, &k, NOTICE_DROPPED, "ended-before", now_s);
 }
 
+/* The point's case is open by its name, which ends in its onset; or over since an instant, before which nothing is news. */
+static void keep_case(struct act *a, const struct notice_plan *p)
+{
+    char over[16];
+
+    snprintf(over, sizeof over, "-%08x", (unsigned)p->facts.ended_s);
+    act_open_notice(a, (uint8_t)p->kind, p->point,
+                    span_text(p->deed == NOTICE_BEGIN ? p->case_id : over));
+}
+
 enum err notices_do(struct notices *n, const struct notice_plans *plans, int64_t now_s)
 {
     struct act a;
@@ -207,8 +217,7 @@ enum err notices_do(struct notices *n, const struct notice_plans *plans, int64_t
         else
             make(n, &a, p, now_s);
         if (p->opens && !a.txn.err)
-            act_open_notice(&a, (uint8_t)p->kind, p->point,
-                            span_text(p->deed == NOTICE_BEGIN ? p->case_id : ""));
+            keep_case(&a, p);
     }
     return act_end(&a);
 }

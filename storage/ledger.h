@@ -597,9 +597,9 @@ MUST_CHECK enum err ledger_notices(struct txn *t, struct span account, uint32_t 
 MUST_CHECK enum err ledger_notices_due(struct txn *t, int64_t until_s, uint64_t *out, size_t cap, size_t *out_count);
 void act_put_notice(struct act *a, struct ledger_notice *n, bool waits); /* gives n->number; the caller notes it; replaces */
 
-/* The case of a kind that is open at a point; false: none, or t->err. */
+/* What is kept of a point's cases of a kind: the one that is open, or when the last one ended (server/notices_case.c). False: nothing, or t->err. */
 bool ledger_notice_open(struct txn *t, uint8_t kind, uint32_t point, char out_case[NOTICE_CASE_MAX + 1]);
-void act_open_notice(struct act *a, uint8_t kind, uint32_t point, struct span case_id); /* empty: none is open any more. The caller notes what it means */
+void act_open_notice(struct act *a, uint8_t kind, uint32_t point, struct span case_id); /* empty: nothing. The caller notes what it means */
 
 /* What an account wants: a set of kinds. False: it never said so, or t->err. */
 struct ledger_choice {

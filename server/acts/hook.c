@@ -137,6 +137,23 @@ static bool needed(struct wish *w, bool there, const char *field)
     return there;
 }
 
+static bool is_whole(struct wish *w)
+{
+    return needed(w, w->has_url, "url") && needed(w, w->has_kinds, "kinds") &&
+           needed(w, w->has_secret, "secret");
+}
+
+/* Where it begins is told once. */
+static bool has_begun(struct wish *w)
+{
+    if (w->since_s == INT64_MIN)
+        return true;
+    answer_refuse(
+        w->out, ERR_INVALID, "since",
+        "since: found a time, expected none: the webhook has begun, and goes on where it is");
+    return false;
+}
+
 /* ---- against what is there ---- */
 
 static bool is_callers(const struct act_request *q, struct act_reply *out, struct txn *t,
@@ -353,9 +370,8 @@ void act_post_hook(const struct act_request *q, struct act_reply *out)
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else {
-        fine = known ? is_callers(q, out, &act.txn, &h)
-                     : needed(&w, w.has_url, "url") && needed(&w, w.has_kinds, "kinds") &&
-                           needed(&w, w.has_secret, "secret") && has_room(&w, &act.txn);
+        fine = known ? is_callers(q, out, &act.txn, &h) && has_begun(&w)
+                     : is_whole(&w) && has_room(&w, &act.txn);
         if (fine && org_is_known(&w, &act.txn)) {
             apply(&w, &h, !known, act.now_s);
             write(&w, &act, !known, &h);

@@ -7,6 +7,7 @@
  * order is open: it was read, and the same report sent again finds it there. */
 #include "server/acts/order_done_priv.h"
 
+#include "server/notices.h"
 #include "server/replacements.h"
 
 #include <stdio.h>
@@ -278,6 +279,7 @@ void act_order_done(const struct act_request *q, struct act_reply *out)
             if (!answer_commit(q, out, &r.o.act)) {
                 life_act_committed(&r.l);
                 rankings_touch(q->app->rankings, &flagged, flagged != 0);
+                notices_touch(q->app, flagged);
             }
         }
     }

@@ -53,9 +53,10 @@ enum notice_deed notice_deed(const struct notice_case *c, const struct notice_to
         return goes_on && c->great ? NOTICE_BEGIN : NOTICE_DO_NOTHING;
     if (goes_on || told->ended)
         return NOTICE_DO_NOTHING;
-    return told->begin == NOTICE_WAITING ? NOTICE_DROP
-           : told->begin == NOTICE_SENT  ? NOTICE_FINISH
-                                         : NOTICE_DO_NOTHING;
+    if (told->begin == NOTICE_WAITING && !c->past)
+        return NOTICE_DROP;
+    return told->begin == NOTICE_SENT || told->begin == NOTICE_WAITING ? NOTICE_FINISH
+                                                                       : NOTICE_DO_NOTHING;
 }
 
 static bool is_quiet(const struct notice_rules *r, int32_t minute)

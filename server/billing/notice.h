@@ -39,6 +39,7 @@ struct notice_case {
     bool open;  /* it goes on */
     bool none;  /* it turned out, or was found, to be none */
     bool great; /* enough to be told */
+    bool past;  /* worth to be told when it is over, too: what was used is paid for */
 };
 struct notice_told {
     bool begun, ended;        /* such a notice was made */

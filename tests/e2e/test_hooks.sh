@@ -20,7 +20,7 @@ receiver() {
     port=$(< taken/port)
 }
 receiver_killed() { kill -9 "$receiver"; wait "$receiver" 2> /dev/null; receiver=''; }
-trap '[[ $receiver ]] && kill -9 "$receiver"; nilod_end' EXIT
+trap '[[ $receiver ]] && kill -9 "$receiver" && wait "$receiver" 2> /dev/null; nilod_end' EXIT
 receiver=''
 
 # took PATTERN: reads what the receiver takes up to a line that has it; every line goes to taken/seen.
@@ -193,6 +193,7 @@ wrong_hooks_are_refused_and_change_nothing() {
     has "$(call POST /v1/hooks '{"name":"b/d","url":"http://h/","kinds":["flag"],"secret":"0123456789abcdef"}')" '"field":"name"' $'\n422' || return 1
     has "$(call POST /v1/hooks '{"name":"bad","url":"http://h/","kinds":["flag"],"secret":"0123456789abcdef","org":"NOWHERE"}')" '"field":"org"' $'\n404' || return 1
     has "$(call POST /v1/hooks '{"name":"bad","url":"http://h/","kinds":["flag"],"secret":"0123456789abcdef","sekret":1}')" sekret $'\n422' || return 1
+    has "$(call POST /v1/hooks '{"name":"north","since":"2026-01-01T00:00:00Z"}')" '"field":"since"' $'\n422' || return 1
     has "$(call POST /v1/hooks/none/test '{}')" $'\n404' && has "$(call GET /v1/hooks/none/dead)" $'\n404' || return 1
     exits 2 nilo hook add bad --url http://h/ --kinds flag --secret-file nowhere || return 1
     is "$(cut -d, -f1-5 <<< "$before")" "$(nilo hook list --format csv | cut -d, -f1-5)"

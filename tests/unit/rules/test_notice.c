@@ -39,6 +39,8 @@ static void each_state_leads_to_one_deed(void **state)
         { { .great = true }, { .begun = true, .begin = NOTICE_SENT }, NOTICE_FINISH },
         { { .open = true, .none = true }, { .begun = true, .begin = NOTICE_SENT }, NOTICE_FINISH },
         { { 0 }, { .begun = true, .begin = NOTICE_WAITING }, NOTICE_DROP },
+        { { .past = true }, { .begun = true, .begin = NOTICE_WAITING }, NOTICE_FINISH },
+        { { .past = true }, { .begun = true, .begin = NOTICE_WITHHELD }, NOTICE_DO_NOTHING },
         { { 0 }, { .begun = true, .begin = NOTICE_WITHHELD }, NOTICE_DO_NOTHING },
         { { 0 }, { .begun = true, .begin = NOTICE_DROPPED }, NOTICE_DO_NOTHING },
         { { 0 }, { .begun = true, .begin = NOTICE_SENT, .ended = true }, NOTICE_DO_NOTHING },
