@@ -2,6 +2,21 @@
 
 #include "server/judge.h"
 
+#define OF_HOURS (1u << CHECK_SPIKE | 1u << CHECK_OVERLOAD)
+
+/* What the first hour that stands out rests on, of each rule: beside the checks of the whole. */
+static void tell_first(const struct consumption *hour, struct reviewed *out)
+{
+    for (int c = 0; c < CHECK_COUNT; c++) {
+        unsigned bit = 1u << c & OF_HOURS & hour->checks & ~out->d.told_of;
+
+        if (!bit)
+            continue;
+        out->d.told[c] = hour->told[c];
+        out->d.told_of |= bit;
+    }
+}
+
 /* The hours of the span that stand out of their day (E2): a walk of its own, for rows of an hour are actual by another measure. */
 static enum err spikes_count(const struct cycle_maker *m, const struct point_use *u,
                              struct reviewed *out)
@@ -17,9 +32,9 @@ static enum err spikes_count(const struct cycle_maker *m, const struct point_use
         end_s = consume_step_end(STEP_HOUR, &m->app->zone, at_s);
         if (end_s > m->line.to_s)
             end_s = m->line.to_s;
-        if ((err = consumer_row(hours, at_s, end_s, &c)) ||
-            !(c->checks & (1u << CHECK_SPIKE | 1u << CHECK_OVERLOAD)))
+        if ((err = consumer_row(hours, at_s, end_s, &c)) || !(c->checks & OF_HOURS))
             continue;
+        tell_first(c, out);
         if (!out->spikes++)
             out->spike_s = at_s;
     }

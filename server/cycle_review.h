@@ -7,7 +7,7 @@
 #include "server/cycles.h"
 
 struct reviewed {
-    struct determinant d; /* good until the next; its account is a view into the transaction */
+    struct determinant d; /* good until the next; its account is a view into the transaction. It tells besides what the first hours that stand out rest on */
     unsigned reasons;
     bool elsewhere; /* another closed cycle has the point: nothing else is told */
     bool has_median;

@@ -114,7 +114,7 @@ static enum err spike_check(struct consumer *c)
     const struct check_line *l = consumer_line(c, CHECK_SPIKE);
     __int128 use_ml = c->row.c.consumption_ml;
     __int128 floor_ml = (__int128)row_q3_lph(c) * l->value[SPIKE_SHARE]; /* for an hour */
-    int64_t inputs[3];
+    int64_t inputs[4];
     enum err err;
 
     if (l->state != LINE_ON || use_ml <= floor_ml)
@@ -125,7 +125,8 @@ static enum err spike_check(struct consumer *c)
     inputs[0] = c->row.c.consumption_ml;
     inputs[1] = c->hours.third_ml;
     inputs[2] = volume_clamped(floor_ml);
-    judged(c, l, use_ml * 1000 > (__int128)c->hours.third_ml * l->value[SPIKE_FACTOR], inputs, 3);
+    inputs[3] = c->row.c.from_s;
+    judged(c, l, use_ml * 1000 > (__int128)c->hours.third_ml * l->value[SPIKE_FACTOR], inputs, 4);
     return ERR_OK;
 }
 
@@ -133,10 +134,10 @@ static void overload_check(struct consumer *c)
 {
     const struct check_line *l = consumer_line(c, CHECK_OVERLOAD);
     __int128 use_ml = c->row.c.consumption_ml, q3_ml = (__int128)row_q3_lph(c) * 1000;
-    int64_t inputs[] = { c->row.c.consumption_ml, volume_clamped(q3_ml) };
+    int64_t inputs[] = { c->row.c.consumption_ml, volume_clamped(q3_ml), c->row.c.from_s };
 
     if (l->state == LINE_ON)
-        judged(c, l, use_ml * 1000 > q3_ml * l->value[OVERLOAD_FACTOR], inputs, 2);
+        judged(c, l, use_ml * 1000 > q3_ml * l->value[OVERLOAD_FACTOR], inputs, 3);
 }
 
 /* ---- E3: high and low ----------------------------------------------------------------------- */

@@ -105,7 +105,7 @@ static void put(struct listing *l, const struct queue *w, struct span point,
     put_exchange(l, r);
     row_int(l, "flags_open", flags);
     put_accepted(l, r);
-    rules_put_told(row_raw_begin(l, "check_inputs"), r->d.told_of, r->d.checks, r->d.told);
+    rules_put_told(row_raw_begin(l, "check_inputs"), r->d.told_of, r->d.told_of, r->d.told);
     row_raw_end(l);
     if (r->was_accepted) {
         rules_put_told(row_raw_begin(l, "accepted_on"), r->by.told_of, r->by.told_of, r->by.told);

@@ -450,5 +450,7 @@ void answer_rule_trial(struct request *q)
         out_done(&a.reply.body);
     } else if ((l = listing_new(q, columns, fill, a.w, trying_done, PAGE))) {
         l->patient = true;
+        free(l->scoping); /* all of its points are the caller's; the summary is of no point */
+        l->scoping = NULL;
     }
 }

@@ -154,6 +154,19 @@ static void the_ceiling_that_is_shown_is_the_one_that_judges(void **state)
     assert_false(marks_agree(&limits, &x, &y, NULL));
 }
 
+/* 0.9 and 0.1 of four digits: 9 000 000 L and 1 000 000 L. */
+static void the_roll_over_that_is_shown_is_the_one_that_counts(void **state)
+{
+    static const struct meter_facts m = { .q3_lph = 4000,
+                                          .resolution_ml = 1000,
+                                          .modulus_ml = 10000000 * L };
+    struct meter_limits limits = meter_limits_of(&m);
+
+    (void)state;
+    assert_int_equal(limits.above, m.modulus_ml * parameter(LISTED_ROLL_OVER, "above") / 1000);
+    assert_int_equal(limits.below, m.modulus_ml * parameter(LISTED_ROLL_OVER, "below") / 1000);
+}
+
 static void rules_have_a_name_each_and_texts_in_both_languages(void **state)
 {
     (void)state;
@@ -415,6 +428,7 @@ int main(void)
         cmocka_unit_test(figures_out_of_their_range_are_told),
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(the_ceiling_that_is_shown_is_the_one_that_judges),
+        cmocka_unit_test(the_roll_over_that_is_shown_is_the_one_that_counts),
         cmocka_unit_test(rules_have_a_name_each_and_texts_in_both_languages),
         cmocka_unit_test(a_verdict_tells_its_version_and_what_it_rested_on),
         cmocka_unit_test(other_figures_judge_otherwise_from_their_day_on),
