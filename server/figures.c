@@ -424,7 +424,7 @@ enum err figure_place_units(struct figure_scope *s, struct txn *t, const struct 
     case FIGURES_OF_BILL:
         return bill_units(s, t, p, take, arg);
     case FIGURES_OF_ROUTE:
-        return figure_route_wanted(s, p->id) && s->routes[p->id].known
+        return p->id < s->route_count && s->routes[p->id].known && figure_route_wanted(s, p->id)
                    ? figures_of_route(s, t, p->id, take, arg)
                    : ERR_OK;
     default:

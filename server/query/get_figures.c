@@ -202,7 +202,7 @@ static bool is_wanted(const struct shown *s, struct scope *below, struct txn *t,
 }
 
 /* The first sum and figure behind the cursor: whatever is counted between two pages, the next begins behind it. */
-static size_t place_of(const struct listing *l, const struct figures *f, int *out_figure)
+static size_t place_of(struct listing *l, const struct figures *f, int *out_figure)
 {
     struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
     char kind = (char)rd_u8(&r);
@@ -212,8 +212,10 @@ static size_t place_of(const struct listing *l, const struct figures *f, int *ou
     size_t n = 0;
 
     *out_figure = 0;
-    if (r.err || text.len >= FIGURE_NAME)
-        return 0;
+    if (r.err || text.len >= FIGURE_NAME) {
+        listing_fail(l, ERR_INVALID);
+        return f->count;
+    }
     if (text.len)
         memcpy(name, text.at, text.len);
     for (; n < f->count; n++) {
@@ -606,7 +608,7 @@ static void fill_months(struct listing *l)
     struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
     uint32_t after = l->cursor_len ? rd_be32(&r) : 0;
 
-    listing_fail(l, r.err ? r.err : ledger_months(&t, after, take_month, &k));
+    listing_fail(l, r.err ? ERR_INVALID : ledger_months(&t, after, take_month, &k));
     listing_fail(l, txn_end(&t));
     l->ended = !k.more && !l->err;
 }

@@ -508,6 +508,12 @@ def what_is_asked_wrongly_is_refused():
     for path, status, token in ((f'/v1/figures/{MONTH}/close', 403, viewer), ('/v1/figures/march/close', 404, ADMIN), ('/v1/figures/2026-04/close', 409, ADMIN)):
         same(call('POST', path, {}, token=token)[0], status, path)
     same(call('POST', f'/v1/figures/{MONTH}/close', {'force': True})[0], 422, 'an unknown member')
+    for path, status in (('/v1/figures?after=ab', 422), ('/v1/figures/zero-use/list?after=ab', 422), ('/v1/figures/zero-use/list?after=xy', 422), ('/v1/figure-months?after=ab', 422),
+                         ('/v1/figures/zero-use/list?after=0000000002ffffffff0000000000', 422), ('/v1/figures/sheets-on-time/list?after=0000000002ffffffff0000000000', 200),
+                         ('/v1/figures/zero-use/list?after=0000000000ffffffff0000000000', 200), ('/v1/figures/estimated-bills/list?after=0000000001ffffffffffffffff0178', 200),
+                         ('/v1/figures/orders-in-time/list?after=00000000030000000000000000027878', 200)):
+        got, text = call('GET', path)
+        same(got, status, f'{path}: {text[:200]}')
     told = ask('/v1/figures/zero-use')
     same(([r['without'] for r in told['excluded']], told['better']), (['no-meter', 'suspended', 'new', 'vacant', 'unread', 'not-customer'], 'less'), 'what a figure is')
 
