@@ -208,7 +208,8 @@ static enum err closed_load(struct adjuster *a, struct txn *t)
 
 static bool has_route(const struct closed_cycle *c, struct span route)
 {
-    size_t low = 0, high = c->route_count;
+    size_t low = 0, high = route.len ? c->route_count
+                                     : 0; /* of a point that stands on none: no name at all */
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
