@@ -117,6 +117,10 @@ an_offset_is_told_by_those_who_may_and_counts() {
     is 1 "$(nilo audit list --format ndjson | grep -c '"what":"meter.offset"')"
 }
 
+orders_are_made_of_what_came_apart() {
+    has "$(call POST /v1/orders/by-rule '{"rule":"out-of-step-inspect"}')" $'\n201' '"created":1' '"serial":"MS"' '"kind":"inspect"' '-out-of-step-'
+}
+
 a_rebuild_finds_the_same_flags() {
     nilo flag list --kind out-of-step --format ndjson > before
     nilod_stop || return 1
@@ -133,5 +137,5 @@ nilo token create --role crew --name crew > crew.token
 nilo token create --role viewer --name viewer > viewer.token
 nilo token create --role crew --name south --org SOUTH > south.token
 hold what_a_transmitter_counts_from_its_own_beginning_is_no_difference by_the_hour_it_is_no_difference_either a_dial_that_left_its_transmitter_is_flagged_with_both \
-    one_slip_is_withdrawn_by_the_next_dial an_offset_is_told_by_those_who_may_and_counts a_rebuild_finds_the_same_flags
+    one_slip_is_withdrawn_by_the_next_dial an_offset_is_told_by_those_who_may_and_counts orders_are_made_of_what_came_apart a_rebuild_finds_the_same_flags
 hold_end
