@@ -204,7 +204,7 @@ int main(int argc, char **argv)
     static struct holidays holidays;
     struct options o = { .lives = 84000,
                          .threads = 2,
-                         .rounds = 80,
+                         .rounds = 210,
                          .life = -1,
                          .house = -1,
                          .of = { .seed = TEST_SEED, .days = 400, .faulty = 0.15, .zone = &zone } };
