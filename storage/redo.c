@@ -38,6 +38,7 @@
 
 _Static_assert(HEAD_BYTES <= 512, "a head fits into a sector");
 _Static_assert(REDO_RECORD_MAX / BLOCK < BLOCKS - RECORDS_BLOCK, "the largest record fits");
+_Static_assert(REDO_RECORD_MAX % BLOCK == 0, "and is whole blocks");
 
 enum state { SETTLED, BEGUN };
 enum change { CHANGE_PUT = 1, CHANGE_DEL };
@@ -451,10 +452,12 @@ enum err redo_settle(struct redo *r)
     return err;
 }
 
+/* Whole blocks are written: for a part of one the system would have to read the rest first. */
 static void record_head(struct redo *r, uint64_t txn)
 {
     struct wr w = wr_of(r->noted, RECORD_HEAD);
 
+    memset(r->noted + r->len, 0, (size_t)blocks_of(r->len) * BLOCK - r->len);
     wr_le32(&w, 0);
     wr_le32(&w, (uint32_t)r->len);
     wr_le64(&w, r->generation);
@@ -479,7 +482,7 @@ enum err redo_append(struct redo *r, uint64_t txn, uint64_t *out_serial)
     r->last_at = at;
     r->at = at + blocks_of(r->len);
     r->records += !again;
-    err = write_durable(r->fd, r->noted, r->len, at);
+    err = write_durable(r->fd, r->noted, (size_t)blocks_of(r->len) * BLOCK, at);
     pthread_mutex_unlock(&r->lock);
     return err;
 }
