@@ -69,7 +69,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_TOLD] = { "flags-told", TABLE_LATER },
 };
 
-#define ACTS_A_SYNC 256 /* the 256th act waits some 10 ms longer, for 20 MB of pages */
+#define ACTS_A_SYNC 256 /* the 256th act waits 10 to 35 ms longer, for 20 MB of pages */
 
 static const struct db_layout layout = {
     .what = "ledger", .version = 1, .tables = tables, .count = LEDGER_TABLES, .redo = ACTS_A_SYNC
