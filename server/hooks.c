@@ -160,42 +160,60 @@ static bool read_hook(void *arg, const struct ledger_hook *row)
     return true;
 }
 
+static void drop_gone(struct hooks *all)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        struct hook *h = all->at[i];
+
+        if (!h->gone) {
+            all->at[kept++] = h;
+            continue;
+        }
+        post_drop(all->box, h);
+        hook_free(h);
+    }
+    all->count = kept;
+}
+
+/* After an error nobody is dropped, what is listened to stays, and the next turn tries again. */
 static enum err reload(struct hooks *all)
 {
     struct txn t = ledger_read(all->app->ledger);
     struct reading r = { .all = all, .txn = &t };
     uint32_t kinds = 0;
-    size_t kept = 0;
     enum err err, ended;
 
     pthread_mutex_lock(&all->lock);
     for (size_t i = 0; i < all->count; i++)
         all->at[i]->gone = true;
     err = ledger_hooks(&t, read_hook, &r);
-    for (size_t i = 0; i < all->count && !err && !r.err; i++) {
+    err = err ? err : r.err;
+    for (size_t i = 0; i < all->count && !err; i++) {
         struct hook *h = all->at[i];
 
-        if (h->gone) {
-            post_drop(all->box, h);
-            hook_free(h);
+        if (h->gone)
             continue;
-        }
-        all->at[kept++] = h;
         h->again = false;
         err = ledger_hook_deads(&t, h->id, (struct hook_place){ 0 }, want_again, &h->again);
         kinds |= h->enabled ? h->kinds : 0;
     }
-    if (!err && !r.err)
-        all->count = kept;
+    if (!err)
+        drop_gone(all);
     pthread_mutex_unlock(&all->lock);
     ended = txn_end(&t);
+    if (err || ended) {
+        all->changed = true;
+        return err ? err : ended;
+    }
     metrics_set(METRIC_HOOKS, all->count);
     all->app->hook_kinds = kinds;
     if (kinds & 1u << HOOK_FLAG)
         all->app->flag_listeners |= FLAG_LISTENER_HOOK;
     else
         all->app->flag_listeners &= ~FLAG_LISTENER_HOOK;
-    return err ? err : r.err ? r.err : ended;
+    return ERR_OK;
 }
 
 /* ---- writing ---- */
