@@ -140,6 +140,8 @@ enum err ledger_notices(struct txn *t, struct span account, uint32_t point, uint
     struct ledger_notice n;
     struct scan s;
 
+    if (after == UINT64_MAX)
+        return t->err;
     key_u64(&from, after + 1);
     s = scan_from(t, LEDGER_NOTICES, key_span(&from));
     while (scan_next(&s) && s.key.len == (size_t)prefix.len + 8 &&

@@ -104,7 +104,9 @@ static void fill(struct listing *l)
 
     w->l = l;
     w->txn = &t;
-    if (!r.err && !w->none)
+    if (r.err || (l->cursor_len && rd_left(&r)))
+        listing_fail(l, ERR_INVALID);
+    else if (!w->none)
         listing_fail(l, ledger_notices(&t, span_text(w->account), w->account[0] ? 0 : w->point,
                                        after, take, w));
     listing_fail(l, txn_end(&t));
