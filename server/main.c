@@ -243,8 +243,8 @@ static enum err serve(struct nilod *n, struct refusal *r)
     enum err err;
 
     if ((err = words_check(&n->options, r)) || (err = clock_start(n, r)) ||
-        (err = app_open_store(&n->app, &options, r)) || (err = app_start(&n->app, &options, r)) ||
-        (err = token_file_make(&n->app, r)) || (err = listen_all(n, r)) ||
+        (err = app_open_store(&n->app, &options, r)) || (err = token_file_make(&n->app, r)) ||
+        (err = app_start(&n->app, &options, r)) || (err = listen_all(n, r)) ||
         (err = hear_brokers(n, r)) ||
         (err = hooks_start(n->app.hooks, query_within, (uint32_t)n->options.hook_give_up.number)))
         return err;

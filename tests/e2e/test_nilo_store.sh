@@ -72,7 +72,18 @@ meters_come_in_are_sampled_and_go_out_by_notes() {
     exits 1 nilo paper show stocktake:T9 && has "$said" T9
 }
 
+a_first_start_that_writes_to_customers_makes_a_token_too() {
+    local process line
+    mkdir told && mkfifo told/ready || return 1
+    "$build/nilod" --store told/store --coap 127.0.0.1:0 --coaps off --http 127.0.0.1:0 --notices on --notice-dir told > told/ready 2>> nilod.log &
+    process=$!
+    read -r -t 60 line < told/ready
+    kill "$process" && wait "$process"
+    has "$line" 'ready coap=' && exits 0 test -s told/store/admin.token
+}
+
 nilod_start
-hold lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing modems_and_seals_change_hands \
+hold a_first_start_that_writes_to_customers_makes_a_token_too lists_of_the_store_come_in_by_file_and_the_same_again_changes_nothing \
+    modems_and_seals_change_hands \
     meters_come_in_are_sampled_and_go_out_by_notes
 hold_end
