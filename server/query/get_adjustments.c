@@ -86,7 +86,9 @@ static void fill(struct listing *l)
 
     w->l = l;
     w->txn = &t;
-    if (!r.err)
+    if (r.err || (l->cursor_len && rd_left(&r)))
+        listing_fail(l, ERR_INVALID);
+    else
         listing_fail(l, ledger_adjustments(&t, after, take, w));
     listing_fail(l, txn_end(&t));
     l->ended = !w->more && !l->err;
