@@ -11,7 +11,8 @@
 #define END_S (2 * DAY_S)
 #define JUMP_S (2 * DAY_S) /* what rises within so much more than this is no use */
 #define SLIPS_MOST 2
-#define CALM_STEPS 4 /* rules-bills B12: what three more bear out stays */
+#define TURNS_MOST 1000 /* of the dial, that a transmitter counts through */
+#define CALM_STEPS 4    /* rules-bills B12: what three more bear out stays */
 
 const char *dial_offset_name(enum dial_offset o)
 {
@@ -62,6 +63,14 @@ static int64_t differ(const struct scale *s, int64_t a_ml, int64_t b_ml)
 
 /* ---- the transmitter among itself ---- */
 
+/* Whether a transmitter can count so far at all: the first value is believed, and must not be rubbish. It may have some digits more than the dial. */
+static bool is_counted(const struct meter_facts *m, int64_t ml)
+{
+    int64_t turn = m->modulus_ml > 0 ? m->modulus_ml : INT64_MAX;
+
+    return ml >= (m->form == REGISTER_NET ? -turn : 0) && ml / TURNS_MOST < turn;
+}
+
 static enum err take_rows(struct scale *s, const struct rows *all)
 {
     enum err err = ERR_OK;
@@ -70,7 +79,8 @@ static enum err take_rows(struct scale *s, const struct rows *all)
         const struct row *row = &all->at[i];
 
         if ((row->attr & ATTR_SOURCE) == SOURCE_REMOTE && !(row->attr & ATTR_FUTURE) &&
-            row->time_s >= s->fitting->from_s && row->time_s <= s->fitting->to_s)
+            is_counted(s->meter, row->value) && row->time_s >= s->fitting->from_s &&
+            row->time_s <= s->fitting->to_s)
             err = rows_push(&s->rows, *row);
     }
     return err;

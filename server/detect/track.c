@@ -41,7 +41,7 @@ static bool follows(const struct meter_facts *m, bool net, int64_t x, int64_t y,
         return false;
     if (used >= 0) {
         if (net && used > m->modulus_ml / 2 && (double)x < 0.1 * turn && (double)y > 0.9 * turn &&
-            (double)(m->modulus_ml - used) <= most)
+            used <= m->modulus_ml && (double)(m->modulus_ml - used) <= most)
             used -= m->modulus_ml;
         else if ((double)used > most)
             return false;
