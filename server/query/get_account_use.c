@@ -299,14 +299,14 @@ static int64_t put_row(struct listing *l, const struct used *u, int64_t from_s)
 static void fill(struct listing *l)
 {
     const struct used *u = (const struct used *)l->state;
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    int64_t from_s = l->cursor_len ? (int64_t)rd_be64(&r) : u->from_s;
+    uint64_t after;
+    int64_t from_s = listing_number(l, 8, &after) && l->cursor_len ? (int64_t)after : u->from_s;
 
-    if (from_s < u->from_s || r.err)
-        from_s = u->to_s;
+    if (from_s < u->from_s)
+        listing_fail(l, ERR_INVALID);
     while (from_s < u->to_s && !listing_full(l) && !l->err)
         from_s = put_row(l, u, from_s);
-    l->ended = from_s >= u->to_s;
+    l->ended = from_s >= u->to_s && !l->err;
 }
 
 /* ---- asking ---- */

@@ -123,16 +123,13 @@ static void fill(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    uint32_t after = l->cursor_len ? rd_be32(&r) : 0;
-    enum err err;
+    uint64_t after;
 
     w->l = l;
-    err = ledger_commands_of(&t, w->meter, after, take, w);
+    if (listing_number(l, 4, &after))
+        listing_fail(l, ledger_commands_of(&t, w->meter, (uint32_t)after, take, w));
     txn_abort(&t);
-    if (err)
-        listing_fail(l, err);
-    l->ended = !listing_full(l);
+    l->ended = !listing_full(l) && !l->err;
 }
 
 static bool ask_state(struct request *q, struct wanted *w)

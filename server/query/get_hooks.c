@@ -244,7 +244,9 @@ static void fill_dead(struct listing *l)
         after.act = rd_be64(&r);
         after.part = rd_be32(&r);
     }
-    err = ledger_hook_deads(&t, d->hook, after, take_dead, l);
+    err = l->cursor_len && (r.err || rd_left(&r))
+              ? ERR_INVALID
+              : ledger_hook_deads(&t, d->hook, after, take_dead, l);
     ended = txn_end(&t);
     if (err || ended)
         listing_fail(l, err ? err : ended);

@@ -45,14 +45,14 @@ static void fill(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    uint32_t after = l->cursor_len == 4 ? rd_be32(&r) : 0;
+    uint64_t after;
 
     w->l = l;
-    if (l->cursor_len != 4 || after < UINT32_MAX)
-        listing_fail(l, ledger_dials_of(&t, w->meter, l->cursor_len == 4 ? after + 1 : 0, take, w));
+    if (listing_number(l, 4, &after) && after < UINT32_MAX)
+        listing_fail(
+            l, ledger_dials_of(&t, w->meter, l->cursor_len ? (uint32_t)after + 1 : 0, take, w));
     listing_fail(l, txn_end(&t));
-    l->ended = !listing_full(l);
+    l->ended = !listing_full(l) && !l->err;
 }
 
 void answer_offsets(struct request *q)

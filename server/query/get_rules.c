@@ -87,18 +87,18 @@ static void put_rule(struct listing *l, const struct rules_held *held, unsigned 
 
 static void fill(struct listing *l)
 {
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    unsigned place = l->cursor_len ? rd_be32(&r) : 0;
     struct txn t = ledger_read(l->app->ledger);
     struct rules_held *held = NULL;
+    uint64_t place;
     enum err err = rules_take(l->app, &t, &held);
 
-    for (; !err && place < LISTED_RULES && !listing_full(l); place++)
-        put_rule(l, held, place);
+    for (listing_number(l, 4, &place); !err && !l->err && place < LISTED_RULES && !listing_full(l);
+         place++)
+        put_rule(l, held, (unsigned)place);
     rules_give(held);
     listing_fail(l, err);
     listing_fail(l, txn_end(&t));
-    l->ended = place >= LISTED_RULES;
+    l->ended = place >= LISTED_RULES && !l->err;
 }
 
 void answer_rules(struct request *q)
@@ -152,7 +152,7 @@ struct versions {
 struct filling {
     struct listing *l;
     const struct listed *rule;
-    uint32_t after;
+    uint64_t after;
     bool more;
     enum err err;
 };
@@ -220,12 +220,10 @@ static bool put_kept(void *arg, struct span name, uint32_t version, struct span 
 static void fill_versions(struct listing *l)
 {
     const struct versions *v = (const struct versions *)l->state;
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
     struct filling f = { .l = l, .rule = listed_rule((enum listed_rule)v->place) };
     struct txn t = ledger_read(l->app->ledger);
 
-    f.after = l->cursor_len ? rd_be32(&r) : 0;
-    if (!f.after) {
+    if (listing_number(l, 4, &f.after) && !f.after) {
         struct check_line_told first = { .line = { .state = f.rule->on ? LINE_ON : LINE_OFF,
                                                    .version = 1,
                                                    .from_day = INT64_MIN } };
@@ -233,7 +231,8 @@ static void fill_versions(struct listing *l)
         standing_values(f.rule, first.line.value);
         put_version(l, f.rule, &first);
     }
-    listing_fail(l, ledger_rules(&t, put_kept, &f));
+    if (!l->err)
+        listing_fail(l, ledger_rules(&t, put_kept, &f));
     listing_fail(l, f.err);
     listing_fail(l, txn_end(&t));
     l->ended = !f.more && !l->err;

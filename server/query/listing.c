@@ -82,6 +82,20 @@ void listing_pass(struct listing *l, struct span cursor)
     set_cursor(l, cursor);
 }
 
+bool listing_number(struct listing *l, size_t bytes, uint64_t *out)
+{
+    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
+
+    *out = 0;
+    if (!l->cursor_len)
+        return true;
+    if (l->cursor_len != bytes)
+        listing_fail(l, ERR_INVALID);
+    else
+        *out = bytes == 4 ? rd_be32(&r) : rd_be64(&r);
+    return !l->err;
+}
+
 /* ---- slices ---- */
 
 static void put_next(struct listing *l)

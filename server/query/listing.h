@@ -56,6 +56,8 @@ void listing_more(struct listing *l); /* the next slice of a stream */
 bool listing_full(const struct listing *l);
 void listing_fail(struct listing *l, enum err err);
 void listing_pass(struct listing *l, struct span cursor); /* a row that is not wanted */
+/* A cursor that is one number of `bytes` (4 or 8), big-endian; 0 at the list's begin. False: it is another list's, and the list has failed (INVALID). */
+bool listing_number(struct listing *l, size_t bytes, uint64_t *out);
 
 /* Rows: every cell of every row in the order of the columns. */
 void row_begin(struct listing *l);

@@ -196,7 +196,8 @@ nilo_does_it_all_and_lists_come_in_every_form() {
     exits 0 nilo edit approve "$id" --note ok --token-file ben.token && exits 1 nilo edit refuse "$id" && exits 0 nilo edit undo "$id" --reason wrong && exits 0 nilo edit list --point G --state undo-waiting && has "$said" agreed || return 1
     said=$(curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Accept: text/csv' "$NILO_SERVER/v1/edits") && has "$said" 'id,state,text_en' 'undo-waiting' || return 1
     is 2 "$(of "$(ask '/v1/edits?limit=2')" 'len(a["rows"]) if a["next"] else 0')" || return 1
-    for path in edits?after=ab edits?after=000000000000000100 notices?after=ab adjustments?after=ab; do
+    for path in edits?after=ab edits?after=000000000000000100 notices?after=ab adjustments?after=ab rules?after=ab rules/high/versions?after=ab meters/mG/offsets?after=ab \
+        meters/mG/commands?after=ab "accounts/A-G/consumption?from=2026-03-01T00:00:00Z&to=2026-03-05T00:00:00Z&step=day&after=ab"; do
         has "$(curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" "$NILO_SERVER/v1/$path")" $'\n422' || return 1
     done
     is 0 "$(of "$(ask '/v1/notices?after=ffffffffffffffff')" 'len(a["rows"])')" || return 1
