@@ -175,16 +175,13 @@ static bool place_taken(struct asking *a)
     return index_possible(a);
 }
 
-static bool default_span(struct asking *a)
+/* Where the days before the instant begin that an edit is held against. */
+static int64_t days_from_s(const struct asking *a)
 {
-    struct editing *e = &a->e;
-    int64_t from_s = e->edit.at_s - (int64_t)a->rules.edit_span_days * DAY_S;
+    int64_t from_s = a->e.edit.at_s - (int64_t)a->rules.edit_span_days * DAY_S;
 
-    if (!a->has_from)
-        e->edit.span_from_s = from_s > e->fitting.from_s ? from_s : e->fitting.from_s;
-    if (e->edit.span_from_s < 0)
-        e->edit.span_from_s = 0;
-    return true;
+    from_s = from_s > a->e.fitting.from_s ? from_s : a->e.fitting.from_s;
+    return from_s < 0 ? 0 : from_s;
 }
 
 struct counting {
@@ -255,21 +252,50 @@ static bool holds(struct asking *a)
 {
     struct editing *e = &a->e;
 
+    if (!a->has_from)
+        e->edit.span_from_s = days_from_s(a);
     return edit_can_hold(e, false) && says_something(a) && use_comes_out(a);
+}
+
+static bool is_much(const struct asking *a, const struct edit_weighed *w)
+{
+    struct edit_limits limits = { a->rules.edit_alone_ml, a->rules.edit_percent };
+
+    return edit_takes_two(&limits, w->delta_known, w->delta_ml, w->span_known, w->span_ml);
+}
+
+/* A span that was told is no way around the limit: who names a long one, or one in which more was used, is held against the days before as well. */
+static enum err waits(struct asking *a, bool *out)
+{
+    struct editing *e = &a->e;
+    struct ledger_edit by_days = e->edit;
+    struct edit_weighed w;
+    enum err err;
+
+    *out = is_much(a, &e->weighed);
+    if (*out || !a->has_from)
+        return ERR_OK;
+    by_days.span_from_s = days_from_s(a);
+    err = edit_weigh(e->q->app, &e->act.txn, &by_days, &e->fitting, e->act.now_s, &w);
+    *out = err || is_much(a, &w);
+    return err;
 }
 
 static void write(struct asking *a)
 {
     struct editing *e = &a->e;
     const struct edit_weighed *w = &e->weighed;
-    struct edit_limits limits = { a->rules.edit_alone_ml, a->rules.edit_percent };
+    enum err err = waits(a, &e->edit.takes_two);
+
+    if (err) {
+        answer_failed(e->reply, err);
+        return;
+    }
 
     e->edit.delta_known = w->delta_known;
     e->edit.delta_ml = w->delta_ml;
     e->edit.span_known = w->span_known;
     e->edit.span_ml = w->span_known ? w->span_ml : 0;
-    e->edit.takes_two =
-        edit_takes_two(&limits, w->delta_known, w->delta_ml, w->span_known, w->span_ml);
     e->edit.state = e->edit.takes_two ? EDIT_WAITING : EDIT_IN_FORCE;
     edit_warn_closed(e);
     edit_commit(e, 201, "edit.asked", "", span_text(e->edit.asked.text));
@@ -290,7 +316,7 @@ void act_post_edit(const struct act_request *q, struct act_reply *out)
     else if (names_known(&a) &&
              answer_members(q, out, "from", "to", "consumption_l", "at", "index_l", "serial",
                             "reason", NULL) &&
-             facts_taken(&a) && place_taken(&a) && default_span(&a) && alone_there(&a) && holds(&a))
+             facts_taken(&a) && place_taken(&a) && alone_there(&a) && holds(&a))
         write(&a);
     act_abort(&a.e.act);
 }

@@ -81,14 +81,11 @@ static void fill(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    uint64_t after = l->cursor_len ? rd_be64(&r) : 0;
+    uint64_t after;
 
     w->l = l;
     w->txn = &t;
-    if (r.err || (l->cursor_len && rd_left(&r)))
-        listing_fail(l, ERR_INVALID);
-    else
+    if (listing_number(l, 8, &after))
         listing_fail(l, ledger_adjustments(&t, after, take, w));
     listing_fail(l, txn_end(&t));
     l->ended = !w->more && !l->err;

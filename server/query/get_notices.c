@@ -99,14 +99,11 @@ static void fill(struct listing *l)
 {
     struct wanted *w = (struct wanted *)l->state;
     struct txn t = ledger_read(l->app->ledger);
-    struct rd r = rd_of(span_of(l->cursor, l->cursor_len));
-    uint64_t after = l->cursor_len ? rd_be64(&r) : 0;
+    uint64_t after;
 
     w->l = l;
     w->txn = &t;
-    if (r.err || (l->cursor_len && rd_left(&r)))
-        listing_fail(l, ERR_INVALID);
-    else if (!w->none)
+    if (listing_number(l, 8, &after) && !w->none)
         listing_fail(l, ledger_notices(&t, span_text(w->account), w->account[0] ? 0 : w->point,
                                        after, take, w));
     listing_fail(l, txn_end(&t));

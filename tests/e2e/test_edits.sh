@@ -77,6 +77,18 @@ what_moves_much_waits_for_another_person() {
     said=$(token=ann.token tell "/v1/edits/$id/refuse" '{"note":"never mind"}') && has "$said" $'\n200' '"state":"refused"' && has "$(token=ben.token tell "/v1/edits/$id/approve" '{}')" $'\n409' refused
 }
 
+a_span_that_is_told_is_no_way_around_the_limit() {
+    # 6 000 L in the month before, 16 000 since the meter came: 3 500 more are over half of the one, not of the other.
+    local told
+    for told in '"at":"2026-03-31T00:00:00+08:00","index_l":19500' '"from":"2026-02-01T00:00:00+08:00","at":"2026-03-31T00:00:00+08:00","index_l":19500' \
+        '"from":"2026-02-01T00:00:00+08:00","to":"2026-03-31T00:00:00+08:00","consumption_l":19500'; do
+        said=$(token=ann.token tell /v1/points/F/edits "{$told,\"reason\":\"seen\"}")
+        has "$said" $'\n201' '"delta_l":3500' '"takes_two":true' '"state":"waiting"' || return 1
+        has "$(token=ann.token tell "/v1/edits/$(of "$said" 'a["id"]')/refuse" '{"note":"tried"}')" $'\n200' || return 1
+    done
+    is '6000 actual read' "$(use F 03-01 03-31)"
+}
+
 what_took_two_is_taken_back_by_two() {
     token=ann.token edit B 03-05 17500 && has "$said" $'\n422' || return 1
     id=$(of "$(ask '/v1/edits?point=B&state=in-force')" 'a["rows"][0]["id"]')
@@ -216,7 +228,7 @@ PY
 
 nilod_start --virtual-clock 2026-04-04T12:00:00+08:00
 world > /dev/null || { echo "the world could not be made"; exit 1; }
-hold a_small_edit_holds_at_once_and_both_sides_share_it a_day_sheet_goes_by_edits_in_what_was_used_and_by_readings_in_what_was_read what_was_used_is_told_as_well_as_the_dial what_moves_much_waits_for_another_person \
+hold a_small_edit_holds_at_once_and_both_sides_share_it a_day_sheet_goes_by_edits_in_what_was_used_and_by_readings_in_what_was_read what_was_used_is_told_as_well_as_the_dial what_moves_much_waits_for_another_person a_span_that_is_told_is_no_way_around_the_limit \
     what_took_two_is_taken_back_by_two what_cannot_be_is_refused_and_changes_nothing one_edit_an_instant_and_a_key_says_it_once \
     a_reading_that_comes_later_goes_before_the_edit_unless_it_was_put_in_its_place what_readings_around_it_contradict_later_is_out \
     what_waits_is_in_the_review_and_what_comes_after_closing_is_an_adjustment a_kill_or_a_rebuild_keeps_them \
