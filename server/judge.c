@@ -54,6 +54,7 @@ struct slice {
     struct judge_place place;
     bool said;       /* a detector said something */
     bool dials;      /* among the rows that were loaded are dial reads */
+    unsigned news;   /* NEWS_…: which sources are to be looked at */
     bool changed;    /* its flags, or what is noted of its condition, are other ones */
     uint32_t *moved; /* meters of the slice of which that is so */
     size_t moved_count;
@@ -187,35 +188,9 @@ static void say(void *arg, const struct detector *d, const struct verdict *v)
 /* The meter was taken off: what was open has ended with the fitting. */
 static void end_episodes(struct slice *s, int64_t to_s)
 {
-    for (size_t i = 0; i < s->episodes.count; i++) {
-        struct flag_record *e = &s->episodes.at[i];
-
-        if (!e->ended && e->fitting_from_s == s->place.fitting->from_s) {
-            e->ended = true;
-            e->verdict.open = false;
-            e->verdict.cleared_s = to_s > e->verdict.raised_s ? to_s : e->verdict.raised_s;
-        }
-    }
-}
-
-/* Dial against transmitter: made anew for the fitting where somebody read the dial, or what came since decides. */
-static enum err look_at_dials(struct slice *s, const struct fitting *f, uint32_t *dial_s)
-{
-    size_t kept = 0;
-
-    if (!s->dials && !*dial_s)
-        return ERR_OK;
-    recall(s);
-    if (s->err)
-        return s->err;
-    for (size_t i = 0; i < s->episodes.count; i++) {
-        const struct flag_record *e = &s->episodes.at[i];
-
-        if (e->kind != &detector_out_of_step || e->fitting_from_s != f->from_s)
-            s->episodes.at[kept++] = *e;
-    }
-    s->episodes.count = kept;
-    return dials_episodes(s->app, &s->ledger, &s->meter, f, &s->episodes, dial_s);
+    for (size_t i = 0; i < s->episodes.count; i++)
+        if (s->episodes.at[i].fitting_from_s == s->place.fitting->from_s)
+            flag_record_end(&s->episodes.at[i], to_s);
 }
 
 /* ---- folding ---- */
@@ -252,7 +227,11 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
         return err;
     feed(s, state);
     metrics_add(METRIC_JUDGE_READINGS, s->billed.count + s->reverse.count);
-    return s->err ? s->err : look_at_dials(s, f, &state->dial_s);
+    if (s->billed.count + s->reverse.count)
+        s->news |= NEWS_READINGS;
+    if (s->dials || state->dial_s)
+        s->news |= NEWS_DIALS;
+    return s->err;
 }
 
 /* All fittings from their first reading on; the state that stays is the last one's. */
@@ -261,6 +240,7 @@ static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t ha
     enum err err = ERR_OK;
 
     s->said = true; /* whatever views hold is made anew */
+    s->news |= NEWS_REGISTER;
     s->episodes.count = 0;
     *state = (struct meter_state){ .facts_hash = hash };
     for (size_t i = 0; i < s->fittings.count && !err; i++) {
@@ -413,35 +393,43 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
     return err;
 }
 
-/* ---- what the calendar says ---- */
+/* ---- what the sources say ---- */
 
-static enum err overdue_replace(struct slice *s, const struct flag_records *wanted)
+/* What a source finds takes the place of what views hold, if it is another. */
+static enum err look_at(struct slice *s, const struct judge_source *source,
+                        const struct judge_view *view)
 {
-    size_t kept = 0;
-
-    recall(s);
-    for (size_t i = 0; i < s->episodes.count; i++)
-        if (s->episodes.at[i].kind != &detector_overdue)
-            s->episodes.at[kept++] = s->episodes.at[i];
-    s->episodes.count = kept;
-    for (size_t i = 0; i < wanted->count && !s->err; i++)
-        s->err = flag_records_push(&s->episodes, &wanted->at[i]);
-    return s->err;
-}
-
-/* Readings alone move nothing here: it is looked at where the register or the date did, or all is made anew. */
-static enum err look_at_calendar(struct slice *s)
-{
-    struct flag_records wanted = { 0 }, kept = { 0 };
-    enum err err = overdue_episodes(s->app, &s->ledger, s->meter.id, s->now_s, s->fittings.at,
-                                    s->fittings.count, &wanted);
+    struct flag_records found = { 0 }, kept = { 0 };
+    enum err err = source->episodes(view, &found);
 
     if (!err && !s->said)
         err = flags_kept(&s->views, s->meter.id, &kept);
-    if (!err && (s->said || !overdue_same(&kept, &wanted)))
-        err = overdue_replace(s, &wanted);
-    flag_records_done(&wanted);
+    if (!err && (s->said || !source_same(source, &kept, &found))) {
+        recall(s);
+        if (!(err = s->err))
+            err = source_replace(source, &s->episodes, &found);
+    }
+    flag_records_done(&found);
     flag_records_done(&kept);
+    return err;
+}
+
+static enum err look_at_sources(struct slice *s, struct meter_state *state)
+{
+    const struct judge_source *source;
+    struct judge_view view = { .app = s->app,
+                               .ledger = &s->ledger,
+                               .views = &s->views,
+                               .meter = &s->meter,
+                               .fittings = s->fittings.at,
+                               .count = s->fittings.count,
+                               .now_s = s->now_s,
+                               .dial_s = &state->dial_s };
+    enum err err = ERR_OK;
+
+    for (size_t n = 0; !err && (source = judge_source_at(n)); n++)
+        if (s->news & (source->news | (source->idle_without ? 0 : NEWS_REGISTER)))
+            err = look_at(s, source, &view);
     return err;
 }
 
@@ -461,8 +449,9 @@ static enum err look_at_condition(struct slice *s, const struct meter_state *sta
     return condition_note(s->app, &s->ledger, &s->views, &news);
 }
 
-static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s, bool date)
+static enum err judge_meter(struct slice *s, const struct judge_news *news)
 {
+    uint32_t meter = news->meter, first_s = news->first_s;
     struct meter_state *state;
     enum err err = look_up(s, meter);
 
@@ -470,9 +459,9 @@ static enum err judge_meter(struct slice *s, uint32_t meter, uint32_t first_s, b
         return err == ERR_NOT_FOUND ? ERR_OK : err; /* nobody's: not registered (any more) */
     if (!(state = (struct meter_state *)views_states_at(&s->states, meter)))
         return s->views.err;
-    err = fold(s, state, first_s);
-    if (!err && (s->said || first_s == 0 || date))
-        err = look_at_calendar(s);
+    s->news = news->news;
+    if (!(err = fold(s, state, first_s)))
+        err = look_at_sources(s, state);
     if (!err)
         err = look_at_condition(s, state, first_s == 0);
     if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
@@ -526,7 +515,7 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
     for (size_t i = 0; i < count && !err; i++) {
         s->changed = false;
-        err = judge_meter(s, news[i].meter, news[i].first_s, news[i].date);
+        err = judge_meter(s, &news[i]);
         if (s->changed)
             s->moved[s->moved_count++] = news[i].meter;
     }

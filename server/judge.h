@@ -23,7 +23,14 @@ MUST_CHECK enum err judge_pass(struct app *app, const uint32_t *meters, size_t c
  * read. */
 struct judge_news {
     uint32_t meter, first_s;
-    bool date; /* its legal due date has passed */
+    unsigned news; /* a set of NEWS_…: what is new of it beside readings */
+};
+enum {
+    NEWS_DATE = 1,   /* its legal due date has passed */
+    NEWS_VITALS = 2, /* it said something of itself */
+    NEWS_READINGS = 4, /* the judge's own: what was loaded of it holds readings, */
+    NEWS_DIALS = 8,    /* among them dial reads, or later ones that decide what those meant; */
+    NEWS_REGISTER = 16 /* or its past, facts or fittings changed, so all is made anew */
 };
 #define JUDGE_NO_READING UINT32_MAX /* first_s: none is new */
 MUST_CHECK enum err judge_pass_new(struct app *app, const struct judge_news *news, size_t count,

@@ -48,25 +48,27 @@ static void fill(const struct dial_episode *e, const struct dial_check *c, struc
     verdict_time(out, "agreed_at", c->agreed_s);
 }
 
-enum err dials_episodes(struct app *app, struct txn *ledger, const struct meter_facts *m,
-                        const struct fitting *f, struct flag_records *out, uint32_t *out_open_s)
+static enum err fitting_episodes(const struct judge_view *v, const struct fitting *f,
+                                 struct flag_records *out, uint32_t *out_open_s)
 {
     struct dial_episode episodes[EPISODES_MOST];
     struct dial_checks checks = { 0 };
     struct dials d;
     size_t count = 0;
-    enum err err = dials_load(app, ledger, m, f, &d);
+    enum err err = dials_load(v->app, v->ledger, v->meter, f, &d);
 
-    if (!err && !(err = dials_check(m, f, &d.rows, d.told, d.told_count, &checks)))
+    if (!err && !(err = dials_check(v->meter, f, &d.rows, d.told, d.told_count, &checks)))
         count = dial_episodes(&checks, d.told, d.told_count, episodes, EPISODES_MOST);
     for (size_t i = 0; i < count && i < EPISODES_MOST && !err; i++) {
         struct flag_record r = { .kind = &detector_out_of_step,
-                                 .meter = m->id,
+                                 .meter = v->meter->id,
                                  .point = f->point,
                                  .fitting_from_s = f->from_s,
                                  .ended = episodes[i].ended };
 
         fill(&episodes[i], &checks.at[episodes[i].last], &r.verdict);
+        if (f->to_s != FITTING_OPEN)
+            flag_record_end(&r, f->to_s);
         err = flag_records_push(out, &r);
     }
     *out_open_s = checks.open_s < 0 || checks.open_s > UINT32_MAX ? 0 : (uint32_t)checks.open_s;
@@ -74,3 +76,20 @@ enum err dials_episodes(struct app *app, struct txn *ledger, const struct meter_
     dials_done(&d);
     return err;
 }
+
+/* *v->dial_s stays the last fitting's: of the others nothing comes later. */
+static enum err dials_episodes(const struct judge_view *v, struct flag_records *out)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < v->count && !err; i++)
+        err = fitting_episodes(v, &v->fittings[i], out, v->dial_s);
+    return err;
+}
+
+const struct judge_source judge_source_dials = {
+    .kinds = { &detector_out_of_step },
+    .news = NEWS_DIALS,
+    .idle_without = true,
+    .episodes = dials_episodes,
+};

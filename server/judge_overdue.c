@@ -55,39 +55,28 @@ static bool episode_of(const struct meter_life *l, const struct zone *z, const s
     return true;
 }
 
-enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter, int64_t now_s,
-                          const struct fitting *fittings, size_t count, struct flag_records *out)
+static enum err overdue_episodes(const struct judge_view *v, struct flag_records *out)
 {
     struct meter_life life = { 0 };
-    enum err err = life_load(app, ledger, meter, &life);
+    enum err err = life_load(v->app, v->ledger, v->meter->id, &life);
 
-    for (size_t i = 0; i < count && !err; i++) {
+    for (size_t i = 0; i < v->count && !err; i++) {
+        const struct fitting *f = &v->fittings[i];
         struct flag_record e;
 
-        if (fittings[i].from_s <= now_s && episode_of(&life, &app->zone, &fittings[i], now_s, &e))
+        if (f->from_s <= v->now_s && episode_of(&life, &v->app->zone, f, v->now_s, &e))
             err = flag_records_push(out, &e);
     }
     life_done(&life);
     return err;
 }
 
-bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < kept->count; i++) {
-        const struct flag_record *k = &kept->at[i], *w;
-
-        if (k->kind != &detector_overdue || k->withdrawn)
-            continue;
-        w = n < wanted->count ? &wanted->at[n++] : NULL;
-        if (!w || k->verdict.onset_s != w->verdict.onset_s || k->ended != w->ended ||
-            k->verdict.cleared_s != w->verdict.cleared_s ||
-            k->verdict.severity != w->verdict.severity || k->fitting_from_s != w->fitting_from_s)
-            return false;
-    }
-    return n == wanted->count;
-}
+/* Readings alone move nothing here. */
+const struct judge_source judge_source_overdue = {
+    .kinds = { &detector_overdue },
+    .news = NEWS_DATE,
+    .episodes = overdue_episodes,
+};
 
 /* The record of the same id and onset. */
 static bool dated_alike(const struct flag_records *list, const struct flag_record *f)

@@ -1,4 +1,4 @@
-/* What judge*.c share: a flag as it is kept, and its bytes.
+/* What judge*.c share: where flags come from, a flag as it is kept, and its bytes.
  *
  *   flag facts, version 1 (in views as they are now; in the ledger as they were told first):
  *     u8 version · u8 bits · counted kind · varint meter · varint point
@@ -52,18 +52,48 @@ MUST_CHECK enum err flags_turned(struct txn *ledger, const struct flag_records *
                                  const struct flag_records *now, struct flag_records *out);
 void flags_tell_turned(struct act *a, const struct flag_records *turned);
 
-/* judge_overdue.c: the episodes of `overdue` of a meter's fittings, in their order; and whether kept flags say the same. */
-MUST_CHECK enum err overdue_episodes(struct app *app, struct txn *ledger, uint32_t meter,
-                                     int64_t now_s, const struct fitting *fittings, size_t count,
-                                     struct flag_records *out);
-/* judge_dials.c: the episodes of `out-of-step` of one fitting, appended in their order; and the time of the newest dial read of which what comes later may still say otherwise (0: none). */
-MUST_CHECK enum err dials_episodes(struct app *app, struct txn *ledger, const struct meter_facts *m,
-                                   const struct fitting *f, struct flag_records *out, uint32_t *out_open_s);
+/* ---- where episodes come from ----
+ *
+ * Steps of the register make those of the kinds that have a `judge` (detect_feed).  Each other kind belongs to one source, which finds all
+ * its episodes of a meter, fitting by fitting, from what is stored and the clock: never from what it found before.  So a rebuild finds the same.
+ * A new one is a file judge_X.c and a line in judge_source.c. */
+
+/* The meter at hand, as a source sees it; all of it borrowed for the call. */
+struct judge_view {
+    struct app *app;
+    struct txn *ledger, *views;
+    const struct meter_facts *meter;
+    const struct fitting *fittings; /* in order of time; the last one's readings are folded */
+    size_t count;
+    int64_t now_s;
+    uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
+};
+
+#define SOURCE_KINDS 4
+struct judge_source {
+    const struct detector *kinds[SOURCE_KINDS]; /* its own; NULL behind the last */
+    unsigned news; /* a set of NEWS_…: after these it is looked at; after NEWS_REGISTER too, for then all is made anew, */
+    bool idle_without; /* unless this is set: where its news did not come either, it would find nothing */
+    /* Appends all its episodes of the meter, of the same kind in order of onset; ids, `told_s` and `withdrawn` are given later.
+     * Where a fitting has ended, none of them is open (flag_record_end). */
+    enum err (*episodes)(const struct judge_view *v, struct flag_records *out);
+};
+extern const struct judge_source judge_source_dials, judge_source_overdue;
+
+const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
+bool source_owns(const struct judge_source *source, const struct detector *kind);
+/* Whether what is kept of a source's kinds (withdrawn ones aside) says the same as `found`, in bytes. */
+bool source_same(const struct judge_source *source, const struct flag_records *kept, const struct flag_records *found);
+/* What is in `list` of its kinds gives way to `found`. NO_MEMORY. */
+MUST_CHECK enum err source_replace(const struct judge_source *source, struct flag_records *list, const struct flag_records *found);
+
+/* The meter was taken off at to_s: an open episode has ended with the fitting. */
+void flag_record_end(struct flag_record *e, int64_t to_s);
+
 /* They are listed by date: what was kept goes, what is to be kept comes. Errors stick in `views`. */
 void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
                   const struct flag_records *wanted);
 /* What lists by date are filtered by without a look at the flag: its state as long as nobody said anything, and when it was told. False: it is not told there. */
 bool overdue_told(struct span facts, enum flag_state *out_state, int64_t *out_told_s);
-bool overdue_same(const struct flag_records *kept, const struct flag_records *wanted);
 
 #endif

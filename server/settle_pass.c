@@ -39,7 +39,7 @@ enum err news_push_due(struct news *n, uint32_t meter)
     enum err err = news_push(n, meter, JUDGE_NO_READING);
 
     if (!err)
-        n->at[n->count - 1].date = true;
+        n->at[n->count - 1].news = NEWS_DATE;
     return err;
 }
 
@@ -62,7 +62,7 @@ void news_sort(struct news *n)
         if (kept == 0 || n->at[kept - 1].meter != n->at[i].meter)
             n->at[kept++] = n->at[i];
         else
-            n->at[kept - 1].date |= n->at[i].date;
+            n->at[kept - 1].news |= n->at[i].news;
     n->count = kept;
 }
 
@@ -262,7 +262,9 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
                                rows->count);
         p->readings += rows->count;
     }
-    return err ? err : news_push(p->touched, meter, first_s);
+    if (!err && !(err = news_push(p->touched, meter, first_s)) && vitals.position != before)
+        p->touched->at[p->touched->count - 1].news = NEWS_VITALS;
+    return err;
 }
 
 static enum err pass_run(struct pass *p)

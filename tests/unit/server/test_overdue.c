@@ -89,10 +89,21 @@ static void says(int64_t now_s, const char *expected)
     struct txn t = ledger_read(app.ledger);
     struct flag_records list = { 0 };
     struct fittings fittings;
+    struct meter_facts meter;
     char text[200] = "";
 
     assert_ok(fittings_load(&t, false, 1, &fittings));
-    assert_ok(overdue_episodes(&app, &t, 1, now_s, fittings.at, fittings.count, &list));
+    assert_ok(meter_facts_by_id(&t, 1, &meter));
+    {
+        struct judge_view view = { .app = &app,
+                                   .ledger = &t,
+                                   .meter = &meter,
+                                   .fittings = fittings.at,
+                                   .count = fittings.count,
+                                   .now_s = now_s };
+
+        assert_ok(judge_source_overdue.episodes(&view, &list));
+    }
     for (size_t i = 0; i < list.count; i++) {
         const struct flag_record *f = &list.at[i];
         size_t len = strlen(text);
@@ -204,20 +215,64 @@ static void kept_flags_are_the_same_or_not(void **state)
     struct flag_records kept = { 0 }, wanted = { 0 };
 
     (void)state;
-    assert_true(overdue_same(&kept, &wanted));
+    assert_true(source_same(&judge_source_overdue, &kept, &wanted));
     assert_ok(flag_records_push(&kept, &other)); /* of others nothing is asked */
-    assert_true(overdue_same(&kept, &wanted));
+    assert_true(source_same(&judge_source_overdue, &kept, &wanted));
     assert_ok(flag_records_push(&wanted, &one));
-    assert_false(overdue_same(&kept, &wanted));
+    assert_false(source_same(&judge_source_overdue, &kept, &wanted));
     assert_ok(flag_records_push(&kept, &one));
-    assert_true(overdue_same(&kept, &wanted));
+    assert_true(source_same(&judge_source_overdue, &kept, &wanted));
     kept.at[1].verdict.onset_s = 11;
-    assert_false(overdue_same(&kept, &wanted));
+    assert_false(source_same(&judge_source_overdue, &kept, &wanted));
     kept.at[1].verdict.onset_s = 10;
     kept.at[1].ended = true;
-    assert_false(overdue_same(&kept, &wanted));
+    assert_false(source_same(&judge_source_overdue, &kept, &wanted));
+    kept.at[1].ended = false;
+    kept.at[1].told_s = 99; /* what is given to an episode later does not count */
+    memcpy(kept.at[1].id, "x", 2);
+    assert_true(source_same(&judge_source_overdue, &kept, &wanted));
+    verdict_number(&wanted.at[0].verdict, "rule_years", 6000);
+    assert_false(source_same(&judge_source_overdue, &kept, &wanted));
     flag_records_done(&kept);
     flag_records_done(&wanted);
+}
+
+static void what_a_source_finds_takes_the_place_of_its_own_only(void **state)
+{
+    struct flag_record old = { .kind = &detector_overdue, .meter = 1 };
+    struct flag_record other = { .kind = &detector_stuck, .meter = 2 };
+    struct flag_record fresh = { .kind = &detector_overdue, .meter = 3 };
+    struct flag_records list = { 0 }, found = { 0 };
+
+    (void)state;
+    assert_ok(flag_records_push(&list, &old));
+    assert_ok(flag_records_push(&list, &other));
+    assert_ok(flag_records_push(&found, &fresh));
+    assert_ok(source_replace(&judge_source_overdue, &list, &found));
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.at[0].meter, 2);
+    assert_int_equal(list.at[1].meter, 3);
+    found.count = 0;
+    assert_ok(source_replace(&judge_source_overdue, &list, &found));
+    assert_int_equal(list.count, 1);
+    assert_int_equal(list.at[0].meter, 2);
+    flag_records_done(&list);
+    flag_records_done(&found);
+}
+
+static void every_kind_that_no_step_makes_has_one_source(void **state)
+{
+    const struct detector *d;
+
+    (void)state;
+    for (size_t n = 0; (d = detector_at(n)); n++) {
+        const struct judge_source *source;
+        unsigned owners = 0;
+
+        for (size_t i = 0; (source = judge_source_at(i)); i++)
+            owners += source_owns(source, d);
+        assert_int_equal(owners, d->judge ? 0 : 1);
+    }
 }
 
 /* ---- through the judge ---- */
@@ -243,7 +298,9 @@ static bool show(void *arg, const struct flag *f)
 
 static struct shown listed(int64_t now_s, bool date)
 {
-    struct judge_news news = { .meter = 1, .first_s = date ? JUDGE_NO_READING : 0, .date = date };
+    struct judge_news news = { .meter = 1,
+                               .first_s = date ? JUDGE_NO_READING : 0,
+                               .news = date ? NEWS_DATE : 0 };
     struct flag_filter q = { .kind = &detector_overdue };
     struct shown s = { 0 };
 
@@ -287,6 +344,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_shorter_period_moves_it_as_if_it_had_always_been_so),
         cmocka_unit_test(a_renewal_in_the_laboratory_counts_for_the_fitting_after_it),
         cmocka_unit_test(kept_flags_are_the_same_or_not),
+        cmocka_unit_test(what_a_source_finds_takes_the_place_of_its_own_only),
+        cmocka_unit_test(every_kind_that_no_step_makes_has_one_source),
         cmocka_unit_test(the_judge_keeps_one_flag_from_its_birth_to_its_end),
     };
 
