@@ -2,6 +2,7 @@
 #include "server/figures_priv.h"
 
 #include "server/lives.h"
+#include "server/readings.h"
 #include "server/routes.h"
 
 #include <stdlib.h>
@@ -120,6 +121,27 @@ _Static_assert(NO_DAY == INT32_MIN, "as server/billing/figures.h has it");
 
 /* ---- loading ---- */
 
+/* Whether anything ever came by radio while it was there, up to the month's end; rows of the month are loaded. */
+static enum err look_for_radio(struct figure_scope *s, const struct fitting *fitting,
+                               struct loaded *l, bool *radio)
+{
+    struct rows before = { 0 };
+    const struct rows *look[2] = { &l->rows, &before };
+    int64_t end_s = figure_month_end(&s->month);
+    enum err err = ERR_OK;
+
+    for (unsigned k = 0; k < 2 && !*radio && !err; k++) {
+        if (k == 1)
+            err = readings_load(s->app, &l->life.facts, meter_billed_channel(&l->life.facts),
+                                fitting->from_s, s->month.at_s[0], &before);
+        for (size_t i = 0; i < look[k]->count && !*radio && !err; i++)
+            *radio = (look[k]->at[i].attr & ATTR_SOURCE) == SOURCE_REMOTE &&
+                     look[k]->at[i].time_s >= fitting->from_s && look[k]->at[i].time_s < end_s;
+    }
+    rows_done(&before);
+    return err;
+}
+
 static enum err fitting_load(struct figure_scope *s, struct txn *t, const struct fitting *fitting)
 {
     struct figure_loads *all = s->loads;
@@ -142,6 +164,8 @@ static enum err fitting_load(struct figure_scope *s, struct txn *t, const struct
         err = sheet_rows_load(s->app, &l->life.facts, &of_meter, s->month.at_s[0] - FIGURE_NEAR_S,
                               figure_month_end(&s->month) + FIGURE_NEAR_S + 1, &l->rows, &l->rules);
     fittings_done(&of_meter);
+    if (!err && !f->radio)
+        err = look_for_radio(s, fitting, l, &f->radio);
     f->rows = &l->rows;
     f->rules = l->rules;
     return err;

@@ -272,11 +272,6 @@ static bool is_actual(const struct neighbours *n)
 
 /* ---- days under a meter ---- */
 
-static bool by_hand(const struct figure_point *p, const struct figure_fitting *f)
-{
-    return !f->radio && !heard_in(f, p->month->at_s[0], figure_month_end(p->month));
-}
-
 /* The one fitting that covers the day, or why it is left out. */
 static const struct figure_fitting *fitting_of_day(const struct figure_point *p, unsigned d,
                                                    unsigned *out_without)
@@ -297,7 +292,7 @@ static const struct figure_fitting *fitting_of_day(const struct figure_point *p,
     *out_without = !touched                     ? WITHOUT_NO_METER
                    : !whole                     ? WITHOUT_MOVED
                    : whole->suspended >> d & 1u ? WITHOUT_SUSPENDED
-                   : by_hand(p, whole)          ? WITHOUT_BY_HAND
+                   : !whole->radio              ? WITHOUT_BY_HAND
                                                 : WITHOUT_NOTHING;
     return whole;
 }
@@ -516,7 +511,7 @@ static void at_the_end(const struct figure_point *p, enum figure figure, figure_
     u.meter = f->fitting.meter;
     if (figure == FIGURE_SILENT_METERS) {
         u.without = f->suspended_at_end                          ? WITHOUT_SUSPENDED
-                    : by_hand(p, f)                              ? WITHOUT_BY_HAND
+                    : !f->radio                                  ? WITHOUT_BY_HAND
                     : f->fitting.from_s > at_s - FIGURE_SILENT_S ? WITHOUT_NEW
                                                                  : WITHOUT_NOTHING;
         u.counts = !u.without && !heard_in(f, at_s - FIGURE_SILENT_S, at_s + 1);

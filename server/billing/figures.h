@@ -95,7 +95,7 @@ struct figure_fitting {
     struct fitting fitting;
     const struct rows *rows;  /* of the billed channel, FIGURE_NEAR_S around the month at least, in rows_tidy order */
     const enum rule *rules;   /* their verdicts */
-    bool radio;               /* it has a dialect or a radio name */
+    bool radio;               /* it has a dialect or a radio name, or something of it came by radio up to the month's end */
     uint32_t suspended;       /* days of the month on which it was suspended at any time, 1 << (day of month - 1) */
     bool suspended_at_end, faulty_at_end; /* at figure_month_at */
     int32_t legal_due;        /* at figure_month_at; NO_DAY as INT32_MIN: never verified */

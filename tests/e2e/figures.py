@@ -225,8 +225,8 @@ def in_state(serial, what, at):
 
 
 def hand_meter(serial):
-    a, b = midnight(FIRST), midnight(day_of(DAYS))
-    return not METERS[serial]['radio'] and not any(s == serial and a <= at < b and src == 'remote' for s, at, v, src, p in READS)
+    b = midnight(day_of(DAYS))
+    return not METERS[serial]['radio'] and not any(s == serial and at < b and src == 'remote' for s, at, v, src, p in READS)
 
 
 def due_dates(route):

@@ -72,14 +72,15 @@ the_commands_tell_what_a_figure_is_and_what_stands_behind_it() {
     exits 0 nilo figure list --month 2026-03 --level company --format csv && has "$said" '2026-03,company,CO,'
 }
 
-# A is read by radio at each midnight, B once by hand on the 29th, which has 23 hours, C has no meter.
+# A is read by radio at each midnight, B once by hand on the 29th, which has 23 hours, C has no meter; D fell silent in January and is no meter that is read by hand.
 a_small_town_is_what_a_hand_reckons() {
     nilod_stop && mv store town && nilod_start --virtual-clock 2026-04-03T08:00:00Z --tz Europe/Madrid || return 1
-    printf 'org,level\nN,branch\n' | nilo import orgs - > /dev/null && printf 'route,org,days\nR,N,"1,29"\n' | nilo import routes - > /dev/null && printf 'serial,dn,q3\nMA,15,2.5\nMB,15,2.5\n' | nilo import meters - > /dev/null &&
-        printf 'point,account,route\nA,1,R\nB,2,R\nC,3,R\n' | nilo import points - > /dev/null &&
-        printf 'point,serial,from,start_index_l\nA,MA,2026-01-01T00:00:00+01:00,0\nB,MB,2026-01-01T00:00:00+01:00,0\n' | nilo import fittings - > /dev/null || return 1
+    printf 'org,level\nN,branch\nS,branch\n' | nilo import orgs - > /dev/null && printf 'route,org,days\nR,N,"1,29"\nR2,S,1\n' | nilo import routes - > /dev/null && printf 'serial,dn,q3\nMA,15,2.5\nMB,15,2.5\nMD,15,2.5\n' | nilo import meters - > /dev/null &&
+        printf 'point,account,route\nA,1,R\nB,2,R\nC,3,R\nD,4,R2\n' | nilo import points - > /dev/null &&
+        printf 'point,serial,from,start_index_l\nA,MA,2026-01-01T00:00:00+01:00,0\nB,MB,2026-01-01T00:00:00+01:00,0\nD,MD,2026-01-01T00:00:00+01:00,0\n' | nilo import fittings - > /dev/null || return 1
     { echo serial,time,index_l,source
       for n in {0..32}; do echo "MA,$(TZ=Europe/Madrid date -d "2026-03-01 +$n days" +%Y-%m-%dT00:00:00%:z),$((9000 + n * 200)),remote"; done
+      echo MD,2026-01-09T00:00:00+01:00,70,remote
       echo MB,2026-03-29T09:00:00+02:00,5000,manual; } | nilo import readings - > /dev/null && nilo settle
     is 'days-read 31/31 100 by-hand=31 exchange-day=0 no-meter=31 suspended=0
 disputes 0/0 null
@@ -99,9 +100,10 @@ silent-meters 0/1 0 by-hand=1 new=0 suspended=0
 zero-use 0/1 0 new=0 no-meter=1 not-customer=0 suspended=0 unread=1 vacant=0' "$(nilo figure list --month 2026-03 --level branch --format ndjson | python3 -c '
 import json, sys
 for r in sorted((json.loads(l) for l in sys.stdin), key=lambda r: r.get("figure", "")):
-    if "figure" in r:
+    if r.get("org") == "N":
         v = "null" if r["value"] is None else "%g" % float(r["value"])
-        print(" ".join([r["figure"], "%d/%d" % (r["numerator"], r["denominator"]), v] + ["%s=%d" % x for x in sorted(r["excluded"].items())]))')"
+        print(" ".join([r["figure"], "%d/%d" % (r["numerator"], r["denominator"]), v] + ["%s=%d" % x for x in sorted(r["excluded"].items())]))')" &&
+        has "$(nilo figure list --month 2026-03 --level branch --format csv)" '2026-03,branch,S,,days-read,Days of meters with a read by radio,远传到数率,0,31,' '2026-03,branch,S,,silent-meters,Silent meters,失联表占比,1,1,'
 }
 
 seed=${NILO_SEED:-$RANDOM}
