@@ -51,8 +51,11 @@ static enum flag_state state_of(const struct flag_record *f, const struct flag_d
 static void explain(struct app *app, struct flag *f)
 {
     struct fitting fitting = { .meter = f->meter, .point = f->point, .from_s = f->fitting_from_s };
-    struct judge_place place = { &f->meter_facts, &f->point_facts, &fitting, &app->zone,
-                                 &app->holidays };
+    struct judge_place place = { .meter = &f->meter_facts,
+                                 .point = &f->point_facts,
+                                 .fitting = &fitting,
+                                 .zone = &app->zone,
+                                 .holidays = &app->holidays };
     struct wr en = wr_of(f->text_en, sizeof f->text_en - 1);
     struct wr zh = wr_of(f->text_zh, sizeof f->text_zh - 1);
 

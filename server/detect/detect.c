@@ -36,24 +36,35 @@ static uint32_t within_u32(int64_t at_s)
     return at_s < 0 ? 0 : at_s > UINT32_MAX ? UINT32_MAX : (uint32_t)at_s;
 }
 
-/* The civil day of an instant; asks the zone once a day and not for each reading. */
-static int32_t day_of(struct detect_state *s, const struct zone *z, uint32_t at_s)
+/* Moves `d` to the civil day of an instant. */
+static void turn_to(struct civil_day *d, const struct zone *z, uint32_t at_s)
 {
-    if (at_s >= s->day_from_s && at_s < s->day_to_s)
-        return s->day;
-    if (s->day_to_s && at_s >= s->day_to_s) { /* most often the day that follows */
-        uint32_t next_s = within_u32(zone_day_next(z, s->day_to_s));
+    if (at_s >= d->from_s && at_s < d->to_s)
+        return;
+    if (d->to_s && at_s >= d->to_s) { /* most often the day that follows */
+        uint32_t next_s = within_u32(zone_day_next(z, d->to_s));
 
-        s->day_from_s = s->day_to_s;
-        s->day_to_s = next_s;
-        s->day++;
+        d->from_s = d->to_s;
+        d->to_s = next_s;
+        d->day++;
         if (at_s < next_s)
-            return s->day;
+            return;
     }
-    s->day = (int32_t)zone_day_number(z, at_s);
-    s->day_from_s = within_u32(zone_day_start(z, at_s));
-    s->day_to_s = within_u32(zone_day_next(z, at_s));
-    return s->day;
+    d->day = (int32_t)zone_day_number(z, at_s);
+    d->from_s = within_u32(zone_day_start(z, at_s));
+    d->to_s = within_u32(zone_day_next(z, at_s));
+}
+
+/* Gives a step its civil day and hour. */
+static void date(struct judge_step *step, const struct judge_place *place)
+{
+    struct civil_day once = { 0 }, *day = place->today ? place->today : &once;
+    uint32_t middle_s = step->from_s + (step->to_s - step->from_s) / 2, hour;
+
+    turn_to(day, place->zone, middle_s);
+    hour = (middle_s - day->from_s) / HOUR_S;
+    step->day = day->day;
+    step->hour = (uint8_t)(hour < 24 ? hour : 23);
 }
 
 void detect_feed(struct detect_state *state, const struct judge_place *place,
@@ -77,7 +88,7 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
         struct judge_step *step = &steps[i];
 
         step->reverse = !billed;
-        step->day = day_of(state, place->zone, step->from_s + (step->to_s - step->from_s) / 2);
+        date(step, place);
         for (size_t n = 0; n < TABLE_COUNT; n++)
             if (table[n].detector->judge &&
                 table[n].detector->judge(state->detectors + table[n].state_at, place, step, &v))

@@ -34,6 +34,15 @@ struct judge_place {
     const struct fitting *fitting;
     const struct zone *zone; /* civil time */
     const struct holidays *holidays;
+    struct civil_day *today; /* of the meters that one thread judges; NULL: the zone is asked for
+                                each step */
+};
+
+/* The civil day that was last asked for, so that the zone is asked once a day and not for each
+ * step. Zeroed: none yet. */
+struct civil_day {
+    uint32_t from_s, to_s;
+    int32_t day;
 };
 
 struct judge_reading {
@@ -46,6 +55,7 @@ struct judge_step {
     bool reverse; /* the reverse register of F/R; else the billed one */
     bool fall;   /* of a register that cannot fall: no flow, but evidence of something; used_ml < 0,
                     or 0 where it is a re-base */
+    uint8_t hour; /* civil hour of its middle: 0 to 23 (a day of 25 hours has 23 twice) */
     int32_t day; /* civil day of its middle, days since 1970-01-01 */
     uint32_t from_s, to_s;
     int64_t used_ml; /* roll-overs counted; below 0 on a net register that ran back */
@@ -89,32 +99,37 @@ struct detector {
                     struct wr *text_zh);
 };
 
-#define DETECTORS_STATE 256 /* bytes of all detectors for one meter */
-#define DETECTORS_VERSION 2 /* of the states and rules: another one begins every fitting again */
+/* How the detectors share a meter's bytes; those of one file, or of files that read each other's,
+ * together. */
+#define STUCK_STATE 80 /* stuck.c, unmoved.c and what profile.c learns */
+#define LEAK_STATE 88  /* leak.c, burst.c */
+#define FLOW_STATE 88  /* reversed.c, backflow.c, selfturn.c */
+#define DETECTORS_STATE (STUCK_STATE + LEAK_STATE + FLOW_STATE)
+#define DETECTORS_VERSION 3 /* of the states and rules: another one begins every fitting again */
 
-/* The newest readings of one register: what holds, what is not yet believed. track.c. */
+/* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
+ * and writes it. Values in millilitres, times in UTC seconds. */
 struct track {
-    int64_t value, before; /* the last two that hold: the step between them is held back until the
-                              next reading bears it out */
-    int64_t odd;           /* a reading that does not follow from `value` */
-    uint32_t value_s, before_s, odd_s;
-    uint8_t odd_count; /* of such readings in a row, each following the one before */
-    uint8_t sank;      /* how many of them lay no higher than the one before */
-    uint8_t flags, spare;
+    int64_t value : 56; /* the newest that holds */
+    uint64_t flags : 4;
+    uint64_t odd_count : 2; /* readings in a row that do not follow, each following the one before */
+    uint64_t sank : 2;      /* how many of them lay no higher than the one before */
+    int64_t above_before : 48; /* `value` over the one that held before it: the step between them is
+                                  held back until the next reading bears it out */
+    uint64_t value_s_low : 16;
+    int64_t odd_above : 48; /* over `value`: a reading that does not follow from it */
+    uint64_t value_s_high : 16;
+    uint32_t before_s, odd_s;
 };
 
 /* All that is remembered of one meter's fitting. Plain bytes, kept by views; zeroed at the
  * fitting's start. */
 struct detect_state {
     struct track billed, reverse;
-    uint32_t day_from_s, day_to_s; /* the civil day that was last asked for */
-    int32_t day;
-    uint32_t spare;
     _Alignas(8) uint8_t detectors[DETECTORS_STATE];
 };
-_Static_assert(sizeof(struct track) == 40, "states are kept on disk");
-_Static_assert(sizeof(struct detect_state) == 352,
-               "with the judge's head at most 384 bytes a meter");
+_Static_assert(sizeof(struct track) == 32, "states are kept on disk");
+_Static_assert(sizeof(struct detect_state) == 64 + DETECTORS_STATE, "no hidden bytes on disk");
 
 /* Takes one reading; `say` is called for each verdict, at most a few times. */
 typedef void detect_say(void *arg, const struct detector *d, const struct verdict *v);

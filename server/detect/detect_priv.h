@@ -1,15 +1,10 @@
-/* How the detectors share a meter's DETECTORS_STATE bytes. For server/detect only. */
+/* What the detectors share. For server/detect only. */
 #ifndef NILO_SERVER_DETECT_PRIV_H
 #define NILO_SERVER_DETECT_PRIV_H
 
 #include "server/detect/detect.h"
 
-#define STUCK_STATE 80
-#define LEAK_STATE 88
-#define REVERSED_STATE 88
-
-_Static_assert(STUCK_STATE + LEAK_STATE + REVERSED_STATE <= DETECTORS_STATE, "one meter's room");
-_Static_assert((STUCK_STATE | LEAK_STATE | REVERSED_STATE) % 8 == 0, "aligned");
+_Static_assert((STUCK_STATE | LEAK_STATE | FLOW_STATE) % 8 == 0, "aligned");
 
 #define DAY_S 86400
 #define HOUR_S 3600

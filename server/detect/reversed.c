@@ -35,7 +35,7 @@ struct reversed {
     uint32_t flag_onset_s;
     uint8_t flags, told_days;
 };
-_Static_assert(sizeof(struct reversed) <= REVERSED_STATE, "of a meter's room");
+_Static_assert(sizeof(struct reversed) <= FLOW_STATE, "of a meter's room");
 
 struct week {
     unsigned back_days, days; /* days: with any flow */

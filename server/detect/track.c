@@ -17,9 +17,63 @@
  *     readings in a row, so is each further fall until it climbs again. */
 #include "server/detect/detect_priv.h"
 
-enum { HAS = 1, HELD = 2, HIGH = 4, SINKS = 8 };
+#include <assert.h>
 
 #define ODD_TURNS 4 /* the first that does not follow and three more (B12) */
+
+enum { HAS = 1, HELD = 2, HIGH = 4, SINKS = 8 };
+
+/* A track, laid out to work with. */
+struct course {
+    int64_t value, before, odd;
+    uint32_t value_s, before_s, odd_s;
+    uint8_t odd_count, sank, flags;
+};
+
+/* Bounds of what a track can hold: 36 billion m³, and 140 million m³ from one value to the next. No
+ * register is that large; what is further off is rubbish. */
+#define VALUE_MOST ((INT64_C(1) << 55) - 1)
+#define APART_MOST ((INT64_C(1) << 47) - 1)
+
+static struct course unpack(const struct track *t)
+{
+    return (struct course){
+        .value = t->value,
+        .before = t->value - t->above_before,
+        .odd = t->value + t->odd_above,
+        .value_s = (uint32_t)t->value_s_high << 16 | (uint32_t)t->value_s_low,
+        .before_s = t->before_s,
+        .odd_s = t->odd_s,
+        .odd_count = t->odd_count,
+        .sank = t->sank,
+        .flags = t->flags,
+    };
+}
+
+static bool far_apart(int64_t x, int64_t y)
+{
+    return x - y > APART_MOST || y - x > APART_MOST;
+}
+
+static void pack(struct track *t, const struct course *c)
+{
+    bool held = (c->flags & HELD) && !far_apart(c->value, c->before);
+    bool odd = c->odd_count > 0;
+
+    assert(c->odd_count < ODD_TURNS && c->sank < ODD_TURNS);
+    *t = (struct track){
+        .value = c->value,
+        .flags = (held ? c->flags : c->flags & ~HELD) & 15u,
+        .odd_count = c->odd_count & 3,
+        .sank = c->sank & 3,
+        .above_before = held ? c->value - c->before : 0,
+        .value_s_low = c->value_s & UINT16_MAX,
+        .odd_above = odd ? c->odd - c->value : 0,
+        .value_s_high = c->value_s >> 16,
+        .before_s = held ? c->before_s : 0,
+        .odd_s = odd ? c->odd_s : 0,
+    };
+}
 
 /* 1.1 × Q4 = 1.1 × 1.25 × Q3, in millilitres a second for Q3 in litres an hour. */
 #define CEILING_MLPS (1.1 * 1.25 * 1000 / 3600)
@@ -62,7 +116,7 @@ static struct judge_step step_of(uint32_t from_s, uint32_t to_s, int64_t used_ml
 
 /* Goes on from what holds to `row`, `used` further. Appends to `out`, returns how many are in it.
  */
-static unsigned go_on(struct track *t, const struct row *row, int64_t used, struct judge_step *out,
+static unsigned go_on(struct course *t, const struct row *row, int64_t used, struct judge_step *out,
                       unsigned count)
 {
     if (used == 0) {
@@ -89,7 +143,7 @@ static bool is_spike(const struct meter_facts *m, int64_t there, int64_t back)
 }
 
 /* `row` follows what holds. */
-static unsigned take(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+static unsigned take(struct course *t, const struct meter_facts *m, bool net, const struct row *row,
                      int64_t used, struct judge_step *out)
 {
     int64_t held = 0, whole;
@@ -110,7 +164,7 @@ static unsigned take(struct track *t, const struct meter_facts *m, bool net, con
 
 /* The value that held was a wild one: the odd reading follows the one before it, and `row` the odd
  * one. */
-static unsigned drop_peak(struct track *t, const struct meter_facts *m, const struct row *row,
+static unsigned drop_peak(struct course *t, const struct meter_facts *m, const struct row *row,
                           int64_t used, struct judge_step *out)
 {
     struct row odd = { .value = t->odd, .time_s = t->odd_s };
@@ -125,7 +179,7 @@ static unsigned drop_peak(struct track *t, const struct meter_facts *m, const st
 }
 
 /* Too many readings say so: the register begins anew at `row`. */
-static unsigned begin_again(struct track *t, const struct meter_facts *m, bool net,
+static unsigned begin_again(struct course *t, const struct meter_facts *m, bool net,
                             const struct row *row, struct judge_step *out)
 {
     int64_t held, fell;
@@ -142,15 +196,15 @@ static unsigned begin_again(struct track *t, const struct meter_facts *m, bool n
         -(double)fell <= ceiling_ml(m, row->time_s - t->value_s))
         turn->used_ml = fell;
     sinks = turn->used_ml < 0 && (t->sank == ODD_TURNS - 1 || (t->flags & SINKS));
-    *t = (struct track){ .value = row->value,
-                         .value_s = row->time_s,
-                         .flags = (uint8_t)(HAS | (sinks ? SINKS : 0)) };
+    *t = (struct course){ .value = row->value,
+                          .value_s = row->time_s,
+                          .flags = (uint8_t)(HAS | (sinks ? SINKS : 0)) };
     return count;
 }
 
 /* Whether the value that holds was a wild one: the odd reading follows the one before it (and `row`
  * the odd one). */
-static bool is_peak(const struct track *t, const struct meter_facts *m)
+static bool is_peak(const struct course *t, const struct meter_facts *m)
 {
     int64_t used;
 
@@ -159,8 +213,8 @@ static bool is_peak(const struct track *t, const struct meter_facts *m)
 }
 
 /* `row` does not follow what holds. */
-static unsigned doubt(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
-                      struct judge_step *out)
+static unsigned doubt(struct course *t, const struct meter_facts *m, bool net,
+                      const struct row *row, struct judge_step *out)
 {
     uint8_t high = row->value > t->value ? HIGH : 0;
     int64_t used = 0;
@@ -187,24 +241,34 @@ static unsigned doubt(struct track *t, const struct meter_facts *m, bool net, co
 unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
                     struct judge_step out[2])
 {
+    struct course c = unpack(t);
+    unsigned count = 0;
     int64_t used;
 
-    if (!(t->flags & HAS)) {
-        *t = (struct track){ .value = row->value, .value_s = row->time_s, .flags = HAS };
+    if (row->value > VALUE_MOST || row->value < -VALUE_MOST)
+        return 0;
+    if (!(c.flags & HAS)) {
+        c = (struct course){ .value = row->value, .value_s = row->time_s, .flags = HAS };
+        pack(t, &c);
         return 0;
     }
-    if (row->time_s <= t->value_s)
+    if (row->time_s <= c.value_s || far_apart(row->value, c.value))
         return 0;
-    if (follows(m, net, t->value, row->value, row->time_s - t->value_s, &used))
-        return take(t, m, net, row, used, out);
-    return doubt(t, m, net, row, out);
+    if (follows(m, net, c.value, row->value, row->time_s - c.value_s, &used))
+        count = take(&c, m, net, row, used, out);
+    else
+        count = doubt(&c, m, net, row, out);
+    pack(t, &c);
+    return count;
 }
 
 bool track_believes(const struct track *t, int64_t *out_value, int64_t *out_at_s)
 {
-    if (!(t->flags & HAS))
+    struct course c = unpack(t);
+
+    if (!(c.flags & HAS))
         return false;
-    *out_value = t->flags & HELD ? t->before : t->value;
-    *out_at_s = t->flags & HELD ? t->before_s : t->value_s;
+    *out_value = c.flags & HELD ? c.before : c.value;
+    *out_at_s = c.flags & HELD ? c.before_s : c.value_s;
     return true;
 }

@@ -65,7 +65,11 @@ static inline void story_begin(struct story *s)
     s->point = (struct point_facts){ .id = 1, .point = "P1", .use = USE_RESIDENTIAL };
     s->fitting = (struct fitting){ .meter = 1, .point = 1, .from_s = START, .to_s = FITTING_OPEN };
     zone_fixed(&s->zone, "CST", 8 * 3600);
-    s->place = (struct judge_place){ &s->meter, &s->point, &s->fitting, &s->zone, &s->holidays };
+    s->place = (struct judge_place){ .meter = &s->meter,
+                                     .point = &s->point,
+                                     .fitting = &s->fitting,
+                                     .zone = &s->zone,
+                                     .holidays = &s->holidays };
     s->now_s = START;
     s->step_s = HOUR;
     s->true_ml = 123456000;

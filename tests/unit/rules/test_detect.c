@@ -21,6 +21,31 @@ static void a_step_waits_until_the_next_reading_bears_it_out(void **state)
     assert_int_equal(out[1].used_ml, 0);
 }
 
+static void a_value_that_no_register_could_hold_changes_nothing(void **state)
+{
+    static const int64_t wild[] = { INT64_MAX, INT64_MIN, INT64_C(1) << 55, -(INT64_C(1) << 55),
+                                    110000 + (INT64_C(1) << 47) };
+    struct meter_facts m = { .resolution_ml = 1000, .modulus_ml = 10000000000 };
+    struct track t = { 0 }, before;
+    struct judge_step out[2];
+
+    (void)state;
+    for (int net = 0; net < 2; net++) {
+        memset(&t, 0, sizeof t);
+        assert_int_equal(track_feed(&t, &m, net, &(struct row){ 100000, 3600, 0 }, out), 0);
+        assert_int_equal(track_feed(&t, &m, net, &(struct row){ 110000, 7200, 0 }, out), 0);
+        before = t;
+        for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+            struct row row = { wild[i], 9000 + (uint32_t)i, 0 };
+
+            assert_int_equal(track_feed(&t, &m, net, &row, out), 0);
+            assert_memory_equal(&t, &before, sizeof t);
+        }
+        assert_int_equal(track_feed(&t, &m, net, &(struct row){ 111000, 10800, 0 }, out), 1);
+        assert_int_equal(out[0].used_ml, 10000);
+    }
+}
+
 /* Feeds hours and litres; the sum of all steps in *sum, of falls in *falls, how many steps end a
  * re-base in *turns. */
 static void run(bool net, int64_t modulus_l, const int64_t (*rows)[2], size_t count, int64_t *sum,
@@ -344,6 +369,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_waits_until_the_next_reading_bears_it_out),
+        cmocka_unit_test(a_value_that_no_register_could_hold_changes_nothing),
         cmocka_unit_test(a_wild_value_is_never_flow),
         cmocka_unit_test(a_register_that_begins_anew_counts_on_from_there),
         cmocka_unit_test(a_roll_over_is_use_and_its_wobble_is_none_twice),

@@ -71,7 +71,11 @@ static void listen(void *arg, const struct detector *d, const struct verdict *v)
 static void judge(struct lives *all, uint32_t n, struct listener *l)
 {
     struct fitting fitting = { .meter = n + 1, .point = n + 1, .to_s = FITTING_OPEN };
-    struct judge_place place = { &l->about->facts, &l->about->point, &fitting, &zone, &holidays };
+    struct judge_place place = { .meter = &l->about->facts,
+                                 .point = &l->about->point,
+                                 .fitting = &fitting,
+                                 .zone = &zone,
+                                 .holidays = &holidays };
     struct detect_state state = { 0 };
     struct rows *b = &all->billed[n], *r = &all->reverse[n];
     size_t i = 0, j = 0;

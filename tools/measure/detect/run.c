@@ -252,12 +252,14 @@ enum err run_rules(const struct trial *l, const struct zone *zone, const struct 
     out->count = out->more = 0;
     for (uint8_t f = 0; f < l->fitting_count && !err; f++) {
         struct detect_state state;
+        struct civil_day today = { 0 };
         struct plain p = { .gallon_rule = gallon, .zero_rule = zero };
         struct judge_place place = { .meter = &l->meter,
                                      .point = &l->point,
                                      .fitting = &l->fittings[f],
                                      .zone = zone,
-                                     .holidays = holidays };
+                                     .holidays = holidays,
+                                     .today = &today };
         struct running r = { l, out, f };
 
         memset(&state, 0, sizeof state);
