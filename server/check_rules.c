@@ -79,9 +79,9 @@ static bool add_row(void *arg, struct span rule, uint32_t version, struct span b
     int place = listed_named(rule);
     struct check_line_told told;
 
-    r->err = place < 0 || place >= CHECK_COUNT
+    r->err = place < 0 || !listed_rule((enum listed_rule)place)->open
                  ? ERR_CORRUPT
-                 : check_line_read(bytes, (enum check)place, version, &told);
+                 : check_line_read(bytes, (enum listed_rule)place, version, &told);
     if (!r->err)
         r->err = line_add(r->held, &told.line);
     return !r->err;
@@ -193,6 +193,8 @@ void rules_put_figure(struct out *o, const char *name, enum figure_unit unit, in
     switch (unit) {
     case UNIT_NUMBER:
     case UNIT_LITRES:
+    case UNIT_LPH:
+    case UNIT_LPD:
         out_member_litres(o, name, value);
         break;
     case UNIT_HALVES:
@@ -205,6 +207,7 @@ void rules_put_figure(struct out *o, const char *name, enum figure_unit unit, in
     case UNIT_COUNT:
     case UNIT_DAYS:
     case UNIT_SECONDS:
+    case UNIT_HOURS:
         out_member_int(o, name, value);
         break;
     }
@@ -215,7 +218,7 @@ static void put_figures(struct out *o, const char *name, const struct rule_figur
 {
     out_key(o, name);
     out_text(o, "{");
-    for (unsigned i = 0; i < count && i < RULE_FIGURES && figures[i].name; i++)
+    for (unsigned i = 0; i < count && figures[i].name; i++)
         rules_put_figure(o, figures[i].name, figures[i].unit, values[i]);
     out_text(o, "}");
 }
@@ -246,7 +249,7 @@ void rules_put_told(struct out *o, unsigned which, unsigned checks,
 
 void rules_put_line(struct out *o, const struct check_line *l)
 {
-    const struct listed *rule = listed_rule(listed_check(l->check));
+    const struct listed *rule = listed_rule(l->rule);
     char day[11];
 
     out_member_text(o, "rule", rule->name);
@@ -263,5 +266,5 @@ void rules_put_line(struct out *o, const struct check_line *l)
         out_member_int(o, "dn", l->dn_mm);
     else
         out_member_null(o, "dn");
-    put_figures(o, "parameters", rule->parameter, RULE_FIGURES, l->value);
+    put_figures(o, "parameters", rule->parameter, LINE_FIGURES, l->value);
 }

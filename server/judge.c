@@ -8,6 +8,7 @@
 #include "proto/base/wr.h"
 #include "server/billing/daysheet.h"
 #include "server/commands.h"
+#include "server/flag_rules.h"
 #include "server/judge_condition.h"
 #include "server/metrics.h"
 #include "server/notices.h"
@@ -53,11 +54,13 @@ struct slice {
     struct point_facts point;
     struct judge_place place;
     struct civil_day today;
-    bool said;       /* a detector said something */
-    bool dials;      /* among the rows that were loaded are dial reads */
-    unsigned news;   /* NEWS_…: which sources are to be looked at */
-    bool changed;    /* its flags, or what is noted of its condition, are other ones */
-    uint32_t *moved; /* meters of the slice of which that is so */
+    struct flag_rules *rules;
+    const struct rule_book *book; /* of the last fitting that was folded */
+    bool said;                    /* a detector said something */
+    bool dials;                   /* among the rows that were loaded are dial reads */
+    unsigned news;                /* NEWS_…: which sources are to be looked at */
+    bool changed;                 /* its flags, or what is noted of its condition, are other ones */
+    uint32_t *moved;              /* meters of the slice of which that is so */
     size_t moved_count;
     unsigned damaged; /* meters whose readings the store no longer has whole */
     enum err err;
@@ -219,12 +222,16 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
 
     if (err)
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    if ((err = flag_rules_of(s->rules, &s->ledger, s->meter.id, s->point.use, s->meter.dn_mm,
+                             &s->book)))
+        return err;
     s->place = (struct judge_place){ .meter = &s->meter,
                                      .point = &s->point,
                                      .fitting = f,
                                      .zone = &s->app->zone,
                                      .holidays = &s->app->holidays,
-                                     .today = &s->today };
+                                     .today = &s->today,
+                                     .book = s->book };
     if ((err = load(s, f, from_s)))
         return err;
     feed(s, state);
@@ -299,7 +306,13 @@ static uint32_t holidays_hash(const struct holidays *h)
     return crc32c(0, h->spans, h->count * sizeof h->spans[0]);
 }
 
-/* Facts and fittings of the meter; the point of its last fitting. */
+/* What was judged until `until_s` rests on these figures. */
+static uint32_t book_hash(const struct slice *s, uint32_t until_s)
+{
+    return s->book ? rule_book_hash(s->book, (int32_t)zone_day_number(&s->app->zone, until_s)) : 0;
+}
+
+/* Facts and fittings of the meter; the point of its last fitting, and the figures there. */
 static enum err look_up(struct slice *s, uint32_t meter)
 {
     enum err err = meter_facts_by_id(&s->ledger, meter, &s->meter);
@@ -310,7 +323,9 @@ static enum err look_up(struct slice *s, uint32_t meter)
         return err;
     if (s->fittings.count)
         err = point_facts_by_id(&s->ledger, s->fittings.at[s->fittings.count - 1].point, &s->point);
-    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    return flag_rules_of(s->rules, &s->ledger, meter, s->point.use, s->meter.dn_mm, &s->book);
 }
 
 /* Whether only what came after the state must be read. */
@@ -322,8 +337,9 @@ static bool goes_on(const struct slice *s, const struct meter_state *state, uint
     if (first_s == 0 || !state->begun || s->fittings.count == 0)
         return false;
     last = &s->fittings.at[s->fittings.count - 1];
-    return state->facts_hash == hash && state->fitting_from_s == last->from_s &&
-           last->to_s == FITTING_OPEN && first_s > state->last_s;
+    return state->facts_hash == (hash ^ book_hash(s, state->last_s)) &&
+           state->fitting_from_s == last->from_s && last->to_s == FITTING_OPEN &&
+           first_s > state->last_s;
 }
 
 /* ---- flags of one meter ---- */
@@ -351,6 +367,22 @@ static enum err put_flag(struct slice *s, const struct flag_record *f)
     return err ? err : views->err;
 }
 
+/* What is raised on a day on which its rule is off is not told. */
+static void leave_out(struct slice *s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->episodes.count; i++) {
+        const struct flag_record *e = &s->episodes.at[i];
+        int rule = detect_rule_named(span_text(e->kind->flag));
+        int32_t day = (int32_t)zone_day_number(&s->app->zone, e->verdict.raised_s);
+
+        if (rule < 0 || !(rules_on(s->book, day)->off & 1u << rule))
+            s->episodes.at[kept++] = *e;
+    }
+    s->episodes.count = kept;
+}
+
 /* Gives the episodes their ids, and makes views say so. */
 static enum err keep_flags(struct slice *s)
 {
@@ -358,6 +390,8 @@ static enum err keep_flags(struct slice *s)
     enum err err;
 
     s->births.count = 0;
+    if (s->book)
+        leave_out(s);
     if ((err = flags_born(&s->ledger, s->meter.id, &s->births)) ||
         (err = flags_match(&s->episodes, &s->births, s->now_s, &s->fresh)))
         return err;
@@ -390,6 +424,7 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
         before_s = state->last_s;
         err = fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)before_s + 1, state);
     }
+    state->facts_hash = hash ^ book_hash(s, state->last_s);
     if (!err)
         commands_look(s->app->commands, &s->meter, before_s, &s->billed, s->now_s);
     return err;
@@ -514,7 +549,8 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     s->err = ERR_OK;
     s->ledger = ledger_read(s->app->ledger);
     s->views = views_write(s->app->views);
-    err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
+    if (!(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
+        err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
     for (size_t i = 0; i < count && !err; i++) {
         s->changed = false;
         err = judge_meter(s, &news[i]);
@@ -522,6 +558,8 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
             s->moved[s->moved_count++] = news[i].meter;
     }
     views_states_end(&s->states);
+    flag_rules_close(s->rules);
+    s->rules = NULL;
     ended = txn_end(&s->ledger);
     if (!err)
         err = ended;

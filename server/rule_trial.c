@@ -8,7 +8,7 @@
 
 static bool same_scope(const struct check_line *a, const struct check_line *b)
 {
-    return a->check == b->check && a->use == b->use && a->dn_mm == b->dn_mm;
+    return a->rule == b->rule && a->use == b->use && a->dn_mm == b->dn_mm;
 }
 
 static void push(struct check_rules *r, const struct check_line *l)
@@ -31,7 +31,7 @@ static enum err make_rules(const struct check_rules *all, int64_t today, struct 
     for (size_t i = 0; all && i < all->count; i++) {
         const struct check_line *l = &all->at[i];
 
-        if (l->check != wish->check || l->from_day > today || (last && same_scope(last, l)))
+        if (l->rule != wish->rule || l->from_day > today || (last && same_scope(last, l)))
             continue;
         last = l;
         if (l->state == LINE_WITHDRAWN)
@@ -177,7 +177,7 @@ static bool span_from(const struct rule_trial *w, struct txn *t, struct span nam
 static enum err judge(struct rule_trial *w, const struct check_rules *rules,
                       const struct trial_span *span, struct trial_verdict *out)
 {
-    enum check check = w->wish.line.check;
+    enum check check = (enum check)w->wish.line.rule;
     const struct consumption *c;
     enum err err;
 
@@ -236,7 +236,7 @@ static enum err judge_both(struct rule_trial *w, struct txn *t, struct span name
     enum err err;
 
     *out = (struct trial_row){ .from_s = span->from_s, .to_s = span->to_s };
-    if (w->wish.line.check != CHECK_PROLONGED) {
+    if (w->wish.line.rule != LISTED_PROLONGED) {
         if (!(err = judge(w, &w->now, span, &out->now)))
             err = judge(w, &w->then, span, &out->then);
         out->dn_mm = consumer_dn(w->load.consumer);

@@ -3,6 +3,7 @@
 
 #include "server/notices.h"
 #include "server/replacements.h"
+#include "server/settler.h"
 
 #include <stdio.h>
 
@@ -67,6 +68,9 @@ static void decide(const struct act_request *q, struct act_reply *out,
     if (!same)
         act_flag_decide(&act, q->subject, d);
     if (!answer_commit(q, out, &act)) {
+        if (old.state && old.state != d->state)
+            settler_touch(app->settler,
+                          flagged); /* what it was judged by since was another thing */
         rankings_touch(app->rankings, &flagged, flagged != 0);
         notices_touch(app, flagged);
     }

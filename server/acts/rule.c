@@ -1,5 +1,6 @@
-/* POST /v1/rules/RULE: other figures for a rule of validation, from a civil day on, for all meters or those of a use class and a DN. A version is a row that never
- * changes; what is closed stays as it was judged, so that no version reaches back into it. */
+/* POST /v1/rules/RULE: other figures for a rule of validation, or one by which flags are raised, from a civil day on, for all meters or those of a use class and a DN. A version is a
+ * row that never changes; what is closed stays as it was judged, so that no version reaches back into it; and what was raised stays as it was told, so that figures of flags begin with
+ * tomorrow. */
 #include "server/acts/rule.h"
 
 #include "server/fleet/columns.h"
@@ -34,7 +35,7 @@ bool rule_is_open(struct act_reply *out, enum listed_rule rule)
         return true;
     answer_refuse(out, ERR_CONFLICT, "rule",
                   "rule %s: it says which readings take part (%s), and its figures are fixed; "
-                  "expected a check",
+                  "expected a check or a kind of flag",
                   l->name, l->source);
     return false;
 }
@@ -73,7 +74,7 @@ bool rule_date_taken(const struct act_request *q, struct act_reply *out, const c
 
 static int place_of(const struct listed *rule, const char *name)
 {
-    for (int i = 0; i < RULE_FIGURES && rule->parameter[i].name; i++)
+    for (int i = 0; i < LINE_FIGURES && rule->parameter[i].name; i++)
         if (strcmp(rule->parameter[i].name, name) == 0)
             return i;
     return -1;
@@ -81,9 +82,9 @@ static int place_of(const struct listed *rule, const char *name)
 
 static void refuse_parameter(struct act_reply *out, const struct listed *rule, const char *name)
 {
-    char known[160] = "";
+    char known[240] = "";
 
-    for (int i = 0; i < RULE_FIGURES && rule->parameter[i].name; i++) {
+    for (int i = 0; i < LINE_FIGURES && rule->parameter[i].name; i++) {
         size_t len = strlen(known);
 
         snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", rule->parameter[i].name);
@@ -96,7 +97,7 @@ static void refuse_parameter(struct act_reply *out, const struct listed *rule, c
 static bool figure_taken(struct act_reply *out, const struct rule_figure *p, const json_t *v,
                          int64_t *out_value)
 {
-    bool decimal = p->unit == UNIT_NUMBER || p->unit == UNIT_LITRES;
+    bool decimal = figure_is_decimal(p->unit);
     char room[JSON_NUMBER_ROOM];
     struct span text = json_scalar(v, room);
 
@@ -112,7 +113,7 @@ static bool figure_taken(struct act_reply *out, const struct rule_figure *p, con
 static bool figures_taken(const struct act_request *q, struct act_reply *out,
                           struct check_line *line)
 {
-    const struct listed *rule = listed_rule(listed_check(line->check));
+    const struct listed *rule = listed_rule(line->rule);
     const json_t *given = json_object_get(q->body, "parameters");
     char expected[96];
     const char *name;
@@ -185,7 +186,7 @@ bool rule_line_taken(const struct act_request *q, struct act_reply *out,
 
     if (!scope_taken(q, out, line) || !state_taken(q, out, line))
         return false;
-    holds = check_line_for(rules, line->check, line->from_day, line->use, line->dn_mm);
+    holds = line_for(rules, line->rule, line->from_day, line->use, line->dn_mm);
     memcpy(line->value, holds->value, sizeof line->value);
     return figures_taken(q, out, line);
 }
@@ -220,7 +221,7 @@ static bool taken(struct setting *s)
 
     s->last = 1;
     for (size_t i = 0; rules && i < rules->count; i++)
-        if (rules->at[i].check == l->check && rules->at[i].version > s->last)
+        if (rules->at[i].rule == l->rule && rules->at[i].version > s->last)
             s->last = rules->at[i].version;
     if (!answer_members(s->q, s->reply, "version", "parameters", "use_class", "dn", "from", "state",
                         "note", NULL) ||
@@ -242,8 +243,8 @@ static bool version_is_next(struct setting *s)
     if (l->version != s->last + 1) {
         answer_refuse(s->reply, ERR_CONFLICT, "version",
                       "version: found %u, expected %u, for the newest of the rule %s is %u",
-                      (unsigned)l->version, (unsigned)s->last + 1,
-                      listed_rule(listed_check(l->check))->name, (unsigned)s->last);
+                      (unsigned)l->version, (unsigned)s->last + 1, listed_rule(l->rule)->name,
+                      (unsigned)s->last);
         return false;
     }
     if (s->last < CHECK_LINES_MAX)
@@ -271,16 +272,34 @@ static bool note_closed(void *arg, const struct ledger_cycle *c)
     return true;
 }
 
+/* What readings of today were judged by is not changed behind them: they would have to be judged anew, and flags come or go that nobody expected. */
+static bool begins_tomorrow(struct setting *s)
+{
+    int64_t today = zone_day_number(&s->q->app->zone, s->act->now_s);
+    char least[11], found[11];
+
+    if (s->told.line.from_day > today)
+        return true;
+    text_put_date(found, s->told.line.from_day);
+    text_put_date(least, today + 1);
+    answer_refuse(s->reply, ERR_CONFLICT, "from",
+                  "from: found %s, expected %s or later, for readings until then are judged", found,
+                  least);
+    return false;
+}
+
 /* Months that are over, and cycles that are closed, stay as they were judged. */
 static bool reaches_nothing_closed(struct setting *s)
 {
     const struct zone *zone = &s->q->app->zone;
     struct closed_until u = { .zone = zone };
-    enum err err = ledger_cycles(&s->act->txn, span_of(NULL, 0), note_closed, &u);
+    enum err err = ERR_OK;
     int64_t month = zone_day_number(zone, zone_month_start(zone, s->act->now_s));
     char least[11], found[11];
 
-    if (err) {
+    if (listed_rule(s->told.line.rule)->of == RULE_OF_FLAG)
+        return begins_tomorrow(s);
+    if ((err = ledger_cycles(&s->act->txn, span_of(NULL, 0), note_closed, &u))) {
         answer_failed(s->reply, err);
         return false;
     }
@@ -314,9 +333,9 @@ static void put_line(struct act *act, struct out *o, const struct check_line *l)
 static void write(struct setting *s)
 {
     const struct check_line *l = &s->told.line;
-    const struct listed *rule = listed_rule(listed_check(l->check));
+    const struct listed *rule = listed_rule(l->rule);
     const struct check_line *holds =
-        check_line_for(rules_of(s->held), l->check, l->from_day, l->use, l->dn_mm);
+        line_for(rules_of(s->held), l->rule, l->from_day, l->use, l->dn_mm);
     uint8_t bytes[NOTE_MOST + 256];
     struct wr w = wr_of(bytes, sizeof bytes);
     struct out before = { 0 }, after = { 0 };
@@ -353,7 +372,7 @@ void act_set_rule(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_CHIEF) || !rule_named(q, out, &rule) || !rule_is_open(out, rule))
         return;
-    s.told.line = *check_line_standing((enum check)rule);
+    s.told.line = *line_standing(rule);
     act =
         act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
     s.act = &act;

@@ -48,8 +48,9 @@ const struct check_line *consumer_line(const struct consumer *c, enum check chec
 static void judged(struct consumer *c, const struct check_line *l, bool found,
                    const int64_t *inputs, unsigned count)
 {
-    const struct listed *rule = listed_rule(listed_check(l->check));
-    struct check_told *t = &c->told[l->check];
+    const struct listed *rule = listed_rule(l->rule);
+    enum check check = (enum check)l->rule; /* the first rows of the table */
+    struct check_told *t = &c->told[check];
 
     *t = (struct check_told){ .version = l->version, .inputs = (uint8_t)count };
     while (t->parameters < RULE_FIGURES && rule->parameter[t->parameters].name)
@@ -57,8 +58,8 @@ static void judged(struct consumer *c, const struct check_line *l, bool found,
     memcpy(t->value, l->value, sizeof t->value);
     memcpy(t->input, inputs, count * sizeof *inputs);
     c->row.c.told = c->told;
-    c->row.c.judged |= 1u << l->check;
-    c->row.c.checks |= found ? 1u << l->check : 0;
+    c->row.c.judged |= 1u << check;
+    c->row.c.checks |= found ? 1u << check : 0;
 }
 
 static int by_use(const void *left, const void *right)
@@ -230,7 +231,7 @@ static void against_history(struct consumer *c, const struct check_line *l, cons
     __int128 x = (__int128)c->row.c.consumption_ml * DAY_S * 2, m = h->twice * seconds;
     __int128 floor = (__int128)2 * l->value[HIGH_FLOOR] * seconds;
     int64_t inputs[] = { c->row.c.consumption_ml, seconds, (int64_t)h->twice, h->count };
-    bool found = l->check == CHECK_HIGH ? 1000 * x > l->value[HIGH_FACTOR] * m && x - m > floor
+    bool found = l->rule == LISTED_HIGH ? 1000 * x > l->value[HIGH_FACTOR] * m && x - m > floor
                                         : 1000 * x < l->value[HIGH_FACTOR] * m && m - x > floor;
 
     if (l->state == LINE_ON && h->known)

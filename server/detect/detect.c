@@ -72,6 +72,7 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
 {
     const struct meter_facts *m = place->meter;
     bool billed = reading->channel == meter_billed_channel(m), net = m->form == REGISTER_NET;
+    struct judge_place at = *place;
     struct judge_step steps[2];
     struct verdict v;
     unsigned count;
@@ -89,9 +90,10 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
 
         step->reverse = !billed;
         date(step, place);
+        at.rules = rules_on(place->book, step->day);
         for (size_t n = 0; n < TABLE_COUNT; n++)
             if (table[n].detector->judge &&
-                table[n].detector->judge(state->detectors + table[n].state_at, place, step, &v))
+                table[n].detector->judge(state->detectors + table[n].state_at, &at, step, &v))
                 say(arg, table[n].detector, &v);
     }
 }

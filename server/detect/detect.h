@@ -17,6 +17,7 @@
 #define NILO_SERVER_DETECT_DETECT_H
 
 #include "proto/facts.h"
+#include "server/detect/rules.h"
 
 /* Spans of civil days on which many customers are away: zero use then is no evidence of a stuck
  * meter. */
@@ -36,6 +37,8 @@ struct judge_place {
     const struct holidays *holidays;
     struct civil_day *today; /* of the meters that one thread judges; NULL: the zone is asked for
                                 each step */
+    const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
+    const struct detect_rules *rules; /* those of the day at hand: detect_feed sets it */
 };
 
 /* The civil day that was last asked for, so that the zone is asked once a day and not for each
@@ -44,6 +47,11 @@ struct civil_day {
     uint32_t from_s, to_s;
     int32_t day;
 };
+/* FIGURE_STUCK_household_hours and the like, as it holds on the day at hand. */
+static inline int64_t place_figure(const struct judge_place *p, enum detect_figure f)
+{
+    return (p->rules ? p->rules : &detect_rules_standing)->value[f];
+}
 
 struct judge_reading {
     enum channel channel;

@@ -33,7 +33,6 @@
  * of ≥ 36 h (8); at 18 L/h 6 of ≥ 24 h (4).  Sources: handbook of the fleet, §6.4 (L1) and §1.4. */
 #include "server/detect/detect_priv.h"
 
-#define LEAST_LPH 3.0f
 #define LEAST_Q3_SHARE 0.001f
 #define PAUSE_MOST_S (4 * HOUR_S)
 #define STEP_MOST_S (90 * 60)
@@ -44,7 +43,6 @@
 #define LONG_GAP_S DAY_S
 #define LONG_GAP_OTHERS_S (12 * HOUR_S) /* a shift, or a Sunday, fits into more */
 #define LOW_HOURS 3
-#define WAIT_LEAST_S (24 * HOUR_S)
 #define FAINT_S (7 * DAY_S)
 #define BASE_AFTER_S (7 * DAY_S)
 #define NATURE_AFTER_S (30 * DAY_S)
@@ -87,8 +85,9 @@ struct flow {
 static float least_lph(const struct judge_place *p)
 {
     float share = (float)p->meter->q3_lph * LEAST_Q3_SHARE;
+    float least = (float)place_figure(p, FIGURE_LEAK_least_lph) / 1000;
 
-    return p->meter->dn_mm >= 40 && share > LEAST_LPH ? share : LEAST_LPH;
+    return p->meter->dn_mm >= 40 && share > least ? share : least;
 }
 
 static float pulse_l(const struct judge_place *p)
@@ -163,13 +162,21 @@ static void base_flow(struct leak *s, const struct judge_place *p, const struct 
 
 /* ---- raising ---- */
 
+static uint32_t wait_least_s(const struct judge_place *p)
+{
+    return (uint32_t)place_figure(p, FIGURE_LEAK_wait_hours) * HOUR_S;
+}
+
 static uint32_t wait_s(const struct leak *s, const struct judge_place *p, uint32_t now_s)
 {
     float pulse = pulse_l(p), least = limit_lph(s, p), unit = pulse > least ? pulse : least;
-    uint32_t wait = 72 * HOUR_S, own = (uint32_t)s->own_hours * HOUR_S * 3 / 2;
+    uint32_t wait = (uint32_t)place_figure(p, FIGURE_LEAK_faint_hours) * HOUR_S,
+             own = (uint32_t)s->own_hours * HOUR_S * 3 / 2;
 
     if (place_is_household(p) || (s->flags & (BASED | NATURE)))
-        wait = (low_of(s) >= 6 * unit ? 24 : low_of(s) >= 2 * unit ? 36 : 72) * HOUR_S;
+        wait = low_of(s) >= 6 * unit   ? wait_least_s(p)
+               : low_of(s) >= 2 * unit ? wait_least_s(p) * 3 / 2
+                                       : wait;
     else if (now_s - s->first_s < 14 * DAY_S)
         wait = 7 * DAY_S;
     if (own > OWN_WAIT_MOST_S && place_is_household(p))
@@ -279,7 +286,7 @@ static bool goes_on(struct leak *s, const struct judge_place *p, const struct fl
     s->low_hours = 0;
     if (s->raised_s)
         return has_news(s) && tell(s, p, f->to_s, out);
-    if (s->borne_s < WAIT_LEAST_S || ((s->flags & FROM_START) && !(s->flags & BASED)) ||
+    if (s->borne_s < wait_least_s(p) || ((s->flags & FROM_START) && !(s->flags & BASED)) ||
         s->borne_s < wait_s(s, p, f->to_s))
         return false;
     s->raised_s = f->to_s;

@@ -18,9 +18,7 @@
 #include "server/detect/detect_priv.h"
 
 #define DAYS 7
-#define BACK_DAYS 3
 #define FALL_DAYS 4
-#define BACK_LEAST_ML 50000
 #define SHARE 0.9f
 #define GOOD_DAYS 3
 
@@ -119,15 +117,18 @@ static void add(struct reversed *s, const struct judge_step *step, bool net)
     }
 }
 
-static bool is_reversed(const struct reversed *s, const struct week *w)
+static bool is_reversed(const struct reversed *s, const struct judge_place *p, const struct week *w)
 {
-    if (w->back_days < ((s->flags & FALLS) && !(s->flags & FR) ? FALL_DAYS : BACK_DAYS) ||
-        s->onset_s == 0)
+    unsigned back_days = (unsigned)place_figure(p, FIGURE_REVERSED_back_days);
+    float back_least = (float)place_figure(p, FIGURE_REVERSED_back_least_l);
+
+    if ((s->flags & FALLS) && !(s->flags & FR) && back_days < FALL_DAYS)
+        back_days = FALL_DAYS;
+    if (w->back_days < back_days || s->onset_s == 0)
         return false;
     if (!(s->flags & (FR | FALLS)))
-        return w->back - w->forward > BACK_LEAST_ML;
-    return s->back_since > BACK_LEAST_ML &&
-           s->back_since > SHARE * (s->back_since + s->forward_since);
+        return w->back - w->forward > back_least;
+    return s->back_since > back_least && s->back_since > SHARE * (s->back_since + s->forward_since);
 }
 
 static void fill(const struct reversed *s, const struct week *w, uint32_t now_s,
@@ -161,7 +162,7 @@ static bool look(struct reversed *s, const struct judge_place *p, uint32_t now_s
     struct week w = look_back(s, p, whole);
 
     if (s->raised_s == 0) {
-        if (!is_reversed(s, &w))
+        if (!is_reversed(s, p, &w))
             return false;
         s->raised_s = now_s;
         s->flag_onset_s = s->onset_s;

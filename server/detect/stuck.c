@@ -20,14 +20,12 @@
  *   surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most absences end
  *
  * A gap in the data counts by its register difference: a register that shows the same after it has
- * registered nothing.  Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
+ * registered nothing.  Base, 1.5 and 30 L/day are figures of rules.def.
+ * Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
 #include "server/detect/detect_priv.h"
 
-#define BASE_HOUSEHOLD_S (7 * DAY_S + 12 * HOUR_S)
-#define BASE_OTHER_S (48 * HOUR_S)
 #define BASE_LARGE_S (6 * HOUR_S)
 #define KNOWN_LEAST_S (14 * DAY_S)
-#define USE_LEAST_MLPD 30000
 #define READINGS_LEAST 3
 #define OWN_RUN_LEAST_S (12 * HOUR_S)
 #define OWN_DAYS 400
@@ -138,10 +136,10 @@ static bool in_working_hours(const struct zone *z, uint32_t now_s)
 static int64_t base_s(const struct judge_place *p, uint32_t now_s)
 {
     if (place_is_household(p))
-        return BASE_HOUSEHOLD_S;
+        return place_figure(p, FIGURE_STUCK_household_hours) * HOUR_S;
     if (p->meter->dn_mm >= 80 && in_working_hours(p->zone, now_s))
         return BASE_LARGE_S;
-    return BASE_OTHER_S;
+    return place_figure(p, FIGURE_STUCK_other_hours) * HOUR_S;
 }
 
 /* Of those who come and go. */
@@ -158,10 +156,11 @@ static int64_t tail_s(const struct stuck *s)
 
 static int64_t bound_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
 {
-    int64_t bound = base_s(p, now_s), own = own_longest_s(s, now_s) * 3 / 2;
+    int64_t bound = base_s(p, now_s), own;
     int64_t tail = place_is_household(p) ? tail_s(s) : 0;
     double pulses = PULSES_LEAST * (double)p->meter->resolution_ml / mean_mlpd(&s->slow) * DAY_S;
 
+    own = own_longest_s(s, now_s) * place_figure(p, FIGURE_STUCK_own_factor) / 1000;
     if (own > bound)
         bound = own;
     if (tail > bound)
@@ -198,7 +197,8 @@ static void fill(const struct stuck *s, const struct judge_place *p, uint32_t no
 static bool is_judged(const struct stuck *s, const struct judge_place *p)
 {
     return s->used && s->moved_s - s->first_s >= KNOWN_LEAST_S &&
-           mean_mlpd(&s->slow) > USE_LEAST_MLPD && p->point->use != USE_HYDRANT;
+           mean_mlpd(&s->slow) > (double)place_figure(p, FIGURE_STUCK_use_least_lpd) &&
+           p->point->use != USE_HYDRANT;
 }
 
 /* When a run is worth telling again: after each half of the bound, from eight times on at each

@@ -1,4 +1,4 @@
-/* GET /v1/rules, /v1/rules/RULE and its versions: by which figures readings and use are judged (server/billing/rules.h). */
+/* GET /v1/rules, /v1/rules/RULE and its versions: by which figures readings and use are judged, and flags are raised (server/billing/rules.h). */
 #include "proto/base/rd.h"
 #include "server/check_rules.h"
 #include "server/fleet/columns.h"
@@ -15,15 +15,20 @@ static const char *const columns[] = { "rule",    "judges",   "adjustable", "sta
                                        "version", "versions", "parameters", "inputs",
                                        "text_en", "text_zh",  "source",     NULL };
 
-static void put_figures(struct out *o, const struct rule_figure *figures, const int64_t *values)
+static void put_figures(struct out *o, const struct rule_figure *figures, unsigned most,
+                        const int64_t *values)
 {
     out_text(o, "[");
-    for (unsigned i = 0; i < RULE_FIGURES && figures[i].name; i++) {
+    for (unsigned i = 0; i < most && figures[i].name; i++) {
         const struct rule_figure *f = &figures[i];
 
         out_text(o, i ? ",{" : "{");
         out_member_text(o, "name", f->name);
         out_member_text(o, "unit", figure_unit_name(f->unit));
+        if (f->en) {
+            out_member_text(o, "text_en", f->en);
+            out_member_text(o, "text_zh", f->zh);
+        }
         if (values) {
             rules_put_figure(o, "value", f->unit, values[i]);
             rules_put_figure(o, "least", f->unit, f->least);
@@ -35,18 +40,18 @@ static void put_figures(struct out *o, const struct rule_figure *figures, const 
     out_text(o, "]");
 }
 
-static void standing_values(const struct listed *rule, int64_t out[RULE_FIGURES])
+static void standing_values(const struct listed *rule, int64_t out[LINE_FIGURES])
 {
-    for (unsigned i = 0; i < RULE_FIGURES; i++)
+    for (unsigned i = 0; i < LINE_FIGURES; i++)
         out[i] = rule->parameter[i].standing;
 }
 
-static unsigned versions_of(const struct check_rules *rules, enum check c)
+static unsigned versions_of(const struct check_rules *rules, enum listed_rule rule)
 {
     unsigned count = 1;
 
     for (size_t i = 0; rules && i < rules->count; i++)
-        count += rules->at[i].check == c;
+        count += rules->at[i].rule == rule;
     return count;
 }
 
@@ -55,17 +60,17 @@ static void put_rule(struct listing *l, const struct rules_held *held, unsigned 
 {
     const struct listed *rule = listed_rule((enum listed_rule)place);
     int64_t today = zone_day_number(&l->app->zone, clock_now_s(&l->app->clock));
-    int64_t values[RULE_FIGURES];
+    int64_t values[LINE_FIGURES];
     struct check_line line = { .state = rule->on ? LINE_ON : LINE_OFF, .version = 1 };
     unsigned versions = 1;
     uint8_t cursor[4];
     struct wr w = wr_of(cursor, sizeof cursor);
 
     standing_values(rule, values);
-    if (place < CHECK_COUNT) {
-        line = *check_line_for(rules_of(held), (enum check)place, today, USE_UNKNOWN, 0);
+    if (rule->open) {
+        line = *line_for(rules_of(held), (enum listed_rule)place, today, USE_UNKNOWN, 0);
         memcpy(values, line.value, sizeof values);
-        versions = versions_of(rules_of(held), (enum check)place);
+        versions = versions_of(rules_of(held), (enum listed_rule)place);
     }
     wr_be32(&w, place + 1);
     row_begin(l);
@@ -75,9 +80,9 @@ static void put_rule(struct listing *l, const struct rules_held *held, unsigned 
     row_word(l, "state", line_state_name(line.state));
     row_int(l, "version", line.version);
     row_int(l, "versions", versions);
-    put_figures(row_raw_begin(l, "parameters"), rule->parameter, values);
+    put_figures(row_raw_begin(l, "parameters"), rule->parameter, LINE_FIGURES, values);
     row_raw_end(l);
-    put_figures(row_raw_begin(l, "inputs"), rule->input, NULL);
+    put_figures(row_raw_begin(l, "inputs"), rule->input, RULE_FIGURES, NULL);
     row_raw_end(l);
     row_word(l, "text_en", rule->en);
     row_word(l, "text_zh", rule->zh);
@@ -85,8 +90,13 @@ static void put_rule(struct listing *l, const struct rules_held *held, unsigned 
     row_end(l, wr_span(&w));
 }
 
+struct which {
+    int of; /* enum rule_of; -1: any */
+};
+
 static void fill(struct listing *l)
 {
+    const struct which *which = (const struct which *)l->state;
     struct txn t = ledger_read(l->app->ledger);
     struct rules_held *held = NULL;
     uint64_t place;
@@ -94,7 +104,8 @@ static void fill(struct listing *l)
 
     for (listing_number(l, 4, &place); !err && !l->err && place < LISTED_RULES && !listing_full(l);
          place++)
-        put_rule(l, held, (unsigned)place);
+        if (which->of < 0 || (int)listed_rule((enum listed_rule)place)->of == which->of)
+            put_rule(l, held, (unsigned)place);
     rules_give(held);
     listing_fail(l, err);
     listing_fail(l, txn_end(&t));
@@ -103,7 +114,25 @@ static void fill(struct listing *l)
 
 void answer_rules(struct request *q)
 {
-    listing_new(q, columns, fill, NULL, NULL, PAGE);
+    struct span name = ask_text(q, "judges");
+    struct which *which = (struct which *)malloc(sizeof *which);
+
+    if (!which) {
+        problem_of(q, ERR_NO_MEMORY, "", "no memory for the list");
+        return;
+    }
+    which->of = name.len ? RULE_OF_FLAG : -1;
+    while (name.len && which->of >= 0 &&
+           !span_equal(name, span_text(rule_of_name((enum rule_of)which->of))))
+        which->of--;
+    if (!name.len || which->of >= 0) {
+        listing_new(q, columns, fill, which, free, PAGE);
+        return;
+    }
+    free(which);
+    problem_of(q, ERR_INVALID, "judges",
+               "judges: found %.*s, expected reading, row, determinant or flag",
+               (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
 }
 
 static bool asked(struct request *q, int *out)
@@ -160,7 +189,7 @@ struct filling {
 static void put_values(struct out *o, const struct listed *rule, const int64_t *values)
 {
     out_text(o, "{");
-    for (unsigned i = 0; i < RULE_FIGURES && rule->parameter[i].name; i++)
+    for (unsigned i = 0; i < LINE_FIGURES && rule->parameter[i].name; i++)
         rules_put_figure(o, rule->parameter[i].name, rule->parameter[i].unit, values[i]);
     out_text(o, "}");
 }
@@ -211,7 +240,7 @@ static bool put_kept(void *arg, struct span name, uint32_t version, struct span 
         f->more = true;
         return false;
     }
-    f->err = check_line_read(bytes, (enum check)listed_named(name), version, &told);
+    f->err = check_line_read(bytes, (enum listed_rule)listed_named(name), version, &told);
     if (!f->err)
         put_version(f->l, f->rule, &told);
     return !f->err;

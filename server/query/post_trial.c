@@ -79,8 +79,8 @@ static void put_row(struct listing *l, const struct trying *w, const char *name,
     row_bool(l, "then", r->then.flagged);
     o = row_raw_begin(l, "figures");
     out_text(o, "{");
-    put_verdict(o, "now", w->trial.wish.line.check, &r->now);
-    put_verdict(o, "then", w->trial.wish.line.check, &r->then);
+    put_verdict(o, "now", (enum check)w->trial.wish.line.rule, &r->now);
+    put_verdict(o, "then", (enum check)w->trial.wish.line.rule, &r->then);
     out_text(o, "}");
     row_raw_end(l);
     row_null(l, "summary");
@@ -237,7 +237,7 @@ static bool version_taken(struct asking *a, const struct check_rules *rules)
     if (!rule_int_taken(&a->ask, &a->reply, "version", 1, INT32_MAX, 0, &version))
         return false;
     for (size_t i = 0; rules && i < rules->count; i++)
-        if (rules->at[i].check == l->check && rules->at[i].version == (uint32_t)version) {
+        if (rules->at[i].rule == l->rule && rules->at[i].version == (uint32_t)version) {
             *l = rules->at[i];
             return true;
         }
@@ -286,7 +286,7 @@ static bool span_taken(struct asking *a)
 static bool step_taken(struct asking *a)
 {
     static const char *const names[] = { "hour", "day", "month", "cycle" };
-    enum check check = a->wish.line.check;
+    enum check check = (enum check)a->wish.line.rule;
     struct span name;
     unsigned i = check == CHECK_SPIKE       ? TRIAL_HOUR
                  : check == CHECK_PROLONGED ? TRIAL_CYCLE
@@ -404,6 +404,18 @@ static bool points_loaded(struct asking *a)
     return true;
 }
 
+static bool is_check(struct asking *a, enum listed_rule rule)
+{
+    if (listed_rule(rule)->of != RULE_OF_FLAG)
+        return true;
+    answer_refuse(
+        &a->reply, ERR_CONFLICT, "rule",
+        "rule %s: found a kind of flag, expected a check of use; a replay shows what other "
+        "figures of it would have raised",
+        listed_rule(rule)->name);
+    return false;
+}
+
 static bool wish_taken(struct asking *a)
 {
     enum listed_rule rule;
@@ -413,9 +425,9 @@ static bool wish_taken(struct asking *a)
         return false;
     if (!answer_members(&a->ask, &a->reply, "parameters", "version", "use_class", "dn", "state",
                         "from", "to", "routes", "zone", "step", "points", "after_point", NULL) ||
-        !points_loaded(a) || !span_taken(a) || !rule_is_open(&a->reply, rule))
+        !points_loaded(a) || !span_taken(a) || !rule_is_open(&a->reply, rule) || !is_check(a, rule))
         return false;
-    a->wish.line = *check_line_standing((enum check)rule);
+    a->wish.line = *line_standing(rule);
     if (!line_taken(a) || !step_taken(a))
         return false;
     if ((err = rule_trial_init(a->q->app, &a->txn, &a->wish, &a->w->trial)))
