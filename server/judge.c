@@ -22,12 +22,14 @@
 #define SLICE_METERS 4096
 #define STATE_VERSION (1001u + DETECTORS_VERSION)
 
+enum { BEGUN = 1, PAUSED = 2 }; /* PAUSED: there are pauses, which each pass must know */
+
 /* What is remembered of a meter between passes. */
 struct meter_state {
     int64_t fitting_from_s;
     uint32_t facts_hash; /* of all that a judgement rests on beside readings */
     uint32_t last_s;     /* the newest reading folded, on any channel */
-    uint32_t begun;
+    uint32_t begun;      /* a set of BEGUN, PAUSED; 0: nothing was folded */
     uint32_t
         dial_s; /* the newest dial read of which later readings may still say otherwise; 0: none */
     struct detect_state detect;
@@ -52,6 +54,7 @@ struct slice {
     struct meter_facts meter;
     struct fittings fittings;
     struct point_facts point;
+    struct pauses pauses;
     struct judge_place place;
     struct civil_day today;
     struct flag_rules *rules;
@@ -230,6 +233,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
                                      .fitting = f,
                                      .zone = &s->app->zone,
                                      .holidays = &s->app->holidays,
+                                     .pauses = s->pauses.count ? &s->pauses : NULL,
                                      .today = &s->today,
                                      .book = s->book };
     if ((err = load(s, f, from_s)))
@@ -246,6 +250,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
 /* All fittings from their first reading on; the state that stays is the last one's. */
 static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t hash)
 {
+    uint32_t begun = BEGUN | (s->pauses.count ? PAUSED : 0);
     enum err err = ERR_OK;
 
     s->said = true; /* whatever views hold is made anew */
@@ -256,7 +261,7 @@ static enum err fold_all(struct slice *s, struct meter_state *state, uint32_t ha
         const struct fitting *f = &s->fittings.at[i];
 
         *state =
-            (struct meter_state){ .facts_hash = hash, .fitting_from_s = f->from_s, .begun = 1 };
+            (struct meter_state){ .facts_hash = hash, .fitting_from_s = f->from_s, .begun = begun };
         err = fold_fitting(s, f, 0, state);
         if (!err && f->to_s != FITTING_OPEN)
             end_episodes(s, f->to_s);
@@ -280,6 +285,17 @@ static uint32_t fitting_hash(uint32_t hash, const struct fitting *f)
     return crc32c(hash, bytes, wr_len(&w));
 }
 
+static uint32_t pause_hash(uint32_t hash, const struct pause *p)
+{
+    uint8_t bytes[20];
+    struct wr w = wr_of(bytes, sizeof bytes);
+
+    wr_le64(&w, (uint64_t)p->from_s);
+    wr_le64(&w, (uint64_t)p->to_s);
+    wr_u8(&w, (uint8_t)p->why);
+    return crc32c(hash, bytes, wr_len(&w));
+}
+
 static uint32_t facts_hash(const struct slice *s)
 {
     uint8_t bytes[160];
@@ -298,6 +314,8 @@ static uint32_t facts_hash(const struct slice *s)
     hash = crc32c(0, bytes, wr_len(&w));
     for (size_t i = 0; i < s->fittings.count; i++)
         hash = fitting_hash(hash, &s->fittings.at[i]);
+    for (size_t i = 0; i < s->pauses.count; i++)
+        hash = pause_hash(hash, &s->pauses.at[i]);
     return hash;
 }
 
@@ -326,6 +344,14 @@ static enum err look_up(struct slice *s, uint32_t meter)
     if (err)
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     return flag_rules_of(s->rules, &s->ledger, meter, s->point.use, s->meter.dn_mm, &s->book);
+}
+
+/* Whoever changes what pauses follow from touches the meter (first_s 0): one that had none has none. */
+static enum err look_for_pauses(struct slice *s)
+{
+    const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
+
+    return judge_pauses(&s->ledger, &s->meter, last, &s->pauses);
 }
 
 /* Whether only what came after the state must be read. */
@@ -418,7 +444,7 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
     s->said = false;
     s->billed.count = 0;
     if (!goes_on(s, state, first_s, hash)) {
-        metrics_add(METRIC_JUDGE_RESTARTS, state->begun);
+        metrics_add(METRIC_JUDGE_RESTARTS, state->begun != 0);
         err = fold_all(s, state, hash);
     } else {
         before_s = state->last_s;
@@ -497,6 +523,9 @@ static enum err judge_meter(struct slice *s, const struct judge_news *news)
     if (!(state = (struct meter_state *)views_states_at(&s->states, meter)))
         return s->views.err;
     s->news = news->news;
+    s->pauses.count = 0;
+    if ((first_s == 0 || !state->begun || state->begun & PAUSED) && (err = look_for_pauses(s)))
+        return err;
     if (!(err = fold(s, state, first_s)))
         err = look_at_sources(s, state);
     if (!err)

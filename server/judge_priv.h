@@ -87,6 +87,9 @@ bool source_same(const struct judge_source *source, const struct flag_records *k
 /* What is in `list` of its kinds gives way to `found`. NO_MEMORY. */
 MUST_CHECK enum err source_replace(const struct judge_source *source, struct flag_records *list, const struct flag_records *found);
 
+/* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events and orders of work. `last`: its last fitting, NULL: none. */
+MUST_CHECK enum err judge_pauses(struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);
+
 /* The meter was taken off at to_s: an open episode has ended with the fitting. */
 void flag_record_end(struct flag_record *e, int64_t to_s);
 

@@ -8,7 +8,9 @@
 #include "server/acts/order_done_priv.h"
 
 #include "server/notices.h"
+#include "server/registers.h"
 #include "server/replacements.h"
+#include "server/settler.h"
 
 #include <stdio.h>
 
@@ -236,6 +238,24 @@ static bool taken(struct report *r)
     return order_write(&r->o, NULL);
 }
 
+/* The meter that a result which moves no reading and no event lets be judged anew: where nobody lives, no use is no evidence. 0: none. */
+static uint32_t meter_eased(const struct report *r)
+{
+    const struct order *order = &r->o.kept.order;
+    struct txn *t = (struct txn *)&r->o.act.txn;
+    struct meter_facts meter;
+    struct point_facts point;
+    struct fitting f;
+
+    if (r->result != RESULT_VACANT)
+        return 0;
+    if (order->serial.len)
+        return meter_facts_by_serial(t, order->serial, &meter) ? 0 : meter.id;
+    if (point_facts_by_name(t, order->point, &point) || fitting_at(t, true, point.id, r->at_s, &f))
+        return 0;
+    return f.meter;
+}
+
 /* The last step: nothing refuses the report any more. */
 static bool reading_written(struct report *r)
 {
@@ -273,11 +293,13 @@ void act_order_done(const struct act_request *q, struct act_reply *out)
         life_act_init(&r.l, q, out, &r.o.act);
         r.begun = true;
         if (taken(&r) && reading_written(&r)) {
-            uint32_t flagged = flag_meter(r.o.kept.order.flag);
+            uint32_t flagged = flag_meter(r.o.kept.order.flag), eased = meter_eased(&r);
 
             answer(&r);
             if (!answer_commit(q, out, &r.o.act)) {
                 life_act_committed(&r.l);
+                if (eased)
+                    settler_touch(q->app->settler, eased);
                 rankings_touch(q->app->rankings, &flagged, flagged != 0);
                 notices_touch(q->app, flagged);
             }

@@ -28,6 +28,21 @@ struct holidays {
     } spans[128];
 };
 
+/* Spans in which nothing is to be expected of one meter's register, by what people and the meter itself say: zero use then is no
+ * evidence, and time then does not count. In order of time, apart from each other; a last one may have no end yet (INT64_MAX). */
+#define PAUSES_MAX 32 /* beyond, those that lie closest become one */
+struct pauses {
+    size_t count;
+    struct pause {
+        int64_t from_s, to_s; /* from_s ≤ t < to_s */
+        enum pause_why {
+            PAUSE_SUSPENDED, /* the account is (报停) */
+            PAUSE_VACANT,    /* somebody was there: nobody lives there */
+            PAUSE_SHUT       /* the meter says that its valve is closed */
+        } why;               /* of several that overlap that of the first */
+    } at[PAUSES_MAX];
+};
+
 /* What does not change while one fitting is judged. */
 struct judge_place {
     const struct meter_facts *meter;
@@ -35,6 +50,7 @@ struct judge_place {
     const struct fitting *fitting;
     const struct zone *zone; /* civil time */
     const struct holidays *holidays;
+    const struct pauses *pauses; /* NULL: none */
     struct civil_day *today; /* of the meters that one thread judges; NULL: the zone is asked for
                                 each step */
     const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
@@ -169,6 +185,12 @@ MUST_CHECK enum err holidays_read(struct holidays *h, struct span csv, struct re
 /* Seconds of [from_s, to_s) that lie on holidays. */
 int64_t holidays_overlap(const struct holidays *h, const struct zone *z, int64_t from_s,
                          int64_t to_s);
+
+/* ---- pauses.c ---- */
+
+void pauses_add(struct pauses *p, enum pause_why why, int64_t from_s, int64_t to_s);
+/* Seconds of [from_s, to_s) that lie in pauses; 0 of NULL. */
+int64_t pauses_overlap(const struct pauses *p, int64_t from_s, int64_t to_s);
 
 /* ---- what detectors share: say.c ---- */
 
