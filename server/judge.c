@@ -487,6 +487,7 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
                                .fittings = s->fittings.at,
                                .count = s->fittings.count,
                                .now_s = s->now_s,
+                               .book = s->book,
                                .dial_s = &state->dial_s };
     enum err err = ERR_OK;
 

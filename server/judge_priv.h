@@ -66,6 +66,7 @@ struct judge_view {
     const struct fitting *fittings; /* in order of time; the last one's readings are folded */
     size_t count;
     int64_t now_s;
+    const struct rule_book *book; /* the figures that hold for the meter where it is: rules_on(book, civil day); NULL: the standing ones */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
 

@@ -28,6 +28,8 @@ struct route_day;
 /* The row of the route that the path names (views into `t`), and the day that is asked for: today without one. False: refused. */
 bool route_day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route, struct route_day *out);
 
+answer_handler answer_field_list;  /* get_field_list.c */
+answer_handler answer_meter_rules; /* get_rules.c */
 answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;        /* get_flags.c, get_replacements.c, get_budget.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */

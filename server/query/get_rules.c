@@ -1,9 +1,11 @@
 /* GET /v1/rules, /v1/rules/RULE and its versions: by which figures readings and use are judged, and flags are raised (server/billing/rules.h). */
 #include "proto/base/rd.h"
 #include "server/check_rules.h"
+#include "server/flag_rules.h"
 #include "server/fleet/columns.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
+#include "server/registers.h"
 
 #include <stdlib.h>
 
@@ -277,4 +279,89 @@ void answer_rule_versions(struct request *q)
         listing_new(q, version_columns, fill_versions, v, free, PAGE);
     else
         free(v);
+}
+
+/* ---- by which figures a meter's flags are raised today ---- */
+
+static const char *const meter_rule_columns[] = { "rule",      "version",    "state",
+                                                  "dismissed", "parameters", NULL };
+
+struct of_meter {
+    struct detect_rules rules;
+};
+
+static void put_of_meter(struct listing *l, const struct detect_rules *rules, unsigned place)
+{
+    const struct listed *rule = listed_rule(listed_flag((enum detect_rule)place));
+    uint8_t cursor[4];
+    struct wr w = wr_of(cursor, sizeof cursor);
+
+    wr_be32(&w, place + 1);
+    row_begin(l);
+    row_word(l, "rule", rule->name);
+    row_int(l, "version", rules->version[place]);
+    row_word(l, "state", line_state_name(rules->off & 1u << place ? LINE_OFF : LINE_ON));
+    row_int(l, "dismissed", rules->dismissed[place]);
+    put_values(row_raw_begin(l, "parameters"), rule, rules->value + (size_t)place * DETECT_FIGURES);
+    row_raw_end(l);
+    row_end(l, wr_span(&w));
+}
+
+static void fill_of_meter(struct listing *l)
+{
+    const struct of_meter *m = (const struct of_meter *)l->state;
+    uint64_t place;
+
+    for (listing_number(l, 4, &place); !l->err && place < DETECT_RULES && !listing_full(l); place++)
+        put_of_meter(l, &m->rules, (unsigned)place);
+    l->ended = place >= DETECT_RULES && !l->err;
+}
+
+/* Where it is now; one that is nowhere has the figures of no use class. */
+static enum err rules_of_meter(struct app *app, struct txn *t, uint32_t meter,
+                               struct detect_rules *out)
+{
+    int64_t now_s = clock_now_s(&app->clock);
+    struct flag_rules *rules = NULL;
+    const struct rule_book *book = NULL;
+    struct point_facts point = { 0 };
+    struct meter_facts facts;
+    struct fitting fitting;
+    enum err err = meter_facts_by_id(t, meter, &facts);
+
+    if (!err)
+        err = fitting_at(t, false, meter, now_s, &fitting);
+    if (!err)
+        err = point_facts_by_id(t, fitting.point, &point);
+    else if (err == ERR_NOT_FOUND)
+        err = ERR_OK;
+    if (!err)
+        err = flag_rules_open(app, t, &rules);
+    if (!err)
+        err = flag_rules_of(rules, t, meter, point.use, facts.dn_mm, &book);
+    if (!err)
+        *out = *rules_on(book, (int32_t)zone_day_number(&app->zone, now_s));
+    flag_rules_close(rules);
+    return err;
+}
+
+void answer_meter_rules(struct request *q)
+{
+    struct of_meter *m = (struct of_meter *)calloc(1, sizeof *m);
+    struct txn t = ledger_read(q->app->ledger);
+    struct ledger_row row;
+    bool fine = false;
+    enum err err = m ? ERR_OK : ERR_NO_MEMORY;
+
+    if (m && row_named(q, &t, list_of(LIST_METER), INT64_MAX, &row)) {
+        err = rules_of_meter(q->app, &t, row.id, &m->rules);
+        fine = !err;
+    }
+    txn_abort(&t);
+    if (err)
+        problem_of(q, err, "", "the figures cannot be read: the store %s", err_text(err));
+    if (fine)
+        listing_new(q, meter_rule_columns, fill_of_meter, m, free, PAGE);
+    else
+        free(m);
 }

@@ -14,6 +14,19 @@ int cmd_flag_list(const struct args *a)
                         : "id kind serial point onset state severity lost_lpd text_en");
 }
 
+int cmd_field_list(const struct args *a)
+{
+    struct path path = path_of("/v1/field-list");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    speaks_chinese()
+                        ? "rank serial point route act kind onset severity confidence money_month "
+                          "why order address text_zh"
+                        : "rank serial point route act kind onset severity confidence money_month "
+                          "why order address text_en");
+}
+
 static int decide(const struct args *a, const char *state)
 {
     struct path path = path_of("/v1/flags");

@@ -19,6 +19,11 @@ int cmd_rule_show(const struct args *a)
     return show_at(a, "/v1/rules");
 }
 
+int cmd_meter_rules(const struct args *a)
+{
+    return list_below(a, "/v1/meters", "rules", "rule version state dismissed parameters");
+}
+
 int cmd_rule_versions(const struct args *a)
 {
     return list_below(a, "/v1/rules", "versions",

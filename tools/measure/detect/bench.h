@@ -41,6 +41,7 @@ bool rule_is_built(unsigned rule);
 struct told {
     uint8_t rule, fitting, confidence_pct, severity;
     bool open, too; /* too: the same series raises it without the fault */
+    bool ordered; /* it stood on the list that crews get (server/detect/field.h) at some time */
     int64_t onset_s, raised_s, cleared_s;
     uint32_t told_s; /* when the reading that raised it had arrived */
     double lost_lpd;
@@ -71,6 +72,7 @@ struct note {
     uint32_t subject; /* place in the list */
     uint8_t rule, outcome, confidence_pct, severity;
     bool open;                                       /* on the last day */
+    bool ordered;
     double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND */
     int64_t onset_s, raised_s;
 };

@@ -209,10 +209,12 @@ static enum err one_goal(const struct record *r, const struct goal *g, const cha
     return ERR_OK;
 }
 
-/* All detectors' false flags together: what a crew is sent for nothing. */
+/* All detectors' false flags together, and those of them that stand on the list that crews get (server/detect/field.h): what a crew
+ * is sent for nothing, once for each episode. Of the list also the share that is right, and how many of the flags that are right it
+ * leaves out: a list that nobody stands on sends nobody in vain. */
 static void false_orders(const struct record *r, const char *base, bool json, FILE *out)
 {
-    unsigned count = 0, plain = 0;
+    unsigned count = 0, plain = 0, ordered = 0, right = 0, right_left = 0;
     double years = 0;
     struct interval i;
 
@@ -221,10 +223,21 @@ static void false_orders(const struct record *r, const char *base, bool json, FI
     for (size_t n = 0; n < r->note_count; n++) {
         count += r->notes[n].outcome == NOTE_FALSE && rules[r->notes[n].rule].detector;
         plain += r->notes[n].outcome == NOTE_FALSE && rules[r->notes[n].rule].plain;
+        ordered += r->notes[n].outcome == NOTE_FALSE && r->notes[n].ordered;
+        right += r->notes[n].outcome == NOTE_FOUND && r->notes[n].ordered;
+        right_left += r->notes[n].outcome == NOTE_FOUND && !r->notes[n].ordered &&
+                      rules[r->notes[n].rule].detector;
     }
     i = rate_of(count, years / 1000);
-    put_goal(out, json, base, "false flags, all kinds", "a 1 000 meter-years", i, "<= 5",
-             i.value <= 5 ? "met" : "NOT met", count, plain / years * 1000);
+    put_goal(out, json, base, "false flags, all kinds", "a 1 000 meter-years", i, "curve", "",
+             count, plain / years * 1000);
+    i = rate_of(ordered, years / 1000);
+    put_goal(out, json, base, "false field orders, all kinds", "a 1 000 meter-years", i, "<= 5",
+             i.value <= 5 ? "met" : "NOT met", ordered, plain / years * 1000);
+    put_goal(out, json, base, "field orders, all kinds", "precision",
+             wilson(right, right + ordered), "curve", "", right + ordered, NAN);
+    put_goal(out, json, base, "found flags on the field list", "share",
+             wilson(right, right + right_left), "curve", "", right + right_left, NAN);
 }
 
 enum err table_goals(const struct record *r, bool json, FILE *out)

@@ -99,6 +99,7 @@ static struct note note_of(const struct subject *s, const struct told *t, unsign
                       .confidence_pct = t->confidence_pct,
                       .severity = t->severity,
                       .open = t->open,
+                      .ordered = t->ordered,
                       .told_lph = t->lost_lpd / 24,
                       .onset_s = t->onset_s,
                       .raised_s = t->raised_s,

@@ -7,6 +7,7 @@
 #include "tools/measure/detect/bench.h"
 
 #include "server/billing/dials.h"
+#include "server/detect/field.h"
 
 #include <string.h>
 
@@ -84,6 +85,29 @@ static struct told *open_told(struct told_list *list, uint8_t rule, uint8_t fitt
     return NULL;
 }
 
+/* The kinds that stand open beside an episode. */
+static uint32_t others_of(const struct told_list *list, const struct told *t)
+{
+    uint32_t others = 0;
+
+    for (unsigned i = 0; i < list->count; i++) {
+        int kind = detect_rule_named(span_text(rules[list->at[i].rule].flag));
+
+        if (&list->at[i] != t && list->at[i].open && rules[list->at[i].rule].detector && kind >= 0)
+            others |= 1u << kind;
+    }
+    return others;
+}
+
+static bool is_ordered(const struct told_list *list, const struct told *t, const struct verdict *v)
+{
+    int kind = detect_rule_named(span_text(rules[t->rule].flag));
+    struct field_flag flag = { .rule = (enum detect_rule)kind, .verdict = v };
+
+    return kind >= 0 && rules[t->rule].detector &&
+           field_why(&flag, &detect_rules_standing, others_of(list, t)) == FIELD_GO;
+}
+
 static void tell(struct running *r, uint8_t rule, const struct verdict *v)
 {
     struct told *t = open_told(r->out, rule, r->fitting);
@@ -107,6 +131,7 @@ static void tell(struct running *r, uint8_t rule, const struct verdict *v)
     t->raised_s = v->raised_s;
     t->lost_lpd = (double)v->lost_mlpd / 1000;
     t->severity = (uint8_t)v->severity;
+    t->ordered = t->ordered || (v->open && is_ordered(r->out, t, v));
     if (v->confidence_pct > t->confidence_pct)
         t->confidence_pct = (uint8_t)v->confidence_pct;
 }
