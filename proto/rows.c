@@ -213,11 +213,24 @@ static size_t instant_end(const struct rows *rows, size_t begin)
     return end;
 }
 
+/* As nearly all that was stored in order: then nothing is to be done. */
+static bool all_later(const struct rows *rows)
+{
+    size_t same = 0;
+
+    for (size_t i = 1; i < rows->count; i++)
+        same += rows->at[i].time_s <= rows->at[i - 1].time_s;
+    return same == 0;
+}
+
 enum err rows_tidy(struct rows *rows)
 {
-    enum err err = rows_sort(rows);
     size_t kept = 0;
+    enum err err;
 
+    if (all_later(rows))
+        return ERR_OK;
+    err = rows_sort(rows);
     for (size_t begin = 0; begin < rows->count;) {
         /* Out of memory: the rest closes up as it is, so that no row is lost. */
         size_t end = err ? rows->count : instant_end(rows, begin);

@@ -34,7 +34,7 @@ char *out_room(struct out *o, size_t more)
     return o->at + o->len;
 }
 
-void out_bytes(struct out *o, const void *bytes, size_t len)
+void out_bytes_grow(struct out *o, const void *bytes, size_t len)
 {
     char *to = out_room(o, len);
 
@@ -42,11 +42,6 @@ void out_bytes(struct out *o, const void *bytes, size_t len)
         return;
     memcpy(to, bytes, len);
     o->len += len;
-}
-
-void out_text(struct out *o, const char *text)
-{
-    out_bytes(o, text, strlen(text));
 }
 
 void out_format(struct out *o, const char *format, ...)

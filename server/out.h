@@ -23,8 +23,21 @@ char *out_room(struct out *o, size_t more);
 char *out_put_time(char *to, int64_t utc_s); /* as out_time; returns its end */
 char *out_put_litres(char *to, int64_t ml);
 
-void out_bytes(struct out *o, const void *bytes, size_t len);
-void out_text(struct out *o, const char *text);
+void out_bytes_grow(struct out *o, const void *bytes, size_t len);
+/* In the header, since most texts are a few bytes of known length: a row of a list has thirty of them. */
+static inline void out_bytes(struct out *o, const void *bytes, size_t len)
+{
+    if (o->err || !len || len > o->cap - o->len) {
+        out_bytes_grow(o, bytes, len);
+        return;
+    }
+    memcpy(o->at + o->len, bytes, len);
+    o->len += len;
+}
+static inline void out_text(struct out *o, const char *text)
+{
+    out_bytes(o, text, strlen(text));
+}
 void out_format(struct out *o, const char *format, ...) PRINTF_LIKE(2, 3);
 void out_int(struct out *o, int64_t v);
 void out_litres(struct out *o, int64_t ml);        /* thousandths as a decimal number, shortest: 12, 0.5 */

@@ -197,11 +197,14 @@ static bool may_hold(const struct run *run, uint32_t meter, uint8_t channel, int
 
 static void drop_outside(struct rows *rows, int64_t from_s, int64_t to_s)
 {
+    struct row *at = rows->at;
     size_t kept = 0;
 
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->at[i].time_s >= from_s && rows->at[i].time_s < to_s)
-            rows->at[kept++] = rows->at[i];
+    while (kept < rows->count && at[kept].time_s >= from_s && at[kept].time_s < to_s)
+        kept++;
+    for (size_t i = kept; i < rows->count; i++)
+        if (at[i].time_s >= from_s && at[i].time_s < to_s)
+            at[kept++] = at[i];
     rows->count = kept;
 }
 

@@ -129,6 +129,37 @@ static inline uint32_t golomb_get(struct bits_rd *r, unsigned order)
     return (uint32_t)((v >> (64 - length)) - (UINT64_C(1) << order));
 }
 
+/* Many codes one after the other: several of them come out of one peek, which is the slow part of each. Nobody else moves the reader meanwhile. */
+struct golomb_rd {
+    struct bits_rd *r;
+    uint64_t window; /* what is left of the last peek, left-aligned; zeros behind it */
+    unsigned left;   /* bits of it */
+};
+
+/* As golomb_get. */
+static inline uint32_t golomb_next(struct golomb_rd *g, unsigned order)
+{
+    unsigned zeros = (unsigned)__builtin_clzll(g->window | 1);
+    unsigned length = 2 * zeros + order + 1;
+    uint32_t x;
+
+    if (__builtin_expect(length > g->left, 0)) {
+        g->window = bits_peek(g->r);
+        g->left = 64 - (unsigned)(g->r->bit % 8);
+        zeros = (unsigned)__builtin_clzll(g->window | 1);
+        length = 2 * zeros + order + 1;
+    }
+    if (__builtin_expect(zeros + order > 27, 0)) {
+        g->r->bad = true;
+        return 0;
+    }
+    x = (uint32_t)((g->window >> (64 - length)) - (UINT64_C(1) << order));
+    g->window <<= length;
+    g->left -= length;
+    g->r->bit += length;
+    return x;
+}
+
 /* Below 2 · GOLOMB_WIDE_MAX, else `bad`. */
 static inline uint64_t golomb_get_wide(struct bits_rd *r, unsigned order)
 {

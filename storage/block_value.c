@@ -258,50 +258,61 @@ void value_put(struct bits_wr *w, const struct value_plan *p)
     }
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------
+ *
+ * By a copy of the reader: beside one in memory every row that is written might be a part of it. */
 
 static void get_steps(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,
                       const struct row *end)
 {
+    struct bits_rd own = *r;
+    struct golomb_rd g = { .r = &own };
     uint64_t value = (uint64_t)row[-1].value;
 
     for (; row < end; row++) {
-        value += golomb_get(r, order) * divisor;
+        value += golomb_next(&g, order) * divisor;
         row->value = (int64_t)value;
     }
+    *r = own;
 }
 
 static void get_signed(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,
                        const struct row *end)
 {
+    struct bits_rd own = *r;
+    struct golomb_rd g = { .r = &own };
     uint64_t value = (uint64_t)row[-1].value;
 
     for (; row < end; row++) {
-        value += (uint64_t)unzigzag(golomb_get(r, order)) * divisor;
+        value += (uint64_t)unzigzag(golomb_next(&g, order)) * divisor;
         row->value = (int64_t)value;
     }
+    *r = own;
 }
 
 static void get_runs(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,
                      const struct row *end)
 {
     unsigned run_order = (unsigned)bits_get(r, 3);
+    struct bits_rd own = *r;
+    struct golomb_rd g = { .r = &own };
     uint64_t value = (uint64_t)row[-1].value;
 
     while (row < end) {
-        size_t run = golomb_get(r, run_order);
+        size_t run = golomb_next(&g, run_order);
 
         if (run > (size_t)(end - row)) {
-            r->bad = true;
-            return;
+            own.bad = true;
+            break;
         }
         for (const struct row *stop = row + run; row < stop; row++)
             row->value = (int64_t)value;
         if (row == end)
-            return;
-        value += (golomb_get(r, order) + UINT64_C(1)) * divisor;
+            break;
+        value += (golomb_next(&g, order) + UINT64_C(1)) * divisor;
         row++->value = (int64_t)value;
     }
+    *r = own;
 }
 
 static void get_equal(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,

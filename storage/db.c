@@ -343,6 +343,7 @@ static void db_free(struct db *db)
 
 static struct db *db_alloc(const char *path, const struct db_layout *layout, unsigned flags)
 {
+    static atomic_uint_least64_t opened;
     struct db *db = calloc(1, sizeof(*db) + strlen(path) + 1);
 
     if (!db)
@@ -350,6 +351,7 @@ static struct db *db_alloc(const char *path, const struct db_layout *layout, uns
     memcpy(db->path, path, strlen(path) + 1);
     db->layout = *layout;
     db->flags = flags;
+    db->opened = atomic_fetch_add(&opened, 1) + 1;
     pthread_mutex_init(&db->gate, NULL);
     return db;
 }

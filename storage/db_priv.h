@@ -26,6 +26,7 @@ struct db {
     const uint8_t *map; /* where the file lies in memory, `map_bytes` long */
     size_t map_bytes;
     uint64_t device, inode;
+    uint64_t opened; /* the how manieth db of this process: an address may be another's later */
     atomic_int live;   /* transactions */
     atomic_bool fatal; /* LMDB gave the environment up */
     pthread_mutex_t gate;

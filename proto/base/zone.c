@@ -380,24 +380,49 @@ static int64_t day_first(const struct zone *z, int64_t day)
 /* The latest day that has begun.  Where the clock went back over midnight it shows the day before
  * once more; that hour belongs to the day that had begun already, so that days stay whole stretches
  * and follow one another. */
+struct civil_day {
+    int64_t number, first_s, next_s;
+};
+
+/* A day far from any change of the clock is 24 hours from its midnight: nearly all are. */
+static bool day_is_plain(const struct zone *z, int64_t utc_s, struct civil_day *out)
+{
+    struct stretch s = zone_stretch(z, utc_s);
+    int64_t local_s = utc_s + s.offset_s;
+
+    out->number = local_s / DAY_S - (local_s % DAY_S < 0);
+    out->first_s = out->number * DAY_S - s.offset_s;
+    out->next_s = out->first_s + DAY_S;
+    return (s.from_s == INT64_MIN || out->first_s - 3 * DAY_S >= s.from_s) &&
+           out->next_s <= s.to_s - 3 * DAY_S;
+}
+
+static struct civil_day day_of(const struct zone *z, int64_t utc_s)
+{
+    struct civil_day d;
+
+    if (day_is_plain(z, utc_s, &d))
+        return d;
+    while (day_first(z, d.number + 1) <= utc_s)
+        d.number++;
+    d.first_s = day_first(z, d.number);
+    d.next_s = day_first(z, d.number + 1);
+    return d;
+}
+
 int64_t zone_day_number(const struct zone *z, int64_t utc_s)
 {
-    int64_t local_s = utc_s + zone_offset(z, utc_s);
-    int64_t day = local_s / DAY_S - (local_s % DAY_S < 0);
-
-    while (day_first(z, day + 1) <= utc_s)
-        day++;
-    return day;
+    return day_of(z, utc_s).number;
 }
 
 int64_t zone_day_start(const struct zone *z, int64_t utc_s)
 {
-    return day_first(z, zone_day_number(z, utc_s));
+    return day_of(z, utc_s).first_s;
 }
 
 int64_t zone_day_next(const struct zone *z, int64_t utc_s)
 {
-    return day_first(z, zone_day_number(z, utc_s) + 1);
+    return day_of(z, utc_s).next_s;
 }
 
 static int64_t hour_number(int64_t local_s)

@@ -89,6 +89,23 @@ size_t step_before(const struct fitting_line *l, int64_t at_s)
     return low;
 }
 
+static bool is_before(const struct fitting_line *l, size_t i, int64_t at_s)
+{
+    return i < l->line.count && l->line.steps[i].at_s <= at_s;
+}
+
+/* The same, found soonest where rows follow one another. */
+static size_t step_near(struct fitting_line *l, int64_t at_s)
+{
+    size_t i = l->near;
+
+    if (is_before(l, i + 1, at_s))
+        i++;
+    if (!is_before(l, i, at_s) || is_before(l, i + 1, at_s))
+        i = step_before(l, at_s);
+    return l->near = i;
+}
+
 /* ---- the shape of days like it (C3, C4) ----------------------------------------------------- */
 
 /* The litres of each hour of the civil day from `start_s`, where there is a reading at each full
@@ -317,7 +334,7 @@ static struct register_at after_last(struct fitting_line *l, const struct shape_
 struct register_at register_at(struct fitting_line *l, const struct shape_rules *rules,
                                int64_t at_s)
 {
-    size_t i = step_before(l, at_s);
+    size_t i = step_near(l, at_s);
     const struct step *s = &l->line.steps[i];
 
     if (s->at_s == at_s)

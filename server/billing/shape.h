@@ -34,6 +34,7 @@ struct fitting_line {
     struct register_line line;
     size_t *rebases; /* steps[rebases[i]].rebased */
     size_t rebase_count;
+    size_t near; /* the step that was asked for last: the next question is mostly of it, or of the one after it */
     struct gap gap;
     bool pace_known;
     int64_t pace_from_s, pace_ml; /* C6: h, and L − H */

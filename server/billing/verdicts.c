@@ -37,6 +37,9 @@
 #define BEFORE_LEAST 16      /* rows of it */
 #define SETTLE 8             /* of them from pk on: what peaks may take out */
 #define BEHIND_S DAY_S
+#define LOOK_S                                                                                     \
+    (5 *                                                                                           \
+     DAY_S) /* it begins within for a register of up to 247 m3 at Q3 2.5: then one look is enough */
 #define BEHIND_LEAST 8          /* calm rows behind the span, two of them of one value */
 #define FARTHEST_S (60 * DAY_S) /* a longer stretch is mostly no shorter than the fitting */
 
@@ -120,15 +123,6 @@ static int64_t stretch_s(const struct meter_limits *limits, int64_t value)
     return s > FARTHEST_S ? FARTHEST_S + 1 : (int64_t)s + BEFORE_S;
 }
 
-static size_t first_from(const struct rows *rows, int64_t at_s)
-{
-    size_t n = 0;
-
-    while (n < rows->count && rows->at[n].time_s < at_s)
-        n++;
-    return n;
-}
-
 /* The one fitting that touches the span, if it began well before it; NULL otherwise. */
 static const struct fitting *only_fitting(const struct task *t)
 {
@@ -157,25 +151,41 @@ static bool has_plateau(const struct meter_limits *limits, const struct row *row
     return false;
 }
 
-/* The span and a little behind it; all the rest of the fitting where that little cannot end the
- * span's story. *out_end: up to where. */
+/* What one walk over the archive gives: a little before the span, where the stretch mostly lies, the span and a little behind it. */
+struct look {
+    struct rows rows;
+    int64_t begin_s, end_s;
+    size_t span; /* the first row of the span */
+};
+
+static enum err look_load(const struct task *t, int64_t end_s, struct look *out)
+{
+    enum err err = t->source->load(t->source->arg, out->begin_s, end_s, &out->rows);
+
+    out->end_s = end_s;
+    out->span = rows_from(&out->rows, t->from_s);
+    return err;
+}
+
+/* All the rest of the fitting where the little behind the span cannot end its story. */
 static enum err load_core(const struct task *t, const struct meter_limits *limits,
-                          const struct fitting *f, struct rows *out, int64_t *out_end)
+                          const struct fitting *f, struct look *out)
 {
     int64_t last_s = end_of(f) > t->to_s ? end_of(f) : t->to_s;
+    const struct rows *rows = &out->rows;
     size_t behind;
     enum err err;
 
-    *out_end = last_s - t->to_s > BEHIND_S ? t->to_s + BEHIND_S : last_s;
-    if ((err = t->source->load(t->source->arg, t->from_s, *out_end, out)) || *out_end == last_s)
+    out->begin_s = f->from_s > t->from_s - LOOK_S ? f->from_s : t->from_s - LOOK_S;
+    if ((err = look_load(t, last_s - t->to_s > BEHIND_S ? t->to_s + BEHIND_S : last_s, out)) ||
+        out->end_s == last_s)
         return err;
-    behind = first_from(out, t->to_s);
-    if (behind && out->count - behind >= BEHIND_LEAST &&
-        rows_calm(limits, out->at, behind - 1, out->count) &&
-        has_plateau(limits, out->at, behind, out->count))
+    behind = rows_from(rows, t->to_s);
+    if (behind > out->span && rows->count - behind >= BEHIND_LEAST &&
+        rows_calm(limits, rows->at, behind - 1, rows->count) &&
+        has_plateau(limits, rows->at, behind, rows->count))
         return ERR_OK;
-    *out_end = last_s;
-    return t->source->load(t->source->arg, t->from_s, last_s, out);
+    return look_load(t, last_s, out);
 }
 
 /* The fitting as if it had begun with the stretch, and had not ended where its end was not read. */
@@ -207,17 +217,6 @@ static enum err judge_shortened(const struct task *t, const struct fitting *f,
     return err;
 }
 
-static enum err join(struct rows *before, const struct rows *core)
-{
-    enum err err = rows_reserve(before, core->count);
-
-    if (!err && core->count) {
-        memcpy(before->at + before->count, core->at, core->count * sizeof *core->at);
-        before->count += core->count;
-    }
-    return err;
-}
-
 static bool all_take_part(const enum rule *rules, size_t begin, size_t end)
 {
     for (size_t i = begin; i < end; i++) {
@@ -234,25 +233,42 @@ static bool short_way_holds(const struct task *t, const struct fitting *f, const
                             const enum rule *rules, size_t before, int64_t end_s)
 {
     return all_take_part(rules, 0, before - SETTLE + 2) &&
-           (end_s >= end_of(f) || all_take_part(rules, first_from(rows, t->to_s), rows->count));
+           (end_s >= end_of(f) || all_take_part(rules, rows_from(rows, t->to_s), rows->count));
 }
 
-/* The stretch before the span goes to `out`; false where it cannot stand for the past. */
+/* The stretch and the span behind it go to `out`, *out_before rows of the former; 0 where it cannot stand for the past. */
 static enum err load_stretch(const struct task *t, const struct meter_limits *limits,
-                             const struct fitting *f, const struct rows *core, struct rows *out,
-                             bool *out_fine)
+                             const struct fitting *f, struct look *look, struct rows *out,
+                             size_t *out_before)
 {
-    int64_t begin_s = core->count ? t->from_s - stretch_s(limits, core->at[0].value) : f->from_s;
+    const struct row *rows = look->rows.at;
+    int64_t begin_s = look->rows.count > look->span
+                          ? t->from_s - stretch_s(limits, rows[look->span].value)
+                          : f->from_s;
+    size_t first, before;
     bool below = false;
     enum err err;
 
+    *out_before = 0;
     if (t->from_s - begin_s > FARTHEST_S || begin_s <= f->from_s || f->start_ml < 0)
         return ERR_OK;
-    if ((err = t->source->load(t->source->arg, begin_s, t->from_s, out)) ||
-        !stretch_stands_for_the_past(limits, out->at, out->count) ||
-        (err = t->source->below_zero(t->source->arg, &below)))
+    if (begin_s < look->begin_s) {
+        look->begin_s = begin_s;
+        if ((err = look_load(t, look->end_s, look)))
+            return err;
+    }
+    first = rows_from(&look->rows, begin_s);
+    before = look->span - first;
+    if (!stretch_stands_for_the_past(limits, look->rows.at + first, before))
+        return ERR_OK;
+    if ((err = t->source->below_zero(t->source->arg, &below)) || below)
         return err;
-    *out_fine = !below;
+    look->rows.count -= first;
+    memmove(look->rows.at, look->rows.at + first, look->rows.count * sizeof *look->rows.at);
+    rows_done(out);
+    *out = look->rows;
+    look->rows = (struct rows){ 0 };
+    *out_before = before;
     return ERR_OK;
 }
 
@@ -261,25 +277,21 @@ static enum err load_short(const struct task *t, const struct fitting *f, struct
                            enum rule **rules, bool *out_done)
 {
     struct meter_limits limits = meter_limits_of(t->m);
-    struct rows core = { 0 };
-    bool fine = false;
-    size_t before;
-    int64_t end_s;
-    enum err err = load_core(t, &limits, f, &core, &end_s);
+    struct look look = { 0 };
+    size_t before = 0;
+    enum err err = load_core(t, &limits, f, &look);
 
     if (!err)
-        err = load_stretch(t, &limits, f, &core, out, &fine);
-    before = out->count;
-    if (!err && fine && !(err = join(out, &core)) &&
-        !(err = judge_shortened(t, f, out, end_s, rules))) {
+        err = load_stretch(t, &limits, f, &look, out, &before);
+    if (!err && before && !(err = judge_shortened(t, f, out, look.end_s, rules))) {
         assert(*rules && before >= BEFORE_LEAST);
-        *out_done = short_way_holds(t, f, out, *rules, before, end_s);
+        *out_done = short_way_holds(t, f, out, *rules, before, look.end_s);
         if (!*out_done) {
             free(*rules);
             *rules = NULL;
         }
     }
-    rows_done(&core);
+    rows_done(&look.rows);
     return err;
 }
 

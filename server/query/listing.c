@@ -55,10 +55,15 @@ void listing_free(struct listing *l)
     free(l);
 }
 
+static size_t slice_bytes(const struct listing *l)
+{
+    return l->told < LISTING_LONG ? LISTING_SLICE : LISTING_SLICE_LONG;
+}
+
 bool listing_full(const struct listing *l)
 {
     return l->rows >= l->limit || l->err || l->out.err || l->visits >= LISTING_VISITS ||
-           (l->form != FORM_JSON && l->out.len >= LISTING_SLICE);
+           (l->form != FORM_JSON && l->out.len >= slice_bytes(l));
 }
 
 void listing_fail(struct listing *l, enum err err)
@@ -139,6 +144,7 @@ static void close_stream(struct listing *l)
 
 void listing_more(struct listing *l)
 {
+    l->told += l->out.len;
     out_clear(&l->out);
     l->taken = 0;
     do {

@@ -11,6 +11,8 @@
 #include "server/query/scope.h"
 
 #define LISTING_SLICE 32768  /* bytes a fill makes before the wire is asked to take them */
+#define LISTING_SLICE_LONG 131072 /* and once a stream has proved long: handing over costs as much as 30 rows */
+#define LISTING_LONG (8 * LISTING_SLICE)
 #define LISTING_VISITS 8192 /* rows a fill looks at, wanted or not, before it lets go of its transaction */
 
 struct listing {
@@ -20,6 +22,7 @@ struct listing {
     struct out out; /* the slice at hand */
     struct out raw; /* a nested value under construction */
     size_t taken;   /* of it, by the wire */
+    uint64_t told;  /* bytes of the slices before it */
     uint64_t rows, limit;
     bool ended; /* the source has no more rows */
     bool closed; /* the last line was written */

@@ -1,5 +1,6 @@
 /* Blocks: any rows come back exactly; any bytes are refused or are what was packed. */
 #include "storage/block.h"
+#include "storage/block_bits.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
@@ -447,6 +448,33 @@ static void a_coarse_register_costs_what_its_own_counts_cost(void **unused)
     assert_in_range(most - least, 0, 6);
 }
 
+/* Codes taken several at a peek are those taken one by one, up to the first that no writer makes. */
+static void codes_in_a_row_are_those_one_by_one(void **state)
+{
+    uint8_t bytes[200];
+
+    (void)state;
+    dice = check_random_begin();
+    for (int i = 0; i < 20000; i++) {
+        size_t len = (size_t)below(sizeof bytes + 1);
+        unsigned sparse = (unsigned)below(5), orders[2];
+        struct bits_rd one, row;
+        struct golomb_rd g = { .r = &row };
+
+        orders[0] = (unsigned)below(GOLOMB_ORDER_MAX + 1);
+        orders[1] = (unsigned)below(GOLOMB_ORDER_MAX + 1);
+        for (size_t k = 0; k < len; k++)
+            bytes[k] =
+                sparse && below(sparse + 1) ? 0 : (uint8_t)any(); /* long runs of zeros, too */
+        one = row = (struct bits_rd){ .at = bytes, .len = len, .bit = below(64) };
+        for (unsigned k = 0; !one.bad && one.bit < len * 8 + 64; k++) {
+            assert_int_equal(golomb_next(&g, orders[k % 2]), golomb_get(&one, orders[k % 2]));
+            assert_int_equal(row.bit, one.bit);
+            assert_int_equal(row.bad, one.bad);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +489,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_byte_too_many_is_refused),
         cmocka_unit_test(mangled_bytes_do_no_harm),
         cmocka_unit_test(a_constant_step_on_the_grid_takes_fourteen_bytes),
+        cmocka_unit_test(codes_in_a_row_are_those_one_by_one),
         cmocka_unit_test(a_coarse_register_costs_what_its_own_counts_cost),
     };
 

@@ -531,6 +531,43 @@ static void a_flipped_byte_of_a_value_is_corrupt(void **state)
     db_close(db);
 }
 
+/* A large value that was proven is not proven again in the same state of the file, but in the next. */
+static void a_large_value_is_proven_in_each_state(void **state)
+{
+    static const char needle[] = "the end of a large value";
+    char text[3000];
+    struct db *db = fresh_db();
+    struct span file, value;
+    uint8_t *found;
+    struct txn t = txn_begin(db, TXN_WRITE);
+    int fd;
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    memcpy(text + sizeof text - sizeof needle, needle, sizeof needle);
+    put_number(&t, PLAIN, 1, span_of((uint8_t *)text, sizeof text));
+    assert_ok(txn_end(&t));
+    for (int look = 0; look < 2; look++) {
+        t = txn_begin(db, TXN_READ);
+        assert_true(get_number(&t, PLAIN, 1, &value));
+        assert_int_equal(value.len, sizeof text);
+        assert_memory_equal(value.at, text, sizeof text);
+        assert_ok(txn_end(&t));
+    }
+    file = check_read(path);
+    found = memmem(file.at, file.len, needle, strlen(needle));
+    assert_non_null(found);
+    fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "THE", 3, found - file.at), 3);
+    close(fd);
+    free((void *)file.at);
+    put_rows(db, 1); /* another state; the large value lies where it lay */
+    t = txn_begin(db, TXN_READ);
+    assert_false(get_number(&t, PLAIN, 1, &value));
+    assert_err(ERR_CORRUPT, txn_end(&t));
+    db_close(db);
+}
+
 static void a_value_under_another_key_is_corrupt(void **state)
 {
     struct db *db = fresh_db();
@@ -794,6 +831,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_that_was_made_is_opened_for_reading),
         cmocka_unit_test(a_copy_holds_what_its_transaction_sees),
         cmocka_unit_test(a_flipped_byte_of_a_value_is_corrupt),
+        cmocka_unit_test(a_large_value_is_proven_in_each_state),
         cmocka_unit_test(a_value_under_another_key_is_corrupt),
         cmocka_unit_test(a_file_cut_short_is_refused),
         cmocka_unit_test(a_file_that_ends_in_pages_never_written_is_sound),
