@@ -31,6 +31,9 @@ struct uplink;
 #define FLAG_LISTENER_HOOK 1u
 #define FLAG_LISTENER_NOTICES 2u
 
+#define SESSION_HOURS 24
+#define SESSION_HOURS_MOST 8760
+
 struct app {
     struct clock clock;
     struct zone zone;
@@ -66,6 +69,7 @@ struct app {
     struct figures_kept *figures; /* of months, kept for a while; NULL in programs that show none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
+    uint32_t session_hours; /* how long who signed in stays so */
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */
     _Atomic uint32_t flag_listeners; /* a set of FLAG_LISTENER_…: who wants to hear of flags' ends as well; 0: nobody, and nothing is noted */

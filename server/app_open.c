@@ -405,6 +405,7 @@ enum err app_open_store(struct app *app, const struct app_options *o, struct ref
     snprintf(app->store, sizeof app->store, "%s", o->dir);
     app->started_ms = clock_monotonic_ms();
     app->retention_days = o->retention_days;
+    app->session_hours = o->session_hours ? o->session_hours : SESSION_HOURS;
     verify_rules_builtin(&app->verify_rules);
     if ((err = zone_load(o->tz, &app->zone, r)) ||
         (err = holidays_load(o->holidays, &app->holidays, r)) ||

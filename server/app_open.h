@@ -14,6 +14,7 @@ struct app_options {
     const char *store_key_file; /* NULL: a credential, or DIR/store.key */
     uint64_t segment_bytes, quarantine_frames, quarantine_source_frames;
     uint32_t retention_days;
+    uint32_t session_hours; /* 0: SESSION_HOURS */
     unsigned settle_every_s;
     unsigned figures_close_day; /* of the next month; 0: by people alone */
     struct {

@@ -50,6 +50,7 @@ static struct app_options app_options_of(const struct options *o)
         .quarantine_frames = (uint64_t)o->quarantine_frames.number,
         .quarantine_source_frames = (uint64_t)o->quarantine_source_frames.number,
         .retention_days = (uint32_t)o->retention_days.number,
+        .session_hours = (uint32_t)o->session_hours.number,
         .settle_every_s = (unsigned)o->settle_every.number,
         .figures_close_day = (unsigned)o->figures_close_day.number,
         .notices = { .on = strcmp(o->notices.text[0], "on") == 0,
@@ -71,6 +72,10 @@ static enum err words_check(const struct options *o, struct refusal *r)
 {
     enum err err = word_check(&o->history_requests, "history-requests", r);
 
+    if (!err && (o->session_hours.number < 1 || o->session_hours.number > SESSION_HOURS_MOST))
+        return refuse(r, ERR_INVALID, 0, "session-hours",
+                      "--session-hours: found %lld, expected 1 to %d",
+                      (long long)o->session_hours.number, SESSION_HOURS_MOST);
     if (!err && o->figures_close_day.number > 28)
         err = refuse(
             r, ERR_INVALID, 0, "figures-close-day",

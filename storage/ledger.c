@@ -61,6 +61,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_EDITS] = { "edits", TABLE_LATER },
     [LEDGER_EDITS_OF] = { "edits-of", TABLE_LATER },
     [LEDGER_FIGURES] = { "figures", TABLE_LATER },
+    [LEDGER_USERS] = { "users", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },
@@ -416,6 +417,8 @@ enum err ledger_check(struct ledger *l, struct refusal *r)
         err = ledger_dials_check(&t, r);
     if (!err)
         err = ledger_hooks_check(&t, r);
+    if (!err)
+        err = ledger_users_check(&t, r);
     if (!err)
         err = ledger_edits_check(&t, r);
     if (!err)

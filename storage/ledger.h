@@ -216,10 +216,41 @@ struct token_facts {
     char org[64];                 /* the org unit that it is for, and those below; "": all that there is */
     int64_t created_s, expires_s; /* INT64_MAX: never */
 };
-/* Makes a token: 43 characters of base64url from the system's generator. `org`: an org unit's name, or "". */
-void act_token_create(struct act *a, enum role role, const char *name, const char *org, int64_t expires_s, char out_token[48]);
+#define SECRET_TEXT_SIZE 48
+/* A secret of 32 bytes from the system's generator, as 43 characters of base64url and a zero. IO. */
+MUST_CHECK enum err ledger_secret_make(char out[SECRET_TEXT_SIZE]);
+/* Makes a token. `org`: an org unit's name, or "". */
+void act_token_create(struct act *a, enum role role, const char *name, const char *org, int64_t expires_s, char out_token[SECRET_TEXT_SIZE]);
 /* UNAUTHORIZED: unknown or expired at now_s. */
 MUST_CHECK enum err ledger_token(struct txn *t, struct span token, int64_t now_s, struct token_facts *out);
+
+/* ---- people: who signs in with a name and a password (ledger_user.c) ---- */
+
+#define USER_NAME_MAX 63
+#define USER_SESSIONS_MAX 32 /* of one person at a time: another one ends the oldest */
+
+/* scrypt (RFC 7914) of a password: N = 2^log_n, r, p; server/password.h. */
+struct password_hash {
+    uint8_t log_n, r, p, salt[16], hash[32];
+};
+struct ledger_user {
+    struct span name, org, who; /* views; `org` empty: all that there is; `who` made this version */
+    enum role role;
+    bool enabled;
+    uint32_t turn; /* a session of another turn is over */
+    int64_t created_s, changed_s;
+    struct password_hash password;
+};
+bool ledger_user(struct txn *t, struct span name, struct ledger_user *out_view); /* false: none, or t->err */
+/* In order of name, behind `after` (empty: all); false from `each` ends it. */
+MUST_CHECK enum err ledger_users(struct txn *t, struct span after, bool (*each)(void *arg, const struct ledger_user *u), void *arg);
+void act_put_user(struct act *a, const struct ledger_user *u); /* the caller notes it; replaces the one of that name */
+
+/* Signs in: a new secret, of which the ledger keeps the hash. Sessions of the person that are over go. The caller notes it. */
+void act_begin_session(struct act *a, const struct ledger_user *u, int64_t ends_s, char out_secret[SECRET_TEXT_SIZE]);
+bool act_end_session(struct act *a, struct span secret); /* false: there was none, or the act's error; the caller notes it */
+/* As whom the secret is signed in: role and org as they are now. UNAUTHORIZED: nobody, or it is over. */
+MUST_CHECK enum err ledger_session(struct txn *t, struct span secret, int64_t now_s, struct token_facts *out);
 
 /* ---- answers to requests with an Idempotency-Key (rules-fleet R6) ---- */
 

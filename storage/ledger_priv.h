@@ -52,6 +52,7 @@ enum ledger_table {
     LEDGER_EDITS,         /* id → what a person says a dial stood at (ledger_edit.c) */
     LEDGER_EDITS_OF,      /* point · id → nothing */
     LEDGER_FIGURES,       /* month [· kind · name] → figures of a closed month (ledger_figure.c) */
+    LEDGER_USERS,         /* people who sign in, and where they are signed in (ledger_user.c) */
     LEDGER_TABLES
 };
 
@@ -120,6 +121,7 @@ MUST_CHECK enum err ledger_accepted_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_rules_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_dials_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_edits_check(struct txn *t, struct refusal *r);
+MUST_CHECK enum err ledger_users_check(struct txn *t, struct refusal *r);
 MUST_CHECK enum err ledger_figures_check(struct txn *t, struct refusal *r);
 
 void ledger_sha256(struct span bytes, uint8_t out[SHA256_BYTES]);

@@ -33,7 +33,7 @@ enum role role_read(struct span name)
 
 /* 32 bytes from the system's generator as 43 characters of base64url (RFC 4648 §5, without
  * padding). */
-static enum err token_make(char out[48])
+enum err ledger_secret_make(char out[SECRET_TEXT_SIZE])
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -63,11 +63,11 @@ static void note_token(struct act *a, enum role role, const char *name, const ch
 }
 
 void act_token_create(struct act *a, enum role role, const char *name, const char *org,
-                      int64_t expires_s, char out_token[48])
+                      int64_t expires_s, char out_token[SECRET_TEXT_SIZE])
 {
     uint8_t hash[SHA256_BYTES], bytes[192];
     struct wr w = wr_of(bytes, sizeof bytes);
-    enum err err = token_make(out_token);
+    enum err err = ledger_secret_make(out_token);
 
     if (err || strlen(name) >= sizeof((struct token_facts *)NULL)->name ||
         strlen(org) >= sizeof((struct token_facts *)NULL)->org)

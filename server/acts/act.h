@@ -78,6 +78,7 @@ act_handler act_decide_flag;   /* POST /v1/flags/ID {"state":"confirmed"|"dismis
 act_handler act_choose_notices; /* POST /v1/notices/choices: which notices accounts want */
 act_handler act_post_hook, act_remove_hook, act_test_hook, act_retry_dead; /* POST /v1/hooks[/HOOK/remove, /HOOK/test, /HOOK/dead/ID/retry] */
 act_handler act_post_command, act_approve_command, act_cancel_command; /* POST /v1/meters/SERIAL/commands[/ID/approve, /ID/cancel] */
+act_handler act_post_user, act_change_user; /* POST /v1/users, /v1/users/NAME: who signs in with a password */
 act_handler act_create_token;  /* POST /v1/tokens {"role","name","expires"}: 201 {"token":…} */
 act_handler act_set_clock;     /* POST /v1/clock {"now":TIME} */
 act_handler act_retry_quarantine; /* POST /v1/quarantine/retry {"name"?}: frames that are usable now go on their way */

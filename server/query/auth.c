@@ -1,5 +1,8 @@
 #include "server/query/auth.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -112,6 +115,13 @@ struct span auth_token(struct span header)
     return header.len <= TOKEN_MAX ? header : (struct span){ 0 };
 }
 
+static void put_caller(struct caller *out, const struct token_facts *facts)
+{
+    out->role = facts->role;
+    memcpy(out->who, facts->name, sizeof out->who);
+    memcpy(out->org, facts->org, sizeof out->org);
+}
+
 enum err auth_caller(struct auth *a, struct app *app, struct span header, struct caller *out,
                      struct refusal *r)
 {
@@ -130,8 +140,51 @@ enum err auth_caller(struct auth *a, struct app *app, struct span header, struct
                                                   : "the token could not be looked up");
         remember(a, token, &facts);
     }
-    out->role = facts.role;
-    memcpy(out->who, facts.name, sizeof out->who);
-    memcpy(out->org, facts.org, sizeof out->org);
+    put_caller(out, &facts);
     return ERR_OK;
+}
+
+/* ---- sessions ---- */
+
+enum err auth_session(struct app *app, struct span secret, struct caller *out, struct refusal *r)
+{
+    struct txn t = ledger_read(app->ledger);
+    struct token_facts facts;
+    enum err err = t.err ? t.err
+                   : secret.len > TOKEN_MAX
+                       ? ERR_UNAUTHORIZED
+                       : ledger_session(&t, secret, clock_now_s(&app->clock), &facts),
+             end = txn_end(&t);
+
+    if (err || (err = end))
+        return refuse(r, err, 0, "Cookie",
+                      err == ERR_UNAUTHORIZED ? "nobody is signed in here, or not any more"
+                                              : "the session could not be looked up");
+    put_caller(out, &facts);
+    return ERR_OK;
+}
+
+void auth_csrf(struct span secret, char out[CSRF_SIZE])
+{
+    static const char about[] = "nilometer: csrf", digits[] = "0123456789abcdef";
+    uint8_t sum[32];
+    unsigned len = 0;
+
+    if (!HMAC(EVP_sha256(), secret.at, (int)secret.len, (const uint8_t *)about, sizeof about - 1,
+              sum, &len) ||
+        len != sizeof sum)
+        abort(); /* fails only without memory, and a token that others could guess must not be */
+    for (size_t i = 0; i < sizeof sum; i++) {
+        out[2 * i] = digits[sum[i] >> 4];
+        out[2 * i + 1] = digits[sum[i] & 15];
+    }
+    out[CSRF_SIZE - 1] = 0;
+}
+
+bool auth_csrf_fits(struct span secret, struct span sent)
+{
+    char wanted[CSRF_SIZE];
+
+    auth_csrf(secret, wanted);
+    return sent.len == CSRF_SIZE - 1 && CRYPTO_memcmp(wanted, sent.at, sent.len) == 0;
 }

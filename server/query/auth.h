@@ -14,4 +14,12 @@ struct span auth_token(struct span header); /* of "Bearer TOKEN", a view; empty 
 /* Fills `out` from an Authorization header. UNAUTHORIZED with `r`: none, of another scheme, unknown, or expired. */
 MUST_CHECK enum err auth_caller(struct auth *a, struct app *app, struct span header, struct caller *out, struct refusal *r);
 
+/* Likewise from a session's cookie (ledger_session); never remembered, so that signing out counts at once. */
+MUST_CHECK enum err auth_session(struct app *app, struct span secret, struct caller *out, struct refusal *r);
+
+/* What a page must send as X-CSRF-Token with each request that writes: HMAC-SHA256(the session's secret, "nilometer: csrf"), 64 hexadecimal digits. */
+#define CSRF_SIZE 65
+void auth_csrf(struct span secret, char out[CSRF_SIZE]);
+bool auth_csrf_fits(struct span secret, struct span sent); /* in a time that tells nothing */
+
 #endif

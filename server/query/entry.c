@@ -66,20 +66,40 @@ static struct span bearer_of(struct span token, char out[BEARER_MAX])
     return span_of(out, (size_t)len);
 }
 
-static void check_caller(struct request *q, struct auth *auth, struct span authorization)
+/* A browser sends the cookie with whatever another page makes it ask for: what writes must bring what only our page knows. */
+static enum err session_caller(struct request *q, const struct entry_headers *g, struct refusal *r)
 {
+    enum err err = auth_session(q->app, g->session, &q->caller, r);
+
+    if (!err && q->route->verb == VERB_POST && !auth_csrf_fits(g->session, g->csrf))
+        err = refuse(r, ERR_FORBIDDEN, 0, "X-CSRF-Token",
+                     "X-CSRF-Token: found %s, expected that of GET /v1/session",
+                     g->csrf.len ? "another" : "none");
+    q->token = g->session;
+    q->by_session = true;
+    return err;
+}
+
+static void check_caller(struct request *q, struct auth *auth, const struct entry_headers *g)
+{
+    struct span authorization = g->authorization;
     struct refusal r = { 0 };
     char text[BEARER_MAX];
+    enum err err;
 
     if (q->route->scope == SCOPE_NONE || push_is_signed(q))
         return;
     if (!authorization.len && q->route->scope == SCOPE_INGEST)
         authorization = bearer_of(ask_text(q, "token"), text);
-    if (auth_caller(auth, q->app, authorization, &q->caller, &r))
+    if (!authorization.len && g->session.len)
+        err = session_caller(q, g, &r);
+    else
+        err = auth_caller(auth, q->app, authorization, &q->caller, &r);
+    if (err)
         problem(q, &r);
     else if (!(q->route->scope & 1u << q->caller.role))
         problem_of(q, ERR_FORBIDDEN, "", "the role %s may not do this", role_name(q->caller.role));
-    if (authorization.at != (const uint8_t *)text)
+    if (!q->by_session && authorization.at != (const uint8_t *)text)
         q->token = auth_token(authorization);
 }
 
@@ -133,6 +153,19 @@ static bool begins_with(struct span s, const char *word)
 
     return s.len >= len && strncasecmp((const char *)s.at, word, len) == 0 &&
            (s.len == len || s.at[len] == ';' || s.at[len] == ' ');
+}
+
+/* What a form of another site can send signs nobody in: JSON it must be, and said so. */
+static void check_sign(struct request *q, struct span type)
+{
+    struct refusal r;
+
+    if (begins_with(type, "application/json"))
+        return;
+    refuse(&r, ERR_UNSUPPORTED, 0, "Content-Type",
+           "Content-Type: found %.*s, expected application/json",
+           (int)(type.len < 60 ? type.len : 60), type.len ? (const char *)type.at : "");
+    problem_status(q, 415, &r);
 }
 
 static void check_type(struct request *q, struct span type)
@@ -203,7 +236,10 @@ static void check_body(struct request *q, const struct entry_headers *g)
 {
     struct refusal r;
 
-    check_type(q, g->content_type);
+    if (q->route->signs)
+        check_sign(q, g->content_type);
+    else
+        check_type(q, g->content_type);
     if (!q->refused)
         check_length(q, g->content_length);
     if (!q->refused)
@@ -225,7 +261,7 @@ void entry_pass(struct request *q, struct auth *auth, const struct entry_headers
         refuse_path(q, g->method);
         return;
     }
-    check_caller(q, auth, g->authorization);
+    check_caller(q, auth, g);
     if (!q->refused)
         check_parameters(q);
     if (!q->refused)

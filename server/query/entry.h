@@ -10,6 +10,7 @@ struct auth;
 struct entry_headers {
     const char *method;
     struct span authorization, accept, content_type, content_length, key;
+    struct span session, csrf; /* of the cookie; X-CSRF-Token */
 };
 
 void entry_target(struct request *q, struct span target); /* the first of a request */

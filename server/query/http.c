@@ -11,10 +11,12 @@
 #include "server/query/listen.h"
 #include "server/query/listing.h"
 #include "server/query/once.h"
+#include "server/query/patience.h"
 #include "server/query/spool.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <netdb.h>
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,6 +45,8 @@ struct http {
     struct app *app;
     struct auth *auth;
     struct once *once;
+    struct patience *patience;
+    bool behind_proxy;
     struct workers *readers, *writers, *pushers;
     struct MHD_Daemon *daemons[LISTENERS_MAX];
     size_t daemon_count;
@@ -220,6 +224,14 @@ static void put_headers(const struct request *q, struct MHD_Response *m)
         MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"nilometer\"");
     if (q->status == 405)
         put_allowed(m, q->allowed);
+    if (q->cookie[0])
+        MHD_add_response_header(m, MHD_HTTP_HEADER_SET_COOKIE, q->cookie);
+    if (q->status == 429) {
+        char text[24];
+
+        snprintf(text, sizeof text, "%lld", (long long)(q->wait_ms + 999) / 1000);
+        MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, text);
+    }
     if (q->status == 503)
         MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
     if (q->file[0] && q->status == 200) {
@@ -363,6 +375,40 @@ static struct span header_of(struct request *q, const char *name)
     return text ? span_text(text) : (struct span){ 0 };
 }
 
+static struct span cookie_of(struct request *q, const char *name)
+{
+    const char *text = MHD_lookup_connection_value(q->connection, MHD_COOKIE_KIND, name);
+
+    return text ? span_text(text) : (struct span){ 0 };
+}
+
+void request_peer(const struct request *q, char out[PEER_SIZE])
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const char *via =
+        q->http->behind_proxy
+            ? MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, "X-Forwarded-For")
+            : NULL;
+    const char *last = via ? strrchr(via, ',') : NULL;
+
+    out[0] = 0;
+    if (via) { /* whoever is before the last may have written the rest */
+        last = last ? last + 1 : via;
+        snprintf(out, PEER_SIZE, "%s", last + strspn(last, " "));
+    } else if (info && info->client_addr) {
+        (void)getnameinfo(info->client_addr,
+                          info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                   : sizeof(struct sockaddr_in),
+                          out, PEER_SIZE, NULL, 0, NI_NUMERICHOST);
+    }
+}
+
+struct patience *request_patience(const struct request *q)
+{
+    return q->http->patience;
+}
+
 /* How many fields say how long the body is: with more than one, two readers may take the request
  * for two different ones (RFC 9112 §6.3, §11.2), and one of them may be a proxy that let it pass.
  */
@@ -400,6 +446,8 @@ static void pass_entry(struct request *q, const char *method)
     g.content_type = header_of(q, MHD_HTTP_HEADER_CONTENT_TYPE);
     g.content_length = header_of(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
     g.key = header_of(q, "Idempotency-Key");
+    g.session = cookie_of(q, q->secure ? COOKIE_SECURE : COOKIE_NAME);
+    g.csrf = header_of(q, "X-CSRF-Token");
     q->none_match = header_of(q, MHD_HTTP_HEADER_IF_NONE_MATCH);
     entry_pass(q, q->http->auth, &g);
 }
@@ -508,6 +556,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     q->http = h;
     q->app = h->app;
     q->connection = connection;
+    q->secure = h->cert || h->behind_proxy;
     entry_target(q, span_text(target));
     pthread_mutex_lock(&h->lock);
     h->active++;
@@ -690,6 +739,7 @@ static enum err open_parts(struct http *h, const struct http_options *o, struct 
     if ((err = read_certificate(h, o, r)))
         return err;
     if ((err = auth_new(&h->auth)) || (err = once_new(&h->once)) ||
+        (err = patience_new(&h->patience)) ||
         (err = workers_open("http-read", READERS, &h->readers)) ||
         (err = workers_open("http-write", WRITERS, &h->writers)) ||
         (err = workers_open("http-push", PUSHERS, &h->pushers)))
@@ -708,6 +758,7 @@ enum err http_open(struct app *app, const struct http_options *options, struct h
     if (!h)
         return refuse(r, ERR_NO_MEMORY, 0, "http", "http: no memory");
     h->app = app;
+    h->behind_proxy = options->behind_proxy;
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     if ((err = open_parts(h, options, r))) {
@@ -756,6 +807,7 @@ void http_close(struct http *h)
     workers_close(h->writers);
     workers_close(h->pushers);
     once_free(h->once);
+    patience_free(h->patience);
     auth_free(h->auth);
     pthread_cond_destroy(&h->changed);
     pthread_mutex_destroy(&h->lock);

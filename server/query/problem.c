@@ -20,6 +20,7 @@ static const struct {
     { 414, "URI Too Long" },
     { 415, "Unsupported Media Type" },
     { 422, "Unprocessable Content" },
+    { 429, "Too Many Requests" },
     { 500, "Internal Server Error" },
     { 503, "Service Unavailable" },
     { 507, "Insufficient Storage" },

@@ -13,6 +13,9 @@ struct MHD_Connection;
 
 #define IDEMPOTENCY_KEY_MAX 255
 #define ETAG_MAX 96
+#define COOKIE_SIZE 160
+#define COOKIE_NAME "nilo_session"
+#define COOKIE_SECURE "__Host-nilo_session" /* where the way is HTTPS: browsers take it from nobody else (RFC 6265bis §4.1.3.2) */
 
 enum phase {
     PHASE_READING, /* the body is coming in */
@@ -28,6 +31,8 @@ struct request {
     const struct route *route; /* NULL: refused before one was found */
     struct caller caller;
     struct span token; /* the caller's own, in the connection's memory; empty where none is needed */
+    bool by_session;   /* it is that of a session (ledger_session), which came as a cookie */
+    bool secure;       /* the way from the browser is HTTPS */
     enum form form; /* chosen for the answer */
     enum phase phase;
     bool head; /* asked by HEAD: all but the body */
@@ -48,12 +53,19 @@ struct request {
     const char *type; /* the answer's; NULL: application/json */
     char file[48];    /* what it is called where it is kept: safe characters alone; "": nothing */
     struct span none_match;     /* If-None-Match, in the connection's memory; empty where none came */
+    char cookie[COOKIE_SIZE];   /* Set-Cookie; "": none */
+    int64_t wait_ms;            /* with 429: until another try may come */
     char etag[ETAG_MAX];        /* the answer's, with its quotes; "": none */
     struct listing *listing;
     void *answer; /* the stream's MHD_Response: its trailer is added at its end */
 
     struct target target; /* last: its 4 KiB need no zeroing */
 };
+
+/* Who asks, as far as the network tells: an address without port; behind a proxy the one that it names last. */
+#define PEER_SIZE 64
+void request_peer(const struct request *q, char out[PEER_SIZE]);
+struct patience *request_patience(const struct request *q);
 
 /* ---- how handlers answer (problem.c) ---- */
 

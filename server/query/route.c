@@ -54,6 +54,21 @@ static const struct route routes[] = {
       .schema = schema_,                                                                           \
       .body_schema = body_,                                                                        \
       .summary = summary_ },
+#define SIGN(path_, scope_, handler, act_, body_, schema_, summary_)                               \
+    { .verb = VERB_POST,                                                                           \
+      .path = path_,                                                                               \
+      .scope = SCOPE_##scope_,                                                                     \
+      .place = PLACE_WRITER,                                                                       \
+      .body = BODY_JSON,                                                                           \
+      .forms = FORM_JSON,                                                                          \
+      .answer = handler,                                                                           \
+      .act = act_,                                                                                 \
+      .asks = true,                                                                                \
+      .signs = true,                                                                               \
+      .parameters = "",                                                                            \
+      .schema = schema_,                                                                           \
+      .body_schema = body_,                                                                        \
+      .summary = summary_ },
 #define PUSH(path_, handler, parameters_, summary_)                                                \
     { .verb = VERB_POST,                                                                           \
       .path = path_,                                                                               \
@@ -70,6 +85,7 @@ static const struct route routes[] = {
 #undef FILE
 #undef PUSH
 #undef ASK
+#undef SIGN
 };
 
 #define ROUTES (sizeof routes / sizeof routes[0])

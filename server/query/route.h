@@ -41,6 +41,7 @@ struct route {
     void (*answer)(struct request *q);
     act_handler *act; /* instead */
     bool asks; /* a POST that changes nothing: its question is a body */
+    bool signs; /* a POST with a password in its body: likewise no answer of it is kept */
     const char *summary;
     const char *parameters; /* of the query: "from,to,channel"; see parameter.def */
     const char *schema;     /* of the answer, or of a list's rows: schema.def */

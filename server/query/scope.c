@@ -191,6 +191,7 @@ static const struct maker {
     { "/v1/deliveries", "", LIST_COUNT, "depot" },
     { "/v1/tokens", "", LIST_COUNT, "org" },
     { "/v1/hooks", "", LIST_COUNT, "org" },
+    { "/v1/users", "", LIST_COUNT, "org" },
 };
 
 static struct span text_of(const json_t *v)
