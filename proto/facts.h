@@ -47,6 +47,8 @@ MUST_CHECK enum err rows_tidy(struct rows *rows);
 #define VITALS_OFFSETS                                                                              \
     7 /* handbook §4.3: the median of the last seven tells a clock from a slow network */
 
+#define VITALS_PAUSES 6
+
 /* The newest of what a meter's frames say about itself. */
 struct vitals {
     uint64_t position;         /* of the newest frame; 0: never vitals */
@@ -61,6 +63,24 @@ struct vitals {
     uint8_t offset_count;
     int32_t offset_s
         [VITALS_OFFSETS]; /* meter's clock − arrival, newest first; frames without a clock have none */
+    uint8_t pause_count;
+    uint16_t pause_min[VITALS_PAUSES]; /* from one report to the next, newest first */
+    uint16_t longest_quarters; /* the longest of all pauses, in quarters of an hour; with each report a 256th of it is forgotten */
+};
+#define VITALS_PAUSE_LEAST_S 600 /* what follows sooner belongs to the same report */
+
+/* How often it reports: the median of its last pauses, in seconds; 0: fewer than two are known. */
+uint32_t vitals_period_s(const struct vitals *h);
+static inline uint32_t vitals_longest_s(const struct vitals *h)
+{
+    return h->longest_quarters * 900u;
+}
+
+/* A pause that was too long for this meter (server/detect/silent.h), from its last report before to the first one after. */
+struct hush {
+    uint32_t meter, from_s, to_s;
+    uint32_t period_s, longest_s; /* how often it reported before, and its longest pause until then; 0: not known */
+    uint32_t cell;                /* radio cell, or gateway, of the last report before */
 };
 
 /* Whether a frame is a report, by those of the meter before it: `h` has taken them in the order of the journal. */

@@ -15,6 +15,23 @@ static void offset_take(struct vitals *h, int64_t offset_s)
         h->offset_count++;
 }
 
+/* A report may be several frames; a first one follows no other. */
+static void pause_take(struct vitals *h, uint32_t arrival_s)
+{
+    uint32_t pause_s = arrival_s - h->arrival_s, minutes = (pause_s + 30) / 60,
+             quarters = pause_s / 900;
+
+    if (!h->position || pause_s < VITALS_PAUSE_LEAST_S)
+        return;
+    memmove(h->pause_min + 1, h->pause_min, (VITALS_PAUSES - 1) * sizeof h->pause_min[0]);
+    h->pause_min[0] = (uint16_t)(minutes > UINT16_MAX ? UINT16_MAX : minutes);
+    if (h->pause_count < VITALS_PAUSES)
+        h->pause_count++;
+    h->longest_quarters = (uint16_t)(h->longest_quarters - (h->longest_quarters + 255) / 256);
+    if (quarters > h->longest_quarters)
+        h->longest_quarters = (uint16_t)(quarters > UINT16_MAX ? UINT16_MAX : quarters);
+}
+
 enum fold vitals_fold(const struct vitals *h, const struct frame *f, uint64_t position,
                       uint32_t at_s)
 {
@@ -57,6 +74,7 @@ void vitals_take(struct vitals *h, const struct frame *f, uint64_t position, uin
 {
     if (position <= h->position || arrival_s < h->arrival_s)
         return;
+    pause_take(h, arrival_s);
     h->position = position;
     h->arrival_s = arrival_s;
     counter_take(h, f);
@@ -89,4 +107,21 @@ bool vitals_offset(const struct vitals *h, int32_t *out_s)
     }
     *out_s = sorted[(count - 1) / 2];
     return true;
+}
+
+uint32_t vitals_period_s(const struct vitals *h)
+{
+    uint16_t sorted[VITALS_PAUSES];
+    unsigned count = h->pause_count;
+
+    if (count < 2 || count > VITALS_PAUSES)
+        return 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = i;
+
+        for (; at > 0 && sorted[at - 1] > h->pause_min[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = h->pause_min[i];
+    }
+    return sorted[(count - 1) / 2] * 60u;
 }

@@ -17,9 +17,11 @@ struct cookbook;
 struct figures_keeper;
 struct figures_kept;
 struct formats;
+struct hearing;
 struct hooks;
 struct keyring;
 struct notices;
+struct outages;
 struct rankings;
 struct rules_shelf;
 struct settler;
@@ -57,6 +59,8 @@ struct app {
     struct lore lore; /* what decoders may ask; its questions need the registry's read lock */
     struct ingest *ingest;
     struct settler *settler;
+    struct hearing *hearing; /* who was heard when; NULL in programs that do not watch the clock */
+    struct outages *outages; /* what the ledger tells of them, kept from the first question on */
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */

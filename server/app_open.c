@@ -4,11 +4,13 @@
 #include "server/commands.h"
 #include "server/cycles.h"
 #include "server/figures.h"
+#include "server/hearing.h"
 #include "server/hooks.h"
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
 #include "server/notices.h"
+#include "server/outages.h"
 #include "server/points.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -449,6 +451,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = hooks_open(app, &app->hooks, r)) ||
         (err = notices_open(app, &notices, &app->notices, r)) ||
         (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
+        (err = hearing_open(app, &app->hearing)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
         (err = notices_start(app->notices)) ||
@@ -490,6 +493,10 @@ void app_close_store(struct app *app)
     registry_free(app->registry);
     tail_free(app->tail);
     views_close(app->views);
+    hearing_close(app->hearing);
+    app->hearing = NULL;
+    outages_free(app->outages);
+    app->outages = NULL;
     rules_shelf_close(app->rules);
     app->rules = NULL;
     ledger_close(app->ledger);

@@ -12,6 +12,7 @@
 #include "server/judge_condition.h"
 #include "server/metrics.h"
 #include "server/notices.h"
+#include "server/outages.h"
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/replacements.h"
@@ -714,7 +715,7 @@ enum err judge_rebuild(struct app *app)
             meters[n++] = next++;
         err = judge_pass(app, meters, n, clock_now_s(&app->clock));
     }
-    if (err)
+    if (err || (err = outages_show(app)))
         return err;
     t = views_write(app->views);
     views_set_folded(&t, settled);

@@ -30,6 +30,7 @@ enum {
     NEWS_VITALS = 2, /* it said something of itself */
     NEWS_READINGS = 4, /* the judge's own: what was loaded of it holds readings, */
     NEWS_DIALS = 8,    /* among them dial reads, or later ones that decide what those meant; */
+    NEWS_SILENCE = 32, /* its silence has become another, or is over */
     NEWS_REGISTER = 16 /* or its past, facts or fittings changed, so all is made anew */
 };
 #define JUDGE_NO_READING UINT32_MAX /* first_s: none is new */
@@ -98,7 +99,12 @@ struct flag_filter {
 /* Calls `each` in order of id; false from it ends the walk. The flag is borrowed for the call. */
 MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
                                bool (*each)(void *arg, const struct flag *f), void *arg);
-uint32_t flag_meter(struct span id); /* of which an id says it is; 0: it is no id */
+uint32_t flag_meter(struct span id); /* of which an id says it is; 0: it is no id, or an outage's */
+/* The subject of an outage for people: "31415926" a radio cell, "0a1b2c3d" a gateway, "all". */
+#define FLAG_CELL_SIZE 16
+void flag_cell(const struct verdict *v, char out[FLAG_CELL_SIZE]);
+/* Of an outage the point by which it belongs to an org unit; 0: to none, or it is no outage. */
+uint32_t flag_outage_point(struct txn *ledger, struct span id);
 MUST_CHECK enum err flag_of(struct app *app, struct span id, struct flag *out); /* NOT_FOUND */
 
 /* Those of the calendar (overdue) by onset, then serial (rules-fleet V14), whatever kind the filter

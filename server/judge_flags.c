@@ -78,7 +78,7 @@ static bool decided(struct txn *ledger, const struct flag_filter *q, const struc
 static enum err fill(struct app *app, struct txn *ledger, const struct flag_record *r,
                      struct flag *out)
 {
-    enum err err;
+    enum err err = ERR_OK;
 
     memcpy(out->id, r->id, sizeof out->id);
     out->kind = r->kind;
@@ -88,8 +88,10 @@ static enum err fill(struct app *app, struct txn *ledger, const struct flag_reco
     out->told_s = r->told_s;
     out->verdict = r->verdict;
     out->ended = r->ended;
-    if ((err = meter_facts_by_id(ledger, r->meter, &out->meter_facts)) ||
-        (err = point_facts_by_id(ledger, r->point, &out->point_facts)))
+    out->meter_facts = (struct meter_facts){ 0 };
+    out->point_facts = (struct point_facts){ 0 };
+    if ((r->meter && (err = meter_facts_by_id(ledger, r->meter, &out->meter_facts))) ||
+        (r->point && (err = point_facts_by_id(ledger, r->point, &out->point_facts))))
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     explain(app, out);
     return ERR_OK;
@@ -411,6 +413,28 @@ uint32_t flag_meter(struct span id)
         meter = meter << 4 | (uint32_t)(found - digits);
     }
     return meter;
+}
+
+void flag_cell(const struct verdict *v, char out[FLAG_CELL_SIZE])
+{
+    uint32_t cell = (uint32_t)(verdict_value(v, "cell") / 1000);
+
+    if (!cell)
+        snprintf(out, FLAG_CELL_SIZE, "all");
+    else if (cell & CELL_GATEWAY)
+        snprintf(out, FLAG_CELL_SIZE, "%08x", (unsigned)(cell & ~CELL_GATEWAY));
+    else
+        snprintf(out, FLAG_CELL_SIZE, "%u", (unsigned)cell);
+}
+
+uint32_t flag_outage_point(struct txn *ledger, struct span id)
+{
+    struct flag_record record;
+    struct span facts;
+
+    return ledger_flag_born(ledger, id, &facts) && !flag_decode(id, facts, &record) && !record.meter
+               ? record.point
+               : 0;
 }
 
 enum err flag_of(struct app *app, struct span id, struct flag *out)

@@ -79,7 +79,7 @@ struct judge_source {
      * Where a fitting has ended, none of them is open (flag_record_end). */
     enum err (*episodes)(const struct judge_view *v, struct flag_records *out);
 };
-extern const struct judge_source judge_source_dials, judge_source_overdue;
+extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent;
 
 const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
 bool source_owns(const struct judge_source *source, const struct detector *kind);

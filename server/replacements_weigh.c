@@ -89,6 +89,8 @@ static bool take_blame(void *arg, const struct flag_head *f)
     struct making *m = (struct making *)arg;
     uint8_t kind = 0;
 
+    if (!f->meter)
+        return true; /* an outage is no meter's */
     while (detector_at(kind) != f->kind)
         kind++;
     if (!room_for_one(&m->err, (void **)&m->blames, m->blame_count, &m->blame_cap,

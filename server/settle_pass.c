@@ -5,6 +5,8 @@
 #include "server/settle_pass.h"
 
 #include "server/commands.h"
+#include "server/detect/silent.h"
+#include "server/hearing.h"
 #include "server/lore.h"
 #include "server/metrics.h"
 #include "server/readings.h"
@@ -34,13 +36,18 @@ enum err news_push(struct news *n, uint32_t meter, uint32_t first_s)
     return ERR_OK;
 }
 
-enum err news_push_due(struct news *n, uint32_t meter)
+enum err news_push_of(struct news *n, uint32_t meter, unsigned news)
 {
     enum err err = news_push(n, meter, JUDGE_NO_READING);
 
     if (!err)
-        n->at[n->count - 1].news = NEWS_DATE;
+        n->at[n->count - 1].news = news;
     return err;
+}
+
+enum err news_push_due(struct news *n, uint32_t meter)
+{
+    return news_push_of(n, meter, NEWS_DATE);
 }
 
 static int news_order(const void *a, const void *b)
@@ -108,6 +115,8 @@ struct pass {
     struct news *touched;
     struct vitals_entry *vitals; /* not written yet */
     size_t vitals_count, vitals_cap;
+    struct hush *gaps; /* that were too long, likewise */
+    size_t gap_count, gap_cap;
     struct release_due *due;
     uint64_t readings; /* settled */
 };
@@ -183,9 +192,10 @@ static enum err pass_quarantine(struct pass *p)
 
 static enum err flush_vitals(struct pass *p)
 {
-    enum err err = archive_vitals_put(p->app->archive, p->vitals, p->vitals_count);
+    enum err err =
+        archive_vitals_put(p->app->archive, p->vitals, p->vitals_count, p->gaps, p->gap_count);
 
-    p->vitals_count = 0;
+    p->vitals_count = p->gap_count = 0;
     return err;
 }
 
@@ -214,6 +224,35 @@ static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals 
     return err;
 }
 
+/* Whether it was silent until this report: then the pause is kept, for nothing else tells of it afterwards. */
+static enum err note_gap(struct pass *p, uint32_t meter, const struct vitals *before,
+                         const struct vitals *now, bool *out_silent)
+{
+    struct silence_limits limits;
+    size_t cap = p->gap_cap ? p->gap_cap * 2 : 256;
+    struct hush *more;
+
+    if (!before->position || now->position == before->position)
+        return ERR_OK;
+    silence_limits(vitals_period_s(before), vitals_longest_s(before), &limits);
+    if (now->arrival_s - before->arrival_s < limits.level_s[0])
+        return ERR_OK;
+    if (p->gap_count == p->gap_cap) {
+        if (!(more = (struct hush *)realloc(p->gaps, cap * sizeof *more)))
+            return ERR_NO_MEMORY;
+        p->gaps = more;
+        p->gap_cap = cap;
+    }
+    p->gaps[p->gap_count++] = (struct hush){ .meter = meter,
+                                             .from_s = before->arrival_s,
+                                             .to_s = now->arrival_s,
+                                             .period_s = vitals_period_s(before),
+                                             .longest_s = vitals_longest_s(before),
+                                             .cell = before->cell };
+    *out_silent = true;
+    return ERR_OK;
+}
+
 /* It counts like others that wait, though nobody could ask beforehand whether there is room. */
 static enum err put_aside(struct pass *p, uint64_t position, struct span name, enum err why,
                           const struct record *record)
@@ -229,6 +268,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
     struct meter_facts facts;
     struct vitals vitals;
     uint64_t before;
+    bool silent = false;
     size_t count;
     uint32_t first_s = UINT32_MAX;
     enum err err;
@@ -242,9 +282,12 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
     before = vitals.position;
     for (size_t i = 0; i < count && !err; i++) {
         struct kept_record kept = { .position = p->positions[i], .settling = true };
+        struct vitals was = vitals;
 
         if (!(err = journal_get(p->reader, kept.position, &kept.record)))
             err = readings_of_record(p->app, &kept, &facts, p->scratch, pass_collect, p, &vitals);
+        if (!err)
+            err = note_gap(p, meter, &was, &vitals, &silent);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
         if (err_of_frame(err))
             err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
@@ -262,8 +305,10 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
                                rows->count);
         p->readings += rows->count;
     }
+    if (!err && vitals.position != before)
+        err = hearing_heard(p->app->hearing, meter, &vitals);
     if (!err && !(err = news_push(p->touched, meter, first_s)) && vitals.position != before)
-        p->touched->at[p->touched->count - 1].news = NEWS_VITALS;
+        p->touched->at[p->touched->count - 1].news = NEWS_VITALS | (silent ? NEWS_SILENCE : 0);
     return err;
 }
 
@@ -295,7 +340,7 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
         err = ERR_NO_MEMORY;
     else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
              !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
-        archive_pass_vitals(p.archive, p.vitals, p.vitals_count);
+        archive_pass_vitals(p.archive, p.vitals, p.vitals_count, p.gaps, p.gap_count);
     journal_reader_close(p.reader);
     ended = txn_end(&p.ledger);
     if (!err)
@@ -316,6 +361,7 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
         rows_done(&p.rows[c]);
     free(p.positions);
     free(p.vitals);
+    free(p.gaps);
     due->formats = due->formats || formats;
     return err;
 }

@@ -10,6 +10,7 @@ struct news {
     size_t count, cap;
 };
 MUST_CHECK enum err news_push(struct news *n, uint32_t meter, uint32_t first_s);
+MUST_CHECK enum err news_push_of(struct news *n, uint32_t meter, unsigned news); /* NEWS_… without readings; NO_MEMORY */
 MUST_CHECK enum err news_push_due(struct news *n, uint32_t meter); /* its legal due date has passed; NO_MEMORY */
 void news_sort(struct news *n); /* by meter, each once, with the earliest of its times */
 

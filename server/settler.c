@@ -10,6 +10,7 @@
 #include "server/acts/quarantine.h"
 #include "server/adjust.h"
 #include "server/commands.h"
+#include "server/hearing.h"
 #include "server/lives.h"
 #include "server/metrics.h"
 #include "server/notices.h"
@@ -309,6 +310,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         err = touch_moved(s, &touched, &moved_s);
     if (!err)
         err = touch_overdue(s, today, &touched);
+    if (!err)
+        err = hearing_look(s->app->hearing, clock_now_s(&s->app->clock), asked, &touched);
     if (!err && !(err = judge_touched(s, &touched, acts))) {
         s->due_seen = today;
         err = lives_judged(s->app, moved_s);

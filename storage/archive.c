@@ -12,9 +12,10 @@ static const struct table tables[] = {
     [TABLE_RUNS] = { "runs", 0 },
     [TABLE_CHUNKS] = { "chunks", 0 },
     [TABLE_VITALS] = { "vitals", 0 },
+    [TABLE_HUSHES] = { "hushes", TABLE_LATER },
 };
 static const struct db_layout layout = {
-    .what = "archive", .version = 1, .tables = tables, .count = 4
+    .what = "archive", .version = 1, .tables = tables, .count = 5
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -35,9 +35,9 @@ struct vitals_entry {
     struct vitals vitals;
 };
 
-/* What meters said last, ascending: written in the commit that makes the pass visible. Borrowed until
+/* What meters said last, ascending, and the pauses before that were too long: written in the commit that makes the pass visible. Borrowed until
  * the pass ends. */
-void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count);
+void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count, const struct hush *gaps, size_t gap_count);
 
 /* Makes the pass visible and sets the settled position, in one commit; frees `p`, also on error
  * (then nothing is visible). */
@@ -91,8 +91,13 @@ MUST_CHECK enum err archive_amend(struct archive *a, unsigned month,
 unsigned archive_month(int64_t time_s);
 
 /* Puts them, meters ascending, in one transaction. The settling thread, not within another transaction of the archive. */
-MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count);
+MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count, const struct hush *gaps, size_t gap_count);
 MUST_CHECK enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out); /* zeroed where never vitals */
+
+/* All meters that were ever heard, in order of id; false from `each` ends it. CORRUPT. */
+MUST_CHECK enum err archive_vitals_each(struct archive *a, bool (*each)(void *arg, uint32_t meter, const struct vitals *v), void *arg);
+/* A meter's pauses that were too long, oldest first; an error of `each` ends it. CORRUPT. */
+MUST_CHECK enum err archive_hushes(struct archive *a, uint32_t meter, enum err (*each)(void *arg, const struct hush *p), void *arg);
 
 struct archive_stat {
     uint64_t rows, blocks, block_bytes, chunks, chunk_bytes, runs, file_bytes;

@@ -38,6 +38,8 @@ struct archive_pass {
     size_t block_cap;
     const struct vitals_entry *vitals; /* to become visible with the rows */
     size_t vitals_count;
+    const struct hush *gaps; /* likewise */
+    size_t gap_count;
 };
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
@@ -367,6 +369,7 @@ static enum err commit_end(struct archive_pass *p, const struct pass_end *end)
     put_held(p, &t);
     close_runs(p, &t, end, &head);
     vitals_put(&t, p->vitals, p->vitals_count);
+    hushes_put(&t, p->gaps, p->gap_count);
     if (end->settled)
         head.settled = *end->settled;
     head.generation++;
@@ -400,10 +403,13 @@ static bool pass_empty(const struct archive_pass *p)
     return !p->err;
 }
 
-void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count)
+void archive_pass_vitals(struct archive_pass *p, const struct vitals_entry *entries, size_t count,
+                         const struct hush *gaps, size_t gap_count)
 {
     p->vitals = entries;
     p->vitals_count = count;
+    p->gaps = gaps;
+    p->gap_count = gap_count;
 }
 
 enum err archive_pass_end(struct archive_pass *p, uint64_t settled)

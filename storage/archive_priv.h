@@ -3,7 +3,8 @@
  * Tables of DIR/archive.mdb (FORMAT.md has every byte):
  *   head     one row: how far settled, the generation, the next run's order, how many are visible
  *   runs     month · number → struct run
- *   vitals    meter / 32 → 32 × struct vitals (archive_vitals.c)
+ *   vitals   meter / 32 → 32 × struct vitals (archive_vitals.c)
+ *   hushes   meter · from → struct hush (likewise)
  *   chunks   month · number · meter · channel · part of the first entry → archive_chunk.h
  *
  * Readers take the list of runs as it stood at some generation (a reference, under `lock` for a
@@ -21,7 +22,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS, TABLE_VITALS };
+enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS, TABLE_VITALS, TABLE_HUSHES };
 
 #define BLOCK_ROWS_MAX 4096 /* of one block; a month of readings every ten minutes is 4 464 */
 #define PASS_WRITE_BYTES (8u << 20) /* of chunks held until they are written in one transaction */
@@ -152,6 +153,7 @@ struct pass_end {
     size_t replaced_count;
 };
 void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count); /* meters ascending */
+void hushes_put(struct txn *t, const struct hush *gaps, size_t count);
 enum err pass_close(struct archive_pass *p, const struct pass_end *end); /* frees `p` */
 
 /* ---- tidying (archive_tidy.c) ---------------------------------------------------------------- */

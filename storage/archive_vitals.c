@@ -1,4 +1,4 @@
-/* What meters last said: 32 meters to a value, each 64 bytes, little-endian:
+/* What meters last said: 32 meters to a value, each 80 bytes, little-endian:
  *
  *    0  u64  position of the newest frame; 0: never heard
  *    8  u32  its arrival, UTC seconds
@@ -9,7 +9,13 @@
  *   28  i16  RSRP, dBm        30  i16  SNR, dB
  *   32  u8   how many offsets follow; bit 7: seq counts by a rule that it must rise
  *   33  u24  digest of the frame that seq is from; 0: it counts by no rule
- *   36  i32 × 7  meter's clock − arrival, seconds, newest first */
+ *   36  i32 × 7  meter's clock − arrival, seconds, newest first
+ *   64  u16 × 6  minutes from one report to the next, newest first
+ *   76  u8   how many of them follow      77  u8  0
+ *   78  u16  the longest of all such pauses, in quarters of an hour, slowly forgotten
+ *
+ * Until pauses were noted a meter had the first 64 bytes alone: such a value is read as it is, and written anew with its next meter.
+ * Pauses that were too long stand in a table of their own: u32 meter · u32 from → u32 to · u32 period · u32 longest · u32 cell. */
 #include "storage/archive_priv.h"
 
 #include "proto/base/rd.h"
@@ -17,7 +23,8 @@
 
 #include <assert.h>
 
-#define VITALS_SIZE 64
+#define VITALS_SIZE 80
+#define VITALS_SIZE_BEFORE 64
 #define VITALS_METERS 32
 #define COUNTER_RISES 0x80u
 #define KEY_RENEWED 0x40u
@@ -44,6 +51,11 @@ static void vitals_write(const struct vitals *h, uint8_t out[VITALS_SIZE])
                     h->digest << 8);
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)
         wr_le32(&w, (uint32_t)h->offset_s[i]);
+    for (unsigned i = 0; i < VITALS_PAUSES; i++)
+        wr_le16(&w, h->pause_min[i]);
+    wr_u8(&w, h->pause_count);
+    wr_u8(&w, 0);
+    wr_le16(&w, h->longest_quarters);
     assert(!w.err && wr_len(&w) == VITALS_SIZE);
 }
 
@@ -67,7 +79,16 @@ static enum err vitals_read(struct span bytes, struct vitals *out)
     out->digest = counter >> 8;
     for (unsigned i = 0; i < VITALS_OFFSETS; i++)
         out->offset_s[i] = (int32_t)rd_le32(&r);
-    return r.err || out->offset_count > VITALS_OFFSETS ? ERR_CORRUPT : ERR_OK;
+    for (unsigned i = 0; i < VITALS_PAUSES && bytes.len == VITALS_SIZE; i++)
+        out->pause_min[i] = rd_le16(&r);
+    if (bytes.len == VITALS_SIZE) {
+        out->pause_count = rd_u8(&r);
+        (void)rd_u8(&r);
+        out->longest_quarters = rd_le16(&r);
+    }
+    return r.err || out->offset_count > VITALS_OFFSETS || out->pause_count > VITALS_PAUSES
+               ? ERR_CORRUPT
+               : ERR_OK;
 }
 
 static void shelf_key(struct key *k, uint32_t number)
@@ -87,6 +108,14 @@ static void shelf_put(struct shelf *s, struct txn *t)
     s->changed = false;
 }
 
+/* Of a store from before pauses were noted. */
+static void shelf_widen(struct shelf *s, struct span kept)
+{
+    memset(s->bytes, 0, sizeof s->bytes);
+    for (size_t i = 0; i < VITALS_METERS; i++)
+        memcpy(s->bytes + VITALS_SIZE * i, kept.at + VITALS_SIZE_BEFORE * i, VITALS_SIZE_BEFORE);
+}
+
 static void shelf_get(struct shelf *s, struct txn *t, uint32_t number)
 {
     struct span kept;
@@ -98,6 +127,8 @@ static void shelf_get(struct shelf *s, struct txn *t, uint32_t number)
         memset(s->bytes, 0, sizeof s->bytes);
     else if (kept.len == sizeof s->bytes)
         memcpy(s->bytes, kept.at, sizeof s->bytes);
+    else if (kept.len == VITALS_SIZE_BEFORE * VITALS_METERS)
+        shelf_widen(s, kept);
     else
         t->err = ERR_CORRUPT;
 }
@@ -121,15 +152,26 @@ void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count)
     shelf_put(&s, t);
 }
 
-enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count)
+enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count,
+                            const struct hush *gaps, size_t gap_count)
 {
     struct txn t;
 
-    if (count == 0)
+    if (count == 0 && gap_count == 0)
         return ERR_OK;
     t = txn_begin(a->db, TXN_WRITE);
     vitals_put(&t, entries, count);
+    hushes_put(&t, gaps, gap_count);
     return txn_end(&t);
+}
+
+static struct span vitals_of(struct span shelf, uint32_t meter)
+{
+    size_t size = shelf.len / VITALS_METERS;
+
+    return (size == VITALS_SIZE || size == VITALS_SIZE_BEFORE) && shelf.len % VITALS_METERS == 0
+               ? span_of(shelf.at + size * (meter % VITALS_METERS), size)
+               : span_of(NULL, 0);
 }
 
 enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out)
@@ -142,13 +184,90 @@ enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out)
 
     shelf_key(&k, meter / VITALS_METERS);
     if (txn_get(&t, TABLE_VITALS, key_span(&k), &kept))
-        err =
-            kept.len == VITALS_SIZE * VITALS_METERS
-                ? vitals_read(span_of(kept.at + VITALS_SIZE * (meter % VITALS_METERS), VITALS_SIZE),
-                              &vitals)
-                : ERR_CORRUPT;
+        err = vitals_read(vitals_of(kept, meter), &vitals);
     ended = txn_end(&t);
     if (!err && !(err = ended))
         *out = vitals;
     return err;
+}
+
+enum err archive_vitals_each(struct archive *a,
+                             bool (*each)(void *arg, uint32_t meter, const struct vitals *v),
+                             void *arg)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct scan s = scan_from(&t, TABLE_VITALS, span_of(NULL, 0));
+    bool more = true;
+    enum err err = ERR_OK, ended;
+
+    while (more && !err && scan_next(&s)) {
+        struct rd r = rd_of(s.key);
+        uint32_t number = rd_be32(&r);
+
+        for (uint32_t i = 0; i < VITALS_METERS && more && !err; i++) {
+            struct vitals v = { 0 };
+
+            if (!(err = vitals_read(vitals_of(s.value, i), &v)) && v.position)
+                more = each(arg, number * VITALS_METERS + i, &v);
+        }
+    }
+    scan_done(&s);
+    ended = txn_end(&t);
+    return err ? err : ended;
+}
+
+/* ---- gaps ---- */
+
+static void gap_key(struct key *k, uint32_t meter, uint32_t from_s)
+{
+    key_clear(k);
+    key_u32(k, meter);
+    key_u32(k, from_s);
+}
+
+void hushes_put(struct txn *t, const struct hush *gaps, size_t count)
+{
+    for (size_t i = 0; i < count && !t->err; i++) {
+        const struct hush *p = &gaps[i];
+        uint8_t bytes[16];
+        struct wr w = wr_of(bytes, sizeof bytes);
+        struct key k;
+
+        gap_key(&k, p->meter, p->from_s);
+        wr_le32(&w, p->to_s);
+        wr_le32(&w, p->period_s);
+        wr_le32(&w, p->longest_s);
+        wr_le32(&w, p->cell);
+        txn_put(t, TABLE_HUSHES, key_span(&k), wr_span(&w));
+    }
+}
+
+enum err archive_hushes(struct archive *a, uint32_t meter,
+                        enum err (*each)(void *arg, const struct hush *p), void *arg)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    struct key k;
+    struct scan s;
+    bool more = true;
+    enum err err = ERR_OK, ended;
+
+    gap_key(&k, meter, 0);
+    s = scan_from(&t, TABLE_HUSHES, key_span(&k));
+    while (more && !err && scan_next(&s)) {
+        struct rd key = rd_of(s.key), r = rd_of(s.value);
+        struct hush p;
+
+        p.meter = rd_be32(&key);
+        p.from_s = rd_be32(&key);
+        if (!(more = p.meter == meter))
+            break;
+        p.to_s = rd_le32(&r);
+        p.period_s = rd_le32(&r);
+        p.longest_s = rd_le32(&r);
+        p.cell = rd_le32(&r);
+        err = key.err || r.err || rd_left(&r) ? ERR_CORRUPT : each(arg, &p);
+    }
+    scan_done(&s);
+    ended = txn_end(&t);
+    return err ? err : ended;
 }

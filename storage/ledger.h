@@ -285,6 +285,9 @@ struct scan ledger_flags_decided(struct txn *t, struct span from_id); /* the sam
 #define FLAG_TOLD_WITHDRAWN 'w'
 uint8_t ledger_flag_told(struct txn *t, struct span id);
 void act_flag_turned(struct act *a, struct span id, uint8_t state);
+/* Of a flag whose end is a fact as its birth is (server/outages.h): told as cleared, with when it ended. */
+void act_flag_ended(struct act *a, struct span id, int64_t cleared_s);
+bool ledger_flag_ended(struct txn *t, struct span id, int64_t *out_cleared_s); /* false: no such fact, or t->err */
 
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 

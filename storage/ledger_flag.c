@@ -2,7 +2,7 @@
  *
  *   BORN       flag's id → facts, views' own encoding
  *   DECISIONS  flag's id → u8 state · zigzag at · counted who · counted note
- *   TOLD       flag's id → u8 state: how it stood when that was told last
+ *   TOLD       flag's id → u8 state: how it stood when that was told last [· zigzag when it ended, of one whose end is a fact]
  *   IMPORTS    u32 import → u8 complete · varint rows */
 #include "storage/ledger_priv.h"
 
@@ -143,6 +143,35 @@ void act_flag_turned(struct act *a, struct span id, uint8_t state)
     act_note(a, "flag.turned", id, span_text(told_text(before)), span_text(told_text(state)),
              span_of(NULL, 0));
     txn_put(&a->txn, LEDGER_TOLD, id, span_of(&state, 1));
+}
+
+void act_flag_ended(struct act *a, struct span id, int64_t cleared_s)
+{
+    uint8_t before = ledger_flag_told(&a->txn, id);
+    struct wr w = act_scratch(a);
+
+    wr_u8(&w, FLAG_TOLD_CLEARED);
+    wr_zigzag(&w, cleared_s);
+    if (a->txn.err)
+        return;
+    txn_put(&a->txn, LEDGER_TOLD, id, wr_span(&w));
+    act_note(a, "flag.turned", id, span_text(told_text(before)),
+             span_text(told_text(FLAG_TOLD_CLEARED)), span_of(NULL, 0));
+}
+
+bool ledger_flag_ended(struct txn *t, struct span id, int64_t *out_cleared_s)
+{
+    struct span value;
+    struct rd r;
+
+    if (!txn_get(t, LEDGER_TOLD, id, &value) || value.len < 2)
+        return false;
+    r = rd_of(value);
+    (void)rd_u8(&r);
+    *out_cleared_s = rd_zigzag(&r);
+    if (r.err)
+        ledger_fail(t, ERR_CORRUPT);
+    return !r.err;
 }
 
 /* ---- imports ---- */

@@ -433,11 +433,11 @@ static bool touch(struct life_act *l, uint32_t meter)
     return true;
 }
 
-/* Readings and flags follow from fittings and from the legal date, a date by condition from what was found. */
+/* Readings and flags follow from fittings, from when it is in use and from the legal date, a date by condition from what was found. */
 static bool is_judged_anew(const struct life_part *p)
 {
-    static const unsigned found =
-        1u << EVENT_VERIFY | 1u << EVENT_INSPECT | 1u << EVENT_FAULT | 1u << EVENT_RESUME;
+    static const unsigned found = 1u << EVENT_VERIFY | 1u << EVENT_INSPECT | 1u << EVENT_FAULT |
+                                  1u << EVENT_SUSPEND | 1u << EVENT_RESUME;
 
     return changes_fittings(p) || (found >> p->event.kind & 1);
 }

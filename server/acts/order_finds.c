@@ -1,6 +1,7 @@
 #include "server/acts/order_finds.h"
 
 #include "server/lives.h"
+#include "server/outages.h"
 #include "server/readings.h"
 #include "server/visits.h"
 
@@ -16,6 +17,7 @@ struct finding {
     int64_t now_s;
     struct order_finds *out;
     struct txn *ledger, *views;
+    struct outages outages; /* of silent meters */
     enum err err;
 };
 
@@ -53,6 +55,8 @@ static bool take_flag(void *arg, const struct flag_head *h)
                                .weight = h->verdict->lost_mlpd / 1000 * h->verdict->confidence_pct,
                                .at = h->verdict->onset_s };
 
+    if (!h->meter || verdict_is_explained(h->verdict))
+        return true; /* an outage is no meter's, and what is a part of one is nobody's to visit */
     if (find.severity < f->rule->severity_least ||
         (!f->rule->confirmed && h->verdict->confidence_pct < f->rule->confidence_least))
         return true;
@@ -150,6 +154,19 @@ static bool is_silent(struct finding *f, const struct fitting *fitting, int64_t 
     return silent;
 }
 
+/* Most of its radio cell is silent: that is what is to be looked at. */
+static bool is_in_outage(struct finding *f, uint32_t meter)
+{
+    struct vitals v = { 0 };
+    const struct outage *o = NULL;
+
+    if (!f->outages.count)
+        return false;
+    if (!(f->err = archive_vitals(f->app->archive, meter, &v)) && v.position)
+        o = outage_of(&f->outages, v.cell, v.arrival_s, f->now_s);
+    return o && !o->cleared_s;
+}
+
 /* False: no more is to be looked at. */
 static bool look_at(struct finding *f, uint32_t meter, int64_t since_s)
 {
@@ -162,7 +179,7 @@ static bool look_at(struct finding *f, uint32_t meter, int64_t since_s)
         f->err = ERR_OK;
         return true;
     }
-    silent = !f->err && is_silent(f, &fitting, since_s, &find.at);
+    silent = !f->err && is_silent(f, &fitting, since_s, &find.at) && !is_in_outage(f, meter);
     return !f->err && (!silent || push(f, &find));
 }
 
@@ -188,6 +205,7 @@ static enum err find_silent(struct finding *f)
     int64_t since_s = f->now_s - f->rule->days * DAY_S;
     char after[SERIAL_MAX + 1] = "";
 
+    f->err = outages_load(f->ledger, &f->outages);
     while (!f->err && silent_slice(f, since_s, after)) {
         f->err = f->ledger->err ? f->ledger->err : f->views->err;
         if (!f->err && f->app->stopping)
@@ -197,6 +215,7 @@ static enum err find_silent(struct finding *f)
             txn_renew(f->views);
         }
     }
+    free(f->outages.at);
     return f->err;
 }
 

@@ -9,6 +9,8 @@ static const struct {
     { &detector_reversed, STUCK_STATE + LEAK_STATE },
     { &detector_overdue, DETECTORS_STATE },
     { &detector_out_of_step, DETECTORS_STATE },
+    { &detector_silent, DETECTORS_STATE },
+    { &detector_outage, DETECTORS_STATE },
 };
 
 #define TABLE_COUNT (sizeof table / sizeof table[0])

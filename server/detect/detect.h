@@ -201,6 +201,8 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s);
 const char *evidence_name(struct span name);
 /* The value of a number of evidence; 0 if there is none. */
 int64_t verdict_value(const struct verdict *v, const char *name);
+/* It is a part of something else that is told of: nobody goes to the meter for it. */
+bool verdict_is_explained(const struct verdict *v);
 enum severity severity_of_loss(int64_t lost_mlpd);
 void say_volume(struct wr *w, int64_t ml);                          /* "85 L", "1.24 m³" */
 void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-01", local */
@@ -208,6 +210,6 @@ void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
 extern const struct detector detector_stuck, detector_reversed, detector_leak, detector_overdue,
-    detector_out_of_step;
+    detector_out_of_step, detector_silent, detector_outage;
 
 #endif

@@ -31,6 +31,10 @@ static const char *const names[] = {
     "seen_at",        "since_installed",
     "tolerance_l",    "use_before_lpd",
     "usual_flow_lph", "zero_days",
+    "cell",           "last_heard_at",
+    "limit_h",        "longest_pause_h",
+    "meters",         "outage_since",
+    "period_h",       "silent",
 };
 
 const char *evidence_name(struct span name)
@@ -47,6 +51,11 @@ int64_t verdict_value(const struct verdict *v, const char *name)
         if (strcmp(v->evidence[i].name, name) == 0)
             return v->evidence[i].value;
     return 0;
+}
+
+bool verdict_is_explained(const struct verdict *v)
+{
+    return verdict_value(v, "outage_since") != 0;
 }
 
 enum severity severity_of_loss(int64_t lost_mlpd)

@@ -3,17 +3,18 @@
 #include "server/query/answers.h"
 #include "server/query/replacing.h"
 #include "server/query/rows.h"
+#include "server/query/scope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
 
-static const char *const columns[] = { "id",         "kind",       "serial",     "point",
-                                       "onset",      "raised_at",  "cleared_at", "state",
-                                       "severity",   "lost_lpd",   "lost_low",   "lost_high",
-                                       "confidence", "evidence",   "text_en",    "text_zh",
-                                       "decided_by", "decided_at", "note",       NULL };
+static const char *const columns[] = {
+    "id",         "kind",    "serial",   "point",      "cell",       "onset",     "raised_at",
+    "cleared_at", "state",   "severity", "lost_lpd",   "lost_low",   "lost_high", "confidence",
+    "evidence",   "text_en", "text_zh",  "decided_by", "decided_at", "note",      NULL
+};
 
 /* The kinds of the contract; those without a detector have no flags yet. */
 static const char *const kinds[] = { "stuck",   "reversed",    "slow",     "fast",     "leak",
@@ -70,6 +71,24 @@ static void put_decision(struct listing *l, const struct flag_decision *d)
     row_text(l, "note", span_text(d->note));
 }
 
+/* An outage has a radio cell in place of a meter; it belongs to the org unit of one of the cell's points. */
+static void put_subject(struct listing *l, const struct flag *f)
+{
+    char cell[FLAG_CELL_SIZE];
+
+    if (f->meter) {
+        row_word(l, "serial", f->meter_facts.serial);
+        row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
+        row_absent(l, "cell");
+        return;
+    }
+    row_absent(l, "serial");
+    row_absent(l, "point");
+    scoping_cell(l->scoping, "point", span_text(f->point_facts.point));
+    flag_cell(&f->verdict, cell);
+    row_word(l, "cell", cell);
+}
+
 static void put_flag(struct listing *l, const struct flag *f)
 {
     const struct verdict *v = &f->verdict;
@@ -77,8 +96,7 @@ static void put_flag(struct listing *l, const struct flag *f)
     row_begin(l);
     row_word(l, "id", f->id);
     row_word(l, "kind", f->kind->flag);
-    row_word(l, "serial", f->meter_facts.serial);
-    row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
+    put_subject(l, f);
     row_time(l, "onset", v->onset_s);
     row_time(l, "raised_at", f->told_s);
     if (f->ended)
@@ -105,7 +123,7 @@ static bool take_flag(void *arg, const struct flag *f)
 
     if (listing_full(w->l))
         return false;
-    if (w->point[0] && strcmp(w->point, f->point_facts.point) != 0)
+    if (w->point[0] && (!f->meter || strcmp(w->point, f->point_facts.point) != 0))
         listing_pass(w->l, span_text(f->id));
     else
         put_flag(w->l, f);

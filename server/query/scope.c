@@ -1,5 +1,6 @@
 #include "server/query/scope.h"
 
+#include "server/judge.h"
 #include "server/query/answers.h"
 #include "server/scope.h"
 
@@ -110,7 +111,7 @@ static bool stocktake_is_ours(struct request *q, struct txn *t, struct scope *s)
                      q->subject[0]);
 }
 
-/* A flag's id begins with its meter's, as 8 hex digits; one of no meter is nobody's. */
+/* A flag's id begins with its meter's, as 8 hex digits; an outage has none, and belongs to where one of its meters is. */
 static bool flag_is_ours(struct request *q, struct txn *t, struct scope *s)
 {
     struct ledger_row row;
@@ -120,6 +121,15 @@ static bool flag_is_ours(struct request *q, struct txn *t, struct scope *s)
     snprintf(digits, sizeof digits, "%.*s", (int)(q->subject[0].len < 8 ? q->subject[0].len : 8),
              (const char *)q->subject[0].at);
     meter = strtoul(digits, &end, 16);
+    if (end == digits + 8 && !meter) {
+        uint32_t point = flag_outage_point(t, q->subject[0]);
+        struct span facts;
+
+        if ((point && scope_point(s, t, point)) || !ledger_flag_born(t, q->subject[0], &facts))
+            return true;
+        refuse_name(q, "flag", q->subject[0]);
+        return false;
+    }
     if (end != digits + 8 || !ledger_by_id(t, LIST_METER, (uint32_t)meter, INT64_MAX, &row))
         return true; /* there is none: others tell */
     if (scope_meter(s, t, &row))

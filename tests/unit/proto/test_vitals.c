@@ -204,6 +204,52 @@ static void a_frame_that_was_taken_counts_when_settling_begins_again(void **stat
     assert_int_equal(FOLD_REPEAT, vitals_fold(&v, &f, 8, TEN));
 }
 
+static void report_at(struct vitals *v, uint32_t arrival_s)
+{
+    struct frame f = { .sent_s = 0 };
+
+    vitals_take(v, &f, v->position + 1, arrival_s);
+}
+
+static void
+the_period_is_the_median_of_pauses_and_what_follows_at_once_is_the_same_report(void **state)
+{
+    struct vitals v = { 0 };
+    uint32_t at_s = TEN;
+
+    (void)state;
+    report_at(&v, at_s);
+    assert_int_equal(vitals_period_s(&v), 0);
+    report_at(&v, at_s += 86400);
+    assert_int_equal(vitals_period_s(&v), 0); /* one pause is no habit */
+    for (int i = 0; i < 5; i++) {
+        report_at(&v, at_s += 86400 - 120);
+        report_at(&v, at_s += 120); /* a second frame of the same report */
+    }
+    assert_int_equal(vitals_period_s(&v), 86400 - 120);
+    report_at(&v, at_s += 9 * 86400);
+    assert_int_equal(vitals_period_s(&v), 86400 - 120); /* one long pause is none either, */
+    assert_int_equal(vitals_longest_s(&v), 9 * 86400);  /* but it is the longest */
+}
+
+static void the_longest_pause_is_forgotten_slowly(void **state)
+{
+    struct vitals v = { 0 };
+    uint32_t at_s = TEN;
+
+    (void)state;
+    report_at(&v, at_s);
+    report_at(&v, at_s += 8 * 86400);
+    for (int i = 0; i < 90; i++)
+        report_at(&v, at_s += 86400);
+    assert_in_range(vitals_longest_s(&v), 5 * 86400, 6 * 86400);
+    for (int i = 0; i < 1000; i++)
+        report_at(&v, at_s += 86400);
+    assert_int_equal(vitals_longest_s(&v), 86400);
+    report_at(&v, at_s += 0x70000000);
+    assert_int_equal(vitals_longest_s(&v), 65535 * 900);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +265,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_frame_in_the_clear_opens_no_way_for_what_was_played_back),
         cmocka_unit_test(what_waited_in_quarantine_is_no_replay_of_what_came_after_it),
         cmocka_unit_test(a_frame_that_was_taken_counts_when_settling_begins_again),
+        cmocka_unit_test(
+            the_period_is_the_median_of_pauses_and_what_follows_at_once_is_the_same_report),
+        cmocka_unit_test(the_longest_pause_is_forgotten_slowly),
     };
 
     return check_run(tests, argc, argv);

@@ -267,7 +267,7 @@ static void states_lie_side_by_side(void **state)
         end = detector_state_at(n) + detector_at(n)->state_size;
         assert_ptr_equal(detector_named(span_text(detector_at(n)->flag)), detector_at(n));
     }
-    assert_int_equal(n, 5);
+    assert_true(n >= 7);
     assert_true(end <= DETECTORS_STATE);
     assert_null(detector_named(span_text("burst")));
 }

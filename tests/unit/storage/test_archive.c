@@ -1083,14 +1083,17 @@ static void what_a_meter_said_last_survives_a_restart(void **state)
                                  .rsrp_dbm = -101,
                                  .snr_db = -3,
                                  .offset_count = VITALS_OFFSETS,
-                                 .offset_s = { 1, -2, 3, -4, 5, -6, 7 } };
+                                 .offset_s = { 1, -2, 3, -4, 5, -6, 7 },
+                                 .pause_count = 3,
+                                 .pause_min = { 1440, 65535, 61 },
+                                 .longest_quarters = 40000 };
     struct vitals_entry entries[2] = { { .meter = 31, .vitals = said },
                                        { .meter = 32, .vitals = said } };
     struct vitals found = { 0 };
 
     (void)state;
     entries[1].vitals.renewed = false;
-    assert_ok(archive_vitals_put(a, entries, 2));
+    assert_ok(archive_vitals_put(a, entries, 2, NULL, 0));
     a = reopen(a, folder);
     for (uint32_t meter = 31; meter <= 32; meter++) {
         assert_ok(archive_vitals(a, meter, &found));
@@ -1101,7 +1104,59 @@ static void what_a_meter_said_last_survives_a_restart(void **state)
         assert_int_equal(found.offset_count, VITALS_OFFSETS);
         assert_memory_equal(found.offset_s, said.offset_s, sizeof said.offset_s);
         assert_int_equal(found.rsrp_dbm, said.rsrp_dbm);
+        assert_int_equal(found.pause_count, 3);
+        assert_memory_equal(found.pause_min, said.pause_min, sizeof said.pause_min);
+        assert_int_equal(found.longest_quarters, said.longest_quarters);
     }
+    archive_close(a);
+}
+
+struct gaps_seen {
+    struct hush at[4];
+    size_t count;
+};
+
+static enum err see_gap(void *arg, const struct hush *p)
+{
+    struct gaps_seen *seen = (struct gaps_seen *)arg;
+
+    assert_true(seen->count < 4);
+    seen->at[seen->count++] = *p;
+    return ERR_OK;
+}
+
+static bool see_meter(void *arg, uint32_t meter, const struct vitals *v)
+{
+    struct gaps_seen *seen = (struct gaps_seen *)arg;
+
+    seen->at[seen->count++] = (struct hush){ .meter = meter, .from_s = v->arrival_s };
+    return seen->count < 4;
+}
+
+static void gaps_stand_by_meter_and_time_and_the_heard_in_order(void **state)
+{
+    struct archive *a = open_archive(check_folder());
+    const struct hush pauses[3] = { { 7, MARCH, MARCH + 900000, 86400, 172800, 9 },
+                                    { 7, MARCH - 900000, MARCH - 9, 3600, 0, CELL_GATEWAY | 1 },
+                                    { 8, MARCH, MARCH + 1, 0, 0, 0 } };
+    const struct vitals_entry entries[2] = {
+        { .meter = 3, .vitals = { .position = 1, .arrival_s = MARCH } },
+        { .meter = 70, .vitals = { .position = 2, .arrival_s = MARCH + 5 } }
+    };
+    struct gaps_seen seen = { .count = 0 };
+
+    (void)state;
+    assert_ok(archive_vitals_put(a, entries, 2, pauses, 3));
+    assert_ok(archive_hushes(a, 7, see_gap, &seen));
+    assert_int_equal(seen.count, 2);
+    assert_memory_equal(&seen.at[0], &pauses[1], sizeof pauses[1]);
+    assert_memory_equal(&seen.at[1], &pauses[0], sizeof pauses[0]);
+    seen.count = 0;
+    assert_ok(archive_vitals_each(a, see_meter, &seen));
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.at[0].meter, 3);
+    assert_int_equal(seen.at[1].meter, 70);
+    assert_int_equal(seen.at[1].from_s, MARCH + 5);
     archive_close(a);
 }
 
@@ -1134,6 +1189,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_removed_run_is_missed_when_the_archive_opens),
         cmocka_unit_test(a_damaged_month_stops_its_own_merge_and_no_other),
         cmocka_unit_test(a_full_disk_changes_nothing_and_work_goes_on_when_there_is_room),
+        cmocka_unit_test(gaps_stand_by_meter_and_time_and_the_heard_in_order),
     };
 
     return check_run(tests, argc, argv);

@@ -1,0 +1,80 @@
+/* outage: most meters of a radio cell or gateway are silent at one time: one thing to look at, and no meter's fault.
+ *
+ *   late     a meter that says nothing for one and a half of its own periods, at least 2 hours; in a cell of fewer than ten meters for two and a half (silent.h)
+ *   raised   when more than half of the cell's meters are late, of at least three; of all meters there are more than half, of at least twenty: then the server's own way to them is what
+ *            to look at, and no cell has an outage of its own
+ *   onset    when the last of those that are late was heard
+ *   cleared  when fewer than a third are late, as soon as that has lasted as long as they may be late: whoever is not back by then is silent by himself (silent.c)
+ *   surer    90 % from ten meters on, else 75 %
+ *
+ * Meters that were taken off, are suspended, or were silent for a month before, do not count. It judges no step: server/hearing.c watches the clock, server/outages.c keeps its flags.
+ * Source: handbook of the fleet, §6.5: cluster by cell and gateway before sending people; the figures are ours. */
+#include "server/detect/silent.h"
+
+#include "server/detect/detect_priv.h"
+
+bool outage_is_one(uint32_t meters, uint32_t late, bool all)
+{
+    return meters >= (all ? OUTAGE_ALL_LEAST : OUTAGE_LEAST) && (uint64_t)late * 2 > meters;
+}
+
+bool outage_is_over(uint32_t meters, uint32_t late)
+{
+    return meters == 0 || (uint64_t)late * 3 < meters;
+}
+
+void outage_judge(const struct outage_seen *s, struct verdict *out)
+{
+    *out = (struct verdict){ .open = true,
+                             .onset_s = s->onset_s,
+                             .raised_s = s->raised_s,
+                             .severity = s->late < OUTAGE_FEW    ? SEVERITY_MEDIUM
+                                         : s->late < OUTAGE_MANY ? SEVERITY_HIGH
+                                                                 : SEVERITY_URGENT,
+                             .confidence_pct = s->meters < OUTAGE_FEW ? 75 : 90 };
+    verdict_number(out, "cell", (int64_t)s->cell * 1000);
+    verdict_number(out, "silent", (int64_t)s->late * 1000);
+    verdict_number(out, "meters", (int64_t)s->meters * 1000);
+    verdict_time(out, "last_heard_at", s->onset_s);
+}
+
+static void outage_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                           struct wr *zh)
+{
+    uint32_t cell = (uint32_t)(verdict_value(v, "cell") / 1000);
+    long long silent = verdict_value(v, "silent") / 1000,
+              meters = verdict_value(v, "meters") / 1000;
+
+    if (!cell)
+        wr_format(en, "%lld of all %lld meters are silent since ", silent, meters);
+    else if (cell & CELL_GATEWAY)
+        wr_format(en, "%lld of the %lld meters that gateway %08x heard are silent since ", silent,
+                  meters, (unsigned)(cell & ~CELL_GATEWAY));
+    else
+        wr_format(en, "%lld of the %lld meters of radio cell %u are silent since ", silent, meters,
+                  (unsigned)cell);
+    say_minute(en, p->zone, v->onset_s);
+    wr_text(en,
+            !cell
+                ? ": look at this server's own network and at the operator; send nobody to a meter."
+            : cell & CELL_GATEWAY
+                ? ": look at the gateway, its power and its network; send nobody to a meter."
+                : ": ask the operator about this cell; send nobody to a meter.");
+    wr_text(zh, "自");
+    say_minute(zh, p->zone, v->onset_s);
+    if (!cell)
+        wr_format(zh,
+                  "起，全部%lld只表中有%lld只失联。请检查本服务器网络及运营商线路，不必逐表上门。",
+                  meters, silent);
+    else if (cell & CELL_GATEWAY)
+        wr_format(zh, "起，网关%08x下%lld只表中有%lld只失联。请检查网关电源和网络，不必逐表上门。",
+                  (unsigned)(cell & ~CELL_GATEWAY), meters, silent);
+    else
+        wr_format(zh, "起，基站小区%u下%lld只表中有%lld只失联。请向运营商核实，不必逐表上门。",
+                  (unsigned)cell, meters, silent);
+}
+
+const struct detector detector_outage = {
+    .flag = "outage",
+    .explain = outage_explain,
+};

@@ -1,0 +1,111 @@
+/* silent (失联): a fitted meter says nothing for longer than it ever does (silent.h has the limits and their source).
+ *
+ *   from     the arrival of its last report, or when it was fitted or taken into use again, if that is later
+ *   raised   when the silence has lasted three of its own periods, at least 25 hours
+ *   worse    at 3 and 7 days, once that is longer than one and a half of its own longest pause; a large user's is a level worse
+ *   cleared  with the arrival of its next report
+ *   none     of a meter that was never heard (it is read by hand, or waits for its radio); while it is suspended; while its radio cell is out (outage.c): what had been told by then is
+ *            marked as a part of that, and who stays silent when the cell is back has a flag from then on
+ *   surer    50 % at the first level, 80 % at the second, 95 % at the third; as a part of an outage 10 %
+ *
+ * It follows from arrivals and the clock and from no reading, so it judges no step: server/judge_silent.c makes its episodes. */
+#include "server/detect/silent.h"
+
+#include "server/detect/detect_priv.h"
+
+#define LATE_LEAST_S (2 * HOUR_S)
+#define PERIODS 3
+
+static const uint32_t level_least_s[SILENCE_LEVELS] = { 25 * HOUR_S, 3 * DAY_S, 7 * DAY_S };
+static const unsigned level_confidence[SILENCE_LEVELS] = { 50, 80, 95 };
+
+static uint32_t at_least(uint64_t value, uint64_t least)
+{
+    uint64_t v = value > least ? value : least;
+
+    return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits *out)
+{
+    uint64_t period = period_s ? period_s : SILENCE_PERIOD_S;
+
+    out->late_s = at_least(period * 3 / 2, LATE_LEAST_S);
+    out->later_s = at_least(period * 5 / 2, LATE_LEAST_S);
+    for (unsigned i = 0; i < SILENCE_LEVELS; i++) {
+        out->level_s[i] = at_least(PERIODS * period, level_least_s[i]);
+        if (i > 0)
+            out->level_s[i] = at_least(out->level_s[i], (uint64_t)longest_s * 3 / 2);
+    }
+}
+
+bool silence_judge(const struct silence *s, struct verdict *out)
+{
+    struct silence_limits limits;
+    int64_t lasted_s = s->until_s - s->from_s, raised_s;
+    unsigned level = 0;
+
+    silence_limits(s->period_s, s->longest_s, &limits);
+    raised_s = s->from_s + limits.level_s[0];
+    if (raised_s < s->not_before_s)
+        raised_s = s->not_before_s;
+    if (s->until_s < raised_s)
+        return false;
+    while (level + 1 < SILENCE_LEVELS && lasted_s >= limits.level_s[level + 1])
+        level++;
+    *out = (struct verdict){ .open = !s->ended,
+                             .onset_s = s->from_s,
+                             .raised_s = raised_s,
+                             .cleared_s = s->ended ? s->until_s : 0,
+                             .severity = (enum severity)(SEVERITY_LOW + (int)level),
+                             .confidence_pct = level_confidence[level] };
+    if (s->large)
+        out->severity++;
+    verdict_time(out, "last_heard_at", s->heard_s);
+    verdict_number(out, "period_h",
+                   (int64_t)(s->period_s ? s->period_s : SILENCE_PERIOD_S) * 1000 / HOUR_S);
+    verdict_number(out, "limit_h", (int64_t)limits.level_s[0] * 1000 / HOUR_S);
+    verdict_number(out, "longest_pause_h", (int64_t)s->longest_s * 1000 / HOUR_S);
+    if (s->cell)
+        verdict_number(out, "cell", (int64_t)s->cell * 1000);
+    if (s->outage_s) {
+        out->severity = SEVERITY_LOW;
+        out->confidence_pct = 10;
+        verdict_time(out, "outage_since", s->outage_s);
+    }
+    return true;
+}
+
+static void silent_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                           struct wr *zh)
+{
+    int64_t period_s = verdict_value(v, "period_h") * HOUR_S / 1000;
+    int64_t outage_s = verdict_value(v, "outage_since");
+
+    wr_text(en, "Nothing was heard of this meter since ");
+    say_minute(en, p->zone, verdict_value(v, "last_heard_at"));
+    wr_text(en, "; it used to report every ");
+    say_span(en, period_s, false);
+    wr_text(zh, "该表自");
+    say_minute(zh, p->zone, verdict_value(v, "last_heard_at"));
+    wr_text(zh, "起无任何上报，平时每");
+    say_span(zh, period_s, true);
+    if (outage_s) {
+        wr_text(en, ". Most meters of its radio cell are silent since ");
+        say_minute(en, p->zone, outage_s);
+        wr_text(en, ": it is a part of that outage, do not go to the meter.");
+        wr_text(zh, "上报一次。其所在基站或网关自");
+        say_minute(zh, p->zone, outage_s);
+        wr_text(zh, "起大面积失联，属同一故障，不必上门。");
+        return;
+    }
+    wr_text(en,
+            ". Others near it are heard: read the dial, look at battery, antenna and whether it "
+            "is still there.");
+    wr_text(zh, "上报一次，周边水表正常。请上门抄表，并检查电池、天线及水表是否在位。");
+}
+
+const struct detector detector_silent = {
+    .flag = "silent",
+    .explain = silent_explain,
+};

@@ -1,0 +1,63 @@
+/* How long a meter may say nothing, by its own habit.  What silent.c and outage.c share with those who watch the clock.
+ *
+ * A meter that reports every P seconds and whose longest pause so far was L is
+ *
+ *     late      from 1.5 P on, of at least 2 hours: alone that means nothing, of most meters of a radio cell at one time it does
+ *     silent    from 3 P on, of at least 25 hours                                 low
+ *               from 3 days on, of at least 3 P and 1.5 L                         medium
+ *               from 7 days on, likewise                                          high
+ *
+ * Source: handbook of the fleet, §6.5 and Appendix C (25 h, 3 days, 7 days; 3 × its period). That a meter whose radio is poor has to surpass itself is ours. P is the median of its
+ * last pauses, a day where fewer than two are known; L is forgotten slowly (struct vitals). */
+#ifndef NILO_SERVER_DETECT_SILENT_H
+#define NILO_SERVER_DETECT_SILENT_H
+
+#include "server/detect/detect.h"
+
+#define SILENCE_PERIOD_S 86400 /* where it is not known */
+#define SILENCE_LEVELS 3
+
+/* Seconds of silence, ascending. */
+struct silence_limits {
+    uint32_t late_s, later_s; /* later_s: in a cell of few meters */
+    uint32_t level_s[SILENCE_LEVELS]; /* low, medium, high */
+};
+/* Of period and longest pause in seconds; 0: not known. */
+void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits *out);
+
+/* A silence while somebody ought to have been heard. */
+struct silence {
+    int64_t heard_s; /* the last report before */
+    int64_t from_s;  /* it counts from here: heard_s, or later where the meter was fitted, or taken into use again, after it */
+    int64_t until_s; /* a report, the end of the fitting, a suspension; while it lasts: now */
+    bool ended;
+    uint32_t period_s, longest_s;
+    uint32_t cell;      /* radio cell or gateway that it was last heard through; 0: not told */
+    bool large;         /* a large user's, or no household's: a level worse */
+    int64_t not_before_s; /* it is told from here on; 0: from its own limit on */
+    int64_t outage_s;     /* it is a part of the outage that began here; 0: of none */
+};
+/* ---- outage.c ---- */
+
+#define OUTAGE_LEAST 3      /* meters of a cell */
+#define OUTAGE_ALL_LEAST 20 /* of all there are */
+#define OUTAGE_FEW 10       /* fewer are looked at later, for their chances meet */
+#define OUTAGE_MANY 200
+#define OUTAGE_LEFT_S (30 * 86400) /* whoever was silent for longer belongs to no cell any more */
+
+bool outage_is_one(uint32_t meters, uint32_t late, bool all);
+bool outage_is_over(uint32_t meters, uint32_t late);
+
+struct outage_seen {
+    uint32_t cell; /* 0: all */
+    uint32_t meters, late;
+    int64_t onset_s, raised_s;
+};
+void outage_judge(const struct outage_seen *s, struct verdict *out);
+
+/* ---- silent.c ---- */
+
+/* False: it was not long enough. raised_s is when it had lasted as long as the limit. */
+bool silence_judge(const struct silence *s, struct verdict *out);
+
+#endif

@@ -1,0 +1,164 @@
+/* How long a meter may be silent, and when a cell is out. */
+#include "server/detect/silent.h"
+#include "tests/check.h"
+
+#include "proto/base/wr.h"
+
+#include <string.h>
+
+#define START 1772294400 /* 2026-03-01T00:00+08:00 */
+#define HOUR 3600
+#define DAY 86400
+
+static struct silence daily(int64_t lasted_s)
+{
+    return (struct silence){ .heard_s = START,
+                             .from_s = START,
+                             .until_s = START + lasted_s,
+                             .period_s = DAY,
+                             .longest_s = DAY,
+                             .cell = 7 };
+}
+
+static void limits_follow_the_meters_own_habit(void **state)
+{
+    struct silence_limits l;
+
+    (void)state;
+    silence_limits(DAY, DAY, &l);
+    assert_int_equal(l.late_s, 36 * HOUR);
+    assert_int_equal(l.later_s, 60 * HOUR);
+    assert_int_equal(l.level_s[0], 3 * DAY);
+    assert_int_equal(l.level_s[1], 3 * DAY);
+    assert_int_equal(l.level_s[2], 7 * DAY);
+    silence_limits(HOUR, 0, &l);
+    assert_int_equal(l.late_s, 2 * HOUR);
+    assert_int_equal(l.level_s[0], 25 * HOUR);
+    silence_limits(0, 0, &l); /* nobody knows how often: a day */
+    assert_int_equal(l.level_s[0], 3 * DAY);
+    silence_limits(DAY, 8 * DAY, &l); /* it was silent for 8 days before and came back */
+    assert_int_equal(l.level_s[0], 3 * DAY);
+    assert_int_equal(l.level_s[1], 12 * DAY);
+    assert_int_equal(l.level_s[2], 12 * DAY);
+    silence_limits(30 * DAY, 30 * DAY, &l);
+    assert_int_equal(l.level_s[2], 90 * DAY);
+    silence_limits(UINT32_MAX, UINT32_MAX, &l); /* no sum runs over */
+    assert_true(l.late_s == UINT32_MAX && l.level_s[2] == UINT32_MAX);
+}
+
+static void a_silence_is_told_at_its_limit_and_grows_worse(void **state)
+{
+    struct silence s = daily(3 * DAY - 1);
+    struct verdict v;
+
+    (void)state;
+    assert_false(silence_judge(&s, &v));
+    s = daily(3 * DAY);
+    assert_true(silence_judge(&s, &v));
+    assert_true(v.open && v.onset_s == START && v.raised_s == START + 3 * DAY);
+    assert_int_equal(v.severity, SEVERITY_MEDIUM);
+    s = daily(7 * DAY);
+    s.ended = true;
+    assert_true(silence_judge(&s, &v));
+    assert_true(!v.open && v.cleared_s == START + 7 * DAY);
+    assert_int_equal(v.severity, SEVERITY_HIGH);
+    s.large = true;
+    assert_true(silence_judge(&s, &v));
+    assert_int_equal(v.severity, SEVERITY_URGENT);
+}
+
+static void who_was_silent_for_long_before_has_to_surpass_himself(void **state)
+{
+    struct silence s = daily(9 * DAY);
+    struct verdict v;
+
+    (void)state;
+    s.longest_s = 8 * DAY;
+    assert_true(silence_judge(&s, &v));
+    assert_int_equal(v.severity, SEVERITY_LOW);
+    assert_int_equal(v.confidence_pct, 50);
+    s.until_s = START + 12 * DAY;
+    assert_true(silence_judge(&s, &v));
+    assert_int_equal(v.severity, SEVERITY_HIGH);
+    assert_int_equal(v.confidence_pct, 95);
+}
+
+static void what_is_a_part_of_an_outage_says_so(void **state)
+{
+    struct silence s = daily(9 * DAY);
+    struct meter_facts meter = { .serial = "M1" };
+    struct zone zone;
+    struct judge_place place = { .meter = &meter, .zone = &zone };
+    struct verdict v;
+    char text[2][512];
+    struct wr en = wr_of(text[0], sizeof text[0] - 1), zh = wr_of(text[1], sizeof text[1] - 1);
+
+    (void)state;
+    zone_fixed(&zone, "CST", 8 * HOUR);
+    s.outage_s = START + HOUR;
+    assert_true(silence_judge(&s, &v));
+    assert_int_equal(v.severity, SEVERITY_LOW);
+    assert_true(verdict_is_explained(&v));
+    detector_silent.explain(&v, &place, &en, &zh);
+    *en.at = *zh.at = 0;
+    assert_non_null(strstr(text[0], "since 2026-03-01 01:00: it is a part of that outage"));
+    assert_non_null(strstr(text[1], "不必上门"));
+    s.outage_s = 0;
+    s.not_before_s = START + 9 * DAY + 1; /* its cell came back a moment ago */
+    assert_false(silence_judge(&s, &v));
+}
+
+static void a_cell_is_out_with_more_than_half_and_back_below_a_third(void **state)
+{
+    (void)state;
+    assert_false(outage_is_one(2, 2, false)); /* two meters are no cell */
+    assert_true(outage_is_one(3, 2, false));
+    assert_false(outage_is_one(4, 2, false));
+    assert_false(outage_is_one(19, 19, true));
+    assert_true(outage_is_one(20, 11, true));
+    assert_false(outage_is_over(3, 1));
+    assert_true(outage_is_over(4, 1));
+    assert_true(outage_is_over(0, 0)); /* its meters went over to others */
+}
+
+static void an_outage_names_its_cell_and_how_many(void **state)
+{
+    struct outage_seen seen = {
+        .cell = CELL_GATEWAY | 0xa, .meters = 300, .late = 280, .onset_s = START, .raised_s = START
+    };
+    struct zone zone;
+    struct judge_place place = { .zone = &zone };
+    struct verdict v;
+    char text[2][512];
+
+    (void)state;
+    zone_fixed(&zone, "CST", 8 * HOUR);
+    for (int i = 0; i < 3; i++) {
+        static const char *const says[3] = { "280 of the 300 meters that gateway 0000000a heard",
+                                             "280 of the 300 meters of radio cell 501",
+                                             "280 of all 300 meters" };
+        struct wr en = wr_of(text[0], sizeof text[0] - 1), zh = wr_of(text[1], sizeof text[1] - 1);
+
+        seen.cell = i == 0 ? CELL_GATEWAY | 0xa : i == 1 ? 501 : 0;
+        outage_judge(&seen, &v);
+        assert_int_equal(v.severity, SEVERITY_URGENT);
+        detector_outage.explain(&v, &place, &en, &zh);
+        *en.at = *zh.at = 0;
+        assert_non_null(strstr(text[0], says[i]));
+        assert_non_null(strstr(text[1], "280"));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_follow_the_meters_own_habit),
+        cmocka_unit_test(a_silence_is_told_at_its_limit_and_grows_worse),
+        cmocka_unit_test(who_was_silent_for_long_before_has_to_surpass_himself),
+        cmocka_unit_test(what_is_a_part_of_an_outage_says_so),
+        cmocka_unit_test(a_cell_is_out_with_more_than_half_and_back_below_a_third),
+        cmocka_unit_test(an_outage_names_its_cell_and_how_many),
+    };
+
+    return check_run(tests, argc, argv);
+}
