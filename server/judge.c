@@ -189,7 +189,7 @@ static void say(void *arg, const struct detector *d, const struct verdict *v)
             return;
         e = &s->episodes.at[s->episodes.count - 1];
     }
-    e->verdict = *v;
+    verdict_take(&e->verdict, v);
     e->ended = !v->open;
 }
 

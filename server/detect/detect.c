@@ -6,6 +6,8 @@ static const struct {
 } table[] = {
     { &detector_stuck, 0 },
     { &detector_leak, STUCK_STATE },
+    { &detector_backflow, STUCK_STATE + LEAK_STATE }, /* these three share what back.h has, */
+    { &detector_selfturn, STUCK_STATE + LEAK_STATE }, /* and take a step in this order */
     { &detector_reversed, STUCK_STATE + LEAK_STATE },
     { &detector_overdue, DETECTORS_STATE },
     { &detector_out_of_step, DETECTORS_STATE },

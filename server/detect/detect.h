@@ -79,6 +79,7 @@ struct judge_step {
     bool reverse; /* the reverse register of F/R; else the billed one */
     bool fall;   /* of a register that cannot fall: no flow, but evidence of something; used_ml < 0,
                     or 0 where it is a re-base */
+    bool doubted; /* of a net register: other readings, from which it does not follow, lie between */
     uint8_t hour; /* civil hour of its middle: 0 to 23 (a day of 25 hours has 23 twice) */
     int32_t day; /* civil day of its middle, days since 1970-01-01 */
     uint32_t from_s, to_s;
@@ -97,7 +98,8 @@ struct evidence {
 enum severity { SEVERITY_LOW = 1, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_URGENT };
 
 /* What a detector says of an episode.  raised_s and cleared_s are instants of the readings that
- * showed it, never of the clock. */
+ * showed it, never of the clock.  Of one that stands already raised_s may be 0: then onset and
+ * raised_s are those that it was told with, and where it ends all else is too. */
 struct verdict {
     bool open; /* false: the episode that was open has ended at cleared_s */
     int64_t onset_s, raised_s, cleared_s;
@@ -127,9 +129,9 @@ struct detector {
  * together. */
 #define STUCK_STATE 80 /* stuck.c, unmoved.c and what profile.c learns */
 #define LEAK_STATE 88  /* leak.c, burst.c */
-#define FLOW_STATE 88  /* reversed.c, backflow.c, selfturn.c */
+#define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
 #define DETECTORS_STATE (STUCK_STATE + LEAK_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 3 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_VERSION 4 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */
@@ -196,6 +198,8 @@ int64_t pauses_overlap(const struct pauses *p, int64_t from_s, int64_t to_s);
 
 void verdict_number(struct verdict *v, const char *name, int64_t thousandths);
 void verdict_time(struct verdict *v, const char *name, int64_t at_s);
+/* What is said of an episode that stands takes the place of what stands, but for what it leaves out. */
+void verdict_take(struct verdict *stands, const struct verdict *v);
 /* The name as a text that lasts, for evidence that is read back from a store; NULL if no detector
  * uses it. */
 const char *evidence_name(struct span name);
@@ -209,7 +213,7 @@ void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-
 void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-01 02:00", local */
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
-extern const struct detector detector_stuck, detector_reversed, detector_leak, detector_overdue,
-    detector_out_of_step, detector_silent, detector_outage;
+extern const struct detector detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
+    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage;
 
 #endif

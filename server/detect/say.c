@@ -16,25 +16,51 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s)
 
 /* All names of evidence that any version has used: what was told once must be listed for ever. */
 static const char *const names[] = {
-    "agreed_at",      "back_days",
-    "back_since_l",   "back_week_l",
-    "bound_days",     "counted_at",
-    "counted_days",   "counted_l",
-    "dial_at",        "dial_l",
-    "dial_reads",     "first_min_flow_lph",
-    "flowing_hours",  "forward_week_l",
-    "last_moved_at",  "legal_end",
-    "limit_lph",      "lost_l",
-    "min_flow_lph",   "off_l",
-    "offset_l",       "own_longest_zero_days",
-    "readings",       "rule_years",
-    "seen_at",        "since_installed",
-    "tolerance_l",    "use_before_lpd",
-    "usual_flow_lph", "zero_days",
-    "cell",           "last_heard_at",
-    "limit_h",        "longest_pause_h",
-    "meters",         "outage_since",
-    "period_h",       "silent",
+    "agreed_at",
+    "back_days",
+    "back_l",
+    "back_since_l",
+    "back_week_l",
+    "bound_days",
+    "cell",
+    "counted_at",
+    "counted_days",
+    "counted_l",
+    "dial_at",
+    "dial_l",
+    "dial_reads",
+    "first_min_flow_lph",
+    "flowing_hours",
+    "forward_l",
+    "forward_since_l",
+    "forward_week_l",
+    "from_at",
+    "last_heard_at",
+    "last_moved_at",
+    "legal_end",
+    "limit_h",
+    "limit_lph",
+    "longest_pause_h",
+    "lost_l",
+    "meters",
+    "min_flow_lph",
+    "night_back_l",
+    "night_forward_l",
+    "nights",
+    "off_l",
+    "offset_l",
+    "outage_since",
+    "own_longest_zero_days",
+    "period_h",
+    "readings",
+    "rule_years",
+    "seen_at",
+    "silent",
+    "since_installed",
+    "tolerance_l",
+    "use_before_lpd",
+    "usual_flow_lph",
+    "zero_days",
 };
 
 const char *evidence_name(struct span name)
@@ -43,6 +69,20 @@ const char *evidence_name(struct span name)
         if (span_equal(name, span_text(names[i])))
             return names[i];
     return NULL;
+}
+
+void verdict_take(struct verdict *stands, const struct verdict *v)
+{
+    struct verdict was = *stands;
+
+    if (v->open || v->raised_s)
+        *stands = *v;
+    if (v->raised_s)
+        return;
+    stands->onset_s = was.onset_s;
+    stands->raised_s = was.raised_s;
+    stands->open = v->open;
+    stands->cleared_s = v->cleared_s;
 }
 
 int64_t verdict_value(const struct verdict *v, const char *name)

@@ -21,7 +21,14 @@
 
 #define ODD_TURNS 4 /* the first that does not follow and three more (B12) */
 
-enum { HAS = 1, HELD = 2, HIGH = 4, SINKS = 8 };
+enum {
+    HAS = 1,
+    HELD = 2,
+    HIGH = 4,
+    SINKS = 8, /* a register that cannot fall */
+    DOUBTED =
+        8 /* a net register: the step that is held back came among readings that do not follow */
+};
 
 /* A track, laid out to work with. */
 struct course {
@@ -114,10 +121,19 @@ static struct judge_step step_of(uint32_t from_s, uint32_t to_s, int64_t used_ml
     return (struct judge_step){ .from_s = from_s, .to_s = to_s, .used_ml = used_ml };
 }
 
+/* The step that was held back. */
+static struct judge_step held_step(const struct course *t, bool net, int64_t used_ml)
+{
+    struct judge_step step = step_of(t->before_s, t->value_s, used_ml);
+
+    step.doubted = net && ((t->flags & DOUBTED) || t->odd_count);
+    return step;
+}
+
 /* Goes on from what holds to `row`, `used` further. Appends to `out`, returns how many are in it.
  */
-static unsigned go_on(struct course *t, const struct row *row, int64_t used, struct judge_step *out,
-                      unsigned count)
+static unsigned go_on(struct course *t, bool net, const struct row *row, int64_t used,
+                      struct judge_step *out, unsigned count)
 {
     if (used == 0) {
         out[count++] = step_of(t->value_s, row->time_s, 0);
@@ -126,7 +142,9 @@ static unsigned go_on(struct course *t, const struct row *row, int64_t used, str
         t->before = t->value;
         t->before_s = t->value_s;
         t->flags |= HELD;
-        t->flags &= (uint8_t)~SINKS;
+        t->flags &= (uint8_t) ~(SINKS | DOUBTED);
+        if (net && t->odd_count)
+            t->flags |= DOUBTED;
     }
     t->value = row->value;
     t->value_s = row->time_s;
@@ -135,11 +153,15 @@ static unsigned go_on(struct course *t, const struct row *row, int64_t used, str
     return count;
 }
 
+/* Up and down again, or down and up again, to where it was or above: after back flow it stands below. */
 static bool is_spike(const struct meter_facts *m, int64_t there, int64_t back)
 {
-    int64_t least = 20000 > 2 * m->resolution_ml ? 20000 : 2 * m->resolution_ml;
+    int64_t pulse = m->resolution_ml - m->resolution_ml / 10;
+    int64_t least = 20000 > pulse ? 20000 : pulse;
 
-    return (there > least && back < -least) || (there < -least && back > least);
+    bool turns = (there > least && back < -least) || (there < -least && back > least);
+
+    return turns && there + back >= 0;
 }
 
 /* `row` follows what holds. */
@@ -155,11 +177,11 @@ static unsigned take(struct course *t, const struct meter_facts *m, bool net, co
             follows(m, net, t->before, row->value, row->time_s - t->before_s, &whole)) {
             t->value = t->before;
             t->value_s = t->before_s;
-            return go_on(t, row, whole, out, 0);
+            return go_on(t, net, row, whole, out, 0);
         }
-        out[count++] = step_of(t->before_s, t->value_s, held);
+        out[count++] = held_step(t, net, held);
     }
-    return go_on(t, row, used, out, count);
+    return go_on(t, net, row, used, out, count);
 }
 
 /* The value that held was a wild one: the odd reading follows the one before it, and `row` the odd
@@ -175,7 +197,7 @@ static unsigned drop_peak(struct course *t, const struct meter_facts *m, const s
         out[count++] = step_of(t->before_s, odd.time_s, first);
     t->value = odd.value;
     t->value_s = odd.time_s;
-    return go_on(t, row, used, out, count);
+    return go_on(t, false, row, used, out, count);
 }
 
 /* Too many readings say so: the register begins anew at `row`. */
@@ -188,7 +210,7 @@ static unsigned begin_again(struct course *t, const struct meter_facts *m, bool 
     bool sinks;
 
     if ((t->flags & HELD) && follows(m, net, t->before, t->value, t->value_s - t->before_s, &held))
-        out[count++] = step_of(t->before_s, t->value_s, held);
+        out[count++] = held_step(t, net, held);
     turn = &out[count++];
     *turn = step_of(t->value_s, row->time_s, 0);
     turn->fall = true;
@@ -233,7 +255,7 @@ static unsigned doubt(struct course *t, const struct meter_facts *m, bool net,
     t->odd_s = row->time_s;
     t->odd_count++;
     t->sank = (uint8_t)(sinks ? t->sank + 1 : 0);
-    if (t->odd_count >= ODD_TURNS || ((t->flags & SINKS) && !high))
+    if (t->odd_count >= ODD_TURNS || (!net && (t->flags & SINKS) && !high))
         return begin_again(t, m, net, row, out);
     return 0;
 }

@@ -11,6 +11,7 @@
 #define DAY 86400u
 #define START 1767196800u /* 2026-01-01T00:00:00+08:00: a Thursday's midnight in Shanghai */
 #define STORY_SAID_MAX 64
+#define STORY_KINDS_MAX 32
 
 struct story {
     struct meter_facts meter;
@@ -25,6 +26,7 @@ struct story {
     int64_t back_ml;        /* what has flowed back */
     int64_t dial_ml;        /* added to what the register shows: a shift */
     const uint8_t *hours;   /* litres in each hour of a lived day */
+    struct verdict stands[STORY_KINDS_MAX]; /* of each kind, by its place in the table */
     size_t said;
     struct {
         const struct detector *kind;
@@ -39,17 +41,34 @@ static const uint8_t family_hours[24] = { 0,  0,  0, 0, 0, 0,  30, 45, 20, 5,  0
 static const uint8_t shop_hours[24] = { 0,  0,  0,  0,  0,  0,  0,  0,  20, 30, 30, 40,
                                         60, 40, 30, 30, 30, 40, 30, 20, 0,  0,  0,  0 };
 
+/* The last thing said of a kind; NULL: nothing. */
+static inline const struct verdict *story_last(const struct story *s, const struct detector *d)
+{
+    for (size_t i = s->said; i-- > 0;)
+        if (s->say[i].kind == d)
+            return &s->say[i].verdict;
+    return NULL;
+}
+
 static inline void story_hear(void *arg, const struct detector *d, const struct verdict *v)
 {
     struct story *s = (struct story *)arg;
+    struct verdict now;
+    size_t kind = 0;
 
-    assert_true(v->onset_s <= v->raised_s);
-    assert_true(v->open || v->cleared_s >= v->raised_s);
-    assert_true(v->lost_low_mlpd <= v->lost_mlpd && v->lost_mlpd <= v->lost_high_mlpd);
-    assert_true(v->confidence_pct > 0 && v->confidence_pct <= 100);
+    while (detector_at(kind) != d)
+        kind++;
+    assert_true(kind < STORY_KINDS_MAX);
+    assert_true(v->raised_s || s->stands[kind].open);
+    verdict_take(&s->stands[kind], v);
+    now = s->stands[kind];
+    assert_true(now.onset_s <= now.raised_s);
+    assert_true(now.open || now.cleared_s >= now.raised_s);
+    assert_true(now.lost_low_mlpd <= now.lost_mlpd && now.lost_mlpd <= now.lost_high_mlpd);
+    assert_true(now.confidence_pct > 0 && now.confidence_pct <= 100);
     assert_true(s->said < STORY_SAID_MAX);
     s->say[s->said].kind = d;
-    s->say[s->said++].verdict = *v;
+    s->say[s->said++].verdict = now;
 }
 
 static inline void story_begin(struct story *s)
@@ -151,15 +170,6 @@ static inline void story_backwards(struct story *s, unsigned days)
 }
 
 /* ---- what was said ---- */
-
-/* The last thing said of a kind; NULL: nothing. */
-static inline const struct verdict *story_last(const struct story *s, const struct detector *d)
-{
-    for (size_t i = s->said; i-- > 0;)
-        if (s->say[i].kind == d)
-            return &s->say[i].verdict;
-    return NULL;
-}
 
 static inline bool story_is_open(const struct story *s, const struct detector *d)
 {

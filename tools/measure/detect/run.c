@@ -125,10 +125,12 @@ static void tell(struct running *r, uint8_t rule, const struct verdict *v)
     }
     t->open = v->open;
     t->cleared_s = v->open ? 0 : v->cleared_s;
-    if (!v->open && rules[rule].plain)
+    if (!v->open && (rules[rule].plain || v->raised_s == 0))
         return;
-    t->onset_s = v->onset_s;
-    t->raised_s = v->raised_s;
+    if (v->raised_s) {
+        t->onset_s = v->onset_s;
+        t->raised_s = v->raised_s;
+    }
     t->lost_lpd = (double)v->lost_mlpd / 1000;
     t->severity = (uint8_t)v->severity;
     t->ordered = t->ordered || (v->open && is_ordered(r->out, t, v));
