@@ -2,13 +2,15 @@
  * plain rules on the same data.
  *
  *   bench_detect [--lives N] [--days N] [--faulty SHARE] [--seeds train|test] [--threads N]
- *                [--real FILE.csv] [--rounds N] [--json] [--curve] [--truth] [--list] [--life N] [--house N]
+ *                [--real FILE.csv] [--rounds N] [--json] [--curve] [--truth] [--list] [--life N] [--house N] [--houses N]
  *
  * Detectors are made on train seeds; what is published is of test seeds (the default).  The same options print the same bytes. --real:
  * CSV meter,local_time,index_l instead of simulated lives, each meter --rounds times, a fault each time.  --truth and --list print the faults and
- * the flags with their outcome as CSV, --life the readings of one life, --house those of a house with its meter before all of them (tools/sim/house.h), for whoever looks into a flag. */
+ * the flags with their outcome as CSV, --life the readings of one life, --house those of a house with its meter before all of them (tools/sim/house.h), for whoever looks into a flag.
+ *
+ * Beside simulated lives --houses houses (0: none; half of them with a fault, so 4 of 100 points) are judged as houses. */
 #include "tools/measure/detect/bench.h"
-#include "tools/sim/house.h"
+#include "tools/measure/detect/houses.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #define TEST_SEED UINT64_C(71828182845904523)
 
 struct options {
-    uint32_t lives;
+    uint32_t lives, houses;
     unsigned threads, rounds;
     const char *real;
     bool json, curve, truth, list;
@@ -159,6 +161,23 @@ static enum err print_record(const struct options *o, const struct record *r)
     return err ? err : table_goals(r, false, stdout);
 }
 
+/* Half of the houses have a fault. */
+static enum err judge_houses(const struct options *o)
+{
+    struct trial_options of = o->of;
+    struct house_record r = { 0 };
+    enum err err;
+
+    of.faulty = 0.5;
+    err = houses_run(&of, o->houses, o->threads, &r);
+    if (!err && !o->json)
+        err = table_houses(&r, stdout);
+    if (!err)
+        err = goals_houses(&r, o->json, stdout);
+    house_record_done(&r);
+    return err;
+}
+
 static bool read_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
@@ -190,6 +209,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->real = value;
         else if (strcmp(name, "--life") == 0)
             o->life = strtoll(value, NULL, 10);
+        else if (strcmp(name, "--houses") == 0)
+            o->houses = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--house") == 0)
             o->house = strtoll(value, NULL, 10);
         else
@@ -203,6 +224,7 @@ int main(int argc, char **argv)
     static struct zone zone;
     static struct holidays holidays;
     struct options o = { .lives = 84000,
+                         .houses = 2400,
                          .threads = 2,
                          .rounds = 210,
                          .life = -1,
@@ -230,6 +252,8 @@ int main(int argc, char **argv)
     }
     if (!err && o.life < 0 && o.house < 0)
         err = print_record(&o, &record);
+    if (!err && o.life < 0 && o.house < 0 && !o.real && !o.truth && !o.list && o.houses)
+        err = judge_houses(&o);
     record_done(&record);
     if (err) {
         fprintf(stderr, "bench_detect: %s\n", err_text(err));

@@ -6,12 +6,13 @@
  *   sums.c    counts, intervals, quantiles
  *   table.c   what is printed; goals.c: the goals
  *   list.c    the list of replacements
+ *   houses.c  houses with a meter before all flats
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
  * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
  * counts neither for nor against. All others are false, also one that stood before the fault began.  A fault is missed if no flag
  * counts for it; where a goal has a time limit, if none does within it.  Not scored: a fault under which nothing was used or lost, for
- * nothing shows it; overdue, which follows from the calendar; what takes a whole house (tools/sim/house.h) until a detector does. */
+ * nothing shows it; overdue, which follows from the calendar. What takes a whole house is scored apart: houses.h. */
 #ifndef NILO_TOOLS_MEASURE_DETECT_BENCH_H
 #define NILO_TOOLS_MEASURE_DETECT_BENCH_H
 

@@ -1,7 +1,7 @@
 /* The goals that flags are held against: figure, goal, met or not, and what the plain rule reaches on the same lives.  Precision is
  * that of all flags of the kind at the resolution; where sizes are named, of those flags that told such a size.  "Told in time": stuck
  * for good, after at most max(7 days, 1.5 × its own longest pause) and 2 days.  A rule that is not built is said to be. */
-#include "tools/measure/detect/bench.h"
+#include "tools/measure/detect/houses.h"
 
 #define ANY 1e9
 #define KIND(name) (1u << FAULT_##name)
@@ -104,12 +104,6 @@ static const struct goal goals[] = {
       { .kinds = KIND(SLOW_20_50), .within_d = 90 },
       NULL,
       { { RECALL, -1 }, { PRECISION, -1 } },
-      2 },
-    { "slow behind a building meter",
-      "slow-behind",
-      { .kinds = 0 },
-      NULL,
-      { { RECALL, 0.8 }, { PRECISION, 0.8 } },
       2 },
     { "start of a leak",
       "leak",
@@ -253,4 +247,35 @@ enum err table_goals(const struct record *r, bool json, FILE *out)
     if (!err)
         false_orders(r, base, json, out);
     return err;
+}
+
+static const char *verdict_on(double goal, double value)
+{
+    return isnan(value) ? "unknown" : value >= goal ? "met" : "NOT met";
+}
+
+enum err goals_houses(const struct house_record *r, bool json, FILE *out)
+{
+    struct house_pick slow = { HOUSE_SLOW, 0, 0, 0.15, 0, HOUSE_WITHIN_D },
+                      swapped = { HOUSE_SWAPPED, 0, 0, 0, 0, 0 };
+    static const char behind[] = "slow >= 15 % behind a building", pair[] = "swapped in a house";
+    struct house_figures f;
+    enum err err = house_figures_of(r, &slow, &f);
+
+    if (err)
+        return err;
+    put_goal(out, json, "houses", behind, "recall", f.recall, ">= 0.8",
+             verdict_on(0.8, f.recall.value), f.faults, NAN);
+    put_goal(out, json, "houses", behind, "precision", f.precision, ">= 0.8",
+             verdict_on(0.8, f.precision.value), f.faults, NAN);
+    put_goal(out, json, "houses", behind, "false a 1 000 my", f.false_per_1000, "curve", "",
+             f.faults, NAN);
+    if ((err = house_figures_of(r, &swapped, &f)))
+        return err;
+    put_goal(out, json, "houses", pair, "recall", f.recall, "curve", "", f.faults, NAN);
+    put_goal(out, json, "houses", pair, "precision", f.precision, ">= 0.9",
+             verdict_on(0.9, f.precision.value), f.faults, NAN);
+    put_goal(out, json, "houses", pair, "false a 1 000 my", f.false_per_1000, "curve", "", f.faults,
+             NAN);
+    return ERR_OK;
 }

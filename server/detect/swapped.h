@@ -1,0 +1,45 @@
+/* Swapped meters (串户): two meters of one house whose water is each other's from some week on.
+ *
+ * Each home has a hand of its own: how much it uses, and at which hours on days of work and at weekends.  Of each meter and week the volume in SWAPPED_SLOTS slots of two hours is kept.  For a week τ and a
+ * pair (i, j), with μ of the weeks before and ν of those since, each a vector of the roots of volume and of the slots' shares (roots of counts and of shares have nearly one spread for all homes: Anscombe
+ * 1948), in units of how much the homes of this house move between the same weeks by themselves:
+ *
+ *     own(i) = |ν_i − μ_i|²    crossed(i) = |ν_i − μ_j|²    score = Σ over both (own − crossed) / 2
+ *
+ *   raised   in a week in which the score is at least `least`, each of the two parts at least `part` of it, no other pair with either of them comes within `margin`, and it was so HOLD weeks before
+ *   cleared  in a week in which the same pair swaps back
+ *
+ * A new tenant moves one home's hand and not the other's, so that his part falls. Pure; a week's finding rests on that week and those before it. Source: handbook §6.5 (two accounts swap levels on one date). */
+#ifndef NILO_SERVER_DETECT_SWAPPED_H
+#define NILO_SERVER_DETECT_SWAPPED_H
+
+#include "server/detect/detect.h"
+
+#define SWAPPED_SLOTS 24 /* of two hours: twelve of days of work, twelve of weekends */
+#define SWAPPED_WEEKS_MOST 60
+#define SWAPPED_METERS_MOST 64
+
+struct swapped;
+
+/* From a civil midnight that begins a Monday on. LIMIT, NO_MEMORY. */
+MUST_CHECK enum err swapped_new(int64_t from_s, unsigned weeks, unsigned meters, struct swapped **out);
+void swapped_free(struct swapped *s); /* NULL is fine */
+void swapped_take(struct swapped *s, unsigned meter, const struct judge_step *step); /* meters from 0 on */
+
+struct swapped_rules {
+    double least, part, margin, fit;
+};
+extern const struct swapped_rules swapped_usual;
+
+struct swapped_finding {
+    unsigned first, second;
+    int64_t onset_s, raised_s, cleared_s; /* ends of weeks; cleared_s 0: it lasts */
+    double score;
+    double first_before_lpd, first_after_lpd, second_before_lpd, second_after_lpd;
+    unsigned weeks_before, weeks_after;
+};
+
+/* By the end of the week before until_s, in order of raising. NO_MEMORY. */
+MUST_CHECK enum err swapped_find(const struct swapped *s, const struct swapped_rules *rules, int64_t until_s, struct swapped_finding *out, size_t most, size_t *out_count);
+
+#endif
