@@ -1,14 +1,16 @@
+#include "server/detect/profile.h"
+
 #include "server/detect/detect_priv.h"
 
 static const struct {
     const struct detector *detector;
     size_t state_at;
 } table[] = {
-    { &detector_stuck, 0 },
-    { &detector_leak, STUCK_STATE },
-    { &detector_backflow, STUCK_STATE + LEAK_STATE }, /* these three share what back.h has, */
-    { &detector_selfturn, STUCK_STATE + LEAK_STATE }, /* and take a step in this order */
-    { &detector_reversed, STUCK_STATE + LEAK_STATE },
+    { &detector_stuck, PROFILE_STATE },
+    { &detector_leak, PROFILE_STATE + STUCK_STATE },
+    { &detector_backflow, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* these three share what */
+    { &detector_selfturn, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* back.h has, and take a */
+    { &detector_reversed, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* step in this order */
     { &detector_overdue, DETECTORS_STATE },
     { &detector_out_of_step, DETECTORS_STATE },
     { &detector_silent, DETECTORS_STATE },
@@ -77,6 +79,7 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
     const struct meter_facts *m = place->meter;
     bool billed = reading->channel == meter_billed_channel(m), net = m->form == REGISTER_NET;
     struct judge_place at = *place;
+    struct profile *profile = (struct profile *)(void *)state->detectors;
     struct judge_step steps[2];
     struct verdict v;
     unsigned count;
@@ -89,6 +92,7 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
         count = track_feed(&state->reverse, m, false, &reading->row, steps);
     else
         return;
+    at.profile = profile;
     for (unsigned i = 0; i < count; i++) {
         struct judge_step *step = &steps[i];
 
@@ -99,5 +103,8 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
             if (table[n].detector->judge &&
                 table[n].detector->judge(state->detectors + table[n].state_at, &at, step, &v))
                 say(arg, table[n].detector, &v);
+        /* While a standstill is open as a flag, the customer is who he was before it. */
+        if (!stuck_holds(state->detectors + PROFILE_STATE))
+            profile_learn(profile, place, step);
     }
 }

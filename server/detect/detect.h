@@ -55,6 +55,7 @@ struct judge_place {
                                 each step */
     const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
     const struct detect_rules *rules; /* those of the day at hand: detect_feed sets it */
+    const struct profile *profile; /* what was learned of the customer before the step at hand (profile.h): detect_feed sets it */
 };
 
 /* The civil day that was last asked for, so that the zone is asked once a day and not for each
@@ -127,11 +128,12 @@ struct detector {
 
 /* How the detectors share a meter's bytes; those of one file, or of files that read each other's,
  * together. */
-#define STUCK_STATE 80 /* stuck.c, unmoved.c and what profile.c learns */
+#define PROFILE_STATE 48 /* what profile.c learns of the customer: at the front */
+#define STUCK_STATE 16 /* stuck.c; unmoved.c until the register first moves */
 #define LEAK_STATE 88  /* leak.c, burst.c */
 #define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
-#define DETECTORS_STATE (STUCK_STATE + LEAK_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 4 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + FLOW_STATE)
+#define DETECTORS_VERSION 5 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */

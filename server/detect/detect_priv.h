@@ -6,6 +6,9 @@
 
 _Static_assert((STUCK_STATE | LEAK_STATE | FLOW_STATE) % 8 == 0, "aligned");
 
+/* stuck.c: whether a flag of one standstill is open in its state. */
+bool stuck_holds(const void *state);
+
 #define DAY_S 86400
 #define HOUR_S 3600
 

@@ -57,6 +57,7 @@ static const char *const names[] = {
     "seen_at",
     "silent",
     "since_installed",
+    "stop_and_go_odds_ln",
     "tolerance_l",
     "use_before_lpd",
     "usual_flow_lph",

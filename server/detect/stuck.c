@@ -1,130 +1,124 @@
-/* stuck (停走): the register stands still while the customer normally uses water.
+/* stuck (停走, 时走时停): the register stands still while the customer normally uses water.
  *
- *   raised   when the run counts more than max(base, 1.5 × own longest run, 10 × pulse ÷ mean use),
- *            mean use before it is above 30 L/day (weights fall with 60 days), and three readings
- *            or more bear it out
- *   counts   the run less the days on which customers are away (holidays)
- *   base     household: 7 days and the nights on either side (12 h).  Others, and DN ≥ 40: 48 h;
- *            DN ≥ 80: 6 h where they lie in working hours (Monday to Friday, 8 to 18); their
- *            weekends are own runs
- *   own      the longest run of 12 h and more that ended by itself in the last 400 days: the same as
- *            the 99.5 % quantile of runs of a day and more, of which 400 days hold fewer than 200.
- *            The standstill before the first use counts as 20 days at most: a flat that was not let
- *            yet says little about its tenant.  A household with two runs of a day and more of late
- *            comes and goes: for it the bound is also the 99.5 % quantile of an exponential tail
- *            through their mean
- *   not      before 14 days (two weekends) are known; hydrants; what never turned (that is
- *            `unmoved`)
- *   cleared  when the register has moved by max(2 pulses, a tenth of a day's use) within 7 days:
- *            knocks turn a wheel by a pulse
- *   surer    confidence is 50 % at the bound, 75 % at twice, 88 % at four times: most absences end
+ * Two things look the same at first: a meter that stopped, and people who are away.  So a flag begins as a suspicion and says how likely
+ * it is; what it says grows as the standstill does, and only what is likely goes on the crew's list (order_from in rules.def).
  *
- * A gap in the data counts by its register difference: a register that shows the same after it has
- * registered nothing.  Base, 1.5 and 30 L/day are figures of rules.def.
- * Source: handbook of the fleet, §6.1; 1.5 and 99.5 % are its defaults. */
+ *   suspected  when the standstill, without holidays and pauses, counts more than max(base, 1.5 × own longest, own tail, 10 × pulse ÷
+ *              mean use), mean use before is above 30 L/day, and three readings or more bear it out
+ *   base       household: 7 days and the nights on either side (12 h).  Others, and DN ≥ 40: 48 h; DN ≥ 80: 6 h where they lie in
+ *              working hours (Monday to Friday, 14 to 18); their weekends are pauses of their own
+ *   own tail   a household with a pause of a day and more each month or so comes and goes: for it also the length that one pause in
+ *              200 exceeds (99.5 %)
+ *   likely     odds = stops ÷ pauses: STOPS_A_DAY against how many pauses so long begin in a day, by what is known of this meter and
+ *              of its kind (profile.h); times 1 + what stop-and-go adds
+ *   stop-and-go  G += ln(1 + a × S(length) ÷ pauses so long a day) for each standstill of 12 h and more, G −= a × days for the time
+ *              between and the first day of each, never below 0 (CUSUM): a = 0.35 standstills a day, S half with a mean of 18 h and half of 6 days.  Odds
+ *              STOPS_A_DAY × e^G.  Raised at 9:1, which takes three or more pauses that this customer never made; cleared when G has
+ *              fallen to half of that: some two weeks without one
+ *   not        before 14 days (two weekends) are known; hydrants; what never turned (that is `unmoved`)
+ *   cleared    when the register has moved by max(2 pulses, a tenth of a day's use) within 7 days: knocks turn a wheel by a pulse
+ *
+ * A gap in the data counts by its register difference: a register that shows the same after it has registered nothing.
+ *
+ * What the hour of the last movement tells is left out: of 100 pauses of three days and more of homes in Alicante (2016) 8 % begin in the
+ * last three hours of the day, where about a third of stops would show, the rest over all of it: odds of 4 at most, and simulated
+ * people leave at midnight alone.
+ *
+ * Base, 1.5 and 30 L/day are figures of rules.def.  Sources: handbook of the fleet, §6.1 (odds, 99.5 %, 1.5) and §1.6 (worn teeth);
+ * STOPS_A_DAY is one stop in 200 meter-years. */
+#include "server/detect/profile.h"
+
 #include "server/detect/detect_priv.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #define BASE_LARGE_S (6 * HOUR_S)
-#define KNOWN_LEAST_S (14 * DAY_S)
+#define LOOK_EVERY_S (3 * HOUR_S)
+#define KNOWN_LEAST_DAYS 14
 #define READINGS_LEAST 3
-#define OWN_RUN_LEAST_S (12 * HOUR_S)
-#define OWN_DAYS 400
-#define OWN_BEFORE_USE_S (20 * DAY_S)
-#define OWN_RUNS 4
 #define PULSES_LEAST 10
-#define MEAN_LONG_S (60.0f * DAY_S)
-#define MEAN_SHORT_S (14.0f * DAY_S)
-#define PAUSE_LEAST_S DAY_S
-#define PAUSES_OFTEN 0.8f
-#define PAUSES_SHARE 0.25f
-#define PAUSES_FADE_S (120.0f * DAY_S)
+#define AWAY_SHARE 0.25
 /* ln 200: of an exponential tail one in 200 is longer than this many means */
 #define TAIL_995 5.3
-#define NEVER UINT32_MAX
-
-/* A mean rate whose weights fall with time: litres and seconds, both faded. */
-struct mean {
-    float seconds, ml;
-};
+#define STOPS_A_DAY (0.005 / 365)
+#define GO_DAYS 10 /* on which it may as well have begun */
+#define GO_RAISED 0.9
+#define GO_MOST 16.0
+#define GO_PULSES 2
+#define GO_KNOWN_DAYS 60
+#define NEW_PEOPLE_H (14 * 24)
+#define GO_CLEARED 5500 /* thousandths of G: half of what raises */
+#define SURE 50         /* percent: what a crew is told first */
 
 struct stuck {
-    uint32_t first_s;  /* what is known begins */
-    uint32_t moved_s;  /* the register last moved: the run begins */
-    uint32_t check_s;  /* no need to look before */
     uint32_t raised_s; /* 0: no flag */
-    uint32_t moving_s; /* first movement since then */
-    float moving_ml;
-    struct mean slow, quick;
-    uint16_t readings; /* of the run */
-    uint8_t told;      /* how often the run was told again */
-    uint8_t used;      /* the register has moved since what is known begins */
-    uint8_t runs;
-    uint8_t spare[3];
-    struct own_run {
-        uint16_t hours, day;
-    } run[OWN_RUNS];  /* longest first, and so the oldest first: what a longer, later one made
-                         needless is gone */
-    uint32_t bound_s; /* when it was raised */
-    float pauses,
-        pause_s; /* of a day and more: how many, how long together; weights fall with 120 days */
+    uint32_t since_s;  /* the first of the standstills in `go`; while a flag of one standstill is
+                          raised, the first movement since. 0: none */
+    small moving_l;
+    uint16_t go[2];       /* G of each way of stopping, thousandths */
+    uint8_t readings : 2; /* of the standstill */
+    uint8_t last : 6;     /* standstill of 12 h and more: 12 h × 2^(last ÷ 8) */
+    uint8_t told;         /* confidence as it was told, percent; with TOLD_GO: of stop-and-go */
 };
 _Static_assert(sizeof(struct stuck) <= STUCK_STATE, "of a meter's room");
 
-/* e^−x, near enough, without its price. */
-static float fade(float x)
+#define TOLD_GO 128
+
+/* ---- how likely ---- */
+
+/* Two ways of stopping: for hours, and for days. */
+static const struct way {
+    double a_day;           /* standstills that begin in a day that has not one */
+    double mean_h, least_h; /* how long beyond `least_h`, shorter ones do not count */
+    double change;          /* so many times their own pauses may people make all of a sudden */
+} ways[2] = { { 0.35, 18, 12, 2 }, { 0.25, 144, 24, 1 } };
+
+/* What a standstill of that length adds to G. */
+static double go_gain(const struct judge_place *p, const struct way *w, double hours)
 {
-    return x < 0.1f ? 1 - x + x * x / 2 : 1 / (1 + x + x * x / 2);
+    if (hours < w->least_h)
+        return 0;
+    return log(1 + w->a_day * exp(-(hours - w->least_h) / w->mean_h) /
+                       (w->change * profile_pauses_a_day(p->profile, p, hours)));
 }
 
-static void mean_add(struct mean *m, float seconds, float ml, float scale_s)
+static double share_of(double odds)
 {
-    float keep = fade(seconds * (1 / scale_s));
-
-    m->seconds = m->seconds * keep + seconds;
-    m->ml = m->ml * keep + ml;
+    return odds / (1 + odds);
 }
 
-static double mean_mlpd(const struct mean *m)
+static unsigned go_most(const struct stuck *s)
 {
-    return m->seconds > 0 ? (double)m->ml / (double)m->seconds * DAY_S : 0;
+    return s->go[0] > s->go[1] ? s->go[0] : s->go[1];
 }
 
-/* ---- own zero runs ---- */
-
-static void own_add(struct stuck *s, int64_t counted_s, uint32_t at_s)
+/* While it stands, `counted_s` long: of one standstill, and of stop-and-go. */
+static double standing_odds(const struct judge_place *p, int64_t counted_s)
 {
-    struct own_run run = { (uint16_t)(counted_s / HOUR_S > UINT16_MAX ? UINT16_MAX
-                                                                      : counted_s / HOUR_S),
-                           (uint16_t)(at_s / DAY_S) };
-    float keep =
-        s->runs ? fade((float)(run.day - s->run[s->runs - 1].day) * DAY_S / PAUSES_FADE_S) : 0;
-    float pause = counted_s >= PAUSE_LEAST_S ? 1 : 0;
+    double hours = (double)counted_s / HOUR_S;
 
-    s->pauses = s->pauses * keep + pause;
-    s->pause_s = s->pause_s * keep + pause * (float)counted_s;
-    while (s->runs && s->run[s->runs - 1].hours <= run.hours)
-        s->runs--;
-    if (s->runs == OWN_RUNS) {
-        run.hours = s->run[OWN_RUNS - 1].hours;
-        s->runs--;
-    }
-    s->run[s->runs++] = run;
+    return hours < profile_pause_h[0] ? 0
+                                      : STOPS_A_DAY / profile_pauses_a_day(p->profile, p, hours);
 }
 
-static int64_t own_longest_s(const struct stuck *s, uint32_t now_s)
+static double go_odds(const struct stuck *s, const struct judge_place *p, int64_t counted_s)
 {
-    for (unsigned i = 0; i < s->runs; i++)
-        if (now_s / DAY_S <= s->run[i].day + (uint32_t)OWN_DAYS)
-            return (int64_t)s->run[i].hours * HOUR_S;
-    return 0;
+    double odds = 0;
+
+    for (unsigned i = 0; i < 2; i++)
+        if (s->go[i] > 0)
+            odds += GO_DAYS * STOPS_A_DAY *
+                    exp((double)s->go[i] / 1000 + go_gain(p, &ways[i], (double)counted_s / HOUR_S));
+    return odds;
 }
 
-/* ---- raising ---- */
-
-static int64_t counted_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
+static unsigned percent(double share)
 {
-    return now_s - s->moved_s - holidays_overlap(p->holidays, p->zone, s->moved_s, now_s);
+    return share < 0.01 ? 1 : share > 0.97 ? 97 : (unsigned)(share * 100);
 }
+
+/* ---- suspecting ---- */
 
 static bool in_working_hours(const struct zone *z, uint32_t now_s)
 {
@@ -142,25 +136,23 @@ static int64_t base_s(const struct judge_place *p, uint32_t now_s)
     return place_figure(p, FIGURE_STUCK_other_hours) * HOUR_S;
 }
 
-/* Of those who come and go. */
-static int64_t tail_s(const struct stuck *s)
+/* Of those who come and go: what one pause in 200 exceeds, were they exponential beyond a day. */
+static int64_t tail_s(const struct judge_place *p)
 {
-    float known = (float)(s->moved_s - s->first_s);
+    double mean_h, share = profile_away_share(p->profile, &mean_h);
 
-    known = PAUSES_FADE_S * (1 - fade(known / PAUSES_FADE_S));
-    if (s->pauses < PAUSES_OFTEN || s->pause_s < PAUSES_SHARE * known)
+    if (!place_is_household(p) || share < AWAY_SHARE)
         return 0;
-    return PAUSE_LEAST_S +
-           (int64_t)(TAIL_995 * ((double)s->pause_s / (double)s->pauses - PAUSE_LEAST_S));
+    return (int64_t)((24 + TAIL_995 * (mean_h - 24)) * HOUR_S);
 }
 
-static int64_t bound_s(const struct stuck *s, const struct judge_place *p, uint32_t now_s)
+static int64_t bound_s(const struct judge_place *p, uint32_t now_s)
 {
-    int64_t bound = base_s(p, now_s), own;
-    int64_t tail = place_is_household(p) ? tail_s(s) : 0;
-    double pulses = PULSES_LEAST * (double)p->meter->resolution_ml / mean_mlpd(&s->slow) * DAY_S;
+    int64_t bound = base_s(p, now_s), own, tail = tail_s(p);
+    double pulses =
+        PULSES_LEAST * (double)p->meter->resolution_ml / profile_use_mlpd(p->profile) * DAY_S;
 
-    own = own_longest_s(s, now_s) * place_figure(p, FIGURE_STUCK_own_factor) / 1000;
+    own = profile_longest_s(p->profile) * place_figure(p, FIGURE_STUCK_own_factor) / 1000;
     if (own > bound)
         bound = own;
     if (tail > bound)
@@ -168,162 +160,248 @@ static int64_t bound_s(const struct stuck *s, const struct judge_place *p, uint3
     return pulses > (double)bound ? (int64_t)pulses : bound;
 }
 
-static void fill(const struct stuck *s, const struct judge_place *p, uint32_t now_s,
-                 struct verdict *out)
+static bool is_judged(const struct judge_place *p)
 {
-    double slow = mean_mlpd(&s->slow), quick = mean_mlpd(&s->quick);
-    int64_t counted = counted_s(s, p, now_s), confidence = 100 - 50 * (int64_t)s->bound_s / counted;
-
-    *out = (struct verdict){
-        .open = true,
-        .onset_s = s->moved_s,
-        .raised_s = s->raised_s,
-        .lost_mlpd = (int64_t)slow,
-        .lost_low_mlpd = (int64_t)(0.8 * (slow < quick ? slow : quick)),
-        .lost_high_mlpd = (int64_t)(1.25 * (slow > quick ? slow : quick)),
-        .confidence_pct = (unsigned)(confidence > 95 ? 95 : confidence),
-    };
-    out->severity = severity_of_loss(out->lost_mlpd);
-    verdict_number(out, "zero_days", (int64_t)(now_s - s->moved_s) * 1000 / DAY_S);
-    verdict_number(out, "counted_days", counted * 1000 / DAY_S);
-    verdict_number(out, "bound_days", (int64_t)s->bound_s * 1000 / DAY_S);
-    verdict_number(out, "own_longest_zero_days", own_longest_s(s, now_s) * 1000 / DAY_S);
-    verdict_number(out, "use_before_lpd", (int64_t)slow);
-    verdict_number(out, "readings", (int64_t)s->readings * 1000);
-    verdict_time(out, "last_moved_at", s->moved_s);
-    verdict_time(out, "seen_at", now_s);
-}
-
-static bool is_judged(const struct stuck *s, const struct judge_place *p)
-{
-    return s->used && s->moved_s - s->first_s >= KNOWN_LEAST_S &&
-           mean_mlpd(&s->slow) > (double)place_figure(p, FIGURE_STUCK_use_least_lpd) &&
+    return p->profile->known_days >= KNOWN_LEAST_DAYS &&
+           profile_use_mlpd(p->profile) > (double)place_figure(p, FIGURE_STUCK_use_least_lpd) &&
            p->point->use != USE_HYDRANT;
 }
 
-/* When a run is worth telling again: after each half of the bound, from eight times on at each
- * double. */
-static int64_t next_telling_s(const struct stuck *s)
+static void fill(const struct stuck *s, const struct judge_place *p, uint32_t now_s,
+                 unsigned confidence_pct, struct verdict *out)
 {
-    return s->told < 14 ? (int64_t)s->bound_s * (s->told + 3) / 2
-                        : (int64_t)s->bound_s * 16 << (s->told < 30 ? s->told - 14 : 16);
+    const struct profile *f = p->profile;
+    /* While a flag is open the profile stands still (detect.c), so that it shows the customer. */
+    double slow = profile_use_mlpd(f), quick = (double)small_value(f->quick_lpd) * 1000;
+    uint32_t stands_s = now_s > f->moved_s ? now_s - f->moved_s : 0;
+    bool go = s->told & TOLD_GO;
+
+    *out = (struct verdict){
+        .open = true,
+        .onset_s = go ? s->since_s : f->moved_s,
+        .raised_s = s->raised_s,
+        .lost_mlpd = (int64_t)(go ? 0.6 * slow : slow),
+        .lost_low_mlpd = (int64_t)((go ? 0.2 : 0.8) * (slow < quick ? slow : quick)),
+        .lost_high_mlpd = (int64_t)((go ? 1.0 : 1.25) * (slow > quick ? slow : quick)),
+        .confidence_pct = confidence_pct,
+    };
+    out->severity = confidence_pct < SURE ? SEVERITY_LOW : severity_of_loss(out->lost_mlpd);
+    verdict_number(out, "zero_days", (int64_t)stands_s * 1000 / DAY_S);
+    verdict_number(out, "counted_days",
+                   profile_counted_s(p, f->moved_s, f->moved_s + stands_s) * 1000 / DAY_S);
+    verdict_number(out, "bound_days", bound_s(p, now_s) * 1000 / DAY_S);
+    verdict_number(out, "own_longest_zero_days", profile_longest_s(f) * 1000 / DAY_S);
+    verdict_number(out, "use_before_lpd", (int64_t)slow);
+    verdict_number(out, "stop_and_go_odds_ln", go ? (int64_t)go_most(s) : 0);
+    verdict_time(out, "last_moved_at", f->moved_s);
+    verdict_time(out, "seen_at", now_s);
 }
 
-/* The run goes on at now_s. */
-static bool stands(struct stuck *s, const struct judge_place *p, uint32_t now_s,
+static bool raise(struct stuck *s, const struct judge_place *p, uint32_t now_s, double odds,
+                  bool go, struct verdict *out)
+{
+    unsigned confidence = percent(share_of(odds));
+
+    if (!go)
+        s->since_s = 0;
+    s->raised_s = now_s;
+    s->moving_l = 0;
+    s->told = (uint8_t)(confidence | (go ? TOLD_GO : 0));
+    fill(s, p, now_s, confidence, out);
+    return true;
+}
+
+/* Told again where it is half again as likely or as unlikely as what was told. */
+static bool has_news(const struct stuck *s, unsigned confidence)
+{
+    unsigned told = s->told & ~TOLD_GO;
+
+    return confidence >= told + (told < 10   ? 5
+                                 : told < 60 ? told / 2
+                                             : 10) ||
+           confidence + (told < 20 ? 10 : told / 2) <= told;
+}
+
+static bool tell(struct stuck *s, const struct judge_place *p, uint32_t now_s, double odds,
+                 struct verdict *out)
+{
+    unsigned confidence = percent(share_of(odds));
+
+    if (!has_news(s, confidence))
+        return false;
+    s->told = (uint8_t)(confidence | (s->told & TOLD_GO));
+    fill(s, p, now_s, confidence, out);
+    return true;
+}
+
+/* The standstill goes on with this step. */
+static bool stands(struct stuck *s, const struct judge_place *p, const struct judge_step *step,
                    struct verdict *out)
 {
-    int64_t counted, bound;
+    uint32_t now_s = step->to_s, stands_s = now_s - p->profile->moved_s;
+    int64_t counted;
+    double odds, go;
 
-    if (s->readings < UINT16_MAX)
+    if (s->readings < READINGS_LEAST)
         s->readings++;
-    if (now_s < s->check_s)
+    if (stands_s < BASE_LARGE_S ||
+        (p->meter->dn_mm < 80 && step->from_s / LOOK_EVERY_S == now_s / LOOK_EVERY_S) ||
+        !is_judged(p))
         return false;
-    counted = counted_s(s, p, now_s);
-    if (s->raised_s) {
-        if (counted >= next_telling_s(s)) {
-            s->told++;
-            fill(s, p, now_s, out);
-            return true;
-        }
-        s->check_s = now_s + DAY_S;
+    counted = profile_counted_s(p, p->profile->moved_s, now_s);
+    go = p->profile->known_days >= GO_KNOWN_DAYS ? go_odds(s, p, counted) : 0;
+    odds = standing_odds(p, counted) + go;
+    if (s->raised_s)
+        return tell(s, p, now_s, odds, out);
+    if (s->readings < READINGS_LEAST)
         return false;
-    }
-    if (!is_judged(s, p)) {
-        s->check_s = NEVER; /* nothing of it changes while the register stands */
-        return false;
-    }
-    bound = bound_s(s, p, now_s);
-    if (counted <= bound || s->readings < READINGS_LEAST) {
-        /* A large meter's bound depends on the hour of the day. */
-        if (counted <= bound && p->meter->dn_mm < 80)
-            s->check_s = (uint32_t)(now_s + (bound - counted));
-        return false;
-    }
-    s->raised_s = now_s;
-    s->bound_s = (uint32_t)bound;
-    s->told = 0;
-    s->moving_s = 0;
-    s->moving_ml = 0;
-    fill(s, p, now_s, out);
-    return true;
+    if (share_of(go) >= GO_RAISED)
+        return raise(s, p, now_s, odds, true, out);
+    return counted > bound_s(p, now_s) && raise(s, p, now_s, odds, false, out);
 }
 
 /* ---- movement ---- */
 
-static void begin_run(struct stuck *s, uint32_t at_s, uint32_t run_s, const struct judge_place *p)
+/* As long as the one before: a timer's, or an office's hours. Jammed works keep none. */
+static bool is_like_last(struct stuck *s, double hours)
 {
-    if (run_s >= OWN_RUN_LEAST_S) {
-        int64_t counted = run_s - holidays_overlap(p->holidays, p->zone, at_s - run_s, at_s);
+    int length = hours < 12 ? 0 : (int)(8 * log2(hours / 12)), last = s->last;
 
-        if (!s->used && counted > OWN_BEFORE_USE_S)
-            counted = OWN_BEFORE_USE_S;
-        if (counted >= OWN_RUN_LEAST_S)
-            own_add(s, counted, at_s);
-    }
-    s->moved_s = at_s;
-    s->readings = 0;
-    s->check_s = at_s + BASE_LARGE_S;
+    s->last = length < 63 ? (unsigned)length & 63u : 63;
+    return last > 0 && abs(length - last) <= 1;
 }
 
-static bool moves_again(struct stuck *s, const struct judge_place *p, const struct judge_step *step,
-                        float ml, struct verdict *out)
+/* What has stood, and moved, up to the end of this step, in which it moved. */
+static void weigh(struct stuck *s, const struct judge_place *p, const struct judge_step *step)
 {
-    double least = mean_mlpd(&s->slow) / 10, pulses = 2.0 * (double)p->meter->resolution_ml;
+    uint32_t moved_s = p->profile->moved_s,
+             stood_s = step->from_s > moved_s ? step->from_s - moved_s : 0;
+    double days = (double)(step->to_s - step->from_s) / DAY_S, hours = 0;
+    bool judged = stood_s >= profile_pause_h[0] * HOUR_S && is_judged(p) &&
+                  p->profile->known_days >= GO_KNOWN_DAYS;
 
-    if (s->moving_s == 0 || step->to_s - s->moving_s > 7 * DAY_S) {
-        s->moving_s = step->to_s;
-        s->moving_ml = 0;
+    if (judged) {
+        hours = (double)profile_counted_s(p, moved_s, step->from_s) / HOUR_S;
+        if (is_like_last(s, hours))
+            hours = 0;
+        hours -= GO_PULSES * (double)p->meter->resolution_ml / profile_use_mlpd(p->profile) * 24;
+        if (go_most(s) == 0 || s->since_s == 0)
+            s->since_s = moved_s;
     }
-    s->moving_ml += ml;
-    if ((double)s->moving_ml < (least > pulses ? least : pulses))
-        return false;
-    fill(s, p, step->from_s, out);
+    days += stood_s < DAY_S ? (double)stood_s / DAY_S : 1;
+    for (unsigned i = 0; i < 2; i++) {
+        double g = (double)s->go[i] / 1000 - ways[i].a_day * days;
+
+        if (hours > 0)
+            g += go_gain(p, &ways[i], hours);
+        if (hours >= NEW_PEOPLE_H)
+            g = 0;
+        s->go[i] = (uint16_t)(g <= 0 ? 0 : 1000 * (g < GO_MOST ? g : GO_MOST));
+    }
+}
+
+static bool clear(struct stuck *s, const struct judge_place *p, const struct judge_step *step,
+                  int64_t cleared_s, struct verdict *out)
+{
+    fill(s, p, step->from_s, s->told & ~TOLD_GO, out);
     out->open = false;
-    out->cleared_s = s->moving_s;
-    s->raised_s = 0;
-    begin_run(s, step->to_s, step->from_s - s->moved_s, p);
+    out->cleared_s = cleared_s;
+    s->raised_s = s->since_s = 0;
     return true;
+}
+
+/* A standstill was told. */
+static bool moves_again(struct stuck *s, const struct judge_place *p, const struct judge_step *step,
+                        float l, struct verdict *out)
+{
+    double least = profile_use_mlpd(p->profile) / 10000;
+    double pulses = 2.0 * (double)p->meter->resolution_ml / 1000;
+
+    if (s->since_s == 0 || step->to_s - s->since_s > 7 * DAY_S) {
+        s->since_s = step->to_s;
+        s->moving_l = 0;
+    }
+    s->moving_l = small_of(small_value(s->moving_l) + l);
+    /* small numbers are off by a part in 4 000 */
+    if ((double)small_value(s->moving_l) < (least > pulses ? least : pulses) * 0.999)
+        return false;
+    clear(s, p, step, s->since_s, out);
+    weigh(s, p, step); /* if it was no absence, there will be more of them */
+    return true;
+}
+
+/* Stop-and-go was told. */
+static bool goes_again(struct stuck *s, const struct judge_place *p, const struct judge_step *step,
+                       struct verdict *out)
+{
+    weigh(s, p, step);
+    return go_most(s) < GO_CLEARED && clear(s, p, step, step->to_s, out);
+}
+
+bool stuck_holds(const void *state)
+{
+    const struct stuck *s = (const struct stuck *)state;
+
+    return s->raised_s && !(s->told & TOLD_GO);
 }
 
 static bool stuck_judge(void *state, const struct judge_place *p, const struct judge_step *step,
                         struct verdict *out)
 {
     struct stuck *s = (struct stuck *)state;
-    float seconds, ml = (float)(step->used_ml < 0 ? -step->used_ml : step->used_ml);
+    float l = (float)(step->used_ml < 0 ? -step->used_ml : step->used_ml) / 1000;
 
-    if (s->first_s == 0)
-        s->first_s = s->moved_s = step->from_s;
-    if (step->used_ml == 0) {
-        if (step->reverse)
-            return false;
-        if (!step->fall)
-            return stands(s, p, step->to_s, out);
-        if (!s->raised_s) /* a re-base tells nothing of the time before it */
-            begin_run(s, step->to_s, 0, p);
+    if (!profile_has_use(p->profile)) /* these bytes are unmoved's */
         return false;
-    }
+    if (step->used_ml == 0)
+        return !step->reverse && !step->fall && stands(s, p, step, out);
+    s->readings = 0;
+    if (stuck_holds(s))
+        return moves_again(s, p, step, l, out);
     if (s->raised_s)
-        return moves_again(s, p, step, ml, out);
-    if (!step->reverse && !step->fall && step->used_ml > 0) {
-        seconds = (float)(step->to_s - s->moved_s);
-        mean_add(&s->slow, seconds, ml, MEAN_LONG_S);
-        mean_add(&s->quick, seconds, ml, MEAN_SHORT_S);
-    }
-    begin_run(s, step->to_s, step->from_s > s->moved_s ? step->from_s - s->moved_s : 0, p);
-    s->used = 1;
+        return goes_again(s, p, step, out);
+    weigh(s, p, step);
     return false;
 }
 
 /* ---- for people ---- */
 
-/* Told anew now and then (next_telling_s), so that it speaks of what was so at least. */
+static void explain_go(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                       struct wr *zh)
+{
+    wr_text(en, "The meter stops and goes since ");
+    say_minute(en, p->zone, v->onset_s);
+    wr_text(en, ": again and again it stands still as never before here; the customer used ");
+    say_volume(en, verdict_value(v, "use_before_lpd"));
+    wr_text(en, " a day. Look whether the works jam. Not measured: about ");
+    say_volume(en, v->lost_low_mlpd);
+    wr_text(en, " to ");
+    say_volume(en, v->lost_high_mlpd);
+    wr_text(en, " a day.");
+
+    wr_text(zh, "水表自");
+    say_minute(zh, p->zone, v->onset_s);
+    wr_text(zh, "起时走时停，停走频次远超该户以往；此前日均用水");
+    say_volume(zh, verdict_value(v, "use_before_lpd"));
+    wr_text(zh, "。请检查机芯是否卡滞。估计每天漏计");
+    say_volume(zh, v->lost_low_mlpd);
+    wr_text(zh, "～");
+    say_volume(zh, v->lost_high_mlpd);
+    wr_text(zh, "。");
+}
+
+/* Told anew now and then (has_news), so that it speaks of what was so at least. */
 static void stuck_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
                           struct wr *zh)
 {
     int64_t zero_s = verdict_value(v, "zero_days") * DAY_S / 1000;
     int64_t bound = verdict_value(v, "bound_days") * DAY_S / 1000;
+    bool sure = v->confidence_pct >= SURE;
 
+    if (verdict_value(v, "stop_and_go_odds_ln") > 0) {
+        explain_go(v, p, en, zh);
+        return;
+    }
     wr_text(en, "The meter has not moved for at least ");
     say_span(en, zero_s, false);
     wr_text(en, ", since ");
@@ -332,7 +410,10 @@ static void stuck_explain(const struct verdict *v, const struct judge_place *p, 
     say_volume(en, v->lost_mlpd);
     wr_text(en, " a day, and a pause of more than ");
     say_span(en, bound, false);
-    wr_text(en, " is not usual here. Not measured: about ");
+    wr_text(en, " is not usual here. ");
+    wr_text(en, sure ? "Nobody here was ever away that long: look at the meter. "
+                     : "Most likely nobody is there: ask the customer before anybody goes. ");
+    wr_text(en, "If it is stuck, not measured: about ");
     say_volume(en, v->lost_low_mlpd);
     wr_text(en, " to ");
     say_volume(en, v->lost_high_mlpd);
@@ -346,7 +427,9 @@ static void stuck_explain(const struct verdict *v, const struct judge_place *p, 
     say_volume(zh, v->lost_mlpd);
     wr_text(zh, "，该处停用一般不超过");
     say_span(zh, bound, true);
-    wr_text(zh, "。估计每天漏计");
+    wr_text(zh,
+            sure ? "。该处从未停用如此之久，请现场查表。" : "。多为无人在家，派工前请先联系用户。");
+    wr_text(zh, "若确系停走，估计每天漏计");
     say_volume(zh, v->lost_low_mlpd);
     wr_text(zh, "～");
     say_volume(zh, v->lost_high_mlpd);

@@ -19,8 +19,87 @@ static void a_household_that_stops_is_told_after_seven_days(void **state)
                      START + 60 * DAY - HOUR); /* nothing flows in the hour before midnight */
     assert_true(v->raised_s > v->onset_s + 7 * DAY && v->raised_s <= v->onset_s + 8 * DAY);
     assert_true(v->lost_mlpd > 270000 && v->lost_mlpd < 330000);
-    assert_int_equal(v->severity, SEVERITY_MEDIUM);
+    assert_int_equal(v->severity, SEVERITY_LOW); /* a suspicion: most likely nobody is there */
+    assert_true(v->confidence_pct < 20);
     assert_int_equal(verdict_value(v, "bound_days"), 7500);
+}
+
+/* The longer it lasts, the less it is an absence. */
+static void a_suspicion_grows_until_a_crew_is_sent(void **state)
+{
+    struct story s;
+    unsigned before = 0;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 300);
+    for (int week = 0; week < 16; week++) {
+        const struct verdict *v;
+
+        story_still(&s, 7 * 24);
+        if (!(v = story_last(&s, &detector_stuck)))
+            continue;
+        assert_true(v->confidence_pct >= before);
+        before = v->confidence_pct;
+        assert_true((v->severity > SEVERITY_LOW) == (before >= 50));
+    }
+    assert_true(before >= 70);
+    assert_int_equal(story_episodes(&s, &detector_stuck), 1);
+}
+
+/* Worn teeth: it stands for hours or days, moves for some, at no hour of its own. */
+static void stop_and_go_is_told_surely(void **state)
+{
+    static const unsigned days[][6] = { { 26, 5, 44, 12, 33, 18 }, { 70, 200, 110, 60, 160, 90 } };
+    char en[512] = { 0 }, zh[512] = { 0 };
+    struct wr e = wr_of(en, sizeof en - 1), z = wr_of(zh, sizeof zh - 1);
+
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        struct story s;
+        const struct verdict *v;
+
+        story_begin(&s);
+        story_live(&s, 120);
+        for (unsigned i = 0; i < (way ? 8 : 30); i++) {
+            story_still(&s, days[way][i % 6]);
+            story_pass(&s, way ? 3 * DAY : 5 * HOUR, true, 0, false, false);
+        }
+        v = story_last(&s, &detector_stuck);
+        assert_non_null(v);
+        assert_true(v->open);
+        assert_true(v->confidence_pct >= 85);
+        assert_true(v->onset_s >= START + 119 * DAY && v->onset_s < v->raised_s);
+        story_live(&s, 40);
+        assert_false(stuck_open(&s));
+        detector_stuck.explain(v, &s.place, &e, &z);
+        assert_ok(e.err);
+        assert_non_null(strstr(en, "stops and goes since"));
+        assert_non_null(strstr(zh, "时走时停"));
+        e = wr_of(en, sizeof en - 1);
+        z = wr_of(zh, sizeof zh - 1);
+    }
+}
+
+/* A garden's timer while nobody is there: it stands as long each time. */
+static void what_keeps_hours_is_no_stop_and_go(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 120);
+    for (unsigned day = 0; day < 30; day++) {
+        story_still(&s, 47);
+        story_pass(&s, HOUR, false, 600, false, false);
+    }
+    assert_quiet(&s);
+    story_live(&s, 20); /* a single person who is out from nine to six, and up at seven */
+    for (unsigned day = 0; day < 60; day++) {
+        story_pass(&s, 6 * HOUR, true, 40, false, false);
+        story_still(&s, 18);
+    }
+    assert_quiet(&s);
 }
 
 static void one_that_is_away_for_six_days_is_not(void **state)
@@ -344,6 +423,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_household_that_stops_is_told_after_seven_days),
+        cmocka_unit_test(a_suspicion_grows_until_a_crew_is_sent),
+        cmocka_unit_test(stop_and_go_is_told_surely),
+        cmocka_unit_test(what_keeps_hours_is_no_stop_and_go),
         cmocka_unit_test(one_that_is_away_for_six_days_is_not),
         cmocka_unit_test(holidays_are_not_counted),
         cmocka_unit_test(a_flag_clears_when_water_is_registered_again),
