@@ -31,6 +31,7 @@ struct route_day;
 bool route_day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route, struct route_day *out);
 
 answer_handler answer_field_list;  /* get_field_list.c */
+answer_handler answer_leak_cases, answer_leak_case; /* get_leak_cases.c */
 answer_handler answer_meter_rules; /* get_rules.c */
 answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;        /* get_flags.c, get_replacements.c, get_budget.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */

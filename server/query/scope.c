@@ -151,7 +151,9 @@ static bool subject_is_ours(struct request *q, struct txn *t, struct scope *s)
                          q->subject[0]);
     if (list)
         return one_is_ours(q, t, s, list->column[0].name, list->kind, q->subject[0]);
-    return !span_equal(q->target.segment[1], span_text("flags")) || flag_is_ours(q, t, s);
+    return !(span_equal(q->target.segment[1], span_text("flags")) ||
+             span_equal(q->target.segment[1], span_text("leak-cases"))) ||
+           flag_is_ours(q, t, s);
 }
 
 static bool query_is_ours(struct request *q, struct txn *t, struct scope *s)

@@ -14,6 +14,24 @@ int cmd_flag_list(const struct args *a)
                         : "id kind serial point onset state severity lost_lpd text_en");
 }
 
+int cmd_leak_list(const struct args *a)
+{
+    struct path path = path_of("/v1/leak-cases");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    speaks_chinese()
+                        ? "id state serial point account onset ended_at flow_lph lost_l money "
+                          "notice order address text_zh"
+                        : "id state serial point account onset ended_at flow_lph lost_l money "
+                          "notice order address text_en");
+}
+
+int cmd_leak_show(const struct args *a)
+{
+    return show_at(a, "/v1/leak-cases");
+}
+
 int cmd_field_list(const struct args *a)
 {
     struct path path = path_of("/v1/field-list");
