@@ -23,6 +23,7 @@ struct keyring;
 struct notices;
 struct outages;
 struct rankings;
+struct replays;
 struct rules_shelf;
 struct settler;
 struct store_key;
@@ -66,6 +67,7 @@ struct app {
     struct commands *commands; /* to meters; NULL in programs that hear none */
     struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
     struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
+    struct replays *replays; /* of rules of flags, before they are switched on; NULL in programs that make none */
     struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */
     struct notices *notices; /* to customers; NULL: they are off */
     struct surveys *surveys; /* of all lives, kept for a while; NULL in programs that make none */

@@ -15,6 +15,7 @@
 #include "server/readings.h"
 #include "server/registers.h"
 #include "server/replacements.h"
+#include "server/replay.h"
 #include "server/settler.h"
 #include "server/survey.h"
 #include "server/uplink.h"
@@ -446,7 +447,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
     if ((err = lore_start(app)) || (err = ingest_open(&parts, &app->ingest)) ||
         (err = uplink_open(app, &app->uplink)) || (err = surveys_new(&app->surveys)) ||
-        (err = figures_kept_new(&app->figures)) ||
+        (err = figures_kept_new(&app->figures)) || (err = replays_open(app, &app->replays)) ||
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = hooks_open(app, &app->hooks, r)) ||
         (err = notices_open(app, &notices, &app->notices, r)) ||
@@ -465,6 +466,8 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
 
 void app_stop(struct app *app)
 {
+    replays_close(app->replays); /* before what it reads goes */
+    app->replays = NULL;
     figures_keeper_close(app->figures_keeper); /* waits for the settler */
     app->figures_keeper = NULL;
     hooks_close(app->hooks);

@@ -80,10 +80,16 @@ enum err flag_rules_try(struct flag_rules *r, const struct check_line *line)
 {
     struct check_line *more =
         (struct check_line *)realloc(r->lines.at, (r->lines.count + 1) * sizeof *more);
+    size_t kept = 0;
 
     if (!more)
         return ERR_NO_MEMORY;
     r->lines.at = more;
+    for (size_t i = 0; i < r->lines.count; i++)
+        if (more[i].rule != line->rule || more[i].use != line->use ||
+            more[i].dn_mm != line->dn_mm || more[i].from_day < line->from_day)
+            more[kept++] = more[i];
+    r->lines.count = kept;
     more[r->lines.count] = *line;
     more[r->lines.count++].version = UINT32_MAX; /* goes before any other of its day */
     check_rules_sort(&r->lines);

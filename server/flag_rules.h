@@ -9,7 +9,7 @@
 struct flag_rules;
 MUST_CHECK enum err flag_rules_open(struct app *app, struct txn *ledger, struct flag_rules **out); /* t->err, NO_MEMORY, CORRUPT */
 void flag_rules_close(struct flag_rules *r); /* NULL is fine */
-/* In place of the newest lines of a rule, from `line->from_day` on: what would be. Before the first flag_rules_of. NO_MEMORY. */
+/* As if that line had been set for such meters, and none of the same rule, use class and DN since its day. Before the first flag_rules_of. NO_MEMORY. */
 MUST_CHECK enum err flag_rules_try(struct flag_rules *r, const struct check_line *line);
 
 /* A meter's book at a point of that use class; quick where meters come in ascending order. *out NULL: the standing figures; else good until the next call. NO_MEMORY, CORRUPT, ledger->err. */

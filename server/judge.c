@@ -671,6 +671,106 @@ enum err judge_pass(struct app *app, const uint32_t *meters, size_t count, int64
     return err;
 }
 
+/* ---- as if by other rules ---- */
+
+struct judge_rehearsal {
+    struct slice *slice;
+    const struct check_line *line;
+    bool open;
+};
+
+/* What the transactions see, with the line in its place. */
+static enum err rehearsal_begin(struct judge_rehearsal *r)
+{
+    struct slice *s = r->slice;
+    enum err err;
+
+    s->ledger = ledger_read(s->app->ledger);
+    s->views = views_read(s->app->views);
+    r->open = true;
+    if (!(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
+        err = flag_rules_try(s->rules, r->line);
+    return err;
+}
+
+static enum err rehearsal_end(struct judge_rehearsal *r)
+{
+    struct slice *s = r->slice;
+    enum err err, ended;
+
+    if (!r->open)
+        return ERR_OK;
+    flag_rules_close(s->rules);
+    s->rules = NULL;
+    r->open = false;
+    err = txn_end(&s->views);
+    ended = txn_end(&s->ledger);
+    return err ? err : ended;
+}
+
+enum err judge_rehearsal_open(struct app *app, const struct check_line *line, int64_t now_s,
+                              struct judge_rehearsal **out)
+{
+    struct judge_rehearsal *r = (struct judge_rehearsal *)calloc(1, sizeof *r);
+    enum err err = ERR_NO_MEMORY;
+
+    if (r && (r->slice = slice_new(app, now_s))) {
+        r->line = line;
+        err = rehearsal_begin(r);
+    }
+    if (err) {
+        judge_rehearsal_close(r);
+        return err;
+    }
+    *out = r;
+    return ERR_OK;
+}
+
+void judge_rehearsal_close(struct judge_rehearsal *r)
+{
+    if (!r)
+        return;
+    (void)!rehearsal_end(r);
+    if (r->slice)
+        slice_free(r->slice);
+    free(r);
+}
+
+enum err judge_rehearsal_renew(struct judge_rehearsal *r)
+{
+    enum err err = rehearsal_end(r);
+
+    return err ? err : rehearsal_begin(r);
+}
+
+enum err judge_rehearse(struct judge_rehearsal *r, uint32_t meter,
+                        const struct flag_records **out_view)
+{
+    struct slice *s = r->slice;
+    struct meter_state state;
+    enum err err = look_up(s, meter);
+
+    s->err = ERR_OK;
+    s->news = 0;
+    s->pauses.count = 0;
+    s->episodes.count = 0;
+    *out_view = &s->episodes;
+    if (err)
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    if ((err = look_for_pauses(s)) || (err = fold_all(s, &state, 0)) ||
+        (err = look_at_sources(s, &state)))
+        return err;
+    if (s->book)
+        leave_out(s);
+    return s->err;
+}
+
+enum err judge_stands(struct judge_rehearsal *r, uint32_t meter, struct flag_records *out)
+{
+    out->count = 0;
+    return flags_kept(&r->slice->views, meter, out);
+}
+
 /* What every judgement rests on beside the meter's own facts: civil time, holidays, rules of condition. */
 static uint64_t rules_hash(const struct app *app)
 {

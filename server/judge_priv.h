@@ -94,6 +94,16 @@ MUST_CHECK enum err judge_pauses(struct txn *ledger, const struct meter_facts *m
 /* The meter was taken off at to_s: an open episode has ended with the fitting. */
 void flag_record_end(struct flag_record *e, int64_t to_s);
 
+/* As if a meter had always been judged with a line of rules in its place (server/flag_rules.h): nothing is written. One thread; a rehearsal holds read transactions, which renew lets go of. */
+struct judge_rehearsal;
+struct check_line;
+MUST_CHECK enum err judge_rehearsal_open(struct app *app, const struct check_line *line, int64_t now_s, struct judge_rehearsal **out); /* `line` is borrowed */
+void judge_rehearsal_close(struct judge_rehearsal *r); /* NULL is fine */
+MUST_CHECK enum err judge_rehearsal_renew(struct judge_rehearsal *r);
+/* The meter's episodes, without ids and without those that are withdrawn, until the next call. */
+MUST_CHECK enum err judge_rehearse(struct judge_rehearsal *r, uint32_t meter, const struct flag_records **out_view);
+MUST_CHECK enum err judge_stands(struct judge_rehearsal *r, uint32_t meter, struct flag_records *out); /* what views hold of it, in place of what `out` had */
+
 /* They are listed by date: what was kept goes, what is to be kept comes. Errors stick in `views`. */
 void overdue_list(struct txn *views, struct span serial, const struct flag_records *kept,
                   const struct flag_records *wanted);

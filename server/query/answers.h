@@ -30,6 +30,8 @@ struct route_day;
 /* The row of the route that the path names (views into `t`), and the day that is asked for: today without one. False: refused. */
 bool route_day_asked(struct request *q, struct txn *t, int64_t now_s, struct ledger_row *route, struct route_day *out);
 
+answer_handler answer_replays, answer_replay, answer_replay_flags, answer_start_replay, answer_stop_replay; /* get_replays.c */
+answer_handler answer_precision;   /* get_precision.c */
 answer_handler answer_field_list;  /* get_field_list.c */
 answer_handler answer_leak_cases, answer_leak_case; /* get_leak_cases.c */
 answer_handler answer_meter_rules; /* get_rules.c */

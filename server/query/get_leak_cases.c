@@ -15,11 +15,11 @@
 #define METERS 64 /* looked for at a time */
 
 static const char *const columns[] = {
-    "id",         "state",      "serial",  "point",    "account",     "address",   "phone",
-    "zone",       "route",      "kinds",   "onset",    "raised_at",   "ended_at",  "known_until",
-    "days",       "flow_lph",   "lost_l",  "lost_low_l", "lost_high_l", "money",   "currency",
-    "severity",   "confidence", "flags",   "decided_by", "decided_at",  "note",    "notice",
-    "noticed_at", "order",      "text_en", "text_zh",  NULL,
+    "id",         "state",      "serial",  "point",      "account",     "address",  "phone",
+    "zone",       "route",      "kinds",   "onset",      "raised_at",   "ended_at", "known_until",
+    "days",       "flow_lph",   "lost_l",  "lost_low_l", "lost_high_l", "money",    "currency",
+    "severity",   "confidence", "flags",   "decided_by", "decided_at",  "note",     "notice",
+    "noticed_at", "order",      "text_en", "text_zh",    NULL,
 };
 
 struct shown {
@@ -62,8 +62,7 @@ static size_t main_part(const struct leak_case *c)
     for (size_t i = 1; i < c->count; i++) {
         const struct case_part *p = &c->part[i], *b = &c->part[best];
 
-        if (p->none != b->none ? b->none : p->ended != b->ended ? b->ended
-                                                                : p->burst >= b->burst)
+        if (p->none != b->none ? b->none : p->ended != b->ended ? b->ended : p->burst >= b->burst)
             best = i;
     }
     return best;
@@ -245,8 +244,7 @@ static void notice_entries(struct entries *h, struct txn *t, const char *id)
 
         if (!ledger_notice_of(t, span_text(id), (uint8_t)part, &n))
             continue;
-        snprintf(what, sizeof what, "notice-%s-%s",
-                 part == NOTICE_START ? "start" : "end",
+        snprintf(what, sizeof what, "notice-%s-%s", part == NOTICE_START ? "start" : "end",
                  notice_state_name((enum notice_state)n.state));
         snprintf(number, sizeof number, "%llu", (unsigned long long)n.number);
         e = add_entry(h, n.done_s ? n.done_s : n.made_s, what, number);
@@ -259,8 +257,7 @@ static void notice_entries(struct entries *h, struct txn *t, const char *id)
 
 static void order_entries(struct entries *h, struct txn *t, const char *id)
 {
-    struct order_walk w =
-        orders_of(t, ORDERS_OF_FLAG, span_text(id), false, span_of(NULL, 0));
+    struct order_walk w = orders_of(t, ORDERS_OF_FLAG, span_text(id), false, span_of(NULL, 0));
 
     while (order_next(&w)) {
         const struct order *o = &w.order;
@@ -348,10 +345,10 @@ static bool tell_of(struct listing *l, struct txn *t, const struct shown *s,
         (err = notice_place(t, s->flag->point, c->onset_s, &out->place)))
         return listing_fail(l, err), false;
     out->at_point = ledger_by_id(t, LIST_POINT, s->flag->point, INT64_MAX, &out->point);
-    return (!s->zone[0] ||
-            (out->at_point && span_equal(cell(&out->point, CELL_POINT_zone), span_text(s->zone)))) &&
-           (!s->route[0] || (out->at_point && span_equal(cell(&out->point, CELL_POINT_route),
-                                                         span_text(s->route))));
+    return (!s->zone[0] || (out->at_point &&
+                            span_equal(cell(&out->point, CELL_POINT_zone), span_text(s->zone)))) &&
+           (!s->route[0] || (out->at_point &&
+                             span_equal(cell(&out->point, CELL_POINT_route), span_text(s->route))));
 }
 
 static struct span cursor_of(uint8_t room[8], uint32_t meter, uint32_t next)
@@ -387,7 +384,8 @@ static bool put_meter(struct listing *l, uint32_t meter, size_t first)
         put_case(l, &t, s, &k);
         row_end(l, cursor);
     }
-    if (i >= count && !l->err && !listing_full(l)) { /* the list goes on behind the meter, whatever there was of it */
+    if (i >= count && !l->err &&
+        !listing_full(l)) { /* the list goes on behind the meter, whatever there was of it */
         uint8_t room[8];
 
         listing_pass(l, cursor_of(room, meter, (uint32_t)count));
@@ -414,9 +412,9 @@ static void fill(struct listing *l)
         l->ended = whole;
         return;
     }
-    listing_fail(l, whole ? leak_cases_meters(l->app, (uint32_t)(cursor >> 32), meters, METERS,
-                                              &count)
-                          : ERR_OK);
+    listing_fail(l,
+                 whole ? leak_cases_meters(l->app, (uint32_t)(cursor >> 32), meters, METERS, &count)
+                       : ERR_OK);
     for (at = 0; whole && at < count && !l->err && !listing_full(l); at++)
         whole = put_meter(l, meters[at], 0);
     l->ended = whole && !l->err && count < METERS && at == count;

@@ -79,6 +79,63 @@ int cmd_rule_set(const struct args *a)
     return EXIT_USAGE;
 }
 
+int cmd_rule_replay(const struct args *a)
+{
+    struct path path = path_of("/v1/rules");
+    json_t *body = json_object(), *figures = a->count > 1 ? figures_of(a) : NULL;
+    bool fine = body && (figures || a->count <= 1) && body_options(body, a);
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, "replay");
+    if (fine && figures)
+        fine = !json_object_set(body, "parameters", figures);
+    json_decref(figures);
+    if (fine)
+        return post_run(a, &path, body);
+    json_decref(body);
+    return EXIT_USAGE;
+}
+
+int cmd_replay_list(const struct args *a)
+{
+    struct path path = path_of("/v1/replays");
+
+    return list_run(a, &path,
+                    "id rule state from zone share meters meters_done came gone moved same "
+                    "begun_at ended_at by");
+}
+
+int cmd_replay_show(const struct args *a)
+{
+    return show_at(a, "/v1/replays");
+}
+
+int cmd_replay_flags(const struct args *a)
+{
+    return list_below(a, "/v1/replays", "flags",
+                      "change flag kind serial point onset onset_then raised raised_then ended_at "
+                      "ended_at_then lost_lpd lost_lpd_then");
+}
+
+int cmd_replay_stop(const struct args *a)
+{
+    struct path path = path_of("/v1/replays");
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, "stop");
+    return post_run(a, &path, json_object());
+}
+
+int cmd_flag_precision(const struct args *a)
+{
+    struct path path = path_of("/v1/flag-precision");
+
+    query_options(&path, a);
+    return list_run(a, &path,
+                    "rule by name confirmed dismissed refused precision low high target verdict "
+                    "proposal replay");
+}
+
 /* "R1,R2" → ["R1","R2"]. */
 static json_t *names_of(const char *text)
 {

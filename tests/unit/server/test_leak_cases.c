@@ -23,7 +23,8 @@ static struct case_part part(const char *id, double from_day, double to_day, int
 
 static void what_follows_within_a_day_is_one_case(void **state)
 {
-    struct case_part parts[] = { part("a", 0, 2, 480), part("b", 2.5, 4, 480), part("c", 5.5, 6, 480) };
+    struct case_part parts[] = { part("a", 0, 2, 480), part("b", 2.5, 4, 480),
+                                 part("c", 5.5, 6, 480) };
     struct leak_case c[4];
 
     (void)state;
