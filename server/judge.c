@@ -9,6 +9,7 @@
 #include "server/billing/daysheet.h"
 #include "server/commands.h"
 #include "server/flag_rules.h"
+#include "server/houses.h"
 #include "server/judge_condition.h"
 #include "server/metrics.h"
 #include "server/notices.h"
@@ -59,6 +60,7 @@ struct slice {
     struct judge_place place;
     struct civil_day today;
     struct flag_rules *rules;
+    struct houses *houses;
     const struct rule_book *book; /* of the last fitting that was folded */
     bool said;                    /* a detector said something */
     bool dials;                   /* among the rows that were loaded are dial reads */
@@ -489,6 +491,7 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
                                .count = s->fittings.count,
                                .now_s = s->now_s,
                                .book = s->book,
+                               .houses = s->houses,
                                .dial_s = &state->dial_s };
     enum err err = ERR_OK;
 
@@ -612,7 +615,9 @@ static struct slice *slice_new(struct app *app, int64_t now_s)
 {
     struct slice *s = (struct slice *)calloc(1, sizeof *s);
 
-    if (s && !(s->moved = (uint32_t *)malloc(SLICE_METERS * sizeof *s->moved))) {
+    if (s && (!(s->moved = (uint32_t *)malloc(SLICE_METERS * sizeof *s->moved)) ||
+              houses_open(app, now_s, &s->houses))) {
+        free(s->moved);
         free(s);
         s = NULL;
     }
@@ -634,6 +639,7 @@ static void slice_free(struct slice *s)
     fittings_done(&s->fittings);
     rows_done(&s->billed);
     rows_done(&s->reverse);
+    houses_close(s->houses);
     free(s->moved);
     free(s);
 }

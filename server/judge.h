@@ -30,6 +30,7 @@ enum {
     NEWS_VITALS = 2, /* it said something of itself */
     NEWS_READINGS = 4, /* the judge's own: what was loaded of it holds readings, */
     NEWS_DIALS = 8,    /* among them dial reads, or later ones that decide what those meant; */
+    NEWS_HOUSE = 64,   /* a week of the house that it belongs to can be judged, or something came late of that */
     NEWS_SILENCE = 32, /* its silence has become another, or is over */
     NEWS_REGISTER = 16 /* or its past, facts or fittings changed, so all is made anew */
 };
@@ -78,6 +79,7 @@ struct flag {
     uint32_t meter, point; /* dense ids; the point of the fitting that was judged */
     struct meter_facts meter_facts;
     struct point_facts point_facts;
+    struct meter_facts other; /* that its evidence names; id 0: none */
     int64_t fitting_from_s;
     struct verdict verdict; /* as the readings show it now; a withdrawn one as it was told */
     int64_t told_s;         /* `raised_at`: the clock when it was first told */

@@ -55,7 +55,8 @@ static void explain(struct app *app, struct flag *f)
                                  .point = &f->point_facts,
                                  .fitting = &fitting,
                                  .zone = &app->zone,
-                                 .holidays = &app->holidays };
+                                 .holidays = &app->holidays,
+                                 .other = f->other.id ? &f->other : NULL };
     struct wr en = wr_of(f->text_en, sizeof f->text_en - 1);
     struct wr zh = wr_of(f->text_zh, sizeof f->text_zh - 1);
 
@@ -90,7 +91,10 @@ static enum err fill(struct app *app, struct txn *ledger, const struct flag_reco
     out->ended = r->ended;
     out->meter_facts = (struct meter_facts){ 0 };
     out->point_facts = (struct point_facts){ 0 };
+    out->other = (struct meter_facts){ 0 };
     if ((r->meter && (err = meter_facts_by_id(ledger, r->meter, &out->meter_facts))) ||
+        (verdict_other(&r->verdict) &&
+         (err = meter_facts_by_id(ledger, verdict_other(&r->verdict), &out->other))) ||
         (r->point && (err = point_facts_by_id(ledger, r->point, &out->point_facts))))
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     explain(app, out);

@@ -84,8 +84,13 @@ static void decode_verdict(struct rd *r, struct verdict *v)
     if (v->evidence_count > EVIDENCE_MAX)
         rd_fail(r, ERR_CORRUPT);
     for (unsigned i = 0; i < v->evidence_count && !r->err; i++) {
+        uint8_t form;
+
         v->evidence[i].name = evidence_name(rd_counted(r));
-        v->evidence[i].form = rd_u8(r) ? EVIDENCE_TIME : EVIDENCE_NUMBER;
+        form = rd_u8(r);
+        v->evidence[i].form = form == EVIDENCE_METER ? EVIDENCE_METER
+                              : form                 ? EVIDENCE_TIME
+                                                     : EVIDENCE_NUMBER;
         v->evidence[i].value = rd_zigzag(r);
         if (!v->evidence[i].name)
             rd_fail(r, ERR_CORRUPT);

@@ -67,6 +67,7 @@ struct judge_view {
     size_t count;
     int64_t now_s;
     const struct rule_book *book; /* the figures that hold for the meter where it is: rules_on(book, civil day); NULL: the standing ones */
+    struct houses *houses; /* of this pass */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
 
@@ -79,7 +80,7 @@ struct judge_source {
      * Where a fitting has ended, none of them is open (flag_record_end). */
     enum err (*episodes)(const struct judge_view *v, struct flag_records *out);
 };
-extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent;
+extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent, judge_source_house;
 
 const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
 bool source_owns(const struct judge_source *source, const struct detector *kind);

@@ -7,6 +7,7 @@ static const struct judge_source *const sources[] = {
     &judge_source_dials,
     &judge_source_overdue,
     &judge_source_silent,
+    &judge_source_house,
 };
 
 const struct judge_source *judge_source_at(size_t n)

@@ -122,6 +122,11 @@ struct index_walk points_behind(struct txn *t, struct span point, bool once)
     return walk(t, once ? 'c' : 'b', point, span_of(NULL, 0));
 }
 
+struct index_walk points_behind_any(struct txn *t)
+{
+    return ledger_index_walk(t, INDEX_POINTS, span_text("b"), span_of(NULL, 0));
+}
+
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point)
 {
     return walk(t, 'u', use_class, after_point);

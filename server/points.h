@@ -21,6 +21,7 @@ bool points_use_indexed(struct span use_class); /* false: such points are found 
 struct index_walk points_of_account(struct txn *t, struct span account, struct span after_point);
 struct index_walk points_once_of(struct txn *t, struct span account); /* points that were the account's once, and may be again */
 struct index_walk points_behind(struct txn *t, struct span point, bool once); /* points whose water goes through its meter, too; once: that did, and may again */
+struct index_walk points_behind_any(struct txn *t); /* all points that stand behind another, by the other's name */
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point);
 
 bool points_are_indexed(struct txn *t); /* false: the store was made before there was such an index, and has no points since */

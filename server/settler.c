@@ -11,6 +11,7 @@
 #include "server/adjust.h"
 #include "server/commands.h"
 #include "server/hearing.h"
+#include "server/houses.h"
 #include "server/lives.h"
 #include "server/metrics.h"
 #include "server/notices.h"
@@ -51,6 +52,7 @@ struct settler {
     uint64_t rules_changes;    /* and as of which state of the flags */
     struct adjuster *adjuster; /* the settling thread's own */
     uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
+    int64_t house_week;  /* the end of the last week that houses were looked at for; likewise */
     struct news touched; /* by others, unsorted, doubles allowed */
     size_t distinct;     /* of them, when doubles were last taken out */
 };
@@ -165,11 +167,16 @@ static enum err touch_everyone(struct app *app, struct news *touched)
 static enum err judge_touched(struct settler *s, struct news *touched, uint64_t acts)
 {
     struct app *app = s->app;
-    struct txn t = views_read(app->views);
-    bool outdated, idle = touched->count == 0 && views_acts(&t) == acts &&
-                          views_folded(&t) == archive_settled(app->archive);
-    enum err err = txn_end(&t);
+    struct txn t;
+    bool outdated, idle;
+    enum err err = houses_touch(app, clock_now_s(&app->clock), &s->house_week, touched);
 
+    if (err)
+        return err;
+    t = views_read(app->views);
+    idle = touched->count == 0 && views_acts(&t) == acts &&
+           views_folded(&t) == archive_settled(app->archive);
+    err = txn_end(&t);
     if (err || (err = judge_outdated(app, &outdated)) || (idle && !outdated))
         return err;
     if (outdated && (err = touch_everyone(app, touched)))

@@ -13,6 +13,7 @@ static const struct {
     { &detector_reversed, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* step in this order */
     { &detector_overdue, DETECTORS_STATE },
     { &detector_out_of_step, DETECTORS_STATE },
+    { &detector_swapped, DETECTORS_STATE },
     { &detector_silent, DETECTORS_STATE },
     { &detector_outage, DETECTORS_STATE },
 };

@@ -56,6 +56,7 @@ struct judge_place {
     const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
     const struct detect_rules *rules; /* those of the day at hand: detect_feed sets it */
     const struct profile *profile; /* what was learned of the customer before the step at hand (profile.h): detect_feed sets it */
+    const struct meter_facts *other;  /* of a verdict's sentence: the meter that its evidence names; NULL: none */
 };
 
 /* The civil day that was last asked for, so that the zone is asked once a day and not for each
@@ -92,8 +93,8 @@ struct judge_step {
 /* One number of evidence, as `evidence` of the API shows it: {"name": value, …}. */
 struct evidence {
     const char *name; /* with its unit last: "min_flow_lph" */
-    enum { EVIDENCE_NUMBER, EVIDENCE_TIME } form;
-    int64_t value; /* thousandths of the number; or UTC seconds */
+    enum { EVIDENCE_NUMBER, EVIDENCE_TIME, EVIDENCE_METER } form;
+    int64_t value; /* thousandths of the number; UTC seconds; or a meter's dense id, shown as its serial */
 };
 
 enum severity { SEVERITY_LOW = 1, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_URGENT };
@@ -200,6 +201,8 @@ int64_t pauses_overlap(const struct pauses *p, int64_t from_s, int64_t to_s);
 
 void verdict_number(struct verdict *v, const char *name, int64_t thousandths);
 void verdict_time(struct verdict *v, const char *name, int64_t at_s);
+void verdict_meter(struct verdict *v, const char *name, uint32_t meter); /* at most one */
+uint32_t verdict_other(const struct verdict *v);                        /* that meter; 0: none */
 /* What is said of an episode that stands takes the place of what stands, but for what it leaves out. */
 void verdict_take(struct verdict *stands, const struct verdict *v);
 /* The name as a text that lasts, for evidence that is read back from a store; NULL if no detector
@@ -216,6 +219,6 @@ void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
 extern const struct detector detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
-    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage;
+    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped;
 
 #endif

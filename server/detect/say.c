@@ -14,6 +14,21 @@ void verdict_time(struct verdict *v, const char *name, int64_t at_s)
             (struct evidence){ .name = name, .form = EVIDENCE_TIME, .value = at_s };
 }
 
+void verdict_meter(struct verdict *v, const char *name, uint32_t meter)
+{
+    if (v->evidence_count < EVIDENCE_MAX)
+        v->evidence[v->evidence_count++] =
+            (struct evidence){ .name = name, .form = EVIDENCE_METER, .value = meter };
+}
+
+uint32_t verdict_other(const struct verdict *v)
+{
+    for (unsigned i = 0; i < v->evidence_count; i++)
+        if (v->evidence[i].form == EVIDENCE_METER)
+            return (uint32_t)v->evidence[i].value;
+    return 0;
+}
+
 /* All names of evidence that any version has used: what was told once must be listed for ever. */
 static const char *const names[] = {
     "agreed_at",
@@ -21,7 +36,9 @@ static const char *const names[] = {
     "back_l",
     "back_since_l",
     "back_week_l",
+    "between_meters_lph",
     "bound_days",
+    "building_meter",
     "cell",
     "counted_at",
     "counted_days",
@@ -44,23 +61,37 @@ static const char *const names[] = {
     "lost_l",
     "meters",
     "min_flow_lph",
+    "missed_high_pct",
+    "missed_low_pct",
+    "missed_pct",
     "night_back_l",
     "night_forward_l",
     "nights",
     "off_l",
     "offset_l",
+    "other_before_lpd",
+    "other_meter",
+    "other_since_lpd",
     "outage_since",
     "own_longest_zero_days",
     "period_h",
+    "ratio_before",
+    "ratio_since",
     "readings",
     "rule_years",
+    "score",
     "seen_at",
     "silent",
     "since_installed",
     "stop_and_go_odds_ln",
+    "standard_errors",
     "tolerance_l",
     "use_before_lpd",
+    "use_since_lpd",
     "usual_flow_lph",
+    "weeks",
+    "weeks_before",
+    "weeks_since",
     "zero_days",
 };
 

@@ -44,14 +44,18 @@ static void wanted_done(void *state)
 
 /* ---- writing ---- */
 
-static void put_evidence(struct out *o, const struct verdict *v)
+static void put_evidence(struct out *o, const struct flag *f)
 {
+    const struct verdict *v = &f->verdict;
+
     out_text(o, "{");
     for (unsigned i = 0; i < v->evidence_count && i < EVIDENCE_MAX; i++) {
         const struct evidence *e = &v->evidence[i];
 
         if (e->form == EVIDENCE_TIME)
             out_member_time(o, e->name, e->value);
+        else if (e->form == EVIDENCE_METER)
+            out_member_text(o, e->name, f->other.serial);
         else
             out_member_litres(o, e->name, e->value);
     }
@@ -109,7 +113,7 @@ static void put_flag(struct listing *l, const struct flag *f)
     row_litres(l, "lost_low", v->lost_low_mlpd);
     row_litres(l, "lost_high", v->lost_high_mlpd);
     row_litres(l, "confidence", 10 * (int64_t)v->confidence_pct);
-    put_evidence(row_raw_begin(l, "evidence"), v);
+    put_evidence(row_raw_begin(l, "evidence"), f);
     row_raw_end(l);
     row_word(l, "text_en", f->text_en);
     row_word(l, "text_zh", f->text_zh);
