@@ -295,10 +295,10 @@ def a_rule_works_by_itself_when_its_table_says_so():
 def what_a_flag_became_is_shown_with_its_order():
     index = 3000
     rows = []
-    for hour in range(24 * 70):  # forty days of use, then the register stands
-        index += hour * 7919 % 31 if hour < 24 * 40 and hour % 24 > 5 else 0
+    for hour in range(24 * 290):  # four months of use, then the register stands until nobody can be away that long
+        index += hour * 7919 % 31 if hour < 24 * 120 and hour % 24 > 5 else 0
         rows.append(f'M1,{at(hour)},{index}')
-    do('/v1/clock', {'now': at(24 * 70)})
+    do('/v1/clock', {'now': at(24 * 290)})
     take('readings', ['serial,time,index_l'] + rows)
     settle()
     flags = ask('/v1/flags?kind=stuck&serial=M1')['rows']
@@ -306,14 +306,14 @@ def what_a_flag_became_is_shown_with_its_order():
     made = do('/v1/orders/by-rule', {'rule': 'stuck-inspect'}, expect=(201,))
     same([(o['serial'], o['flag']) for o in made['orders']], [('M1', flags[0]['id'])], 'the order')
     name = made['orders'][0]['order']
-    planned = do('/v1/tours', {'date': at(24 * 70)[:10], 'crew': 'K1', 'orders': [name]})
+    planned = do('/v1/tours', {'date': at(24 * 290)[:10], 'crew': 'K1', 'orders': [name]})
     stop = ask('/v1/tours/' + planned['tours'][0]['tour'])['stops'][0]
     same((stop['flag_state'], stop['text_zh']), ('open', flags[0]['text_zh']), 'the stop')
     row = [o for o in ask('/v1/orders?serial=M1&state=assigned')['rows'] if o['order'] == name][0]
     same(row['flag_state'], 'open', 'the row')
-    do('/v1/clock', {'now': at(24 * 73)})
+    do('/v1/clock', {'now': at(24 * 293)})
     # It moves again: the flag is over before the crew went, and the dispatcher sees it; the order stays.
-    take('readings', ['serial,time,index_l'] + [f'M1,{at(hour)},{index + 20 * (hour - 24 * 70 + 1)}' for hour in range(24 * 70, 24 * 73)])
+    take('readings', ['serial,time,index_l'] + [f'M1,{at(hour)},{index + 20 * (hour - 24 * 290 + 1)}' for hour in range(24 * 290, 24 * 293)])
     settle()
     same(ask('/v1/flags/' + flags[0]['id'])['state'], 'cleared', 'the flag later')
     o = ask('/v1/orders/' + name)

@@ -54,6 +54,8 @@ crews_get_what_is_worth_most_and_neither_small_leaks_nor_the_unsure() {
     { hours M1 68 4 $base 60 80; hours M2 68 4 $base 20 40; hours M3 68 9 $base 0 0; hours M4 68 9 $base 0 20; hours M5 68 9 $base 0 20; } | brought 2026-03-19T10:00:00+08:00 || return 1
     is 'M1:leak:open M2:leak:open M3:stuck:open' "$(flags)" || return 1
     is 'M1:leak:go' "$(field)" && is 'M2:leak:small M3:stuck:unsure' "$(field --left-out)" || return 1
+    # Three weeks without use are no sure sign; here somebody wants to see each of them.
+    has "$(call POST /v1/rules/stuck '{"from":"2026-03-20","parameters":{"order_from":0.01}}')" $'\n201' || return 1
     { hours M3 77 10 $base 0 0; hours M4 77 11 $((base + 9 * 320)) 0 20; hours M5 77 11 $((base + 9 * 320)) 0 20; } | brought 2026-03-29T10:00:00+08:00 || return 1
     is 'M1:leak:go M3:stuck:go' "$(field)" && is 'M3:stuck:go' "$(field --kind stuck)" && is 'M3:stuck:go' "$(NILO_TOKEN_FILE=south.token field)" && is 'M1:leak:go' "$(field --route RN)" || return 1
     next=$(call GET '/v1/field-list?limit=1' | head -n 1 | jq -r .next)
