@@ -554,12 +554,23 @@ static int lot_order(const void *a, const void *b)
     return (x->lot > y->lot) - (x->lot < y->lot);
 }
 
+#define RATIO_MOST 1000000 /* thousandths: a tap left open a year ago */
+
+static int32_t thousandths(double ratio)
+{
+    double x = ratio * 1000;
+
+    return (int32_t)(x < -RATIO_MOST ? -RATIO_MOST : x > RATIO_MOST ? RATIO_MOST : x);
+}
+
 static enum err exchanges_read(struct surveying *s, struct group *g, size_t share)
 {
     int32_t ratios[SURVEY_EXCHANGES];
     size_t count = g->exchange_count < share ? g->exchange_count : share;
     enum err err = ERR_OK;
 
+    if (count && !(g->sums.samples = (struct wear_sample *)calloc(count, sizeof *g->sums.samples)))
+        return ERR_NO_MEMORY;
     if (count)
         qsort(g->exchanges, g->exchange_count, sizeof *g->exchanges, lot_order);
     g->sums.left_out[LEFT_UNSAMPLED] = g->sums.exchanges - count;
@@ -567,11 +578,13 @@ static enum err exchanges_read(struct surveying *s, struct group *g, size_t shar
         enum exchange_left_out why;
 
         err = exchange_measure(s->app, &g->exchanges[i], s->rules.exchange_days, s->out->until_s,
-                               &ratios[g->sums.measured], &why);
-        if (why == EXCHANGE_LEFT)
+                               &g->sums.samples[g->sums.measured], &why);
+        if (why == EXCHANGE_LEFT) {
+            ratios[g->sums.measured] = thousandths(g->sums.samples[g->sums.measured].ratio);
             g->sums.measured++;
-        else
+        } else {
             g->sums.left_out[why]++;
+        }
         if (!err && s->app->stopping)
             err = ERR_STOPPING;
     }
@@ -631,6 +644,9 @@ static enum err finish(struct surveying *s)
         err = exchanges_read(s, g, share);
         if (!err && !is_empty(&g->sums))
             s->out->groups[s->out->count++] = g->sums;
+        else
+            free(g->sums.samples);
+        g->sums.samples = NULL;
         free(g->ages);
         free(g->exchanges);
         g->ages = NULL;
@@ -645,6 +661,8 @@ void survey_free(struct survey *v)
     if (!v)
         return;
     work_free(v->work);
+    for (size_t i = 0; i < v->count; i++)
+        free(v->groups[i].samples);
     free(v->groups);
     free(v->days);
     free(v);

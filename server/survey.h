@@ -13,6 +13,7 @@
 #include "server/app.h"
 #include "server/fleet/quality.h"
 #include "server/fleet/survival.h"
+#include "server/fleet/wear.h"
 
 #define SURVEY_NAME 256
 #define SURVEY_GROUPS_MAX 100000   /* batches of a century */
@@ -50,6 +51,7 @@ struct survey_group {
     uint64_t exchanges, left_out[EXCHANGE_LEFT], measured;
     bool spread;                               /* six or more measured: `ratio` counts */
     struct quality_middle ratio;               /* old use / new use: the median and where it lies */
+    struct wear_sample *samples;               /* the measured ones; NULL: none */
 };
 
 struct survey {

@@ -6,7 +6,6 @@
 #include "server/registers.h"
 
 #define DAY_S 86400
-#define RATIO_MOST 1000000 /* thousandths: a tap left open a year ago */
 
 bool exchange_find(struct txn *t, uint32_t point, uint32_t old_meter, int64_t removed_s,
                    struct exchange_ref *out)
@@ -96,8 +95,16 @@ static enum err use_of(struct app *app, const struct meter_facts *m, const struc
     return err;
 }
 
+/* By its two indexes, a roll-over at most. */
+static double counted_l(const struct meter_facts *m, const struct fitting *f)
+{
+    int64_t ml = f->has_end ? f->end_ml - f->start_ml : 0;
+
+    return (double)(ml < 0 ? ml + m->modulus_ml : ml) / 1000;
+}
+
 enum err exchange_measure(struct app *app, const struct exchange_ref *x, int32_t days,
-                          int64_t now_s, int32_t *out_ratio, enum exchange_left_out *out_why)
+                          int64_t now_s, struct wear_sample *out, enum exchange_left_out *out_why)
 {
     int64_t new_end_s = x->fitted_s + (int64_t)days * DAY_S;
     int64_t old_from_s = year_before(&app->zone, x->fitted_s);
@@ -107,7 +114,6 @@ enum err exchange_measure(struct app *app, const struct exchange_ref *x, int32_t
     struct meter_facts facts;
     bool found;
     enum err err = fitting_of(app, x, x->new_meter, x->fitted_s, &facts, &fresh, &found);
-    double ratio;
 
     *out_why = LEFT_RECENT;
     if (err || !found || new_end_s > now_s || fresh.to_s < new_end_s)
@@ -126,10 +132,10 @@ enum err exchange_measure(struct app *app, const struct exchange_ref *x, int32_t
     *out_why = LEFT_UNUSED;
     if (now.ml < EXCHANGE_LEAST_ML)
         return ERR_OK;
-    ratio = (double)before.ml * 1000 / (double)now.ml;
-    *out_ratio = (int32_t)(ratio < -RATIO_MOST  ? -RATIO_MOST
-                           : ratio > RATIO_MOST ? RATIO_MOST
-                                                : ratio);
+    *out = (struct wear_sample){ .ratio = (double)before.ml / (double)now.ml,
+                                 .years = (double)(old.to_s - old.from_s) / QUALITY_YEAR_S,
+                                 .volume_l = counted_l(&facts, &old),
+                                 .q3_lph = facts.q3_lph };
     *out_why = EXCHANGE_LEFT;
     return ERR_OK;
 }

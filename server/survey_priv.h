@@ -14,8 +14,8 @@ struct exchange_ref {
 bool exchange_find(struct txn *t, uint32_t point, uint32_t old_meter, int64_t removed_s, struct exchange_ref *out);
 
 /* Use of the new meter in its first `days` days, against that of the old one in the same days a year before; both by actual reads alone (rules-bills D).
- * `*out_why` EXCHANGE_LEFT: *out_ratio is old / new in thousandths. */
-MUST_CHECK enum err exchange_measure(struct app *app, const struct exchange_ref *x, int32_t days, int64_t now_s, int32_t *out_ratio, enum exchange_left_out *out_why);
+ * `*out_why` EXCHANGE_LEFT: *out is the two, and how long and how much the old one had counted. */
+MUST_CHECK enum err exchange_measure(struct app *app, const struct exchange_ref *x, int32_t days, int64_t now_s, struct wear_sample *out, enum exchange_left_out *out_why);
 
 /* survey.c: one walk. As surveys_take. */
 MUST_CHECK enum err survey_make(struct app *app, const struct survey_wish *wish, struct survey **out);

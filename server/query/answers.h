@@ -38,6 +38,7 @@ answer_handler answer_meter_rules; /* get_rules.c */
 answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;        /* get_flags.c, get_replacements.c, get_budget.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */
+answer_handler answer_model_accuracy;                                                 /* get_accuracy.c */
 answer_handler answer_quality, answer_model_survival, answer_supplier_survival;       /* get_quality.c */
 answer_handler answer_orders, answer_order;                                          /* get_orders.c */
 answer_handler answer_stock;                                                         /* get_stock.c */

@@ -10,5 +10,7 @@ nilod_start --virtual-clock 2026-03-02T02:00:00Z --tz Asia/Shanghai
 python3 "$source/tests/e2e/quality.py" "$seed" || { echo "again: NILO_SEED=$seed $0"; exit 1; }
 said=$(nilo quality list --by supplier --format csv) && [[ $said == name,meters,service_meter_years* ]] || { echo "FAIL  nilo quality list: $said"; exit 1; }
 said=$(nilo quality survival LX --format csv) && [[ $said == age_days,at_risk* ]] || { echo "FAIL  nilo quality survival: $said"; exit 1; }
+said=$(nilo quality accuracy UNDER --format csv) && [[ $said == years,throughput_m3,missed_pct* ]] || { echo "FAIL  nilo quality accuracy: $said"; exit 1; }
+! nilo quality accuracy NOBODY > /dev/null 2>&1 || { echo 'FAIL  a model that nobody knows has a curve'; exit 1; }
 said=$(nilo quality supplier 宁波 --model LX --format csv) && [[ $said == age_days,at_risk* ]] || { echo "FAIL  nilo quality supplier: $said"; exit 1; }
 nilod_stop

@@ -105,6 +105,12 @@ int cmd_quality_survival(const struct args *a)
     return list_below(a, "/v1/models", "survival", STEPS);
 }
 
+int cmd_quality_accuracy(const struct args *a)
+{
+    return list_below(a, "/v1/models", "accuracy",
+                      "years throughput_m3 missed_pct low high source exchanges exchanges_all");
+}
+
 int cmd_quality_supplier(const struct args *a)
 {
     return list_below(a, "/v1/suppliers", "survival", STEPS);
