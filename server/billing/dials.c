@@ -363,8 +363,8 @@ static bool is_calm(const struct scale *s, const struct step *after)
     if (i + CALM_STEPS >= s->line.count)
         return false;
     for (from = s->rows.count; from > 0 && s->rows.at[from - 1].time_s >= after->at_s; from--)
-        rows += s->rows.at[from - 1].time_s <= steps[i + CALM_STEPS].at_s;
-    return rows == CALM_STEPS + 1;
+        rows += s->rows.at[from - 1].time_s <= steps[i + CALM_STEPS - 1].at_s;
+    return rows == CALM_STEPS;
 }
 
 /* Whether the transmitter began anew between two dial reads, or rose within two days by what the dial was off. */
