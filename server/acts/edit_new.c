@@ -1,5 +1,6 @@
 /* POST /v1/points/POINT/edits: what a dial stood at, by whom and why.  Told as the dial's index at an instant, or as what was used over a span, which is the index
- * that the dial must have shown at its end.  What moves the register by more than one person may waits for another. */
+ * that the dial must have shown at its end.  What moves the register by more than one person may waits for another; what one person alone moved at the point within a year,
+ * or within the days that the limit looks at, counts with it. */
 #include "server/acts/edit.h"
 #include "server/prices.h"
 #include "server/registers.h"
@@ -7,6 +8,7 @@
 
 #define DAY_S 86400
 #define SPAN_MOST_S (400ll * DAY_S) /* as of a cycle */
+#define YEAR_S (366ll * DAY_S)
 
 struct asking {
     struct editing e;
@@ -257,27 +259,60 @@ static bool holds(struct asking *a)
     return edit_can_hold(e, false) && says_something(a) && use_comes_out(a);
 }
 
-static bool is_much(const struct asking *a, const struct edit_weighed *w)
+/* What edits of the point moved that nobody but one person saw: in the days around this one's instant, and in a year. */
+struct unseen {
+    const struct ledger_edit *edit;
+    int64_t days_s;
+    int64_t in_days_ml, in_year_ml;
+};
+
+static int64_t plus_size(int64_t sum_ml, int64_t delta_ml)
+{
+    __int128 sum = (__int128)sum_ml + (delta_ml < 0 ? -(__int128)delta_ml : delta_ml);
+
+    return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
+static bool add_unseen(void *arg, const struct ledger_edit *e)
+{
+    struct unseen *u = (struct unseen *)arg;
+    int64_t apart_s =
+        e->at_s < u->edit->at_s ? u->edit->at_s - e->at_s : e->at_s - u->edit->at_s;
+
+    if (e->takes_two || !edit_in_force(e) || apart_s > YEAR_S)
+        return true;
+    u->in_year_ml = plus_size(u->in_year_ml, e->delta_ml);
+    if (apart_s <= u->days_s)
+        u->in_days_ml = plus_size(u->in_days_ml, e->delta_ml);
+    return true;
+}
+
+static bool is_much(const struct asking *a, const struct edit_weighed *w, const struct unseen *u)
 {
     struct edit_limits limits = { a->rules.edit_alone_ml, a->rules.edit_percent };
 
-    return edit_takes_two(&limits, w->delta_known, w->delta_ml, w->span_known, w->span_ml);
+    return plus_size(u->in_year_ml, w->delta_ml) > limits.alone_ml ||
+           edit_takes_two(&limits, w->delta_known, plus_size(u->in_days_ml, w->delta_ml),
+                          w->span_known, w->span_ml);
 }
 
-/* A span that was told is no way around the limit: who names a long one, or one in which more was used, is held against the days before as well. */
+/* Many small edits are no way around the limit, nor is a span that was told: who names a long one, or one in which more was used, is held against the days before as well. */
 static enum err waits(struct asking *a, bool *out)
 {
     struct editing *e = &a->e;
+    struct unseen u = { .edit = &e->edit, .days_s = (int64_t)a->rules.edit_span_days * DAY_S };
     struct ledger_edit by_days = e->edit;
     struct edit_weighed w;
-    enum err err;
+    enum err err = ledger_edits(&e->act.txn, e->edit.point, 0, add_unseen, &u);
 
-    *out = is_much(a, &e->weighed);
+    if (err)
+        return err;
+    *out = is_much(a, &e->weighed, &u);
     if (*out || !a->has_from)
         return ERR_OK;
     by_days.span_from_s = days_from_s(a);
     err = edit_weigh(e->q->app, &e->act.txn, &by_days, &e->fitting, e->act.now_s, &w);
-    *out = err || is_much(a, &w);
+    *out = err || is_much(a, &w, &u);
     return err;
 }
 

@@ -89,6 +89,19 @@ a_span_that_is_told_is_no_way_around_the_limit() {
     is '6000 actual read' "$(use F 03-01 03-31)"
 }
 
+many_small_edits_are_as_one_large() {
+    local second
+    token=ann.token edit F 03-02 11900 && has "$said" $'\n201' '"delta_l":1700' '"takes_two":false' '"state":"in-force"' || return 1
+    token=ann.token edit F 03-12 13900 && has "$said" $'\n201' '"delta_l":1700' '"state":"in-force"' && second=$id || return 1
+    # 5 100 L in all, where one person alone may move 5 000, and by another no less.
+    token=ben.token edit F 03-22 15900 && has "$said" $'\n201' '"delta_l":1700' '"takes_two":true' '"state":"waiting"' || return 1
+    has "$(token=ben.token tell "/v1/edits/$id/refuse" '{"note":"tried"}')" $'\n200' && has "$(token=ann.token tell "/v1/edits/$second/undo" '{"reason":"no photo"}')" '"state":"undone"' || return 1
+    # What was taken back counts no more.
+    token=ben.token edit F 03-22 15900 && has "$said" $'\n201' '"takes_two":false' '"state":"in-force"' || return 1
+    for id in $(of "$(ask '/v1/edits?point=F&state=in-force')" '" ".join(str(r["id"]) for r in a["rows"])'); do has "$(tell "/v1/edits/$id/undo" '{"reason":"tried"}')" '"state":"undone"' || return 1; done
+    is '6000 actual read' "$(use F 03-01 03-31)"
+}
+
 what_took_two_is_taken_back_by_two() {
     token=ann.token edit B 03-05 17500 && has "$said" $'\n422' || return 1
     id=$(of "$(ask '/v1/edits?point=B&state=in-force')" 'a["rows"][0]["id"]')
@@ -185,9 +198,10 @@ another_units_edits_are_not_told_and_not_touched() {
 }
 
 limits_are_rows_of_the_list_of_prices() {
-    printf 'item,of,money,source\nedit,m3,0.05,board\nedit,percent,100,board\n' | nilo import prices - > /dev/null
+    printf 'item,of,money,source\nedit,m3,0.06,board\nedit,percent,100,board\n' | nilo import prices - > /dev/null
     token=ann.token edit G 03-13 12345 && has "$said" '"delta_l":-46.111' in-force || return 1
-    token=ann.token edit G 03-16 12910 && has "$said" '"delta_l":-55.625' waiting
+    token=ann.token edit G 03-16 12910 && has "$said" '"delta_l":-55.625' waiting || return 1
+    printf 'item,of,money,source\nedit,m3,5,board\nedit,percent,50,board\n' | nilo import prices - > /dev/null
 }
 
 of_those_who_act_at_once_one_does() {
@@ -229,6 +243,7 @@ PY
 nilod_start --virtual-clock 2026-04-04T12:00:00+08:00
 world > /dev/null || { echo "the world could not be made"; exit 1; }
 hold a_small_edit_holds_at_once_and_both_sides_share_it a_day_sheet_goes_by_edits_in_what_was_used_and_by_readings_in_what_was_read what_was_used_is_told_as_well_as_the_dial what_moves_much_waits_for_another_person a_span_that_is_told_is_no_way_around_the_limit \
+    many_small_edits_are_as_one_large \
     what_took_two_is_taken_back_by_two what_cannot_be_is_refused_and_changes_nothing one_edit_an_instant_and_a_key_says_it_once \
     a_reading_that_comes_later_goes_before_the_edit_unless_it_was_put_in_its_place what_readings_around_it_contradict_later_is_out \
     what_waits_is_in_the_review_and_what_comes_after_closing_is_an_adjustment a_kill_or_a_rebuild_keeps_them \
