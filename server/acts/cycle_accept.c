@@ -63,6 +63,7 @@ static bool bound_taken(struct accepting *a, const char *name, bool *out_has, in
 static bool reason_taken(struct accepting *a)
 {
     struct span name;
+    char names[REVIEW_REASONS_TEXT];
     enum review_reason reason;
 
     if (!answer_text(a->q, a->reply, "reason", false, &name))
@@ -74,8 +75,9 @@ static bool reason_taken(struct accepting *a)
         a->reason = (int)reason;
         return true;
     }
-    answer_refuse(a->reply, ERR_INVALID, "reason", "reason: found %.*s, expected one of the review",
-                  (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+    review_reason_names(names);
+    answer_refuse(a->reply, ERR_INVALID, "reason", "reason: found %.*s, expected %s",
+                  (int)(name.len < 40 ? name.len : 40), (const char *)name.at, names);
     return false;
 }
 

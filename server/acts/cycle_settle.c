@@ -188,11 +188,15 @@ static void answer(struct settling *s)
     answer_begin(s->reply, 200);
     out_member_text(o, "cycle", s->cycle.name);
     out_member_span(o, "document", s->document);
+    out_member_span(o, "settled_before", span_text(s->settled_to));
     if (ledger_receipt_last(&s->act->txn, s->cycle.id, RECEIPT_SETTLED, &last))
         out_member_span(o, "settled_to", last.point);
     else
         out_member_null(o, "settled_to");
-    out_member_int(o, "points", (int64_t)s->count);
+    if (json_object_get(s->q->body, "points"))
+        out_member_int(o, "points", (int64_t)s->count);
+    else
+        out_member_null(o, "points"); /* a span of a city is not counted */
     answer_end(s->reply, NULL);
 }
 

@@ -1,5 +1,7 @@
 #include "server/billing/review.h"
 
+#include <assert.h>
+
 #define FORM 1
 #define FORM_TOLD 2
 
@@ -45,6 +47,17 @@ bool review_reason_read(struct span name, enum review_reason *out)
         }
     }
     return false;
+}
+
+void review_reason_names(char out[REVIEW_REASONS_TEXT])
+{
+    struct wr w = wr_of(out, REVIEW_REASONS_TEXT - 1);
+
+    for (unsigned r = 0; r < REVIEW_REASONS; r++)
+        wr_format(&w, "%s%s", r == 0 ? "" : r + 1 < REVIEW_REASONS ? ", " : " or ",
+                  review_reason_name((enum review_reason)r));
+    assert(!w.err);
+    out[wr_len(&w)] = 0;
 }
 
 const char *review_reason_text_en(enum review_reason r)

@@ -25,6 +25,8 @@ enum review_reason {
 
 const char *review_reason_name(enum review_reason r); /* "first-after-exchange" */
 bool review_reason_read(struct span name, enum review_reason *out);
+#define REVIEW_REASONS_TEXT 160 /* bytes that hold the names of all, with the zero */
+void review_reason_names(char out[REVIEW_REASONS_TEXT]); /* "estimated-twice, …, zero or edit-waiting" */
 const char *review_reason_text_en(enum review_reason r);
 const char *review_reason_text_zh(enum review_reason r);
 

@@ -156,6 +156,7 @@ static void fill(struct listing *l)
 static bool ask_reason(struct request *q, int *out)
 {
     struct span name = ask_text(q, "reason");
+    char names[REVIEW_REASONS_TEXT];
     enum review_reason reason;
 
     *out = -1;
@@ -165,10 +166,9 @@ static bool ask_reason(struct request *q, int *out)
         *out = (int)reason;
         return true;
     }
-    problem_of(q, ERR_INVALID, "reason",
-               "reason: found %.*s, expected high, low, zero, negative, spike, missing, "
-               "estimated-twice, prolonged, first-after-exchange, large-user or edit-waiting",
-               (int)(name.len < 40 ? name.len : 40), (const char *)name.at);
+    review_reason_names(names);
+    problem_of(q, ERR_INVALID, "reason", "reason: found %.*s, expected %s",
+               (int)(name.len < 40 ? name.len : 40), (const char *)name.at, names);
     return false;
 }
 

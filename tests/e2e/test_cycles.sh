@@ -197,11 +197,11 @@ what_was_pulled_is_settled_once() {
     has "$(billing 2026-06 '{"points":["P03"],"document":"D1"}')" $'\n200' '"points":0' || return 1
     has "$(billing 2026-06 '{"points":["P04","P03"],"document":"D2"}')" $'\n409' P03 D1 && is 8 "$(unsettled 2026-06)" || return 1
     has "$(billing 2026-06 '{"points":["NONE"],"document":"D2"}')" $'\n404' NONE || return 1
-    has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D3\"}")" $'\n200' '"settled_to":"P11"' && is 0 "$(unsettled 2026-06)" || return 1
+    has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D3\"}")" $'\n200' '"settled_before":null' '"settled_to":"P11"' '"points":null' && is 0 "$(unsettled 2026-06)" || return 1
     has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D3\"}")" $'\n200' && has "$(billing 2026-06 "{\"cursor\":\"$cursor\",\"document\":\"D4\"}")" $'\n409' D3 || return 1
     pull 2026-06 > /dev/null && is 49 "$(unsettled 2026-06)" || return 1
     nilod_stop && nilod_start --virtual-clock 2026-06-02T02:00:00+08:00 && is 49 "$(unsettled 2026-06)" || return 1
-    has "$(nilo cycle settled 2026-06 --document D5 --format json)" '"settled_to":"P60"' && is 0 "$(unsettled 2026-06)" || return 1
+    has "$(nilo cycle settled 2026-06 --document D5 --format json)" '"settled_before":"P11"' '"settled_to":"P60"' && is 0 "$(unsettled 2026-06)" || return 1
     has "$(nilo audit list --format ndjson)" '"what":"cycle.pulled"' '"what":"cycle.settled"'
 }
 

@@ -111,7 +111,8 @@ each_reason_has_its_point() {
     for reason in high:H low:L+Z zero:Z missing:M spike:S estimated-twice:T first-after-exchange:X large-user:B prolonged: negative:; do
         is "${reason#*:}" "$(of "$(ask "/v1/cycles/03/review?reason=${reason%:*}")" '"+".join(r["point"] for r in a["rows"])')" || return 1
     done
-    has "$(ask '/v1/cycles/03/review?reason=odd')" $'\n422' '"field":"reason"' first-after-exchange || return 1
+    has "$(ask '/v1/cycles/03/review?reason=odd')" $'\n422' '"field":"reason"' 'found odd, expected estimated-twice' first-after-exchange ' or edit-waiting' || return 1
+    has "$(nilo cycle accept 03 --reason higgh 2>&1)" 'found higgh, expected estimated-twice' 'high, ' ' or edit-waiting' || return 1
     has "$(ask /v1/cycles/none/review)" $'\n404' && has "$(ask /v1/cycles/02/review)" $'\n409' adjustment
 }
 
