@@ -7,6 +7,7 @@
 #include "server/options.h"
 #include "server/query/http.h"
 #include "server/query/within.h"
+#include "server/replacements.h"
 #include "server/settler.h"
 #include "server/token_file.h"
 #include "storage/db.h"
@@ -251,6 +252,22 @@ static void signals_prepare(void)
     db_faults_install();
 }
 
+/* What is kept in memory beside the store, at the end of a test's server: the tests set NILOD_SELF_CHECK, so that each of them finds an act that told nobody what it changed. */
+static enum err self_check(struct nilod *n, struct refusal *r)
+{
+    uint32_t meter;
+    enum err err;
+
+    if (!getenv("NILOD_SELF_CHECK"))
+        return ERR_OK;
+    if ((err = rankings_check(&n->app, &meter)) || !meter)
+        return err;
+    return refuse(r, ERR_CORRUPT, 0, "",
+                  "self-check: the kept ranking of replacements is not what all meters say, first "
+                  "at the meter number %u: who changed it did not call rankings_touch",
+                  meter);
+}
+
 static enum err serve(struct nilod *n, struct refusal *r)
 {
     struct app_options options = app_options_of(&n->options);
@@ -264,7 +281,7 @@ static enum err serve(struct nilod *n, struct refusal *r)
         return err;
     ready(n);
     wait_for_end();
-    return ERR_OK;
+    return self_check(n, r);
 }
 
 int main(int argc, char **argv)

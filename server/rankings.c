@@ -729,3 +729,42 @@ enum err rankings_start(struct app *app)
     all->app = NULL;
     return ERR_NO_MEMORY;
 }
+
+/* ---- against all ---- */
+
+static uint32_t first_difference(const struct ranking *a, const struct ranking *b)
+{
+    struct ranking_walk at = { 0 }, bt = { 0 };
+    const struct replacement *x, *y;
+
+    do {
+        x = ranking_next(a, &at);
+        y = ranking_next(b, &bt);
+    } while (x && y && memcmp(x, y, sizeof *x) == 0);
+    return x ? x->meter : y ? y->meter : 0;
+}
+
+/* Two looks, between which somebody may have changed something. */
+static enum err compare(struct app *app, struct stand *now, uint32_t *out_meter)
+{
+    struct ranking *kept = NULL, *anew = NULL;
+    enum err err = ranking_hold(app, &kept);
+
+    if (!err && !(err = stand_of(app, now)) && !(err = whole(app, NULL, now, 0, &anew)))
+        *out_meter = first_difference(kept, anew);
+    ranking_release(anew);
+    ranking_release(kept);
+    return err;
+}
+
+enum err rankings_check(struct app *app, uint32_t *out_meter)
+{
+    struct stand *now = (struct stand *)malloc(sizeof *now);
+    enum err err = now ? ERR_OK : ERR_NO_MEMORY;
+
+    *out_meter = 1;
+    for (unsigned turn = 0; turn < TURNS && *out_meter && !err; turn++)
+        err = compare(app, now, out_meter);
+    free(now);
+    return err;
+}

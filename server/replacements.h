@@ -77,6 +77,10 @@ void rankings_close(struct rankings *all);                /* NULL is fine; nobod
  * so are doubles. Lives that the clock moves are found by themselves. */
 void rankings_touch(struct rankings *all, const uint32_t *meters, size_t count);
 
+/* Whether what is kept is what looking at all meters anew says: who changed what a place rests on and did not say so is found by that. A meter that differs in *out_meter, 0: none does.
+ * For tests, at the end of a server (main.c): it takes as long as a whole ranking. NO_MEMORY, STOPPING, what reading a store returns. */
+MUST_CHECK enum err rankings_check(struct app *app, uint32_t *out_meter);
+
 void replacement_facts(const struct ranking *r, const struct replacement *one, struct replace_facts *out);
 struct replace_rank replacement_rank(const struct replacement *one);
 

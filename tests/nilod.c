@@ -193,6 +193,8 @@ void nilod_start_in(struct nilod *n, const char *build)
     for (size_t i = 0; i < 8 && n->extra[i]; i++)
         argv[count++] = n->extra[i];
     argv[count] = NULL;
+    setenv("NILOD_SELF_CHECK", "1",
+           1); /* it ends with 1 where what it keeps beside the store is not what the store says */
     /* A restart wants its ports again, which a test beside this one may be holding just now. */
     for (int tries = n->http_port || n->coap_port || n->coaps_port ? PORT_TRIES : 1; tries > 0;
          tries--) {

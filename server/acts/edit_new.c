@@ -276,8 +276,7 @@ static int64_t plus_size(int64_t sum_ml, int64_t delta_ml)
 static bool add_unseen(void *arg, const struct ledger_edit *e)
 {
     struct unseen *u = (struct unseen *)arg;
-    int64_t apart_s =
-        e->at_s < u->edit->at_s ? u->edit->at_s - e->at_s : e->at_s - u->edit->at_s;
+    int64_t apart_s = e->at_s < u->edit->at_s ? u->edit->at_s - e->at_s : e->at_s - u->edit->at_s;
 
     if (e->takes_two || !edit_in_force(e) || apart_s > YEAR_S)
         return true;

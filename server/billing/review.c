@@ -54,7 +54,10 @@ void review_reason_names(char out[REVIEW_REASONS_TEXT])
     struct wr w = wr_of(out, REVIEW_REASONS_TEXT - 1);
 
     for (unsigned r = 0; r < REVIEW_REASONS; r++)
-        wr_format(&w, "%s%s", r == 0 ? "" : r + 1 < REVIEW_REASONS ? ", " : " or ",
+        wr_format(&w, "%s%s",
+                  r == 0                   ? ""
+                  : r + 1 < REVIEW_REASONS ? ", "
+                                           : " or ",
                   review_reason_name((enum review_reason)r));
     assert(!w.err);
     out[wr_len(&w)] = 0;

@@ -89,6 +89,29 @@ static void one_is_shared_until_somebody_is_touched(void **state)
     ranking_release(c);
 }
 
+static void what_is_kept_and_is_not_what_all_say_is_found(void **state)
+{
+    struct ranking *a = held();
+    uint32_t meter = 5;
+
+    (void)state;
+    assert_ok(rankings_check(&app, &meter));
+    assert_int_equal(meter, 0);
+    /* As if a meter had gone, and nobody had been told. */
+    free(a->base->all.at);
+    a->base->all.at = (struct replacement *)calloc(1, sizeof *a->base->all.at);
+    assert_non_null(a->base->all.at);
+    a->base->all.at[0].meter = 7;
+    a->base->all.count = 1;
+    assert_ok(rankings_check(&app, &meter));
+    assert_int_equal(meter, 7);
+    meter = 7;
+    rankings_touch(app.rankings, &meter, 1);
+    assert_ok(rankings_check(&app, &meter));
+    assert_int_equal(meter, 0);
+    ranking_release(a);
+}
+
 static void prices_and_a_midnight_move_everybody_at_once(void **state)
 {
     struct ranking *a = held(), *b;
@@ -319,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_is_shared_until_somebody_is_touched, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_kept_and_is_not_what_all_say_is_found, begin, end),
         cmocka_unit_test_setup_teardown(prices_and_a_midnight_move_everybody_at_once, begin, end),
         cmocka_unit_test_setup_teardown(more_touches_than_are_remembered_make_a_new_one, begin,
                                         end),
