@@ -231,14 +231,16 @@ static enum err count_cells(struct hearing *h, int64_t now_s)
         const struct heard *e = &h->at[i];
         struct silence_limits limits;
         struct cell *c;
-        bool left, late, later;
+        bool left, late = false, later = false;
 
         if (!e->last_s)
             continue;
-        limits_of(e, &limits);
         left = now_s - e->last_s > OUTAGE_LEFT_S;
-        late = now_s - e->last_s > limits.late_s;
-        later = now_s - e->last_s > limits.later_s;
+        if (now_s - e->last_s > (e->period_min ? e->period_min * INT64_C(60) : SILENCE_PERIOD_S)) {
+            limits_of(e, &limits);
+            late = now_s - e->last_s > limits.late_s;
+            later = now_s - e->last_s > limits.later_s;
+        }
         c = cell_of(h, e->cell, &err);
         if (!left || h->all.outage_s)
             count_in(&h->all, e, late, later);
@@ -518,7 +520,7 @@ static enum err look_at_meters(struct hearing *h, int64_t now_s, struct news *to
         uint8_t level;
         bool changed;
 
-        if (!e->last_s)
+        if (!e->last_s || now_s - e->last_s < SILENCE_LEAST_S)
             continue;
         limits_of(e, &limits);
         level = level_at(e, &limits, now_s);

@@ -49,9 +49,11 @@ static enum err know(struct app *app, struct outages **out)
     struct txn t;
     enum err err, ended;
 
-    if (!o && !(o = app->outages = (struct outages *)calloc(1, sizeof *o)))
-        return ERR_NO_MEMORY;
+    if (!o)
+        o = app->outages = (struct outages *)calloc(1, sizeof *o);
     *out = o;
+    if (!o)
+        return ERR_NO_MEMORY;
     if (o->loaded)
         return ERR_OK;
     o->count = 0;
@@ -64,7 +66,7 @@ static enum err know(struct app *app, struct outages **out)
 
 enum err outages_know(struct app *app, const struct outages **out)
 {
-    struct outages *o;
+    struct outages *o = NULL;
     enum err err = know(app, &o);
 
     *out = o;

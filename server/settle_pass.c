@@ -115,8 +115,8 @@ struct pass {
     struct news *touched;
     struct vitals_entry *vitals; /* not written yet */
     size_t vitals_count, vitals_cap;
-    struct hush *gaps; /* that were too long, likewise */
-    size_t gap_count, gap_cap;
+    struct hush *hushes; /* that were too long, likewise */
+    size_t hush_count, hush_cap;
     struct release_due *due;
     uint64_t readings; /* settled */
 };
@@ -193,9 +193,9 @@ static enum err pass_quarantine(struct pass *p)
 static enum err flush_vitals(struct pass *p)
 {
     enum err err =
-        archive_vitals_put(p->app->archive, p->vitals, p->vitals_count, p->gaps, p->gap_count);
+        archive_vitals_put(p->app->archive, p->vitals, p->vitals_count, p->hushes, p->hush_count);
 
-    p->vitals_count = p->gap_count = 0;
+    p->vitals_count = p->hush_count = 0;
     return err;
 }
 
@@ -225,30 +225,22 @@ static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals 
 }
 
 /* Whether it was silent until this report: then the pause is kept, for nothing else tells of it afterwards. */
-static enum err note_gap(struct pass *p, uint32_t meter, const struct vitals *before,
-                         const struct vitals *now, bool *out_silent)
+static enum err note_hush(struct pass *p, uint32_t meter, const struct vitals *before,
+                          const struct vitals *now, bool *out_silent)
 {
-    struct silence_limits limits;
-    size_t cap = p->gap_cap ? p->gap_cap * 2 : 256;
-    struct hush *more;
+    size_t cap = p->hush_cap ? p->hush_cap * 2 : 256;
+    struct hush hush, *more;
 
-    if (!before->position || now->position == before->position)
+    if (!silence_broken(before, now, &hush))
         return ERR_OK;
-    silence_limits(vitals_period_s(before), vitals_longest_s(before), &limits);
-    if (now->arrival_s - before->arrival_s < limits.level_s[0])
-        return ERR_OK;
-    if (p->gap_count == p->gap_cap) {
-        if (!(more = (struct hush *)realloc(p->gaps, cap * sizeof *more)))
+    if (p->hush_count == p->hush_cap) {
+        if (!(more = (struct hush *)realloc(p->hushes, cap * sizeof *more)))
             return ERR_NO_MEMORY;
-        p->gaps = more;
-        p->gap_cap = cap;
+        p->hushes = more;
+        p->hush_cap = cap;
     }
-    p->gaps[p->gap_count++] = (struct hush){ .meter = meter,
-                                             .from_s = before->arrival_s,
-                                             .to_s = now->arrival_s,
-                                             .period_s = vitals_period_s(before),
-                                             .longest_s = vitals_longest_s(before),
-                                             .cell = before->cell };
+    hush.meter = meter;
+    p->hushes[p->hush_count++] = hush;
     *out_silent = true;
     return ERR_OK;
 }
@@ -287,7 +279,7 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
         if (!(err = journal_get(p->reader, kept.position, &kept.record)))
             err = readings_of_record(p->app, &kept, &facts, p->scratch, pass_collect, p, &vitals);
         if (!err)
-            err = note_gap(p, meter, &was, &vitals, &silent);
+            err = note_hush(p, meter, &was, &vitals, &silent);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
         if (err_of_frame(err))
             err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
@@ -340,7 +332,7 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
         err = ERR_NO_MEMORY;
     else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
              !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
-        archive_pass_vitals(p.archive, p.vitals, p.vitals_count, p.gaps, p.gap_count);
+        archive_pass_vitals(p.archive, p.vitals, p.vitals_count, p.hushes, p.hush_count);
     journal_reader_close(p.reader);
     ended = txn_end(&p.ledger);
     if (!err)
@@ -361,7 +353,7 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
         rows_done(&p.rows[c]);
     free(p.positions);
     free(p.vitals);
-    free(p.gaps);
+    free(p.hushes);
     due->formats = due->formats || formats;
     return err;
 }

@@ -1,6 +1,6 @@
 /* outage: most meters of a radio cell or gateway are silent at one time: one thing to look at, and no meter's fault.
  *
- *   late     a meter that says nothing for one and a half of its own periods, at least 2 hours; in a cell of fewer than ten meters for two and a half (silent.h)
+ *   late     a meter that says nothing for one and a quarter of its own periods, at least 2 hours; in a cell of fewer than ten meters for two and a quarter (silent.h)
  *   raised   when more than half of the cell's meters are late, of at least three; of all meters there are more than half, of at least twenty: then the server's own way to them is what
  *            to look at, and no cell has an outage of its own
  *   onset    when the last of those that are late was heard

@@ -2,11 +2,11 @@
  *
  *   from     the arrival of its last report, or when it was fitted or taken into use again, if that is later
  *   raised   when the silence has lasted three of its own periods, at least 25 hours
- *   worse    at 3 and 7 days, once that is longer than one and a half of its own longest pause; a large user's is a level worse
+ *   worse    at 3, 7, 14 and 21 days, once that is longer than two and a half of its own longest pause; a large user's is a level worse
  *   cleared  with the arrival of its next report
  *   none     of a meter that was never heard (it is read by hand, or waits for its radio); while it is suspended; while its radio cell is out (outage.c): what had been told by then is
  *            marked as a part of that, and who stays silent when the cell is back has a flag from then on
- *   surer    50 % at the first level, 80 % at the second, 95 % at the third; as a part of an outage 10 %
+ *   surer    5 %, 20 %, 30 %, 80 % and 98 % at the five levels (bench_outage: how often a visit would find a dead meter); as a part of an outage 5 %
  *
  * It follows from arrivals and the clock and from no reading, so it judges no step: server/judge_silent.c makes its episodes. */
 #include "server/detect/silent.h"
@@ -16,8 +16,12 @@
 #define LATE_LEAST_S (2 * HOUR_S)
 #define PERIODS 3
 
-static const uint32_t level_least_s[SILENCE_LEVELS] = { 25 * HOUR_S, 3 * DAY_S, 7 * DAY_S };
-static const unsigned level_confidence[SILENCE_LEVELS] = { 50, 80, 95 };
+static const uint32_t level_least_s[SILENCE_LEVELS] = { SILENCE_LEAST_S, 3 * DAY_S, 7 * DAY_S,
+                                                        14 * DAY_S, 21 * DAY_S };
+static const unsigned level_confidence[SILENCE_LEVELS] = { 5, 20, 30, 80, 98 };
+static const enum severity level_severity[SILENCE_LEVELS] = { SEVERITY_LOW, SEVERITY_MEDIUM,
+                                                              SEVERITY_HIGH, SEVERITY_HIGH,
+                                                              SEVERITY_HIGH };
 
 static uint32_t at_least(uint64_t value, uint64_t least)
 {
@@ -30,13 +34,30 @@ void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits
 {
     uint64_t period = period_s ? period_s : SILENCE_PERIOD_S;
 
-    out->late_s = at_least(period * 3 / 2, LATE_LEAST_S);
-    out->later_s = at_least(period * 5 / 2, LATE_LEAST_S);
+    out->late_s = at_least(period * 5 / 4, LATE_LEAST_S);
+    out->later_s = at_least(period * 9 / 4, LATE_LEAST_S);
     for (unsigned i = 0; i < SILENCE_LEVELS; i++) {
         out->level_s[i] = at_least(PERIODS * period, level_least_s[i]);
         if (i > 0)
-            out->level_s[i] = at_least(out->level_s[i], (uint64_t)longest_s * 3 / 2);
+            out->level_s[i] = at_least(out->level_s[i], (uint64_t)longest_s * 5 / 2);
     }
+}
+
+bool silence_broken(const struct vitals *before, const struct vitals *now, struct hush *out)
+{
+    struct silence_limits limits;
+
+    if (!before->position || now->position == before->position)
+        return false;
+    silence_limits(vitals_period_s(before), vitals_longest_s(before), &limits);
+    if (now->arrival_s - before->arrival_s < limits.level_s[0])
+        return false;
+    *out = (struct hush){ .from_s = before->arrival_s,
+                          .to_s = now->arrival_s,
+                          .period_s = vitals_period_s(before),
+                          .longest_s = vitals_longest_s(before),
+                          .cell = before->cell };
+    return true;
 }
 
 bool silence_judge(const struct silence *s, struct verdict *out)
@@ -57,7 +78,7 @@ bool silence_judge(const struct silence *s, struct verdict *out)
                              .onset_s = s->from_s,
                              .raised_s = raised_s,
                              .cleared_s = s->ended ? s->until_s : 0,
-                             .severity = (enum severity)(SEVERITY_LOW + (int)level),
+                             .severity = level_severity[level],
                              .confidence_pct = level_confidence[level] };
     if (s->large)
         out->severity++;
@@ -70,7 +91,7 @@ bool silence_judge(const struct silence *s, struct verdict *out)
         verdict_number(out, "cell", (int64_t)s->cell * 1000);
     if (s->outage_s) {
         out->severity = SEVERITY_LOW;
-        out->confidence_pct = 10;
+        out->confidence_pct = level_confidence[0];
         verdict_time(out, "outage_since", s->outage_s);
     }
     return true;

@@ -2,12 +2,14 @@
  *
  * A meter that reports every P seconds and whose longest pause so far was L is
  *
- *     late      from 1.5 P on, of at least 2 hours: alone that means nothing, of most meters of a radio cell at one time it does
+ *     late      from 1.25 P on, of at least 2 hours: one report is missing, which alone means nothing; of most meters of a radio cell at one time it does
  *     silent    from 3 P on, of at least 25 hours                                 low
- *               from 3 days on, of at least 3 P and 1.5 L                         medium
+ *               from 3 days on, of at least 3 P and 2.5 L                         medium
  *               from 7 days on, likewise                                          high
+ *               from 14 and 21 days on, likewise                                  high, and likely, or sure enough, not to come back by itself
  *
- * Source: handbook of the fleet, §6.5 and Appendix C (25 h, 3 days, 7 days; 3 × its period). That a meter whose radio is poor has to surpass itself is ours. P is the median of its
+ * Source: handbook of the fleet, §6.5 and Appendix C (25 h, 3 days, 7 days; 3 × its period). That a meter whose radio is poor has to surpass itself, and what is longer than a week, are ours: by bench_outage most
+ * silences of a week are spells of a poor radio, which end by themselves. P is the median of its
  * last pauses, a day where fewer than two are known; L is forgotten slowly (struct vitals). */
 #ifndef NILO_SERVER_DETECT_SILENT_H
 #define NILO_SERVER_DETECT_SILENT_H
@@ -15,15 +17,19 @@
 #include "server/detect/detect.h"
 
 #define SILENCE_PERIOD_S 86400 /* where it is not known */
-#define SILENCE_LEVELS 3
+#define SILENCE_LEAST_S (25 * 3600) /* whatever its habit */
+#define SILENCE_LEVELS 5
 
 /* Seconds of silence, ascending. */
 struct silence_limits {
     uint32_t late_s, later_s; /* later_s: in a cell of few meters */
-    uint32_t level_s[SILENCE_LEVELS]; /* low, medium, high */
+    uint32_t level_s[SILENCE_LEVELS]; /* low, medium, high; likely dead, surely */
 };
 /* Of period and longest pause in seconds; 0: not known. */
 void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits *out);
+
+/* Whether a report, after which `now` is what the meter said last, ended a pause that was too long for it: then *out is that pause, but for the meter. */
+bool silence_broken(const struct vitals *before, const struct vitals *now, struct hush *out);
 
 /* A silence while somebody ought to have been heard. */
 struct silence {

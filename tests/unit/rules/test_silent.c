@@ -26,11 +26,13 @@ static void limits_follow_the_meters_own_habit(void **state)
 
     (void)state;
     silence_limits(DAY, DAY, &l);
-    assert_int_equal(l.late_s, 36 * HOUR);
-    assert_int_equal(l.later_s, 60 * HOUR);
+    assert_int_equal(l.late_s, 30 * HOUR);
+    assert_int_equal(l.later_s, 54 * HOUR);
     assert_int_equal(l.level_s[0], 3 * DAY);
     assert_int_equal(l.level_s[1], 3 * DAY);
     assert_int_equal(l.level_s[2], 7 * DAY);
+    assert_int_equal(l.level_s[3], 14 * DAY);
+    assert_int_equal(l.level_s[4], 21 * DAY);
     silence_limits(HOUR, 0, &l);
     assert_int_equal(l.late_s, 2 * HOUR);
     assert_int_equal(l.level_s[0], 25 * HOUR);
@@ -38,8 +40,8 @@ static void limits_follow_the_meters_own_habit(void **state)
     assert_int_equal(l.level_s[0], 3 * DAY);
     silence_limits(DAY, 8 * DAY, &l); /* it was silent for 8 days before and came back */
     assert_int_equal(l.level_s[0], 3 * DAY);
-    assert_int_equal(l.level_s[1], 12 * DAY);
-    assert_int_equal(l.level_s[2], 12 * DAY);
+    assert_int_equal(l.level_s[1], 20 * DAY);
+    assert_int_equal(l.level_s[3], 20 * DAY);
     silence_limits(30 * DAY, 30 * DAY, &l);
     assert_int_equal(l.level_s[2], 90 * DAY);
     silence_limits(UINT32_MAX, UINT32_MAX, &l); /* no sum runs over */
@@ -76,11 +78,11 @@ static void who_was_silent_for_long_before_has_to_surpass_himself(void **state)
     s.longest_s = 8 * DAY;
     assert_true(silence_judge(&s, &v));
     assert_int_equal(v.severity, SEVERITY_LOW);
-    assert_int_equal(v.confidence_pct, 50);
-    s.until_s = START + 12 * DAY;
+    assert_int_equal(v.confidence_pct, 5);
+    s.until_s = START + 20 * DAY;
     assert_true(silence_judge(&s, &v));
     assert_int_equal(v.severity, SEVERITY_HIGH);
-    assert_int_equal(v.confidence_pct, 95);
+    assert_int_equal(v.confidence_pct, 80);
 }
 
 static void what_is_a_part_of_an_outage_says_so(void **state)
