@@ -8,6 +8,7 @@
 #include "proto/base/wr.h"
 #include "server/billing/daysheet.h"
 #include "server/commands.h"
+#include "server/detect/monthly.h"
 #include "server/flag_rules.h"
 #include "server/houses.h"
 #include "server/judge_condition.h"
@@ -62,11 +63,12 @@ struct slice {
     struct flag_rules *rules;
     struct houses *houses;
     const struct rule_book *book; /* of the last fitting that was folded */
-    bool said;                    /* a detector said something */
-    bool dials;                   /* among the rows that were loaded are dial reads */
-    unsigned news;                /* NEWS_…: which sources are to be looked at */
-    bool changed;                 /* its flags, or what is noted of its condition, are other ones */
-    uint32_t *moved;              /* meters of the slice of which that is so */
+    int64_t since_s; /* the newest reading that was folded before; 0: all is made anew */
+    bool said;       /* a detector said something */
+    bool dials;      /* among the rows that were loaded are dial reads */
+    unsigned news;   /* NEWS_…: which sources are to be looked at */
+    bool changed;    /* its flags, or what is noted of its condition, are other ones */
+    uint32_t *moved; /* meters of the slice of which that is so */
     size_t moved_count;
     unsigned damaged; /* meters whose readings the store no longer has whole */
     enum err err;
@@ -121,9 +123,25 @@ static void look_for_dials(struct slice *s, const struct fitting *f)
     }
 }
 
+static int64_t fitting_end(const struct fitting *f)
+{
+    return f->to_s < UINT32_MAX ? f->to_s + 1 : (int64_t)UINT32_MAX + 1;
+}
+
+enum err judge_rows(struct app *app, const struct meter_facts *m, const struct fitting *f,
+                    int64_t from_s, struct rows *out)
+{
+    enum err err = readings_load(app, m, meter_billed_channel(m), from_s > 0 ? from_s : 0,
+                                 fitting_end(f), out);
+
+    if (!err)
+        resolve(out, f, true);
+    return err;
+}
+
 static enum err load(struct slice *s, const struct fitting *f, int64_t from_s)
 {
-    int64_t to_s = f->to_s < UINT32_MAX ? f->to_s + 1 : (int64_t)UINT32_MAX + 1;
+    int64_t to_s = fitting_end(f);
     enum err err;
 
     s->reverse.count = 0;
@@ -454,6 +472,10 @@ static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_
         err = fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)before_s + 1, state);
     }
     state->facts_hash = hash ^ book_hash(s, state->last_s);
+    s->since_s = before_s;
+    if (monthly_is_due(&s->app->zone, s->meter.id, before_s ? before_s : state->fitting_from_s,
+                       state->last_s))
+        s->news |= NEWS_MONTH;
     if (!err)
         commands_look(s->app->commands, &s->meter, before_s, &s->billed, s->now_s);
     return err;
@@ -492,6 +514,9 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
                                .now_s = s->now_s,
                                .book = s->book,
                                .houses = s->houses,
+                               .pauses = s->pauses.count ? &s->pauses : NULL,
+                               .since_s = s->since_s,
+                               .last_s = state->last_s,
                                .dial_s = &state->dial_s };
     enum err err = ERR_OK;
 

@@ -68,6 +68,8 @@ struct judge_view {
     int64_t now_s;
     const struct rule_book *book; /* the figures that hold for the meter where it is: rules_on(book, civil day); NULL: the standing ones */
     struct houses *houses; /* of this pass */
+    const struct pauses *pauses; /* NULL: none */
+    int64_t since_s, last_s; /* the newest reading that was folded before this pass, 0: all is made anew; and now */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
 
@@ -80,7 +82,8 @@ struct judge_source {
      * Where a fitting has ended, none of them is open (flag_record_end). */
     enum err (*episodes)(const struct judge_view *v, struct flag_records *out);
 };
-extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent, judge_source_house;
+extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent, judge_source_house,
+    judge_source_monthly;
 
 const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
 bool source_owns(const struct judge_source *source, const struct detector *kind);
@@ -88,6 +91,9 @@ bool source_owns(const struct judge_source *source, const struct detector *kind)
 bool source_same(const struct judge_source *source, const struct flag_records *kept, const struct flag_records *found);
 /* What is in `list` of its kinds gives way to `found`. NO_MEMORY. */
 MUST_CHECK enum err source_replace(const struct judge_source *source, struct flag_records *list, const struct flag_records *found);
+
+/* Readings of the billed channel within a fitting, from from_s on: one an instant, of those that may take part. What stands in `out` is overwritten. */
+MUST_CHECK enum err judge_rows(struct app *app, const struct meter_facts *m, const struct fitting *f, int64_t from_s, struct rows *out);
 
 /* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events and orders of work. `last`: its last fitting, NULL: none. */
 MUST_CHECK enum err judge_pauses(struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);

@@ -16,6 +16,10 @@ static const struct {
     { &detector_swapped, DETECTORS_STATE },
     { &detector_silent, DETECTORS_STATE },
     { &detector_outage, DETECTORS_STATE },
+    { &detector_slow, DETECTORS_STATE },
+    { &detector_fast, DETECTORS_STATE },
+    { &detector_oversize, DETECTORS_STATE },
+    { &detector_undersize, DETECTORS_STATE },
 };
 
 #define TABLE_COUNT (sizeof table / sizeof table[0])

@@ -112,6 +112,8 @@ struct verdict {
     struct evidence evidence[EVIDENCE_MAX];
 };
 
+struct day_span;
+
 struct detector {
     const char *flag;  /* "stuck" */
     bool replace;      /* the meter itself is at fault: it belongs on the list of replacements */
@@ -122,6 +124,10 @@ struct detector {
     /* NULL: it follows from no reading. */
     bool (*judge)(void *state, const struct judge_place *place, const struct judge_step *step,
                   struct verdict *out);
+    /* Asked once a month, with the days before it (monthly.h); `open`: the episode that is open, NULL if none is. Returns as `judge`; NULL: it is
+     * no matter of months. */
+    bool (*look)(const struct judge_place *place, const struct day_span *days,
+                 const struct verdict *open, struct verdict *out);
     /* One sentence for a crew, from the verdict's numbers. */
     void (*explain)(const struct verdict *v, const struct judge_place *place, struct wr *text_en,
                     struct wr *text_zh);
@@ -219,6 +225,7 @@ void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
 extern const struct detector detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
-    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped;
+    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped,
+    detector_slow, detector_fast, detector_oversize, detector_undersize;
 
 #endif

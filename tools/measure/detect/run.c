@@ -8,7 +8,9 @@
 
 #include "server/billing/dials.h"
 #include "server/detect/field.h"
+#include "server/detect/monthly.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct scored_rule rules[RULES_MAX];
@@ -43,7 +45,7 @@ void rules_make(void)
 
     rule_count = 0;
     for (size_t n = 0; (d = detector_at(n)) && rule_count < RULES_MAX - 2; n++)
-        if (d->judge || d == &detector_out_of_step)
+        if (d->judge || d->look || d == &detector_out_of_step)
             rules[rule_count++] = (struct scored_rule){ d->flag, d->flag, d, false };
     rules[rule_count++] = (struct scored_rule){ "one-gallon", "leak", NULL, true };
     rules[rule_count++] = (struct scored_rule){ "zero-14", "stuck", NULL, true };
@@ -195,6 +197,29 @@ static enum err look_at_dials(struct running *r)
     return err;
 }
 
+/* ---- what is looked at once a month, as server/judge_monthly.c has it ---- */
+
+static enum err look_monthly(struct running *r, const struct judge_place *place)
+{
+    const struct trial *l = r->l;
+    struct monthly *m = (struct monthly *)malloc(sizeof *m);
+    struct rows rows = { 0 };
+    enum err err = m ? ERR_OK : ERR_NO_MEMORY;
+
+    for (size_t i = 0; i < l->count && !err; i++)
+        if (l->rows[i].fitting == r->fitting &&
+            l->rows[i].channel == (uint8_t)meter_billed_channel(&l->meter))
+            err = rows_push(&rows, l->rows[i].row);
+    if (!err && rows.count) {
+        monthly_begin(m);
+        monthly_run(m, place, rows.at, rows.count, place->fitting->from_s,
+                    rows.at[rows.count - 1].time_s, say, r);
+    }
+    rows_done(&rows);
+    free(m);
+    return err;
+}
+
 /* ---- the plain rules ---- */
 
 struct plain {
@@ -299,7 +324,8 @@ enum err run_rules(const struct trial *l, const struct zone *zone, const struct 
                 (row->row.attr & ATTR_SOURCE) == SOURCE_REMOTE)
                 plain_row(&r, &p, &row->row);
         }
-        err = look_at_dials(&r);
+        if (!(err = look_at_dials(&r)))
+            err = look_monthly(&r, &place);
     }
     return err;
 }

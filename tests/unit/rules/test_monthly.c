@@ -1,0 +1,411 @@
+/* What shows in months: slow, fast, oversize, undersize, on homes made of single draws. */
+#include "server/detect/daily.h"
+#include "server/detect/draws.h"
+#include "server/detect/monthly.h"
+#include "tests/unit/rules/story.h"
+
+#include <stdlib.h>
+
+#define ROWS_MOST (24 * 900)
+
+/* A home whose draws are drawn at random: flushes of 6 L, taps of 0.5 to 8 L, showers of 30 to 80 L. */
+struct home {
+    struct story s;
+    uint64_t chance;
+    double people, size,
+        empty_l; /* size: what the meter makes of a litre; empty_l: a day's litres of an empty home */
+    double runs_lph, hose_l; /* without a pause; at 19 o'clock */
+    double shown_ml;
+    struct row rows[ROWS_MOST];
+    size_t count;
+    struct verdict said[16];
+    const struct detector *kind[16];
+    size_t said_count;
+};
+
+static double chance(struct home *h)
+{
+    h->chance = h->chance * 6364136223846793005u + 1442695040888963407u;
+    return (double)(h->chance >> 11) / 9007199254740992.0;
+}
+
+static struct home *home_new(void)
+{
+    struct home *h = (struct home *)calloc(1, sizeof *h);
+
+    assert_non_null(h);
+    story_begin(&h->s);
+    h->chance = 42;
+    h->people = 3;
+    h->size = 1;
+    h->shown_ml = 123456000;
+    return h;
+}
+
+static unsigned times(struct home *h, double mean)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < 20; i++)
+        n += chance(h) < mean / 20;
+    return n;
+}
+
+static double an_hour_l(struct home *h, int hour)
+{
+    double busy = hour < 6 ? 0.1 : hour < 9 ? 2 : hour < 17 ? 0.6 : hour < 23 ? 1.6 : 0.4, l = 0;
+
+    for (unsigned n = times(h, 0.25 * h->people * busy); n > 0; n--)
+        l += 6;
+    for (unsigned n = times(h, 0.5 * h->people * busy); n > 0; n--)
+        l += 0.5 + 7.5 * chance(h) * chance(h);
+    for (unsigned n = times(h, 0.035 * h->people * busy); n > 0; n--)
+        l += 30 + 50 * chance(h);
+    return l;
+}
+
+static void reading(struct home *h, double litres)
+{
+    assert_true(h->count < ROWS_MOST);
+    h->shown_ml += litres * 1000 * h->size;
+    h->s.now_s += HOUR;
+    h->rows[h->count++] =
+        (struct row){ .value = (int64_t)(h->shown_ml / (double)h->s.meter.resolution_ml) *
+                               h->s.meter.resolution_ml,
+                      .time_s = h->s.now_s };
+}
+
+static void live(struct home *h, int days)
+{
+    for (int d = 0; d < days; d++)
+        for (int hour = 0; hour < 24; hour++)
+            reading(h, an_hour_l(h, hour) + h->runs_lph + (hour == 19 ? h->hose_l : 0));
+}
+
+static void away(struct home *h, int days)
+{
+    for (int hour = 0; hour < days * 24; hour++)
+        reading(h, h->empty_l / 24);
+}
+
+static void hear(void *arg, const struct detector *d, const struct verdict *v)
+{
+    struct home *h = (struct home *)arg;
+
+    assert_true(h->said_count < 16);
+    assert_true(v->onset_s <= v->raised_s);
+    h->kind[h->said_count] = d;
+    h->said[h->said_count++] = *v;
+}
+
+/* Looks at all of it; how often something was said. */
+static size_t look(struct home *h)
+{
+    struct monthly *m = (struct monthly *)malloc(sizeof *m);
+
+    assert_non_null(m);
+    h->said_count = 0;
+    monthly_begin(m);
+    monthly_run(m, &h->s.place, h->rows, h->count, h->s.fitting.from_s, h->s.now_s, hear, h);
+    free(m);
+    return h->said_count;
+}
+
+static void a_meter_that_shows_half_of_each_draw_is_slow(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    h->size = 0.5;
+    live(h, 90);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_slow);
+    assert_true(h->said[0].onset_s > START + 147 * DAY && h->said[0].onset_s < START + 153 * DAY);
+    assert_true(h->said[0].raised_s < START + 240 * DAY);
+    assert_in_range(verdict_value(&h->said[0], "draw_size_pct"), 42000, 58000);
+    /* as much is lost as is registered */
+    assert_in_range(h->said[0].lost_mlpd, verdict_value(&h->said[0], "use_since_lpd") * 7 / 10,
+                    verdict_value(&h->said[0], "use_since_lpd") * 14 / 10);
+    assert_true(h->said[0].lost_low_mlpd < h->said[0].lost_mlpd &&
+                h->said[0].lost_mlpd < h->said[0].lost_high_mlpd);
+    free(h);
+}
+
+static void half_of_the_people_are_not(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    h->people = 1.5;
+    live(h, 120);
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void nor_who_moves_in_behind_an_empty_fortnight(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    away(h, 14);
+    h->size = 0.5;
+    live(h, 100);
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void nor_a_garden_that_is_watered_no_more(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->hose_l = 600;
+    live(h, 150);
+    h->hose_l = 0;
+    live(h, 100);
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void nor_a_leak_that_was_mended(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->runs_lph = 20;
+    live(h, 150);
+    h->runs_lph = 0;
+    live(h, 100);
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void a_meter_that_stands_for_hours_is_slow_too(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    for (int d = 0; d < 90; d++) /* moves in three hours of the eighteen */
+        for (int hour = 0; hour < 24; hour++) {
+            h->size = (d * 24 + hour) % 18 < 4;
+            reading(h, an_hour_l(h, hour));
+        }
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_slow);
+    assert_true(verdict_value(&h->said[0], "hours_with_use_pct") < 60000);
+    free(h);
+}
+
+static void it_clears_when_draws_are_what_they_were(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    h->size = 0.5;
+    live(h, 90);
+    h->size = 1;
+    live(h, 70);
+    assert_int_equal(look(h), 2);
+    assert_true(h->said[0].open);
+    assert_false(h->said[1].open);
+    assert_int_equal(h->said[1].onset_s, h->said[0].onset_s);
+    assert_true(h->said[1].cleared_s > START + 240 * DAY);
+    free(h);
+}
+
+static void a_paused_account_tells_nothing(void **state)
+{
+    struct home *h = home_new();
+    struct pauses pauses = { 0 };
+
+    (void)state;
+    live(h, 150);
+    h->size = 0.5;
+    live(h, 90);
+    pauses_add(&pauses, PAUSE_SUSPENDED, START + 150 * DAY, INT64_MAX);
+    h->s.place.pauses = &pauses;
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void looks_one_by_one_say_what_all_of_them_say(void **state)
+{
+    struct home *h = home_new();
+    struct monthly *m = (struct monthly *)malloc(sizeof *m);
+    struct verdict said[16];
+    size_t count;
+    int64_t since_s = START;
+
+    (void)state;
+    live(h, 400);
+    h->size = 0.4;
+    live(h, 100);
+    h->size = 1;
+    live(h, 300);
+    count = look(h);
+    assert_true(count >= 2);
+    memcpy(said, h->said, sizeof said);
+    h->said_count = 0;
+    for (int64_t at_s = START + 11 * DAY; since_s < h->s.now_s; at_s += 17 * DAY) {
+        int64_t needs_s = monthly_needs(&h->s.zone, &h->s.fitting, h->s.meter.id, since_s);
+        size_t from = 0, to;
+
+        if (at_s > h->s.now_s)
+            at_s = h->s.now_s;
+        while (from < h->count && h->rows[from].time_s < needs_s)
+            from++;
+        for (to = from; to < h->count && h->rows[to].time_s <= at_s; to++)
+            ;
+        monthly_begin(m);
+        for (size_t i = 0; i < h->said_count; i++)
+            monthly_recall(m, h->kind[i], &h->said[i]);
+        if (monthly_is_due(&h->s.zone, h->s.meter.id, since_s, at_s))
+            monthly_run(m, &h->s.place, h->rows + from, to - from, since_s, at_s, hear, h);
+        since_s = at_s;
+    }
+    assert_int_equal(h->said_count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(h->said[i].open, said[i].open);
+        assert_int_equal(h->said[i].onset_s, said[i].onset_s);
+        assert_int_equal(h->said[i].raised_s, said[i].raised_s);
+        assert_int_equal(h->said[i].lost_mlpd, said[i].lost_mlpd);
+    }
+    free(m);
+    free(h);
+}
+
+static void a_meter_that_shows_a_quarter_more_is_fast(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 200);
+    h->size = 1.25;
+    live(h, 120);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_fast);
+    free(h);
+}
+
+static void more_people_are_not(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 200);
+    h->people = 4;
+    live(h, 120);
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void a_home_behind_a_meter_for_a_works_is_oversize_after_a_year(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->s.meter.dn_mm = 40;
+    h->s.meter.q3_lph = 16000;
+    live(h, 290);
+    assert_int_equal(look(h), 0);
+    live(h, 60);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_oversize);
+    h->s.meter.dn_mm = 25; /* nothing smaller is worth a visit */
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void twenty_homes_behind_a_homes_meter_are_undersize(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->people = 30;
+    live(h, 350);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_undersize);
+    h->s.meter.q3_lph = 10000;
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour(void **state)
+{
+    struct days *d = (struct days *)calloc(1, sizeof *d);
+    struct zone z;
+    struct judge_step hour = { .from_s = START + 3 * HOUR,
+                               .to_s = START + 4 * HOUR,
+                               .used_ml = 7000 };
+    struct judge_step gap = { .from_s = START + 4 * HOUR,
+                              .to_s = START + 2 * DAY,
+                              .used_ml = 44000 };
+    struct judge_step fall = {
+        .from_s = START + 2 * DAY, .to_s = START + 2 * DAY + HOUR, .fall = true, .used_ml = -9000
+    };
+
+    (void)state;
+    zone_fixed(&z, "CST", 8 * 3600);
+    days_add(d, &z, &hour);
+    days_add(d, &z, &gap);
+    days_add(d, &z, &fall);
+    assert_int_equal(d->count, 2);
+    assert_int_equal(d->at[0].hour_ml[3], 7000);
+    assert_int_equal(d->at[0].hour_ml[4], HOUR_UNKNOWN);
+    assert_int_equal(d->at[0].used_ml, 27000);
+    assert_int_equal(d->at[1].used_ml, 24000);
+    assert_int_equal(d->at[0].covered_s, 21 * HOUR);
+    assert_true(day_is_whole(&d->at[1]));
+    free(d);
+}
+
+static void the_oldest_days_go_when_there_is_no_more_room(void **state)
+{
+    struct days *d = (struct days *)calloc(1, sizeof *d);
+    struct zone z;
+    struct day_span span;
+
+    (void)state;
+    zone_fixed(&z, "CST", 8 * 3600);
+    for (uint32_t n = 0; n < DAYS_MOST + 5; n++) {
+        struct judge_step step = { .from_s = START + n * DAY,
+                                   .to_s = START + n * DAY + HOUR,
+                                   .used_ml = 1000 };
+
+        days_add(d, &z, &step);
+    }
+    assert_true(d->count <= DAYS_MOST);
+    span = days_between(d, d->day - 99, d->day + 1);
+    assert_int_equal(span.count, 100);
+    assert_int_equal(span.at[99].day, d->day);
+    assert_true(days_are_recent(&span));
+    free(d);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_meter_that_shows_half_of_each_draw_is_slow),
+        cmocka_unit_test(half_of_the_people_are_not),
+        cmocka_unit_test(nor_who_moves_in_behind_an_empty_fortnight),
+        cmocka_unit_test(nor_a_garden_that_is_watered_no_more),
+        cmocka_unit_test(nor_a_leak_that_was_mended),
+        cmocka_unit_test(a_meter_that_stands_for_hours_is_slow_too),
+        cmocka_unit_test(it_clears_when_draws_are_what_they_were),
+        cmocka_unit_test(a_paused_account_tells_nothing),
+        cmocka_unit_test(looks_one_by_one_say_what_all_of_them_say),
+        cmocka_unit_test(a_meter_that_shows_a_quarter_more_is_fast),
+        cmocka_unit_test(more_people_are_not),
+        cmocka_unit_test(a_home_behind_a_meter_for_a_works_is_oversize_after_a_year),
+        cmocka_unit_test(twenty_homes_behind_a_homes_meter_are_undersize),
+        cmocka_unit_test(what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour),
+        cmocka_unit_test(the_oldest_days_go_when_there_is_no_more_room),
+    };
+
+    return check_run(tests, argc, argv);
+}
