@@ -95,8 +95,8 @@ static bool is_there(struct making *m, uint32_t point)
            (!w->route.len || span_equal(row.cells[CELL_POINT_route], w->route));
 }
 
-static enum err weigh(struct making *m, const struct point_facts *point,
-                      const struct detect_rules *rules, struct field_row *out, size_t *out_best)
+static bool weigh(struct making *m, const struct point_facts *point,
+                  const struct detect_rules *rules, struct field_row *out, size_t *out_best)
 {
     struct field_row best = { 0 };
     bool found = false;
@@ -105,14 +105,20 @@ static enum err weigh(struct making *m, const struct point_facts *point,
         const struct standing *s = &m->at[i];
         uint32_t others = kinds_of(m, i);
         struct field_flag flag = { s->rule, &s->verdict, s->confirmed,
-                                   verdict_value(&s->verdict, "outage_since") != 0 };
+                                   verdict_is_explained(&s->verdict) };
         struct field_row row = { .meter = m->meter,
                                  .kinds = others | 1u << s->rule,
                                  .rule = s->rule,
                                  .confirmed = s->confirmed,
                                  .why = field_why(&flag, rules, others),
-                                 .explained_by = field_explains(s->rule, others) };
+                                 .explained_by = field_explains(s->rule, others),
+                                 .severity = s->verdict.severity,
+                                 .confidence_pct = s->verdict.confidence_pct,
+                                 .onset_s = s->verdict.onset_s,
+                                 .lost_mlpd = s->verdict.lost_mlpd };
 
+        if (m->wish->of_rule && (int)s->rule != m->wish->rule)
+            continue;
         memcpy(row.id, s->id, sizeof row.id);
         row.money_month =
             field_money_month(&s->verdict, s->confirmed, m->prices.water_m3[point->use]);
@@ -125,7 +131,15 @@ static enum err weigh(struct making *m, const struct point_facts *point,
         found = true;
     }
     *out = best;
-    return ERR_OK;
+    return found;
+}
+
+static bool is_listed(const struct field_wish *w, const struct field_row *row)
+{
+    bool goes =
+        w->of_rule ? row->why != FIELD_UNSURE && row->why != FIELD_EXPLAINED : row->why == FIELD_GO;
+
+    return goes != w->left_out && (w->rule < 0 || (int)row->rule == w->rule);
 }
 
 static enum err end_meter(struct making *m)
@@ -142,11 +156,10 @@ static enum err end_meter(struct making *m)
     if ((err = meter_facts_by_id(&m->ledger, m->meter, &facts)) ||
         (err = point_facts_by_id(&m->ledger, m->at[0].point, &point)))
         return err == ERR_NOT_FOUND ? ERR_OK : err;
-    if ((err = flag_rules_of(m->rules, &m->ledger, m->meter, point.use, facts.dn_mm, &book)) ||
-        (err = weigh(m, &point, rules_on(book, m->today), &row, &best)))
+    if ((err = flag_rules_of(m->rules, &m->ledger, m->meter, point.use, facts.dn_mm, &book)))
         return err;
-    if ((row.why == FIELD_GO) == m->wish->left_out ||
-        (m->wish->rule >= 0 && (int)row.rule != m->wish->rule) || !is_there(m, m->at[best].point))
+    if (!weigh(m, &point, rules_on(book, m->today), &row, &best) || !is_listed(m->wish, &row) ||
+        !is_there(m, m->at[best].point))
         return m->ledger.err;
     return push(m->out, &row);
 }
@@ -157,6 +170,8 @@ static bool take(void *arg, const struct flag_head *h)
     int rule = detect_rule_named(span_text(h->kind->flag));
     struct standing *s;
 
+    if (!h->meter) /* a cell's */
+        return true;
     if (h->meter != m->meter) {
         if ((m->err = end_meter(m)))
             return false;

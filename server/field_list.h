@@ -14,6 +14,7 @@ struct field_wish {
     int rule; /* enum detect_rule of the row's own flag; -1: any */
     struct span zone, route; /* empty: any; borrowed for field_list_make */
     bool left_out; /* those that stay off the list, in place of those on it */
+    bool of_rule; /* flags of `rule` alone count, also where another of the meter is worth more; only the unsure and the explained are left out: for orders by rule, which say the rest themselves */
     uint32_t meter; /* 0: any */
 };
 
@@ -26,6 +27,9 @@ struct field_row {
     enum field_why why;
     int explained_by; /* enum detect_rule; -1 */
     bool confirmed;
+    enum severity severity;
+    unsigned confidence_pct;
+    int64_t onset_s, lost_mlpd;
     int64_t money_month; /* expected; thousandths of the currency */
 };
 struct field_list {

@@ -1,5 +1,6 @@
 #include "server/acts/order_finds.h"
 
+#include "server/field_list.h"
 #include "server/lives.h"
 #include "server/outages.h"
 #include "server/readings.h"
@@ -47,6 +48,7 @@ static bool push(struct finding *f, const struct order_find *find)
 
 /* ---- flags ---- */
 
+/* Confirmed ones: what is left is the work. */
 static bool take_flag(void *arg, const struct flag_head *h)
 {
     struct finding *f = (struct finding *)arg;
@@ -55,23 +57,45 @@ static bool take_flag(void *arg, const struct flag_head *h)
                                .weight = h->verdict->lost_mlpd / 1000 * h->verdict->confidence_pct,
                                .at = h->verdict->onset_s };
 
-    if (!h->meter || verdict_is_explained(h->verdict))
-        return true; /* an outage is no meter's, and what is a part of one is nobody's to visit */
-    if (find.severity < f->rule->severity_least ||
-        (!f->rule->confirmed && h->verdict->confidence_pct < f->rule->confidence_least))
-        return true;
+    if (!h->meter || find.severity < f->rule->severity_least)
+        return true; /* an outage is no meter's */
     memcpy(find.flag, h->id, strnlen(h->id, sizeof find.flag - 1));
     return push(f, &find);
 }
 
-static enum err find_flags(struct finding *f)
+static enum err find_confirmed(struct finding *f)
 {
-    struct flag_filter q = {
-        .kind = detector_named(span_text(f->rule->flag)),
-        .states = f->rule->confirmed ? 1u << FLAG_CONFIRMED : 1u << FLAG_OPEN,
-    };
+    struct flag_filter q = { .kind = detector_named(span_text(f->rule->flag)),
+                             .states = 1u << FLAG_CONFIRMED };
     enum err err = q.kind ? flag_heads_each(f->app, &q, take_flag, f) : ERR_OK;
 
+    return err ? err : f->err;
+}
+
+/* Of those that stand open what crews may be sent for: no order is made for what is unsure or explained by something else. */
+static enum err find_open(struct finding *f)
+{
+    struct field_wish wish = { .rule = detect_rule_named(span_text(f->rule->flag)),
+                               .of_rule = true };
+    struct field_list list = { 0 };
+    enum err err = wish.rule < 0 ? ERR_OK : field_list_make(f->app, &wish, &list);
+
+    for (size_t i = 0; i < list.count && !err && !f->err; i++) {
+        const struct field_row *r = &list.at[i];
+        struct order_find find = { .meter = r->meter,
+                                   .severity = (unsigned)r->severity,
+                                   .weight = r->lost_mlpd / 1000 * r->confidence_pct,
+                                   .at = r->onset_s };
+
+        if (r->confirmed || find.severity < f->rule->severity_least ||
+            r->confidence_pct < f->rule->confidence_least)
+            continue;
+        memcpy(find.flag, r->id, strnlen(r->id, sizeof find.flag - 1));
+        if (!push(f, &find))
+            break;
+    }
+    f->out->more = f->out->more || list.more;
+    field_list_done(&list);
     return err ? err : f->err;
 }
 
@@ -293,8 +317,8 @@ enum err order_finds(struct app *app, const struct order_rule *rule, int64_t now
     enum err err, ended;
 
     *out = (struct order_finds){ 0 };
-    err = rule->find == FIND_FLAG         ? find_flags(&f)
-          : rule->find == FIND_NO_READING ? find_silent(&f)
+    err = rule->find == FIND_FLAG         ? rule->confirmed ? find_confirmed(&f) : find_open(&f)
+                  : rule->find == FIND_NO_READING ? find_silent(&f)
           : rule->find == FIND_VISIT      ? find_visits(&f)
                                           : find_dates(&f);
     if (!err && out->count && rule->find == FIND_FLAG)

@@ -203,6 +203,7 @@ static void put_case(struct listing *l, struct txn *t, const struct shown *s,
 
 struct entry {
     int64_t at_s;
+    size_t place; /* as they were added: of one instant in this order */
     char what[32], who[80], id[64], note[256];
 };
 struct entries {
@@ -214,7 +215,7 @@ static struct entry *add_entry(struct entries *h, int64_t at_s, const char *what
 {
     struct entry *e = &h->at[h->count < ENTRIES_MOST ? h->count++ : ENTRIES_MOST - 1];
 
-    *e = (struct entry){ .at_s = at_s };
+    *e = (struct entry){ .at_s = at_s, .place = h->count };
     snprintf(e->what, sizeof e->what, "%s", what);
     snprintf(e->id, sizeof e->id, "%s", id);
     return e;
@@ -288,8 +289,7 @@ static int by_time(const void *left, const void *right)
     const struct entry *a = (const struct entry *)left, *b = (const struct entry *)right;
     int by = (a->at_s > b->at_s) - (a->at_s < b->at_s);
 
-    by = by ? by : strcmp(a->id, b->id);
-    return by ? by : strcmp(a->what, b->what);
+    return by ? by : (a->place > b->place) - (a->place < b->place);
 }
 
 static void put_history(struct listing *l, struct txn *t, const struct leak_case *c,

@@ -367,11 +367,12 @@ static bool line_taken(struct asking *a, enum listed_rule rule)
 
 static bool is_of_flags(struct asking *a, enum listed_rule rule)
 {
-    if (listed_rule(rule)->of == RULE_OF_FLAG && detector_named(span_text(listed_rule(rule)->name)))
+    if (listed_rule(rule)->of == RULE_OF_FLAG && rule != listed_flag(DETECT_OUTAGE) &&
+        detector_named(span_text(listed_rule(rule)->name)))
         return true;
     answer_refuse(&a->reply, ERR_CONFLICT, "rule",
                   listed_rule(rule)->of == RULE_OF_FLAG
-                      ? "rule %s: no detector raises such flags yet"
+                      ? "rule %s: there are no such flags of meters"
                       : "rule %s: it judges no flags, so that it cannot be replayed; checks have a "
                         "trial",
                   listed_rule(rule)->name);

@@ -37,7 +37,8 @@ world() {
 }
 
 figures_of_flags_are_rules_like_others() {
-    nilod_start --virtual-clock 2026-03-10T09:00:00+08:00
+    printf 'name ours\nsource us\nminutes replace 20\nminutes inspect 10\nminutes verify 15\nminutes repair 25\nminutes read 3\nrule any-stuck\nfind flag stuck\nmake inspect normal\nen Look\nzh 看\n' > orders.rules
+    nilod_start --virtual-clock 2026-03-10T09:00:00+08:00 --order-rules orders.rules
     world > world.log 2>&1 || { cat world.log; return 1; }
     is 'flag' "$(nilo rule list --judges flag --format json | jq -r '[.rows[].judges] | unique | join(" ")')" || return 1
     has "$(call GET /v1/rules?judges=nonsense)" $'\n422' '"field":"judges"' || return 1
@@ -54,6 +55,8 @@ crews_get_what_is_worth_most_and_neither_small_leaks_nor_the_unsure() {
     { hours M1 68 4 $base 60 80; hours M2 68 4 $base 20 40; hours M3 68 9 $base 0 0; hours M4 68 9 $base 0 20; hours M5 68 9 $base 0 20; } | brought 2026-03-19T10:00:00+08:00 || return 1
     is 'M1:leak:open M2:leak:open M3:stuck:open' "$(flags)" || return 1
     is 'M1:leak:go' "$(field)" && is 'M2:leak:small M3:stuck:unsure' "$(field --left-out)" || return 1
+    # Nor is an order made for it.
+    is 0 "$(call POST /v1/orders/by-rule '{"rule":"any-stuck"}' | head -n 1 | jq .created)" || return 1
     # Three weeks without use are no sure sign; here somebody wants to see each of them.
     has "$(call POST /v1/rules/stuck '{"from":"2026-03-20","parameters":{"order_from":0.01}}')" $'\n201' || return 1
     { hours M3 77 10 $base 0 0; hours M4 77 11 $((base + 9 * 320)) 0 20; hours M5 77 11 $((base + 9 * 320)) 0 20; } | brought 2026-03-29T10:00:00+08:00 || return 1
@@ -61,7 +64,8 @@ crews_get_what_is_worth_most_and_neither_small_leaks_nor_the_unsure() {
     next=$(call GET '/v1/field-list?limit=1' | head -n 1 | jq -r .next)
     is M3 "$(call GET "/v1/field-list?limit=1&after=$next" | head -n 1 | jq -r '.rows[].serial')" || return 1
     has "$(call GET '/v1/field-list?after=abc')" $'\n422' && has "$(call GET '/v1/field-list?zone=nowhere')" $'\n404' || return 1
-    exits 0 nilo order create inspect --serial M1 --reason leak && has "$(nilo field list --format json | jq -c '[.rows[].order]')" W0 null
+    is 1 "$(call POST /v1/orders/by-rule '{"rule":"any-stuck"}' | head -n 1 | jq .created)" && is '["W00000001"]' "$(nilo field list --kind stuck --format json | jq -c '[.rows[].order]')" || return 1
+    exits 0 nilo order create inspect --serial M1 --reason leak && has "$(nilo field list --format json | jq -c '[.rows[].order]')" W00000001 W00000002
 }
 
 # Of M1 4 days of 60 L/h are known. It was told of on 19 March, when the readings came, and had stopped by then as those of later show.
