@@ -55,7 +55,7 @@ static enum err room_for(struct hearing *h, uint32_t meter)
     if (meter < h->count)
         return ERR_OK;
     while (count <= meter)
-        count += count / 2;
+        count += count / 8;
     if (!(at = (struct heard *)realloc(h->at, count * sizeof *at)))
         return ERR_NO_MEMORY;
     memset(at + h->count, 0, (count - h->count) * sizeof *at);
@@ -495,6 +495,9 @@ static enum err look_at_cells(struct hearing *h, int64_t now_s)
     }
     if (err || !any || (err = members_collect(h, now_s)))
         return err;
+    for (size_t i = 0; i < h->cell_cap && !err; i++)
+        if (h->cells[i].outage_s && !h->cells[i].meters) /* all of them went over to others */
+            err = look_for_end(h, &h->cells[i], now_s, NULL, 0);
     for (size_t at = 0, end; at < h->member_count && !err; at = end) {
         struct cell *c = &h->cells[h->members[at].slot];
 

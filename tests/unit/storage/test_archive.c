@@ -2,7 +2,7 @@
  * reads as all its visible rows in the order in which they came. */
 #include "tests/check.h"
 
-#include "storage/archive.h"
+#include "storage/archive_priv.h"
 #include "storage/db.h"
 #include "storage/txn.h"
 
@@ -1111,14 +1111,42 @@ static void what_a_meter_said_last_survives_a_restart(void **state)
     archive_close(a);
 }
 
-struct gaps_seen {
+/* 64 bytes a meter, until pauses were noted. */
+static void vitals_of_a_store_of_before_are_read_and_kept(void **state)
+{
+    struct archive *a = open_archive(check_folder());
+    struct vitals_entry next = { .meter = 6, .vitals = { .position = 9, .arrival_s = MARCH } };
+    uint8_t bytes[32 * 64] = { 0 };
+    struct vitals found;
+    struct txn t;
+    struct key k;
+
+    (void)state;
+    bytes[5 * 64] = 7;       /* position */
+    bytes[5 * 64 + 24] = 42; /* radio cell */
+    key_clear(&k);
+    key_u32(&k, 0);
+    t = txn_begin(a->db, TXN_WRITE);
+    txn_put(&t, TABLE_VITALS, key_span(&k), span_of(bytes, sizeof bytes));
+    assert_ok(txn_end(&t));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(archive_vitals(a, 5, &found));
+        assert_true(found.position == 7 && found.cell == 42 && found.pause_count == 0);
+        assert_ok(archive_vitals_put(a, &next, 1, NULL, 0)); /* makes the value wider */
+    }
+    assert_ok(archive_vitals(a, 6, &found));
+    assert_true(found.position == 9 && found.arrival_s == MARCH);
+    archive_close(a);
+}
+
+struct hushes_seen {
     struct hush at[4];
     size_t count;
 };
 
-static enum err see_gap(void *arg, const struct hush *p)
+static enum err see_hush(void *arg, const struct hush *p)
 {
-    struct gaps_seen *seen = (struct gaps_seen *)arg;
+    struct hushes_seen *seen = (struct hushes_seen *)arg;
 
     assert_true(seen->count < 4);
     seen->at[seen->count++] = *p;
@@ -1127,13 +1155,13 @@ static enum err see_gap(void *arg, const struct hush *p)
 
 static bool see_meter(void *arg, uint32_t meter, const struct vitals *v)
 {
-    struct gaps_seen *seen = (struct gaps_seen *)arg;
+    struct hushes_seen *seen = (struct hushes_seen *)arg;
 
     seen->at[seen->count++] = (struct hush){ .meter = meter, .from_s = v->arrival_s };
     return seen->count < 4;
 }
 
-static void gaps_stand_by_meter_and_time_and_the_heard_in_order(void **state)
+static void hushes_stand_by_meter_and_time_and_the_heard_in_order(void **state)
 {
     struct archive *a = open_archive(check_folder());
     const struct hush pauses[3] = { { 7, MARCH, MARCH + 900000, 86400, 172800, 9 },
@@ -1143,11 +1171,11 @@ static void gaps_stand_by_meter_and_time_and_the_heard_in_order(void **state)
         { .meter = 3, .vitals = { .position = 1, .arrival_s = MARCH } },
         { .meter = 70, .vitals = { .position = 2, .arrival_s = MARCH + 5 } }
     };
-    struct gaps_seen seen = { .count = 0 };
+    struct hushes_seen seen = { .count = 0 };
 
     (void)state;
     assert_ok(archive_vitals_put(a, entries, 2, pauses, 3));
-    assert_ok(archive_hushes(a, 7, see_gap, &seen));
+    assert_ok(archive_hushes(a, 7, see_hush, &seen));
     assert_int_equal(seen.count, 2);
     assert_memory_equal(&seen.at[0], &pauses[1], sizeof pauses[1]);
     assert_memory_equal(&seen.at[1], &pauses[0], sizeof pauses[0]);
@@ -1189,7 +1217,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_removed_run_is_missed_when_the_archive_opens),
         cmocka_unit_test(a_damaged_month_stops_its_own_merge_and_no_other),
         cmocka_unit_test(a_full_disk_changes_nothing_and_work_goes_on_when_there_is_room),
-        cmocka_unit_test(gaps_stand_by_meter_and_time_and_the_heard_in_order),
+        cmocka_unit_test(vitals_of_a_store_of_before_are_read_and_kept),
+        cmocka_unit_test(hushes_stand_by_meter_and_time_and_the_heard_in_order),
     };
 
     return check_run(tests, argc, argv);
