@@ -868,3 +868,8 @@ bool judge_index(struct txn *views, uint32_t meter, int64_t fitting_from_s, stru
     *out = index;
     return true;
 }
+
+size_t judge_state_bytes(void)
+{
+    return sizeof(struct meter_state);
+}

@@ -56,6 +56,8 @@ struct judge_index {
 };
 bool judge_index(struct txn *views, uint32_t meter, int64_t fitting_from_s, struct judge_index *out);
 
+size_t judge_state_bytes(void); /* what is remembered of a meter between passes */
+
 /* ---- flags as they are listed ---- */
 
 enum flag_state {

@@ -6,6 +6,7 @@ static const struct {
     const struct detector *detector;
     size_t state_at;
 } table[] = {
+    { &detector_unmoved, PROFILE_STATE }, /* until it first moves; then the bytes are stuck's */
     { &detector_stuck, PROFILE_STATE },
     { &detector_leak, PROFILE_STATE + STUCK_STATE },
     { &detector_backflow, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* these three share what */

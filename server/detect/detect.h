@@ -55,6 +55,7 @@ struct judge_place {
                                 each step */
     const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
     const struct detect_rules *rules; /* those of the day at hand: detect_feed sets it */
+    int64_t used_before_mlpd; /* at the point before this fitting, by the meter before; 0: nobody knows */
     const struct profile *profile; /* what was learned of the customer before the step at hand (profile.h): detect_feed sets it */
     const struct meter_facts *other;  /* of a verdict's sentence: the meter that its evidence names; NULL: none */
 };
@@ -224,7 +225,7 @@ void say_date(struct wr *w, const struct zone *z, int64_t utc_s);   /* "2026-03-
 void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-01 02:00", local */
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
-extern const struct detector detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
+extern const struct detector detector_unmoved, detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
     detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped,
     detector_slow, detector_fast, detector_oversize, detector_undersize;
 
