@@ -239,15 +239,39 @@ static void feed(struct slice *s, struct meter_state *state)
     }
 }
 
+/* What the meters before this fitting measured at its point in all, by their ends, a day; 0: nobody knows. */
+static enum err used_before(struct slice *s, const struct fitting *f, int64_t *out_mlpd)
+{
+    struct fittings at = { .at = at.few };
+    int64_t used_ml = 0, seconds = 0;
+    enum err err = fittings_load(&s->ledger, true, f->point, &at);
+
+    for (size_t i = 0; i < at.count && !err; i++) {
+        const struct fitting *b = &at.at[i];
+
+        if (b->to_s > f->from_s || !b->has_end || b->end_ml < b->start_ml || b->to_s <= b->from_s)
+            continue;
+        used_ml += (b->end_ml - b->start_ml) / 1000;
+        seconds += b->to_s - b->from_s;
+    }
+    fittings_done(&at);
+    *out_mlpd =
+        seconds >= 30 * 86400 ? (int64_t)((double)used_ml * 1000 / (double)seconds * 86400) : 0;
+    return err;
+}
+
 static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t from_s,
                              struct meter_state *state)
 {
     enum err err = point_facts_by_id(&s->ledger, f->point, &s->point);
+    int64_t before_mlpd = 0;
 
     if (err)
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     if ((err = flag_rules_of(s->rules, &s->ledger, s->meter.id, s->point.use, s->meter.dn_mm,
                              &s->book)))
+        return err;
+    if (!detect_has_moved(&state->detect) && (err = used_before(s, f, &before_mlpd)))
         return err;
     s->place = (struct judge_place){ .meter = &s->meter,
                                      .point = &s->point,
@@ -256,6 +280,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
                                      .holidays = &s->app->holidays,
                                      .pauses = s->pauses.count ? &s->pauses : NULL,
                                      .today = &s->today,
+                                     .used_before_mlpd = before_mlpd,
                                      .book = s->book };
     if ((err = load(s, f, from_s)))
         return err;

@@ -114,3 +114,8 @@ void detect_feed(struct detect_state *state, const struct judge_place *place,
             profile_learn(profile, place, step);
     }
 }
+
+bool detect_has_moved(const struct detect_state *state)
+{
+    return profile_has_use((const struct profile *)(const void *)state->detectors);
+}

@@ -141,7 +141,7 @@ struct detector {
 #define LEAK_STATE 88  /* leak.c, burst.c */
 #define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
 #define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 5 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_VERSION 6 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */
@@ -171,6 +171,9 @@ _Static_assert(sizeof(struct detect_state) == 64 + DETECTORS_STATE, "no hidden b
 typedef void detect_say(void *arg, const struct detector *d, const struct verdict *v);
 void detect_feed(struct detect_state *state, const struct judge_place *place,
                  const struct judge_reading *reading, detect_say *say, void *arg);
+
+/* Whether the register has turned since the fitting began, as far as steps are sure. */
+bool detect_has_moved(const struct detect_state *state);
 
 const struct detector *detector_at(size_t n);            /* NULL at the end of the table */
 const struct detector *detector_named(struct span flag); /* NULL if unknown */

@@ -263,7 +263,7 @@ double profile_away_share(const struct profile *s, double *out_mean_h)
         hours += s->pauses[n] * middle_h[n];
     }
     *out_mean_h = count > 0 ? hours / count : 0;
-    return s->known_days ? hours / 24 / s->known_days : 0;
+    return count >= 2 && s->known_days ? hours / 24 / s->known_days : 0;
 }
 
 /* ---- steps ---- */

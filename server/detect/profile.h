@@ -45,7 +45,7 @@ bool profile_has_use(const struct profile *s); /* it has moved forward since wha
 double profile_use_mlpd(const struct profile *s); /* mean of the last 60 days with their weights */
 /* Pauses at least `hours` long that begin in a day, by what is known of this meter and, as far as that is little, of its kind. */
 double profile_pauses_a_day(const struct profile *s, const struct judge_place *p, double hours);
-/* The share of all time that it spent in pauses of a day and more; their mean length. */
+/* The share of all time that it spent in pauses of a day and more, 0 of fewer than two; their mean length. */
 double profile_away_share(const struct profile *s, double *out_mean_h);
 int64_t profile_longest_s(const struct profile *s); /* pause of its own of the last 400 days; 0: none */
 /* Seconds of [from_s, to_s) in which use was to be expected: without holidays and pauses. */
