@@ -1,5 +1,6 @@
 #include "server/point_use.h"
 
+#include "server/billing/cut.h"
 #include "server/billing/explain.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -76,6 +77,44 @@ static enum err load_rows(struct app *app, const struct point_use *u, size_t i)
     load->rows.count = 0;
     return u->settled ? archive_read(app->archive, load->meter.id, c, from_s, to_s, &load->rows)
                       : readings_load(app, &load->meter, c, from_s, to_s, &load->rows);
+}
+
+/* ---- three months of it ---- */
+
+struct settled_rows {
+    struct app *app;
+    const struct meter_facts *meter;
+};
+
+static enum err settled_load(void *arg, int64_t from_s, int64_t to_s, struct rows *out)
+{
+    const struct settled_rows *s = (const struct settled_rows *)arg;
+
+    out->count = 0;
+    return archive_read(s->app->archive, s->meter->id, meter_billed_channel(s->meter), from_s, to_s,
+                        out);
+}
+
+static enum err settled_below_zero(void *arg, bool *out_below)
+{
+    const struct settled_rows *s = (const struct settled_rows *)arg;
+
+    return archive_below_zero(s->app->archive, s->meter->id, out_below);
+}
+
+/* A city's closing must not read years of each meter. */
+static enum err load_cut(struct app *app, struct point_use *u, size_t i, int64_t from_s,
+                         int64_t to_s, bool *out_done)
+{
+    struct point_use_load *load = &u->loads[i];
+    struct settled_rows settled = { app, &load->meter };
+    struct row_source source = { settled_load, settled_below_zero, &settled };
+    struct fitting *f = &u->fittings[i].fitting, cut;
+    enum err err = fitting_cut(&source, &load->meter, f, from_s, to_s, &cut, &load->rows, out_done);
+
+    if (!err && *out_done)
+        *f = cut;
+    return err;
 }
 
 static enum err take_rules(struct app *app, struct txn *t, uint32_t point, struct point_use *u)
@@ -158,8 +197,14 @@ static enum err load_edits(struct txn *t, uint32_t point, struct point_use *u)
 
     u->edit_count = 0;
     u->edit_act = 0;
-    if ((err = ledger_edits(t, point, 0, keep_edit, &k)) || (err = k.err))
-        return err;
+    err = ledger_edits(t, point, 0, keep_edit, &k);
+    return err ? err : k.err;
+}
+
+static enum err apply_edits(struct point_use *u)
+{
+    enum err err = ERR_OK;
+
     for (size_t i = 0; i < u->edit_count && !err; i++)
         if (edit_in_force(&u->edits[i]))
             err = apply_edit(u, &u->edits[i]);
@@ -189,8 +234,9 @@ const struct ledger_edit *point_use_edit(const struct point_use *u, const char *
     return NULL;
 }
 
-enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s,
-                        int64_t to_s, enum consume_step step, int64_t now_s, struct point_use *u)
+/* may_cut: of settled readings, for a determinant of the span alone. */
+static enum err load(struct app *app, struct txn *t, uint32_t point, int64_t from_s, int64_t to_s,
+                     bool may_cut, struct point_use *u)
 {
     struct fittings fittings;
     enum err err;
@@ -198,15 +244,32 @@ enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t 
     consumer_free(u->consumer);
     u->consumer = NULL;
     u->count = 0;
+    u->cut = false;
     if (!(err = fittings_load(t, true, point, &fittings)))
         err = load_meters(t, &fittings, from_s, to_s, u);
+    fittings_done(&fittings);
     if (!err)
         err = take_rules(app, t, point, u);
-    fittings_done(&fittings);
-    for (size_t i = 0; i < u->count && !err; i++)
-        err = load_rows(app, u, i);
     if (!err)
         err = load_edits(t, point, u);
+    may_cut = may_cut && u->settled && !u->trial && !u->edit_count;
+    for (size_t i = 0; i < u->count && !err; i++) {
+        bool done = false;
+
+        if (may_cut)
+            err = load_cut(app, u, i, from_s, to_s, &done);
+        if (!err && !done)
+            err = load_rows(app, u, i);
+        u->cut |= done;
+    }
+    return err ? err : apply_edits(u);
+}
+
+enum err point_use_load(struct app *app, struct txn *t, uint32_t point, int64_t from_s,
+                        int64_t to_s, enum consume_step step, int64_t now_s, struct point_use *u)
+{
+    enum err err = load(app, t, point, from_s, to_s, false, u);
+
     return err ? err : point_use_consumer(app, u, step, now_s, &u->consumer);
 }
 
@@ -285,8 +348,13 @@ enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, i
     struct billed later;
     enum err err;
 
-    if ((err = point_use_load(app, t, point, from_s, to_s, STEP_NONE, now_s, u)) ||
+    if ((err = load(app, t, point, from_s, to_s, true, u)) ||
+        (err = point_use_consumer(app, u, STEP_NONE, now_s, &u->consumer)) ||
         (err = consumer_row(u->consumer, from_s, to_s, &c)))
+        return err;
+    if (u->cut && c->known && c->consumption_ml == 0 &&
+        ((err = point_use_load(app, t, point, from_s, to_s, STEP_NONE, now_s, u)) ||
+         (err = consumer_row(u->consumer, from_s, to_s, &c))))
         return err;
     later = billed_of(c);
     if (!c->known && now_s < to_s && (err = billed_later(app, u, from_s, to_s, &later)))

@@ -12,6 +12,7 @@
 struct point_use_load;
 struct point_use {
     bool settled; /* set by the caller: from settled readings alone. Who holds the settler's place so sees one state of all points */
+    bool cut;     /* a fitting was read from three months before the span on (server/billing/cut.h): for a determinant alone */
     size_t count, cap;
     struct consume_fitting *fittings; /* those that touch the span, or the 62 days before it (rules-bills E3) */
     struct point_use_load *loads;
