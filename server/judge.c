@@ -827,12 +827,13 @@ enum err judge_stands(struct judge_rehearsal *r, uint32_t meter, struct flag_rec
     return flags_kept(&r->slice->views, meter, out);
 }
 
-/* What every judgement rests on beside the meter's own facts: civil time, holidays, rules of condition. */
+/* What every judgement rests on beside the meter's own facts: civil time, holidays, rules of condition, the figures of flags where nobody set others. */
 static uint64_t rules_hash(const struct app *app)
 {
     uint32_t zone = crc32c(0, app->zone.name, strlen(app->zone.name));
 
     zone ^= STATE_VERSION ^ condition_rules_hash(&app->fleet_rules);
+    zone ^= crc32c(0, detect_rules_standing.value, sizeof detect_rules_standing.value);
     return (uint64_t)zone << 32 | holidays_hash(&app->holidays) | 1u;
 }
 

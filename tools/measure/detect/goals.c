@@ -203,6 +203,30 @@ static enum err one_goal(const struct record *r, const struct goal *g, const cha
     return ERR_OK;
 }
 
+/* Of one kind: how many of its flags that stood on the list were right, and how often one was not. */
+static void orders_of_kind(const struct record *r, unsigned rule, double years, const char *base,
+                           bool json, FILE *out)
+{
+    unsigned right = 0, wrong = 0;
+    char text[40];
+
+    for (size_t n = 0; n < r->note_count; n++) {
+        const struct note *note = &r->notes[n];
+
+        if (note->rule != rule || !note->ordered)
+            continue;
+        right += note->outcome == NOTE_FOUND;
+        wrong += note->outcome == NOTE_FALSE;
+    }
+    if (!right && !wrong)
+        return;
+    snprintf(text, sizeof text, "  field orders: %s", rules[rule].name);
+    put_goal(out, json, base, text, "precision", wilson(right, right + wrong), "curve", "",
+             right + wrong, NAN);
+    put_goal(out, json, base, text, "false a 1 000 years", rate_of(wrong, years / 1000), "curve",
+             "", wrong, NAN);
+}
+
 /* All detectors' false flags together, and those of them that stand on the list that crews get (server/detect/field.h): what a crew
  * is sent for nothing, once for each episode. Of the list also the share that is right, and how many of the flags that are right it
  * leaves out: a list that nobody stands on sends nobody in vain. */
@@ -232,6 +256,8 @@ static void false_orders(const struct record *r, const char *base, bool json, FI
              wilson(right, right + ordered), "curve", "", right + ordered, NAN);
     put_goal(out, json, base, "found flags on the field list", "share",
              wilson(right, right + right_left), "curve", "", right + right_left, NAN);
+    for (unsigned rule = 0; rule < rule_count; rule++)
+        orders_of_kind(r, rule, years, base, json, out);
 }
 
 enum err table_goals(const struct record *r, bool json, FILE *out)

@@ -104,7 +104,9 @@ static uint32_t others_of(const struct told_list *list, const struct told *t)
 static bool is_ordered(const struct told_list *list, const struct told *t, const struct verdict *v)
 {
     int kind = detect_rule_named(span_text(rules[t->rule].flag));
-    struct field_flag flag = { .rule = (enum detect_rule)kind, .verdict = v };
+    struct field_flag flag = { .rule = (enum detect_rule)kind,
+                               .verdict = v,
+                               .of_many = verdict_is_explained(v) };
 
     return kind >= 0 && rules[t->rule].detector &&
            field_why(&flag, &detect_rules_standing, others_of(list, t)) == FIELD_GO;
