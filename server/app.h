@@ -17,6 +17,7 @@ struct cookbook;
 struct figures_keeper;
 struct figures_kept;
 struct formats;
+struct drought;
 struct hearing;
 struct hooks;
 struct keyring;
@@ -61,6 +62,7 @@ struct app {
     struct ingest *ingest;
     struct settler *settler;
     struct hearing *hearing; /* who was heard when; NULL in programs that do not watch the clock */
+    struct drought *drought; /* which meters stand still; likewise */
     struct outages *outages; /* what the ledger tells of them, kept from the first question on */
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */

@@ -3,6 +3,7 @@
 #include "server/check_rules.h"
 #include "server/commands.h"
 #include "server/cycles.h"
+#include "server/drought.h"
 #include "server/figures.h"
 #include "server/hearing.h"
 #include "server/hooks.h"
@@ -452,7 +453,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = hooks_open(app, &app->hooks, r)) ||
         (err = notices_open(app, &notices, &app->notices, r)) ||
         (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
-        (err = hearing_open(app, &app->hearing)) ||
+        (err = hearing_open(app, &app->hearing)) || (err = drought_open(app, &app->drought)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
         (err = notices_start(app->notices)) ||
@@ -496,6 +497,8 @@ void app_close_store(struct app *app)
     registry_free(app->registry);
     tail_free(app->tail);
     views_close(app->views);
+    drought_close(app->drought);
+    app->drought = NULL;
     hearing_close(app->hearing);
     app->hearing = NULL;
     outages_free(app->outages);

@@ -213,9 +213,9 @@ static enum err begin_cells(struct hearing *h)
     h->cell_count = 0;
     h->all = (struct cell){ 0 };
     for (size_t i = 0; i < (err ? 0 : o->count); i++) {
-        struct cell *c = o->at[i].cleared_s            ? NULL
-                         : o->at[i].cell == OUTAGE_ALL ? &h->all
-                                                       : cell_of(h, o->at[i].cell, &err);
+        struct cell *c = o->at[i].cleared_s || o->at[i].zone ? NULL
+                         : o->at[i].cell == OUTAGE_ALL       ? &h->all
+                                                             : cell_of(h, o->at[i].cell, &err);
 
         if (c)
             c->outage_s = o->at[i].onset_s;

@@ -9,6 +9,8 @@
 #include "server/billing/daysheet.h"
 #include "server/commands.h"
 #include "server/detect/monthly.h"
+#include "server/detect/profile.h"
+#include "server/drought.h"
 #include "server/flag_rules.h"
 #include "server/houses.h"
 #include "server/judge_condition.h"
@@ -58,6 +60,8 @@ struct slice {
     struct fittings fittings;
     struct point_facts point;
     struct pauses pauses;
+    struct outages outages; /* as the ledger told at the slice's beginning */
+    bool rehearsed;         /* nothing of it is kept anywhere */
     struct judge_place place;
     struct civil_day today;
     struct flag_rules *rules;
@@ -397,7 +401,25 @@ static enum err look_for_pauses(struct slice *s)
 {
     const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
 
-    return judge_pauses(&s->ledger, &s->meter, last, &s->pauses);
+    enum err err = judge_pauses(&s->ledger, &s->meter, last, &s->pauses);
+
+    if (!err && last && s->outages.count)
+        outages_dry(&s->outages, drought_zone(&s->ledger, last->point), &s->pauses);
+    return err ? err : s->ledger.err;
+}
+
+/* When its register moved last, for whoever looks at zones. */
+static enum err note_flow(struct slice *s, const struct meter_state *state)
+{
+    const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
+    const struct profile *p = (const struct profile *)(const void *)state->detect.detectors;
+    uint32_t zone = last && last->to_s == FITTING_OPEN && profile_has_use(p)
+                        ? drought_zone(&s->ledger, last->point)
+                        : 0;
+
+    return s->ledger.err
+               ? s->ledger.err
+               : drought_note(s->app->drought, s->meter.id, zone, p->moved_s, state->last_s);
 }
 
 /* Whether only what came after the state must be read. */
@@ -537,6 +559,8 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
                                .fittings = s->fittings.at,
                                .count = s->fittings.count,
                                .now_s = s->now_s,
+                               .outages = &s->outages,
+                               .rehearsed = s->rehearsed,
                                .book = s->book,
                                .houses = s->houses,
                                .pauses = s->pauses.count ? &s->pauses : NULL,
@@ -585,6 +609,8 @@ static enum err judge_meter(struct slice *s, const struct judge_news *news)
         err = look_at_sources(s, state);
     if (!err)
         err = look_at_condition(s, state, first_s == 0);
+    if (!err && s->app->drought)
+        err = note_flow(s, state);
     if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
         /* One meter's damage is not the others': its flags stay as they are, and the next time it
          * is judged from nothing. */
@@ -633,7 +659,9 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     s->err = ERR_OK;
     s->ledger = ledger_read(s->app->ledger);
     s->views = views_write(s->app->views);
-    if (!(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
+    s->outages.count = 0;
+    if (!(err = outages_load(&s->ledger, &s->outages)) &&
+        !(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
         err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
     for (size_t i = 0; i < count && !err; i++) {
         s->changed = false;
@@ -687,6 +715,7 @@ static void slice_free(struct slice *s)
     flag_records_done(&s->fresh);
     flag_records_done(&s->turned);
     fittings_done(&s->fittings);
+    free(s->outages.at);
     rows_done(&s->billed);
     rows_done(&s->reverse);
     houses_close(s->houses);
@@ -744,7 +773,10 @@ static enum err rehearsal_begin(struct judge_rehearsal *r)
     s->ledger = ledger_read(s->app->ledger);
     s->views = views_read(s->app->views);
     r->open = true;
-    if (!(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
+    s->rehearsed = true;
+    s->outages.count = 0;
+    if (!(err = outages_load(&s->ledger, &s->outages)) &&
+        !(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
         err = flag_rules_try(s->rules, r->line);
     return err;
 }

@@ -89,6 +89,7 @@ struct flag {
     enum flag_state state;  /* what people said goes before what the readings say */
     bool ended; /* the readings show its end: verdict.cleared_s counts, whatever `state` */
     struct flag_decision decision; /* state 0: nobody has said anything */
+    char zone[64]; /* of a zone without water its name; "": it is another flag */
     char text_en[FLAG_TEXT_SIZE], text_zh[FLAG_TEXT_SIZE];
 };
 
@@ -105,7 +106,7 @@ struct flag_filter {
 MUST_CHECK enum err flags_each(struct app *app, const struct flag_filter *filter,
                                bool (*each)(void *arg, const struct flag *f), void *arg);
 uint32_t flag_meter(struct span id); /* of which an id says it is; 0: it is no id, or an outage's */
-/* The subject of an outage for people: "31415926" a radio cell, "0a1b2c3d" a gateway, "all". */
+/* The subject of an outage for people: "31415926" a radio cell, "0a1b2c3d" a gateway, "all". Of a zone without water: "". */
 #define FLAG_CELL_SIZE 16
 void flag_cell(const struct verdict *v, char out[FLAG_CELL_SIZE]);
 /* Of an outage the point by which it belongs to an org unit; 0: to none, or it is no outage. */

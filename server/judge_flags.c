@@ -75,6 +75,17 @@ static bool decided(struct txn *ledger, const struct flag_filter *q, const struc
     return !ledger->err && (!q->states || (q->states & 1u << *out_state));
 }
 
+static void find_zone(struct txn *ledger, struct flag *out)
+{
+    uint32_t zone = (uint32_t)(verdict_value(&out->verdict, "zone") / 1000);
+    struct ledger_row row;
+
+    out->zone[0] = 0;
+    if (out->meter == 0 && zone && ledger_by_id(ledger, LIST_ZONE, zone, INT64_MAX, &row))
+        snprintf(out->zone, sizeof out->zone, "%.*s", (int)row.cells[0].len,
+                 (const char *)row.cells[0].at);
+}
+
 /* All but `state` and `decision`. */
 static enum err fill(struct app *app, struct txn *ledger, const struct flag_record *r,
                      struct flag *out)
@@ -97,6 +108,9 @@ static enum err fill(struct app *app, struct txn *ledger, const struct flag_reco
          (err = meter_facts_by_id(ledger, verdict_other(&r->verdict), &out->other))) ||
         (r->point && (err = point_facts_by_id(ledger, r->point, &out->point_facts))))
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    find_zone(ledger, out);
+    if (ledger->err)
+        return ledger->err;
     explain(app, out);
     return ERR_OK;
 }
@@ -423,7 +437,9 @@ void flag_cell(const struct verdict *v, char out[FLAG_CELL_SIZE])
 {
     uint32_t cell = (uint32_t)(verdict_value(v, "cell") / 1000);
 
-    if (!cell)
+    if (verdict_value(v, "zone"))
+        out[0] = 0;
+    else if (!cell)
         snprintf(out, FLAG_CELL_SIZE, "all");
     else if (cell & CELL_GATEWAY)
         snprintf(out, FLAG_CELL_SIZE, "%08x", (unsigned)(cell & ~CELL_GATEWAY));

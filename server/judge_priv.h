@@ -70,6 +70,8 @@ struct judge_view {
     struct houses *houses; /* of this pass */
     const struct pauses *pauses; /* NULL: none */
     int64_t since_s, last_s; /* the newest reading that was folded before this pass, 0: all is made anew; and now */
+    const struct outages *outages; /* all of them */
+    bool rehearsed;                /* by a thread of its own: nothing but `out` may change */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
 

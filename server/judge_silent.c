@@ -62,7 +62,7 @@ static enum err look(struct silences *s, const struct fitting *f, struct silence
     bool hidden;
     enum err err;
 
-    if (!x->ended && x->from_s > x->heard_s)
+    if (!x->ended && x->from_s > x->heard_s && !s->view->rehearsed)
         hearing_counts_from(s->view->app->hearing, r.meter, x->from_s, s->view->now_s);
     if (x->until_s <= x->from_s || !silence_judge(x, &r.verdict))
         return ERR_OK;
@@ -141,7 +141,7 @@ static enum err size_of(struct silences *s)
 
 static enum err silent_episodes(const struct judge_view *v, struct flag_records *out)
 {
-    struct silences s = { .view = v, .out = out };
+    struct silences s = { .view = v, .out = out, .outages = v->outages };
     struct vitals vitals = { 0 };
     struct hush open;
     enum err err;
@@ -154,8 +154,7 @@ static enum err silent_episodes(const struct judge_view *v, struct flag_records 
                           .period_s = vitals_period_s(&vitals),
                           .longest_s = vitals_longest_s(&vitals),
                           .cell = vitals.cell };
-    if (!(err = outages_know(v->app, &s.outages)) && !(err = size_of(&s)) &&
-        !(err = life_load(v->app, v->ledger, v->meter->id, &s.life)) &&
+    if (!(err = size_of(&s)) && !(err = life_load(v->app, v->ledger, v->meter->id, &s.life)) &&
         !(err = archive_hushes(v->app->archive, v->meter->id, look_at_pause, &s)))
         err = look_at_pause(&s, &open);
     life_done(&s.life);

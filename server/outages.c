@@ -34,6 +34,8 @@ enum err outages_load(struct txn *ledger, struct outages *o)
         const struct flag_record *b = &births.at[i];
         struct outage new = { .cell = CELL_OF(&b->verdict), .onset_s = b->verdict.onset_s };
 
+        if ((new.zone = (uint32_t)(verdict_value(&b->verdict, "zone") / 1000)))
+            new.cell = OUTAGE_NO_CELL;
         memcpy(new.id, b->id, sizeof new.id);
         if (!ledger_flag_ended(ledger, span_text(b->id), &new.cleared_s))
             new.cleared_s = 0;
@@ -89,6 +91,14 @@ void outages_free(struct outages *o)
     free(o);
 }
 
+void outages_dry(const struct outages *o, uint32_t zone, struct pauses *out)
+{
+    for (size_t i = 0; zone && i < o->count; i++)
+        if (o->at[i].zone == zone)
+            pauses_add(out, PAUSE_DRY, o->at[i].onset_s,
+                       o->at[i].cleared_s ? o->at[i].cleared_s : INT64_MAX);
+}
+
 const struct outage *outage_of(const struct outages *o, uint32_t cell, int64_t from_s,
                                int64_t told_s)
 {
@@ -97,8 +107,9 @@ const struct outage *outage_of(const struct outages *o, uint32_t cell, int64_t f
     for (size_t i = 0; i < o->count; i++) {
         const struct outage *x = &o->at[i];
 
-        if ((x->cell == OUTAGE_ALL || (cell && x->cell == cell)) && told_s > x->onset_s &&
-            (!x->cleared_s || from_s < x->cleared_s) && (!found || x->onset_s > found->onset_s))
+        if (!x->zone && (x->cell == OUTAGE_ALL || (cell && x->cell == cell)) &&
+            told_s > x->onset_s && (!x->cleared_s || from_s < x->cleared_s) &&
+            (!found || x->onset_s > found->onset_s))
             found = x;
     }
     return found;
@@ -167,11 +178,14 @@ enum err outage_begin(struct app *app, const struct outage_facts *f, int64_t now
 {
     struct flag_record r = { .kind = &detector_outage, .point = f->point, .told_s = now_s };
     const struct outage_seen seen = { .cell = f->cell,
+                                      .zone = f->zone,
                                       .meters = f->meters,
                                       .late = f->silent,
                                       .onset_s = f->onset_s,
                                       .raised_s = f->raised_s };
-    struct outage new = { .cell = f->cell, .onset_s = f->onset_s };
+    struct outage new = { .cell = f->zone ? OUTAGE_NO_CELL : f->cell,
+                          .zone = f->zone,
+                          .onset_s = f->onset_s };
     struct outages *o;
     enum err err = know(app, &o);
 

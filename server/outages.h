@@ -11,9 +11,11 @@
 
 #define OUTAGE_ALL 0u /* the cell of an outage of everything: the server's own way to the meters */
 
+#define OUTAGE_NO_CELL UINT32_MAX
+
 struct outage {
     char id[FLAG_ID_SIZE];
-    uint32_t cell;
+    uint32_t cell, zone; /* zone not 0: a zone without water; cell is OUTAGE_NO_CELL then */
     int64_t onset_s, cleared_s; /* cleared_s 0: it lasts */
     int64_t back_s;             /* since when enough of its meters are heard again, as the clock saw it; 0: they are not, or nobody looked */
 };
@@ -27,12 +29,15 @@ MUST_CHECK enum err outages_know(struct app *app, const struct outages **out);
 /* The same for anybody, as of the transaction; `o` zeroed, its `at` the caller's to free. */
 MUST_CHECK enum err outages_load(struct txn *ledger, struct outages *o);
 void outage_back(struct app *app, const char *id, int64_t back_s);
+/* When a point's zone was without water. */
+void outages_dry(const struct outages *o, uint32_t zone, struct pauses *out);
 void outages_free(struct outages *o); /* NULL is fine */
 
 /* That of the cell, or of all, in which a meter would be silent that was last heard at from_s through `cell` and would be told of at told_s; NULL: none. Of several the last. */
 const struct outage *outage_of(const struct outages *o, uint32_t cell, int64_t from_s, int64_t told_s);
 
 struct outage_facts {
+    uint32_t zone;        /* not 0: it is this zone that is without water */
     uint32_t cell, point; /* point: of one of its meters, by which it belongs to an org unit; 0: none */
     uint32_t meters, silent;
     int64_t onset_s, raised_s;

@@ -10,6 +10,7 @@
 #include "server/acts/quarantine.h"
 #include "server/adjust.h"
 #include "server/commands.h"
+#include "server/drought.h"
 #include "server/hearing.h"
 #include "server/houses.h"
 #include "server/lives.h"
@@ -192,6 +193,19 @@ static enum err judge_touched(struct settler *s, struct news *touched, uint64_t 
     return txn_end(&t);
 }
 
+/* Whether a zone is without water follows from what was judged just now; of its meters nothing is to be expected then. */
+static enum err judge_dry(struct settler *s, const struct news *judged, uint64_t acts)
+{
+    struct news dry = { 0 };
+    enum err err =
+        judged->count ? drought_look(s->app->drought, clock_now_s(&s->app->clock), &dry) : ERR_OK;
+
+    if (!err && dry.count)
+        err = judge_touched(s, &dry, acts);
+    free(dry.at);
+    return err;
+}
+
 static enum err drop_old(struct app *app)
 {
     int64_t before_s = clock_now_s(&app->clock) - (int64_t)app->retention_days * 86400;
@@ -319,7 +333,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         err = touch_overdue(s, today, &touched);
     if (!err)
         err = hearing_look(s->app->hearing, clock_now_s(&s->app->clock), asked, &touched);
-    if (!err && !(err = judge_touched(s, &touched, acts))) {
+    if (!err && !(err = judge_touched(s, &touched, acts)) &&
+        !(err = judge_dry(s, &touched, acts))) {
         s->due_seen = today;
         err = lives_judged(s->app, moved_s);
     }

@@ -38,7 +38,8 @@ struct pauses {
         enum pause_why {
             PAUSE_SUSPENDED, /* the account is (报停) */
             PAUSE_VACANT,    /* somebody was there: nobody lives there */
-            PAUSE_SHUT       /* the meter says that its valve is closed */
+            PAUSE_SHUT,      /* the meter says that its valve is closed */
+            PAUSE_DRY        /* its zone is without water */
         } why;               /* of several that overlap that of the first */
     } at[PAUSES_MAX];
 };

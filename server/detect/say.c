@@ -103,6 +103,8 @@ static const char *const names[] = {
     "weeks_before",
     "weeks_since",
     "zero_days",
+    "still",
+    "zone",
 };
 
 const char *evidence_name(struct span name)

@@ -54,8 +54,21 @@ struct silence {
 bool outage_is_one(uint32_t meters, uint32_t late, bool all);
 bool outage_is_over(uint32_t meters, uint32_t late);
 
+/* A zone without water: meters that were read and stand still. */
+#define DRY_LEAST 10              /* meters of a zone */
+#define DRY_LEAST_S (24 * 3600)   /* so long a meter stands still */
+#define DRY_TOGETHER_S (12 * 3600) /* they stopped within so long of each other */
+struct dry_seen {
+    uint32_t meters, still, together; /* together: of those that are still they stopped with the others */
+    int64_t onset_s;                  /* when the last of those that are still moved last */
+};
+bool dry_may_be(uint32_t meters, uint32_t still);
+bool dry_is_one(const struct dry_seen *s);
+bool dry_is_over(const struct dry_seen *s);
+
 struct outage_seen {
     uint32_t cell; /* 0: all */
+    uint32_t zone; /* not 0: a zone without water, and no cell */
     uint32_t meters, late;
     int64_t onset_s, raised_s;
 };

@@ -10,11 +10,12 @@
 
 #define PAGE 1000
 
-static const char *const columns[] = {
-    "id",         "kind",    "serial",   "point",      "cell",       "onset",     "raised_at",
-    "cleared_at", "state",   "severity", "lost_lpd",   "lost_low",   "lost_high", "confidence",
-    "evidence",   "text_en", "text_zh",  "decided_by", "decided_at", "note",      NULL
-};
+static const char *const columns[] = { "id",         "kind",      "serial",     "point",
+                                       "cell",       "zone",      "onset",      "raised_at",
+                                       "cleared_at", "state",     "severity",   "lost_lpd",
+                                       "lost_low",   "lost_high", "confidence", "evidence",
+                                       "text_en",    "text_zh",   "decided_by", "decided_at",
+                                       "note",       NULL };
 
 /* The kinds of the contract; those without a detector have no flags yet. */
 static const char *const kinds[] = { "stuck",   "reversed",    "slow",     "fast",     "leak",
@@ -84,13 +85,21 @@ static void put_subject(struct listing *l, const struct flag *f)
         row_word(l, "serial", f->meter_facts.serial);
         row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
         row_absent(l, "cell");
+        row_absent(l, "zone");
         return;
     }
     row_absent(l, "serial");
     row_absent(l, "point");
     scoping_cell(l->scoping, "point", span_text(f->point_facts.point));
     flag_cell(&f->verdict, cell);
-    row_word(l, "cell", cell);
+    if (f->zone[0])
+        row_absent(l, "cell");
+    else
+        row_word(l, "cell", cell);
+    if (f->zone[0])
+        row_word(l, "zone", f->zone);
+    else
+        row_absent(l, "zone");
 }
 
 static void put_flag(struct listing *l, const struct flag *f)

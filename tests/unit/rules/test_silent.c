@@ -123,6 +123,26 @@ static void a_cell_is_out_with_more_than_half_and_back_below_a_third(void **stat
     assert_true(outage_is_over(0, 0)); /* its meters went over to others */
 }
 
+static void a_zone_is_dry_when_its_meters_stopped_together(void **state)
+{
+    const struct dry_seen few = { .meters = 9, .still = 9, .together = 9 };
+    const struct dry_seen all = { .meters = 10, .still = 9, .together = 9 };
+    const struct dry_seen most = { .meters = 100, .still = 89, .together = 89 };
+    const struct dry_seen apart = { .meters = 100,
+                                    .still = 100,
+                                    .together = 89 }; /* a hamlet of second homes in winter */
+    const struct dry_seen half = { .meters = 10, .still = 5 };
+    const struct dry_seen back = { .meters = 10, .still = 4 };
+
+    (void)state;
+    assert_false(dry_is_one(&few));
+    assert_true(dry_is_one(&all));
+    assert_false(dry_is_one(&most));
+    assert_false(dry_is_one(&apart));
+    assert_false(dry_is_over(&half));
+    assert_true(dry_is_over(&back));
+}
+
 static void an_outage_names_its_cell_and_how_many(void **state)
 {
     struct outage_seen seen = {
@@ -159,6 +179,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_was_silent_for_long_before_has_to_surpass_himself),
         cmocka_unit_test(what_is_a_part_of_an_outage_says_so),
         cmocka_unit_test(a_cell_is_out_with_more_than_half_and_back_below_a_third),
+        cmocka_unit_test(a_zone_is_dry_when_its_meters_stopped_together),
         cmocka_unit_test(an_outage_names_its_cell_and_how_many),
     };
 
