@@ -74,7 +74,7 @@ struct note {
     uint8_t rule, outcome, confidence_pct, severity;
     bool open;                                       /* on the last day */
     bool ordered;
-    double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND */
+    double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND and NOTE_REPEAT */
     int64_t onset_s, raised_s;
 };
 struct record {

@@ -54,6 +54,12 @@ static const struct goal goals[] = {
       "zero-14",
       { { PRECISION, 0.95 }, { RECALL, 0.97 }, { IN_BOUND, 0.95 } },
       3 },
+    { "stuck, homes with use, of 70 %",
+      "stuck",
+      { .kinds = KIND(STUCK_WHOLE) | KIND(STUCK_GO), .with_use = true, .confidence_least = 70 },
+      "zero-14",
+      { { PRECISION, 0.95 }, { RECALL, -1 } },
+      2 },
     { "reversed",
       "reversed",
       { .kinds = KIND(REVERSED) },
@@ -181,6 +187,7 @@ static enum err one_goal(const struct record *r, const struct goal *g, const cha
         return err;
     if (g->plain) {
         plain_pick.rule = rule_named(g->plain);
+        plain_pick.confidence_least = 0; /* it says nothing of that */
         if ((err = figures_of(r, &plain_pick, &plain)))
             return err;
     }

@@ -105,23 +105,27 @@ static bool is_wanted(const struct subject *s, const struct pick *p)
 struct lists {
     double *delay_d, *onset_d, *loss;
     size_t count, losses;
+    uint32_t last; /* subject whose fault was found, and one; notes of one stand together */
 };
 
 static void count_note(const struct record *r, const struct pick *p, const struct note *n,
                        struct figures *f, struct lists *l)
 {
     const struct subject *s = &r->subjects[n->subject];
-    bool wanted = is_wanted(s, p), sized = of_size(p, n->told_lph);
+    bool wanted = is_wanted(s, p), sized = of_size(p, n->told_lph), found;
 
     if (n->rule != p->rule || !of_place(s, p) || n->confidence_pct < p->confidence_least ||
         (p->with_use && !is_home_with(s, s->used_lpd)))
         return;
-    f->repeats += n->outcome == NOTE_REPEAT;
+    /* The first that is sure enough, though a fainter one may have been told before it. */
+    found = n->outcome == NOTE_FOUND || (n->outcome == NOTE_REPEAT && l->last != n->subject + 1);
+    l->last = found ? n->subject + 1 : l->last;
+    f->repeats += n->outcome == NOTE_REPEAT && !found;
     f->explained += n->outcome == NOTE_EXPLAINED;
     f->too += n->outcome == NOTE_TOO;
     f->wrong += n->outcome == NOTE_FALSE && sized;
-    f->right += n->outcome == NOTE_FOUND && sized;
-    if (n->outcome != NOTE_FOUND || !wanted || (p->within_d > 0 && n->delay_d > p->within_d))
+    f->right += found && sized;
+    if (!found || !wanted || (p->within_d > 0 && n->delay_d > p->within_d))
         return;
     f->found++;
     f->bound_asked += s->fault == FAULT_STUCK_WHOLE;
@@ -135,7 +139,7 @@ static void count_note(const struct record *r, const struct pick *p, const struc
 enum err figures_of(const struct record *r, const struct pick *p, struct figures *out)
 {
     double *room = (double *)malloc((3 * r->note_count + 3) * sizeof *room);
-    struct lists l = { room, room + r->note_count, room + 2 * r->note_count, 0, 0 };
+    struct lists l = { room, room + r->note_count, room + 2 * r->note_count, 0, 0, 0 };
     struct figures f = { 0 };
 
     if (!room)
