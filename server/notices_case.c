@@ -17,6 +17,8 @@ struct looking {
     struct txn *txn;
     int64_t now_s;
     uint32_t meter, point;
+    bool
+        burst; /* the customer is told of one that flows: of a leak beneath it he is told when it is over */
     enum err err;
 };
 
@@ -63,9 +65,21 @@ static enum err consider(struct looking *k, const struct notice_case *c, struct 
 
 /* ---- leaks ---- */
 
+/* Of one flow the customer is told once: of the burst, and not of the leak that it is, too. */
+static bool is_told_as_burst(struct looking *k, const struct flag *f, bool open)
+{
+    struct notice_told told;
+
+    if (!k->burst || !open || (k->err = told_of(k->txn, span_text(f->id), &told)))
+        return false;
+    return !told.begun;
+}
+
+/* In order of kind: a burst comes before a leak. */
 static bool take_leak(void *arg, const struct flag *f)
 {
     struct looking *k = (struct looking *)arg;
+    int rule = detect_rule_named(span_text(f->kind->flag));
     int64_t flow_mlph = verdict_value(&f->verdict, "min_flow_lph");
     struct notice_case c = { .open =
                                  !f->ended && (f->state == FLAG_OPEN || f->state == FLAG_CONFIRMED),
@@ -81,14 +95,19 @@ static bool take_leak(void *arg, const struct flag *f)
                                            .flow_mlph = flow_mlph,
                                            .lost_mlpd = f->verdict.lost_mlpd } };
 
+    if ((rule != DETECT_LEAK && rule != DETECT_BURST) ||
+        (rule == DETECT_LEAK && is_told_as_burst(k, f, c.open)))
+        return !k->err;
     snprintf(plan.case_id, sizeof plan.case_id, "%s", f->id);
-    k->err = consider(k, &c, &plan);
+    if (!k->err)
+        k->err = consider(k, &c, &plan);
+    k->burst = k->burst || (rule == DETECT_BURST && c.open && c.great);
     return !k->err;
 }
 
 static enum err look_at_flags(struct looking *k)
 {
-    const struct flag_filter filter = { .kind = &detector_leak, .meter = k->meter };
+    const struct flag_filter filter = { .meter = k->meter };
     enum err err = flags_each(k->n->app, &filter, take_leak, k);
 
     return err ? err : k->err;

@@ -1,6 +1,6 @@
 /* Notices to customers: who is told what, and when.  Pure.
  *
- *   leak          a flag `leak` of the meter at the point, from rules.leak on
+ *   leak          a flag `leak` or `burst` of the meter at the point, from rules.leak on; of a leak while a burst is told of there is none
  *   unusual-use   a civil day, metered all through, whose use the check `high` finds (rules-bills E3)
  *   no-use        a civil day, metered all through, without any use: only for accounts that asked for it (somebody looks after a person who lives there);
  *                 a meter that stands still is otherwise our matter, and no news for a customer
