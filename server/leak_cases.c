@@ -49,13 +49,25 @@ static int64_t above(int64_t mlpd, int64_t beneath)
     return mlpd > beneath ? mlpd - beneath : 0;
 }
 
+/* Until when earlier flags of the same kind have counted. */
+static int64_t counted_until(const struct leak_case *c, const struct case_part *p)
+{
+    int64_t until_s = p->onset_s;
+
+    for (const struct case_part *e = c->part; e < p; e++)
+        if (e->burst == p->burst && !e->none && e->ended_s > until_s)
+            until_s = e->ended_s;
+    return until_s;
+}
+
 static void add_part(struct leak_case *c, const struct case_part *p)
 {
-    int64_t beneath = p->burst ? beneath_mlpd(c, p) : 0, from_s = p->onset_s;
-    int64_t lost = 0;
+    int64_t beneath = p->burst ? beneath_mlpd(c, p) : 0, from_s = counted_until(c, p);
+    int64_t lost = 0, seconds = p->counted_s - p->onset_s;
 
-    if (p->counted_s) {
-        lost = p->counted_ml - flowed_ml(beneath, p->counted_s - p->onset_s);
+    if (p->counted_s > from_s) {
+        lost = (int64_t)((__int128)p->counted_ml * (p->counted_s - from_s) / seconds) -
+               flowed_ml(beneath, p->counted_s - from_s);
         lost = lost < 0 ? 0 : lost;
         from_s = p->counted_s;
     }

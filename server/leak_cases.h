@@ -5,7 +5,7 @@
  *
  *   open    something of it flows          closed   it has stopped          none   all of it was dismissed or withdrawn
  *   lost    by flag: what it had counted when it was last told (evidence lost_l, seen_at), and its flow from then until it stopped or the newest reading; without those its flow since
- *           its start. Of a burst within a leak what it has above the leak. The interval is that of the flags' flow
+ *           its start. Of a burst within a leak what it has above the leak; no time counts twice for flags of the same kind. The interval is that of the flags' flow
  *   money   lost, at the price of a m³ of the point's use class (list of prices)
  *
  * Any thread. */

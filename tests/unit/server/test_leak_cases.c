@@ -68,6 +68,19 @@ static void what_was_counted_goes_before_what_is_reckoned(void **state)
     assert_int_equal(c.lost_ml, 700000 + 4 * 240000);
 }
 
+/* 480 L/day for 4 days, and of the second flag, which tells of days 1 to 6 and counted 500 L until day 5, what it has behind day 4: a fourth of 500 and a day of 240. */
+static void no_time_counts_twice(void **state)
+{
+    struct case_part parts[] = { part("a", 0, 4, 480), part("b", 1, 6, 240) };
+    struct leak_case c;
+
+    (void)state;
+    parts[1].counted_s = T0 + 5 * DAY;
+    parts[1].counted_ml = 500000;
+    assert_int_equal(leak_cases_group(parts, 2, &c, 1), 1);
+    assert_int_equal(c.lost_ml, 4 * 480000 + 125000 + 240000);
+}
+
 static void what_was_dismissed_counts_for_nothing(void **state)
 {
     struct case_part parts[] = { part("a", 0, 2, 480), part("b", 1, 3, 100) };
@@ -101,6 +114,7 @@ int main(void)
         cmocka_unit_test(what_follows_within_a_day_is_one_case),
         cmocka_unit_test(a_burst_within_a_leak_counts_what_it_has_above_it),
         cmocka_unit_test(what_was_counted_goes_before_what_is_reckoned),
+        cmocka_unit_test(no_time_counts_twice),
         cmocka_unit_test(what_was_dismissed_counts_for_nothing),
         cmocka_unit_test(no_more_cases_are_made_than_fit),
     };
