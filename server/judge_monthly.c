@@ -1,6 +1,6 @@
 /* What shows in a year of days: slow, fast, oversize, undersize (server/detect/monthly.h).
  *
- * A meter's readings of the last 14 to 20 months are read again once in 28 days, on a day of its own, when a reading of that day has come; in between
+ * A meter's readings of the last 14 to 16 months are read again once in 28 days, on a day of its own, when a reading of that day has come; in between
  * nothing is kept but the flags.  This source goes on from the episodes that views hold, so it looks at the new days alone: what it
  * finds is still what a look at all of them in order would find, for each look rests on the days before it and on the episode that was open. */
 #include "server/detect/monthly.h"

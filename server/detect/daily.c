@@ -106,6 +106,18 @@ static void rank(struct hours_top *t, int32_t ml)
     t->ml[n] = ml;
 }
 
+double days_mean_mlpd(const struct day_span *days)
+{
+    double ml = 0, seconds = 0;
+
+    for (size_t i = 0; i < days->count; i++)
+        if (day_is_whole(&days->at[i])) {
+            ml += (double)days->at[i].used_ml;
+            seconds += days->at[i].covered_s;
+        }
+    return seconds > 0 ? ml * 86400 / seconds : 0;
+}
+
 void hours_rank(const struct day_span *days, int64_t low_ml, struct hours_top *out)
 {
     double all = 0, low = 0, sum = 0, floors = 0;

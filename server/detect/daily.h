@@ -45,6 +45,8 @@ struct hours_top {
     double mean_mlpd;        /* of the days that are known, without what flows all day */
     double low_share;        /* of the use that is known by hours: in hours with less than low_ml */
 };
+/* Mean use of the whole days; much cheaper than a ranking. 0: there are none. */
+double days_mean_mlpd(const struct day_span *days);
 void hours_rank(const struct day_span *days, int64_t low_ml, struct hours_top *out);
 void days_clear(struct days *d);
 /* Whether the last fortnight is among them: of a meter that is silent a month's look says nothing new. */

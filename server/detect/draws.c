@@ -1,8 +1,9 @@
 #include "server/detect/draws.h"
 #include "server/detect/detect_priv.h"
 
+#include <limits.h>
 #include <math.h>
-#include <stdlib.h>
+
 #include <string.h>
 
 #define LEAST_BEFORE_D 40 /* days with people at home */
@@ -74,11 +75,35 @@ static double bin_ml(double unit_ml, unsigned bin)
 
 /* ---- days with people at home ---- */
 
-static int double_order(const void *a, const void *b)
+/* The nth in order, from 0; moves the values about (C. A. R. Hoare's FIND). */
+static double nth(double *v, size_t count, size_t n)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    size_t low = 0, high = count - 1;
 
-    return (x > y) - (x < y);
+    while (low < high) {
+        double pivot = v[n], x;
+        size_t i = low, j = high;
+
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (pivot < v[j])
+                j--;
+            if (i <= j) {
+                x = v[i];
+                v[i++] = v[j];
+                v[j] = x;
+                if (j == 0)
+                    break;
+                j--;
+            }
+        }
+        if (j < n)
+            low = i;
+        if (n < i)
+            high = j;
+    }
+    return v[n];
 }
 
 static double per_day(const struct day_use *d)
@@ -127,8 +152,7 @@ static double usual_day(const struct day_span *days, int32_t from_day, double q,
             used[count++] = per_day(&days->at[i]);
     if (count < least)
         return 0;
-    qsort(used, count, sizeof used[0], double_order);
-    return used[(size_t)(q * (double)count)];
+    return nth(used, count, (size_t)(q * (double)count));
 }
 
 static bool home_days(struct home_days *h, const struct judge_place *p, const struct day_span *days)
@@ -407,10 +431,18 @@ static double mean_mlpd(const struct home_days *h, size_t from, size_t to)
     return n ? sum / n : 0;
 }
 
-/* Days before `at` against those from `since` on. */
-static bool compare(const struct home_days *h, size_t at, size_t since, int sign,
-                    struct draws_change *out)
+/* Whether it may be worth to look at the sizes of draws. */
+static bool is_worth_it(const struct draws_change *c, const struct draws_bounds *b)
 {
+    return b->sign * c->volume_ln >= b->volume_ln && !(b->sign * c->apart_ln < b->apart_ln) &&
+           c->after_days >= b->after_days && c->empty_days < b->empty_days;
+}
+
+/* Days before `at` against those from `since` on. */
+static bool compare(const struct home_days *h, size_t at, size_t since,
+                    const struct draws_bounds *bounds, struct draws_change *out)
+{
+    int sign = bounds->sign;
     struct hist before = { 0 }, quiet = { 0 }, after = { 0 };
     double lns[DAYS_MOST], limit, hours = 0, quiet_hours = 0;
     size_t n = 0;
@@ -422,8 +454,12 @@ static bool compare(const struct home_days *h, size_t at, size_t since, int sign
                                   .after_days = home_count(h, since, h->count) };
     if (out->before_days < LEAST_BEFORE_D || out->after_days < LEAST_AFTER_D)
         return false;
-    qsort(lns, n, sizeof lns[0], double_order);
-    limit = sign < 0 ? lns[n / 4] : lns[n - 1 - n / 4]; /* of more use: the busiest */
+    out->empty_days = empty_between(h, at);
+    out->volume_ln = home_mean_ln(h, since, h->count) - home_mean_ln(h, 0, at);
+    out->apart_ln = home_mean_ln(h, since, h->count) - nearest_weeks_ln(h, at, sign);
+    if (!is_worth_it(out, bounds))
+        return false;
+    limit = nth(lns, n, sign < 0 ? n / 4 : n - 1 - n / 4); /* of more use: the busiest */
     for (size_t i = 0; i < h->count; i++) {
         if (!h->at_home[i] || (i >= at && i < since))
             continue;
@@ -432,9 +468,6 @@ static bool compare(const struct home_days *h, size_t at, size_t since, int sign
             count_hours(h, i, &quiet);
     }
     out->day = h->days[at].day;
-    out->empty_days = empty_between(h, at);
-    out->volume_ln = home_mean_ln(h, since, h->count) - home_mean_ln(h, 0, at);
-    out->apart_ln = home_mean_ln(h, since, h->count) - nearest_weeks_ln(h, at, sign);
     out->before_mlpd = mean_mlpd(h, 0, at);
     out->after_mlpd = mean_mlpd(h, since, h->count);
     out->hours = after.hours;
@@ -454,20 +487,21 @@ static bool compare(const struct home_days *h, size_t at, size_t since, int sign
     return true;
 }
 
-bool draws_compare(const struct judge_place *p, const struct day_span *days, int sign,
-                   struct draws_change *out)
+bool draws_compare(const struct judge_place *p, const struct day_span *days,
+                   const struct draws_bounds *bounds, struct draws_change *out)
 {
     struct home_days h;
     size_t at;
 
-    if (!home_days(&h, p, days) || (at = find_change(&h, sign, days->to_day)) == h.count)
+    if (!home_days(&h, p, days) || (at = find_change(&h, bounds->sign, days->to_day)) == h.count)
         return false;
-    return compare(&h, at, at, sign, out);
+    return compare(&h, at, at, bounds, out);
 }
 
 bool draws_since(const struct judge_place *p, const struct day_span *days, int32_t day,
                  unsigned last, struct draws_change *out)
 {
+    static const struct draws_bounds any = { -1, -INFINITY, -INFINITY, 0, UINT_MAX };
     struct home_days h;
     size_t at = 0, since;
 
@@ -478,5 +512,5 @@ bool draws_since(const struct judge_place *p, const struct day_span *days, int32
     since = at;
     while (since < h.count && h.days[since].day < days->to_day - (int32_t)last)
         since++;
-    return since < h.count && compare(&h, at, since, -1, out);
+    return since < h.count && compare(&h, at, since, &any, out);
 }

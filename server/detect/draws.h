@@ -26,8 +26,14 @@ struct draws_change {
     double hours;                      /* later ones with use */
 };
 
-/* Looks for the day since which draws differ most, 20 to 110 days before the last. `sign`: −1 less, 1 more. False: too little is known to say. */
-bool draws_compare(const struct judge_place *p, const struct day_span *days, int sign, struct draws_change *out);
+/* What a change must come to at least: to learn the sizes of draws costs twenty times what it costs to see that nothing happened. */
+struct draws_bounds {
+    int sign;              /* −1 less, 1 more */
+    double volume_ln, apart_ln; /* × sign */
+    unsigned after_days, empty_days; /* at least; less than */
+};
+/* Looks for the day since which draws differ most, 20 to 110 days before the last. False: it comes to less, or too little is known to say. */
+bool draws_compare(const struct judge_place *p, const struct day_span *days, const struct draws_bounds *bounds, struct draws_change *out);
 /* The same of a day that is known, and of the last `last` days alone. */
 bool draws_since(const struct judge_place *p, const struct day_span *days, int32_t day, unsigned last, struct draws_change *out);
 

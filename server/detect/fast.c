@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#define LARGER_LN 0.12
 #define AS_OFTEN_LN 0.1
 #define ALIKE_LN 0.12
 #define ODDS_LEAST 5
@@ -24,22 +23,26 @@
 #define CLEAR_LN 0.06
 #define CLEAR_DAYS 28
 
-static bool is_fast(const struct judge_place *p, const struct draws_change *c)
+static bool is_fast(const struct draws_change *c, double larger_ln)
 {
-    return place_is_household(p) && p->meter->resolution_ml <= FINE_ML &&
-           c->floor_share < LEAK_SHARE && c->empty_days < NEW_PEOPLE_D &&
-           c->after_days >= LEAST_SINCE_D && c->size_ln >= LARGER_LN && c->quiet_ln >= LARGER_LN &&
-           c->quiet_odds > ODDS_LEAST && c->volume_ln > LARGER_LN + 0.02 &&
-           c->apart_ln > LARGER_LN - 0.1 && c->large_ln > 0.7 * LARGER_LN &&
-           c->elsewhere_ln > 0.7 * LARGER_LN && fabs(c->often_ln) < AS_OFTEN_LN &&
+    return c->floor_share < LEAK_SHARE && c->empty_days < NEW_PEOPLE_D &&
+           c->after_days >= LEAST_SINCE_D && c->size_ln >= larger_ln && c->quiet_ln >= larger_ln &&
+           c->quiet_odds > ODDS_LEAST && c->volume_ln > larger_ln + 0.02 &&
+           c->apart_ln > larger_ln - 0.1 && c->large_ln > 0.7 * larger_ln &&
+           c->elsewhere_ln > 0.7 * larger_ln && fabs(c->often_ln) < AS_OFTEN_LN &&
            fabs(c->volume_ln - c->size_ln) < ALIKE_LN;
 }
 
 static bool fast_look(const struct judge_place *p, const struct day_span *days,
                       const struct verdict *open, struct verdict *out)
 {
+    double larger_ln = log(1 + (double)place_figure(p, FIGURE_FAST_share_least) / 1000);
+    struct draws_bounds bounds = { 1, larger_ln + 0.02, larger_ln - 0.1, LEAST_SINCE_D,
+                                   NEW_PEOPLE_D };
     struct draws_change c;
 
+    if (!place_is_household(p) || p->meter->resolution_ml > FINE_ML)
+        return false;
     if (!days_are_recent(days))
         return false;
     if (open) {
@@ -52,7 +55,7 @@ static bool fast_look(const struct judge_place *p, const struct day_span *days,
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
-    if (!draws_compare(p, days, 1, &c) || !is_fast(p, &c))
+    if (!draws_compare(p, days, &bounds, &c) || !is_fast(&c, larger_ln))
         return false;
     *out = (struct verdict){ .open = true,
                              .onset_s = day_midnight_s(p->zone, c.day),

@@ -1,4 +1,5 @@
 #include "server/detect/monthly.h"
+#include "server/detect/detect_priv.h"
 
 #include <string.h>
 
@@ -76,6 +77,59 @@ static size_t first_from(const struct row *rows, size_t count, int64_t at_s)
     return low;
 }
 
+/* ---- whether a look may find anything ----
+ *
+ * Taking up a year of readings costs four times what it costs to unpack them, and in most months nothing has happened.  So the register, as it stands, is asked first: what was used on a day of the last four
+ * weeks, against a day of what lies before the last 110 days.  Where neither less nor more by as much as a flag needs is used, where the meter is of no size that is
+ * judged and no episode is open, there is no look.  A fall, a roll-over or a wild value among the four readings: the look is made. */
+
+#define LATELY_D 28
+#define EARLIER_D 110 /* draws.c looks for changes so far back */
+#define LESS 0.85
+#define MORE 1.12
+#define MEAN_SHARE 0.003 /* of Q3; undersize.c: below it no place uses too much */
+#define FINE_ML 1000
+#define DN_SIZED 32
+
+static const struct row *remote_from(const struct row *rows, size_t count, int64_t at_s)
+{
+    size_t n = first_from(rows, count, at_s);
+
+    while (n < count && (rows[n].attr & ATTR_SOURCE) != SOURCE_REMOTE)
+        n++;
+    return n < count ? &rows[n] : NULL;
+}
+
+/* Millilitres a day between two readings; below 0: nobody knows. */
+static double per_day(const struct row *from, const struct row *to)
+{
+    if (!from || !to || to->time_s <= from->time_s || to->value < from->value)
+        return -1;
+    return (double)(to->value - from->value) * 86400 / (to->time_s - from->time_s);
+}
+
+static bool may_find(const struct monthly *m, const struct judge_place *place,
+                     const struct row *rows, size_t count, int32_t day)
+{
+    const struct zone *z = place->zone;
+    const struct row *first = remote_from(rows, count, day_midnight_s(z, day - MONTHLY_WINDOW_D));
+    const struct row *earlier = remote_from(rows, count, day_midnight_s(z, day - EARLIER_D));
+    const struct row *lately = remote_from(rows, count, day_midnight_s(z, day - LATELY_D));
+    const struct row *last = remote_from(rows, count, day_midnight_s(z, day));
+    double before = per_day(first, earlier), now = per_day(lately, last),
+           all = per_day(first, last);
+
+    bool fast = place_is_household(place) && place->meter->resolution_ml <= FINE_ML; /* fast.c */
+
+    for (unsigned i = 0; i < m->kind_count; i++)
+        if (m->open[i].open)
+            return true;
+    if (before < 0 || now < 0 || all < 0 || now < LESS * before || (fast && now > MORE * before))
+        return true;
+    return place->meter->dn_mm >= DN_SIZED ||
+           all > MEAN_SHARE * (double)place->meter->q3_lph * 24000;
+}
+
 static void take(struct monthly *m, const struct judge_place *place, const struct row *row)
 {
     struct judge_step steps[2];
@@ -94,11 +148,13 @@ static void look(struct monthly *m, const struct judge_place *place, int32_t day
                  void *arg)
 {
     struct day_span span = days_between(&m->days, day - MONTHLY_WINDOW_D, day);
+    struct judge_place today = *place;
 
+    today.rules = rules_on(place->book, day);
     for (unsigned i = 0; i < m->kind_count; i++) {
         struct verdict v;
 
-        if (m->kinds[i]->look(place, &span, m->open[i].open ? &m->open[i] : NULL, &v)) {
+        if (m->kinds[i]->look(&today, &span, m->open[i].open ? &m->open[i] : NULL, &v)) {
             m->open[i] = v;
             say(arg, m->kinds[i], &v);
         }
@@ -125,6 +181,8 @@ void monthly_run(struct monthly *m, const struct judge_place *place, const struc
             anchored_s = from_s;
             next = first_from(rows, count, from_s);
         }
+        if (!may_find(m, place, rows, count, day))
+            continue;
         while (next < count && rows[next].time_s < to_s)
             take(m, place, &rows[next++]);
         look(m, place, day, say, arg);

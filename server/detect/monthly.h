@@ -10,7 +10,7 @@
 
 #define MONTHLY_EVERY_D 28
 #define MONTHLY_WINDOW_D 420 /* a year, and the weeks that are held against it */
-#define MONTHLY_ANCHOR_D 180 /* readings are taken up at one of the days that lie so far apart: so every look sees the same steps */
+#define MONTHLY_ANCHOR_D 60  /* readings are taken up at one of the days that lie so far apart: so every look sees the same steps */
 #define MONTHLY_KINDS 8
 
 /* Whether a look of this meter is due after since_s, up to until_s (instants of readings). */

@@ -15,8 +15,7 @@
 #define DN_LEAST 32
 #define DN_MOST 50
 #define PEAK_NTH 10
-#define PEAK_BELOW 0.03
-#define PEAK_CLEARS 0.05
+#define PEAK_CLEARS 1.67 /* times that share */
 #define LOW_FLOW 0.016
 #define LOW_SHARE 0.8
 
@@ -24,6 +23,7 @@ static bool oversize_look(const struct judge_place *p, const struct day_span *da
                           const struct verdict *open, struct verdict *out)
 {
     double q3_ml = (double)p->meter->q3_lph * 1000, peak;
+    double share = (double)place_figure(p, FIGURE_OVERSIZE_peak_share) / 1000;
     struct hours_top top;
 
     if (p->meter->dn_mm < DN_LEAST || p->meter->dn_mm > DN_MOST || q3_ml <= 0 ||
@@ -32,15 +32,14 @@ static bool oversize_look(const struct judge_place *p, const struct day_span *da
     hours_rank(days, (int64_t)(LOW_FLOW * q3_ml), &top);
     peak = top.ml[PEAK_NTH - 1];
     if (open) {
-        if (peak < PEAK_CLEARS * q3_ml)
+        if (peak < PEAK_CLEARS * share * q3_ml)
             return false;
         *out = *open;
         out->open = false;
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
-    if (top.days < DAYS_LEAST || peak <= 0 || peak >= PEAK_BELOW * q3_ml ||
-        top.low_share < LOW_SHARE)
+    if (top.days < DAYS_LEAST || peak <= 0 || peak >= share * q3_ml || top.low_share < LOW_SHARE)
         return false;
     *out = (struct verdict){ .open = true,
                              .onset_s = day_midnight_s(p->zone, days->at[0].day),

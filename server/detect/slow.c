@@ -7,7 +7,7 @@
  *   deep       use fell by more than one half (pulses of 100 L, which show no single draws: 45 %) and draws did not stay as large
  *   by hours   use fell by one half because hours without any became that many, while draws stayed as large: worn gear that
  *              stands for hours and moves for hours
- *   not        where a run of 5 days without use lies between before and since: others may have moved in; where use fell in three hours of the day alone (a garden
+ *   not        where a run of 8 days without use lies between before and since: others may have moved in; where use fell in three hours of the day alone (a garden
  *              that is watered no more); where water had run without a pause before, and does no more (a leak that was mended)
  *   cleared    the last 28 days have draws and use within 12 % of those before
  *   lost       what is registered now × (1 ÷ share − 1); the interval is that of a healthy home's 28-day mean: ± 20 %
@@ -22,12 +22,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SMALLER_LN (-0.25)        /* draws: 22 % less */
-#define COARSE_SMALLER_LN (-0.30) /* where pulses do not show each: 26 % */
-#define ODDS_LEAST 6              /* log-likelihood */
-#define AS_OFTEN_LN 0.25          /* hours with use */
-#define ALIKE_LN 0.5              /* use and draws fell by the same */
-#define DEEP_LN (-0.8)            /* use: 55 % less */
+#define COARSER_LN 0.05  /* more, where pulses do not show each draw */
+#define FAINTER_LN 0.035 /* less, where all else is alike */
+#define ODDS_LEAST 6     /* log-likelihood */
+#define AS_OFTEN_LN 0.25 /* hours with use */
+#define ALIKE_LN 0.5     /* use and draws fell by the same */
+#define DEEP_LN (-0.8)   /* use: 55 % less */
 #define DEEP_OFTEN_LN 0.6
 #define COARSE_ML 100000 /* a pulse of which one holds many draws */
 #define COARSE_DEEP_LN (-0.6)
@@ -35,10 +35,7 @@
 #define SELDOM_LN (-0.5)     /* hours with use: 40 % fewer than draws explain */
 #define ELSEWHERE_LN (-0.20) /* use outside of the hours that lost most: 18 % less */
 #define MENDED_SHARE (-0.5)  /* of what is used less, that flowed without a pause */
-#define NEW_PEOPLE_D 8
-#define LEAST_SINCE_D 25
-#define FINE_ML 1000 /* a pulse that shows single draws: less is needed */
-#define FAINT_LN (-0.20)
+#define FINE_ML 1000         /* a pulse that shows single draws: less is needed */
 #define FAINT_OFTEN_LN 0.2
 #define FAINT_ALIKE_LN 0.3
 #define TOO_SELDOM_LN (-0.7)
@@ -69,21 +66,39 @@ static bool is_deep(const struct draws_change *c, bool coarse)
                         c->size_ln < NOT_AS_LARGE_LN && c->often_ln > TOO_SELDOM_LN;
 }
 
+/* The figures that people may turn. */
+static double smaller_ln(const struct judge_place *p)
+{
+    return log(1 - (double)place_figure(p, FIGURE_SLOW_share_least) / 1000);
+}
+
+static struct draws_bounds bounds_of(const struct judge_place *p)
+{
+    double ln = smaller_ln(p) + FAINTER_LN;
+
+    return (struct draws_bounds){ .sign = -1,
+                                  .volume_ln = 0.05 - ln,
+                                  .apart_ln = -0.1 - ln,
+                                  .after_days = (unsigned)place_figure(p, FIGURE_SLOW_since_days),
+                                  .empty_days = (unsigned)place_figure(p, FIGURE_SLOW_empty_days) };
+}
+
 static enum way way_of(const struct judge_place *p, const struct draws_change *c)
 {
-    if (c->empty_days >= NEW_PEOPLE_D || c->after_days < LEAST_SINCE_D || isnan(c->apart_ln) ||
-        c->floor_share < MENDED_SHARE)
+    bool fine = p->meter->resolution_ml <= FINE_ML;
+    double ln = smaller_ln(p);
+
+    if (isnan(c->apart_ln) || c->floor_share < MENDED_SHARE)
         return WAY_NONE;
-    if (is_scaled(c, p->meter->resolution_ml <= FINE_ML ? SMALLER_LN : COARSE_SMALLER_LN,
-                  AS_OFTEN_LN, ALIKE_LN))
+    if (is_scaled(c, fine ? ln : ln - COARSER_LN, AS_OFTEN_LN, ALIKE_LN))
         return WAY_SCALED;
     if (is_deep(c, p->meter->resolution_ml >= COARSE_ML))
         return WAY_DEEP;
     if (c->volume_ln < DEEP_LN + 0.1 && c->apart_ln < DEEP_LN + 0.4 && c->often_ln < SELDOM_LN &&
         c->elsewhere_ln < ELSEWHERE_LN)
         return WAY_BY_HOURS;
-    if (p->meter->resolution_ml <= FINE_ML && c->empty_days < FAINT_NEW_PEOPLE_D &&
-        is_scaled(c, FAINT_LN, FAINT_OFTEN_LN, FAINT_ALIKE_LN))
+    if (fine && c->empty_days < FAINT_NEW_PEOPLE_D &&
+        is_scaled(c, ln + FAINTER_LN, FAINT_OFTEN_LN, FAINT_ALIKE_LN))
         return WAY_FAINT;
     return WAY_NONE;
 }
@@ -143,6 +158,7 @@ static bool is_over(const struct judge_place *p, const struct day_span *days,
 static bool slow_look(const struct judge_place *p, const struct day_span *days,
                       const struct verdict *open, struct verdict *out)
 {
+    struct draws_bounds bounds = bounds_of(p);
     struct draws_change c;
     enum way way;
 
@@ -156,7 +172,7 @@ static bool slow_look(const struct judge_place *p, const struct day_span *days,
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
-    if (!draws_compare(p, days, -1, &c) || (way = way_of(p, &c)) == WAY_NONE)
+    if (!draws_compare(p, days, &bounds, &c) || (way = way_of(p, &c)) == WAY_NONE)
         return false;
     fill(p, days, &c, way, out);
     return true;

@@ -15,7 +15,7 @@
 #define NTH 100
 #define HOME_MEAN 0.02
 #define HOME_HOUR 0.04
-#define OTHER_HOUR 0.3
+#define OTHER_MEAN 0.003 /* a hundred such hours in a year come to as much */
 #define CLEARS 0.67
 
 _Static_assert(NTH <= TOP_HOURS, "as many are kept");
@@ -25,10 +25,13 @@ static bool undersize_look(const struct judge_place *p, const struct day_span *d
 {
     bool homes = p->point->use == USE_RESIDENTIAL || p->point->use == USE_UNKNOWN;
     double q3_ml = (double)p->meter->q3_lph * 1000,
-           bound = (homes ? HOME_HOUR : OTHER_HOUR) * q3_ml, peak;
+           other = (double)place_figure(p, FIGURE_UNDERSIZE_hour_share) / 1000,
+           bound = (homes ? HOME_HOUR : other) * q3_ml, peak;
     struct hours_top top;
 
     if (q3_ml <= 0 || !days_are_recent(days))
+        return false;
+    if (!open && days_mean_mlpd(days) < (homes ? HOME_MEAN : OTHER_MEAN) * q3_ml * 24)
         return false;
     hours_rank(days, 0, &top);
     peak = top.ml[NTH - 1];
