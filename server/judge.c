@@ -401,7 +401,7 @@ static enum err look_for_pauses(struct slice *s)
 {
     const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
 
-    enum err err = judge_pauses(&s->ledger, &s->meter, last, &s->pauses);
+    enum err err = judge_pauses(s->app, &s->ledger, &s->meter, last, &s->pauses);
 
     if (!err && last && s->outages.count)
         outages_dry(&s->outages, drought_zone(&s->ledger, last->point), &s->pauses);
@@ -570,7 +570,8 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
     enum err err = ERR_OK;
 
     for (size_t n = 0; !err && (source = judge_source_at(n)); n++)
-        if (s->news & (source->news | (source->idle_without ? 0 : NEWS_REGISTER)))
+        if (s->news & (source->news | (source->idle_without ? 0 : NEWS_REGISTER)) &&
+            !(source->idle && source->idle(&view)))
             err = look_at(s, source, &view);
     return err;
 }

@@ -32,6 +32,7 @@ enum {
     NEWS_DIALS = 8,    /* among them dial reads, or later ones that decide what those meant; */
     NEWS_HOUSE = 64,   /* a week of the house that it belongs to can be judged, or something came late of that */
     NEWS_MONTH = 128,  /* or among them the first after a day on which it is to be looked at (server/detect/monthly.h) */
+    NEWS_PAST = 256,   /* what it said of itself over time has become another (proto/past.h) */
     NEWS_SILENCE = 32, /* its silence has become another, or is over */
     NEWS_REGISTER = 16 /* or its past, facts or fittings changed, so all is made anew */
 };

@@ -1,6 +1,7 @@
 /* When nothing is to be expected of a meter's register: while its account is suspended (events suspend to resume), and after somebody
- * was there and found that nobody lives there (an order's result `vacant`), for half a year or until the meter is taken off.  An order
+ * was there and found that nobody lives there (an order's result `vacant`), for half a year or until the meter is taken off; while the meter says that its valve is closed.  An order
  * of work that names the point alone counts for the meter that is there now. */
+#include "proto/past.h"
 #include "server/judge_priv.h"
 #include "server/orders.h"
 #include "server/registers.h"
@@ -48,8 +49,19 @@ static enum err vacant(struct txn *ledger, enum orders_of of, const char *name, 
     return ledger->err;
 }
 
-enum err judge_pauses(struct txn *ledger, const struct meter_facts *m, const struct fitting *last,
-                      struct pauses *out)
+static enum err shut(struct app *app, uint32_t meter, struct pauses *out)
+{
+    struct past past = { .full_mv = 0 };
+    enum err err = archive_past(app->archive, meter, &past);
+
+    for (unsigned i = 0; i < past.shut_count && !err; i++)
+        pauses_add(out, PAUSE_SHUT, past.shut[i].from_s,
+                   past.shut[i].to_s ? past.shut[i].to_s : INT64_MAX);
+    return err;
+}
+
+enum err judge_pauses(struct app *app, struct txn *ledger, const struct meter_facts *m,
+                      const struct fitting *last, struct pauses *out)
 {
     struct suspending s = { .pauses = out, .since_s = INT64_MIN };
     struct point_facts point;
@@ -60,7 +72,8 @@ enum err judge_pauses(struct txn *ledger, const struct meter_facts *m, const str
         return err;
     if (s.since_s != INT64_MIN)
         pauses_add(out, PAUSE_SUSPENDED, s.since_s, INT64_MAX);
-    if ((err = vacant(ledger, ORDERS_OF_METER, m->serial, INT64_MIN, out)))
+    if ((err = shut(app, m->id, out)) ||
+        (err = vacant(ledger, ORDERS_OF_METER, m->serial, INT64_MIN, out)))
         return err;
     if (!last || last->to_s != FITTING_OPEN)
         return ERR_OK;

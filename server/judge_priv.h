@@ -79,13 +79,14 @@ struct judge_view {
 struct judge_source {
     const struct detector *kinds[SOURCE_KINDS]; /* its own; NULL behind the last */
     unsigned news; /* a set of NEWS_…: after these it is looked at; after NEWS_REGISTER too, for then all is made anew, */
+    bool (*idle)(const struct judge_view *v); /* may be NULL. True: it finds nothing, and never did (but where all is made anew) */
     bool idle_without; /* unless this is set: where its news did not come either, it would find nothing */
     /* Appends all its episodes of the meter, of the same kind in order of onset; ids, `told_s` and `withdrawn` are given later.
      * Where a fitting has ended, none of them is open (flag_record_end). */
     enum err (*episodes)(const struct judge_view *v, struct flag_records *out);
 };
 extern const struct judge_source judge_source_dials, judge_source_overdue, judge_source_silent, judge_source_house,
-    judge_source_monthly;
+    judge_source_monthly, judge_source_vitals;
 
 const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
 bool source_owns(const struct judge_source *source, const struct detector *kind);
@@ -97,8 +98,8 @@ MUST_CHECK enum err source_replace(const struct judge_source *source, struct fla
 /* Readings of the billed channel within a fitting, from from_s on: one an instant, of those that may take part. What stands in `out` is overwritten. */
 MUST_CHECK enum err judge_rows(struct app *app, const struct meter_facts *m, const struct fitting *f, int64_t from_s, struct rows *out);
 
-/* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events and orders of work. `last`: its last fitting, NULL: none. */
-MUST_CHECK enum err judge_pauses(struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);
+/* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events, its orders of work and what it says of its valve. `last`: its last fitting, NULL: none. */
+MUST_CHECK enum err judge_pauses(struct app *app, struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);
 
 /* The meter was taken off at to_s: an open episode has ended with the fitting. */
 void flag_record_end(struct flag_record *e, int64_t to_s);

@@ -5,7 +5,7 @@
 
 static const struct judge_source *const sources[] = {
     &judge_source_dials,  &judge_source_overdue, &judge_source_monthly,
-    &judge_source_silent, &judge_source_house,
+    &judge_source_silent, &judge_source_house,   &judge_source_vitals,
 };
 
 const struct judge_source *judge_source_at(size_t n)

@@ -4,6 +4,7 @@
  * leaves nothing but the generation to settle again. */
 #include "server/settle_pass.h"
 
+#include "proto/past.h"
 #include "server/commands.h"
 #include "server/detect/silent.h"
 #include "server/hearing.h"
@@ -115,6 +116,8 @@ struct pass {
     struct news *touched;
     struct vitals_entry *vitals; /* not written yet */
     size_t vitals_count, vitals_cap;
+    uint8_t *pasts; /* the bytes that they bring, one after the other */
+    size_t past_len, past_cap;
     struct hush *hushes; /* that were too long, likewise */
     size_t hush_count, hush_cap;
     struct release_due *due;
@@ -190,12 +193,25 @@ static enum err pass_quarantine(struct pass *p)
     return err;
 }
 
+static void point_at_pasts(struct pass *p)
+{
+    const uint8_t *at = p->pasts;
+
+    for (size_t i = 0; i < p->vitals_count; i++)
+        if (p->vitals[i].past.len) {
+            p->vitals[i].past.at = at;
+            at += p->vitals[i].past.len;
+        }
+}
+
 static enum err flush_vitals(struct pass *p)
 {
-    enum err err =
-        archive_vitals_put(p->app->archive, p->vitals, p->vitals_count, p->hushes, p->hush_count);
+    enum err err;
 
+    point_at_pasts(p);
+    err = archive_vitals_put(p->app->archive, p->vitals, p->vitals_count, p->hushes, p->hush_count);
     p->vitals_count = p->hush_count = 0;
+    p->past_len = 0;
     return err;
 }
 
@@ -215,12 +231,38 @@ static enum err vitals_room(struct pass *p)
     return ERR_OK;
 }
 
-static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals *vitals)
+/* Behind those of the entries before it; where all of them lie is known when they are written (point_at_pasts). */
+static enum err past_bytes(struct pass *p, const struct past *past, size_t *out_len)
 {
+    struct wr w;
+
+    if (p->past_cap - p->past_len < PAST_BYTES_MAX) {
+        size_t cap = p->past_cap ? p->past_cap * 2 : 64 * PAST_BYTES_MAX;
+        uint8_t *more = (uint8_t *)realloc(p->pasts, cap);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        p->pasts = more;
+        p->past_cap = cap;
+    }
+    w = wr_of(p->pasts + p->past_len, PAST_BYTES_MAX);
+    past_encode(past, &w);
+    *out_len = wr_len(&w);
+    p->past_len += w.err ? 0 : wr_len(&w);
+    return w.err;
+}
+
+/* `past`: NULL where it stays as it was. */
+static enum err pass_vitals(struct pass *p, uint32_t meter, const struct vitals *vitals,
+                            const struct past *past)
+{
+    struct vitals_entry entry = { .meter = meter, .vitals = *vitals };
     enum err err = vitals_room(p);
 
+    if (!err && past)
+        err = past_bytes(p, past, &entry.past.len);
     if (!err)
-        p->vitals[p->vitals_count++] = (struct vitals_entry){ .meter = meter, .vitals = *vitals };
+        p->vitals[p->vitals_count++] = entry;
     return err;
 }
 
@@ -259,6 +301,8 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
 {
     struct meter_facts facts;
     struct vitals vitals;
+    struct past past;
+    struct past_change change = { 0 };
     uint64_t before;
     bool silent = false;
     size_t count;
@@ -269,7 +313,8 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
         p->rows[c].count = 0;
     if ((err = meter_facts_by_id(&p->ledger, meter, &facts)) ||
         (err = pass_positions(p, meter, &count)) ||
-        (err = archive_vitals(p->app->archive, meter, &vitals)))
+        (err = archive_vitals(p->app->archive, meter, &vitals)) ||
+        (err = archive_past(p->app->archive, meter, &past)))
         return err;
     before = vitals.position;
     for (size_t i = 0; i < count && !err; i++) {
@@ -280,12 +325,14 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
             err = readings_of_record(p->app, &kept, &facts, p->scratch, pass_collect, p, &vitals);
         if (!err)
             err = note_hush(p, meter, &was, &vitals, &silent);
+        if (!err)
+            past_take(&past, &was, &vitals, &change);
         /* What was taken once and does not read any more must not hold up all others: it waits. */
         if (err_of_frame(err))
             err = put_aside(p, kept.position, span_text(facts.serial), err, &kept.record);
     }
     if (!err && vitals.position != before)
-        err = pass_vitals(p, meter, &vitals);
+        err = pass_vitals(p, meter, &vitals, change.any ? &past : NULL);
     for (int c = 0; c < CHANNEL_COUNT && !err; c++) {
         struct rows *rows = &p->rows[c];
 
@@ -299,8 +346,11 @@ static enum err pass_meter(struct pass *p, uint32_t meter)
     }
     if (!err && vitals.position != before)
         err = hearing_heard(p->app->hearing, meter, &vitals);
+    if (change.shut)
+        first_s = 0; /* no use is expected then: all of it is judged anew */
     if (!err && !(err = news_push(p->touched, meter, first_s)) && vitals.position != before)
-        p->touched->at[p->touched->count - 1].news = NEWS_VITALS | (silent ? NEWS_SILENCE : 0);
+        p->touched->at[p->touched->count - 1].news =
+            NEWS_VITALS | (silent ? NEWS_SILENCE : 0) | (change.any ? NEWS_PAST : 0);
     return err;
 }
 
@@ -331,8 +381,10 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
     if (!(p.scratch = readings_scratch()))
         err = ERR_NO_MEMORY;
     else if (!(err = journal_reader_open(app->journal, &p.reader)) &&
-             !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p)))
+             !(err = archive_pass_begin(app->archive, 0, &p.archive)) && !(err = pass_run(&p))) {
+        point_at_pasts(&p);
         archive_pass_vitals(p.archive, p.vitals, p.vitals_count, p.hushes, p.hush_count);
+    }
     journal_reader_close(p.reader);
     ended = txn_end(&p.ledger);
     if (!err)
@@ -354,6 +406,7 @@ enum err settle_pass(struct app *app, struct news *touched, struct release_due *
     free(p.positions);
     free(p.vitals);
     free(p.hushes);
+    free(p.pasts);
     due->formats = due->formats || formats;
     return err;
 }

@@ -13,9 +13,10 @@ static const struct table tables[] = {
     [TABLE_CHUNKS] = { "chunks", 0 },
     [TABLE_VITALS] = { "vitals", 0 },
     [TABLE_HUSHES] = { "hushes", TABLE_LATER },
+    [TABLE_PASTS] = { "pasts", TABLE_LATER },
 };
 static const struct db_layout layout = {
-    .what = "archive", .version = 1, .tables = tables, .count = 5
+    .what = "archive", .version = 1, .tables = tables, .count = 6
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */

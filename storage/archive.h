@@ -33,6 +33,7 @@ MUST_CHECK enum err archive_pass_put(struct archive_pass *p, uint32_t meter, enu
 struct vitals_entry {
     uint32_t meter;
     struct vitals vitals;
+    struct span past; /* in bytes (proto/past.h); empty: as it was */
 };
 
 /* What meters said last, ascending, and the pauses before that were too long: written in the commit that makes the pass visible. Borrowed until
@@ -93,6 +94,10 @@ unsigned archive_month(int64_t time_s);
 /* Puts them, meters ascending, in one transaction. The settling thread, not within another transaction of the archive. */
 MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_entry *entries, size_t count, const struct hush *gaps, size_t gap_count);
 MUST_CHECK enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out); /* zeroed where never vitals */
+
+/* What a meter said of itself over time; zeroed where nothing was worth a note. CORRUPT. */
+struct past;
+MUST_CHECK enum err archive_past(struct archive *a, uint32_t meter, struct past *out);
 
 /* All meters that were ever heard, in order of id; false from `each` ends it. CORRUPT. */
 MUST_CHECK enum err archive_vitals_each(struct archive *a, bool (*each)(void *arg, uint32_t meter, const struct vitals *v), void *arg);

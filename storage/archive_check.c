@@ -114,6 +114,8 @@ enum err archive_check(struct archive *a, struct refusal *r)
             err = check_run(a, &t, &list->at[i], &rows, r);
     if (!err)
         err = check_owners(a, &t, r);
+    if (!err)
+        err = pasts_check(a, &t, r);
     rows_done(&rows);
     run_list_release(list);
     txn_abort(&t);

@@ -5,6 +5,7 @@
  *   runs     month · number → struct run
  *   vitals   meter / 32 → 32 × struct vitals (archive_vitals.c)
  *   hushes   meter · from → struct hush (likewise)
+ *   pasts    meter → struct past (archive_past.c)
  *   chunks   month · number · meter · channel · part of the first entry → archive_chunk.h
  *
  * Readers take the list of runs as it stood at some generation (a reference, under `lock` for a
@@ -22,7 +23,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS, TABLE_VITALS, TABLE_HUSHES };
+enum { TABLE_HEAD, TABLE_RUNS, TABLE_CHUNKS, TABLE_VITALS, TABLE_HUSHES, TABLE_PASTS };
 
 #define BLOCK_ROWS_MAX 4096 /* of one block; a month of readings every ten minutes is 4 464 */
 #define PASS_WRITE_BYTES (8u << 20) /* of chunks held until they are written in one transaction */
@@ -154,6 +155,8 @@ struct pass_end {
 };
 void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count); /* meters ascending */
 void hushes_put(struct txn *t, const struct hush *gaps, size_t count);
+void past_put(struct txn *t, uint32_t meter, struct span bytes);
+MUST_CHECK enum err pasts_check(struct archive *a, struct txn *t, struct refusal *r); /* CORRUPT: the first that does not read */
 enum err pass_close(struct archive_pass *p, const struct pass_end *end); /* frees `p` */
 
 /* ---- tidying (archive_tidy.c) ---------------------------------------------------------------- */

@@ -148,6 +148,8 @@ void vitals_put(struct txn *t, const struct vitals_entry *entries, size_t count)
         vitals_write(&entries[i].vitals,
                      s.bytes + VITALS_SIZE * (entries[i].meter % VITALS_METERS));
         s.changed = true;
+        if (entries[i].past.len)
+            past_put(t, entries[i].meter, entries[i].past);
     }
     shelf_put(&s, t);
 }

@@ -1,6 +1,7 @@
 #include "server/detect/profile.h"
 
 #include "server/detect/detect_priv.h"
+#include "server/detect/said.h"
 
 static const struct {
     const struct detector *detector;
@@ -12,6 +13,9 @@ static const struct {
     { &detector_backflow, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* these three share what */
     { &detector_selfturn, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* back.h has, and take a */
     { &detector_reversed, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* step in this order */
+    { &detector_clock, DETECTORS_STATE },
+    { &detector_battery, DETECTORS_STATE },
+    { &detector_tamper, DETECTORS_STATE },
     { &detector_overdue, DETECTORS_STATE },
     { &detector_out_of_step, DETECTORS_STATE },
     { &detector_swapped, DETECTORS_STATE },

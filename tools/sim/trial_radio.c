@@ -2,7 +2,11 @@
  *
  * Read hourly at a minute of its own by a clock that is off by ± 40 ppm; 0.4 % of readings are missing; a day's report fails with 1.5 %,
  * in spells of up to 9 days for 4 % of meters.  Seven meters of ten keep 30 days for the next report, the others 5. A reader types the whole
- * m³ of the dial every 30 days where the transmitter has left it. Battery: 3.6 V ± 15 mV. */
+ * m³ of the dial every 30 days where the transmitter has left it. Battery: 3.6 V ± 15 mV, up to 60 mV less in the middle of winter.
+ *
+ * What a sound meter says of itself is not clean: a report takes 5 s in the mean, one in fifty up to an hour; one in a thousand bears a bit
+ * that means nothing (magnet, tamper, dry, battery low, clock lost); of one meter in two hundred a contact is loose, and one report in sixty
+ * says tamper. The frequencies are ours. */
 #include "tools/sim/trial.h"
 
 #include "proto/frame.h"
@@ -13,10 +17,11 @@
 #define HOUR_S 3600.0
 #define TYPED_EVERY_D 30
 #define PART_RADIO 3
+#define PART_SAID 6
 
 struct radio {
-    struct chance c;
-    bool poor;
+    struct chance c, said; /* said: of what is noise in that */
+    bool poor, loose;
     uint32_t keeps_d;
     double spell_until_s, report_s; /* report_s: its second of the day */
     double deaf_s, deaf_end_s;
@@ -70,6 +75,24 @@ static enum err push_dial(struct trial *l, const struct radio *r, double at_s)
     return trial_push(l, &row);
 }
 
+static void noise(struct radio *r, double at_s, struct trial_vital *v)
+{
+    static const uint32_t bits[] = { STATUS_MAGNET, STATUS_TAMPER, STATUS_DRY, STATUS_BATTERY_LOW,
+                                     STATUS_CLOCK_LOST };
+    double winter =
+        cos((at_s / DAY_S - 15) * 6.283185307 / 365.25); /* 1 in the middle of January */
+
+    v->offset_s -= (int32_t)chance_exponential(&r->said, 5);
+    if (chance_happens(&r->said, 0.02))
+        v->offset_s -= (int32_t)chance_even(&r->said, 10, 3600);
+    if (winter > 0)
+        v->battery_mv = (uint16_t)(v->battery_mv - 60 * winter);
+    if (chance_happens(&r->said, 0.001))
+        v->status |= bits[chance_whole(&r->said, 0, 4)];
+    if (r->loose && chance_happens(&r->said, 1.0 / 60))
+        v->status |= STATUS_TAMPER;
+}
+
 static enum err push_vital(struct trial *l, struct radio *r, double at_s)
 {
     const struct fault *f = &l->fault;
@@ -80,6 +103,7 @@ static enum err push_vital(struct trial *l, struct radio *r, double at_s)
 
     if (f->kind == FAULT_TAMPER && fault_is_on(f, at_s))
         v.status |= STATUS_MAGNET;
+    noise(r, at_s, &v);
     if (l->vital_count == l->vital_cap) {
         size_t cap = l->vital_cap ? l->vital_cap * 2 : 512;
         struct trial_vital *at = (struct trial_vital *)realloc(l->vitals, cap * sizeof *at);
@@ -122,6 +146,9 @@ enum err trial_readings(struct trial *l, const struct trial_options *o)
     enum err err = ERR_OK;
 
     r.poor = chance_happens(&r.c, 0.04);
+    r.said = chance_of(o->seed, l->n, PART_SAID);
+    r.said.state = chance_draw(&r.said); /* no neighbour's stream, moved by some draws */
+    r.loose = chance_happens(&r.said, 0.005);
     r.keeps_d = chance_happens(&r.c, 0.7) ? 30 : 5;
     r.report_s = chance_even(&r.c, 0, 6) * HOUR_S;
     r.deaf_end_s = r.deaf_s;

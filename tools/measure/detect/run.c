@@ -9,6 +9,7 @@
 #include "server/billing/dials.h"
 #include "server/detect/field.h"
 #include "server/detect/monthly.h"
+#include "server/detect/said.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,12 @@ bool rule_is_built(unsigned rule)
     return rule < rule_count && (rules[rule].detector || rules[rule].plain);
 }
 
+/* It follows from what the meter says of itself. */
+static bool is_said(const struct detector *d)
+{
+    return d == &detector_clock || d == &detector_battery || d == &detector_tamper;
+}
+
 void rules_make(void)
 {
     static char names[FAULTS][16];
@@ -45,7 +52,7 @@ void rules_make(void)
 
     rule_count = 0;
     for (size_t n = 0; (d = detector_at(n)) && rule_count < RULES_MAX - 2; n++)
-        if (d->judge || d->look || d == &detector_out_of_step)
+        if (d->judge || d->look || d == &detector_out_of_step || is_said(d))
             rules[rule_count++] = (struct scored_rule){ d->flag, d->flag, d, false };
     rules[rule_count++] = (struct scored_rule){ "one-gallon", "leak", NULL, true };
     rules[rule_count++] = (struct scored_rule){ "zero-14", "stuck", NULL, true };
@@ -222,6 +229,80 @@ static enum err look_monthly(struct running *r, const struct judge_place *place)
     return err;
 }
 
+/* ---- what the meter says of itself, as server/judge_vitals.c has it ---- */
+
+static void take_vital(const struct trial_vital *v, uint64_t position, struct vitals *now,
+                       struct past *past)
+{
+    const struct frame frame = { .status = v->status,
+                                 .battery_mv = v->battery_mv,
+                                 .sent_s = (int64_t)v->arrival_s + v->offset_s };
+    struct vitals was = *now;
+    struct past_change change = { .any = false };
+
+    vitals_take(now, &frame, position, v->arrival_s);
+    past_take(past, &was, now, &change);
+}
+
+/* Remote readings of the billed channel in [from_s, to_s): ml a day; false: too few. */
+static bool use_of(const struct running *r, double from_s, double to_s, int64_t *out_mlpd)
+{
+    const struct trial_row *first = NULL, *last = NULL;
+    const struct trial *l = r->l;
+
+    for (size_t i = 0; i < l->count; i++) {
+        const struct trial_row *row = &l->rows[i];
+
+        if (row->channel != (uint8_t)meter_billed_channel(&l->meter) || row->row.time_s < from_s ||
+            row->row.time_s >= to_s || (row->row.attr & ATTR_SOURCE) != SOURCE_REMOTE)
+            continue;
+        if (!first)
+            first = row;
+        last = row;
+    }
+    if (!first || last->row.time_s - first->row.time_s < 86400 ||
+        last->row.value < first->row.value)
+        return false;
+    *out_mlpd = (int64_t)((double)(last->row.value - first->row.value) * 86400 /
+                          (last->row.time_s - first->row.time_s));
+    return true;
+}
+
+static void tell_span(struct running *r, enum past_kind k, const struct past *past,
+                      const struct past_span *span)
+{
+    const struct fitting *f = &r->l->fittings[r->fitting];
+    struct said s = { .span = span, .past = past, .from_s = f->from_s, .to_s = f->to_s };
+    unsigned before = r->out->count;
+    struct verdict v, end;
+
+    s.use_known = k == PAST_TAMPER &&
+                  use_of(r, span->from_s - 28 * 86400.0, span->from_s, &s.before_mlpd) &&
+                  use_of(r, span->from_s, span->seen_s, &s.during_mlpd);
+    if (!said_judge(k, &s, &v))
+        return;
+    end = v;
+    v.open = true;
+    say(r, said_detector(k), &v);
+    if (r->out->count > before) /* raised_s is an arrival */
+        r->out->at[r->out->count - 1].told_s = (uint32_t)v.raised_s;
+    if (!end.open)
+        say(r, said_detector(k), &end);
+}
+
+static void look_at_vitals(struct running *r)
+{
+    const struct trial *l = r->l;
+    struct vitals now = { .position = 0 };
+    struct past past = { .full_mv = 0 };
+
+    for (size_t i = 0; i < l->vital_count; i++)
+        take_vital(&l->vitals[i], i + 1, &now, &past);
+    for (enum past_kind k = PAST_TAMPER; k < PAST_KINDS; k++)
+        for (unsigned i = 0; i < past.count[k]; i++)
+            tell_span(r, k, &past, &past.spans[k][i]);
+}
+
 /* ---- the plain rules ---- */
 
 struct plain {
@@ -317,6 +398,7 @@ enum err run_rules(const struct trial *l, const struct zone *zone, const struct 
         struct running r = { l, out, f };
 
         memset(&state, 0, sizeof state);
+        look_at_vitals(&r);
         for (; i < l->count && l->rows[i].fitting == f; i++) {
             const struct trial_row *row = &l->rows[i];
             struct judge_reading reading = { (enum channel)row->channel, row->row };
