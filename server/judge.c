@@ -484,6 +484,7 @@ static enum err keep_flags(struct slice *s)
     enum err err;
 
     s->births.count = 0;
+    house_goes_before(&s->episodes);
     if (s->book)
         leave_out(s);
     if ((err = flags_born(&s->ledger, s->meter.id, &s->births)) ||

@@ -44,6 +44,23 @@ static enum err take_swapped(const struct judge_view *v, const struct house_find
     return err;
 }
 
+static enum err take_slow(const struct judge_view *v, const struct house_findings *h,
+                          struct flag_records *out)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < h->slow_count && !err; i++) {
+        const struct balance_finding *f = &h->slow[i];
+        struct flag_record r;
+
+        if (!record_of(v, &h->columns[f->child - 1], &detector_slow, &r))
+            continue;
+        house_slow_verdict(f, h->building, &r.verdict);
+        err = push(v, &r, out);
+    }
+    return err;
+}
+
 /* Each house that the meter's points belong to, once. */
 static enum err each_house(const struct judge_view *v,
                            enum err (*take)(const struct judge_view *v,
@@ -79,17 +96,58 @@ static void by_onset(struct flag_records *list, size_t first)
         }
 }
 
-static enum err swapped_episodes(const struct judge_view *v, struct flag_records *out)
+static enum err house_episodes(const struct judge_view *v, struct flag_records *out)
 {
     size_t first = out->count;
-    enum err err = each_house(v, take_swapped, out);
+    enum err err = each_house(v, take_slow, out);
 
+    by_onset(out, first);
+    first = out->count;
+    if (!err)
+        err = each_house(v, take_swapped, out);
     by_onset(out, first);
     return err;
 }
 
+static bool of_a_house(const struct verdict *v)
+{
+    return verdict_other(v) != 0;
+}
+
+static bool overlap(const struct flag_record *a, const struct flag_record *b)
+{
+    return (!a->ended || a->verdict.cleared_s > b->verdict.onset_s) &&
+           (!b->ended || b->verdict.cleared_s > a->verdict.onset_s);
+}
+
+static bool gives_way(const struct flag_records *episodes, const struct flag_record *e)
+{
+    for (size_t i = 0; i < episodes->count; i++) {
+        const struct flag_record *h = &episodes->at[i];
+
+        if (h->kind == e->kind && of_a_house(&h->verdict) && !of_a_house(&e->verdict) &&
+            overlap(e, h))
+            return true;
+    }
+    return false;
+}
+
+void house_goes_before(struct flag_records *episodes)
+{
+    for (size_t i = 0; i < episodes->count;) {
+        if (!gives_way(episodes, &episodes->at[i])) {
+            i++;
+            continue;
+        }
+        episodes->count--;
+        memmove(&episodes->at[i], &episodes->at[i + 1],
+                (episodes->count - i) * sizeof *episodes->at);
+    }
+}
+
 const struct judge_source judge_source_house = {
-    .kinds = { &detector_swapped },
+    .kinds = { &detector_slow, &detector_swapped },
+    .own = of_a_house,
     .news = NEWS_HOUSE,
-    .episodes = swapped_episodes,
+    .episodes = house_episodes,
 };

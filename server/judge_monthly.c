@@ -3,6 +3,7 @@
  * A meter's readings of the last 14 to 16 months are read again once in 28 days, on a day of its own, when a reading of that day has come; in between
  * nothing is kept but the flags.  This source goes on from the episodes that views hold, so it looks at the new days alone: what it
  * finds is still what a look at all of them in order would find, for each look rests on the days before it and on the episode that was open. */
+#include "server/detect/house.h"
 #include "server/detect/monthly.h"
 #include "server/judge_priv.h"
 #include "server/registers.h"
@@ -54,7 +55,7 @@ static enum err go_on(struct months *m, struct monthly *room)
     for (size_t i = 0; i < kept.count && !err; i++) {
         const struct flag_record *e = &kept.at[i];
 
-        if (e->withdrawn || !source_owns(&judge_source_monthly, e->kind))
+        if (e->withdrawn || !source_owns(&judge_source_monthly, e))
             continue;
         err = flag_records_push(m->out, e);
         if (!e->ended && e->fitting_from_s == m->fitting->from_s)
@@ -116,8 +117,14 @@ static enum err monthly_episodes(const struct judge_view *v, struct flag_records
     return err;
 }
 
+static bool by_its_own_days(const struct verdict *v)
+{
+    return !is_slow_in_house(v);
+}
+
 const struct judge_source judge_source_monthly = {
     .kinds = { &detector_slow, &detector_fast, &detector_oversize, &detector_undersize },
+    .own = by_its_own_days,
     .news = NEWS_MONTH,
     .episodes = monthly_episodes,
 };

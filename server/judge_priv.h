@@ -78,6 +78,7 @@ struct judge_view {
 #define SOURCE_KINDS 4
 struct judge_source {
     const struct detector *kinds[SOURCE_KINDS]; /* its own; NULL behind the last */
+    bool (*own)(const struct verdict *v); /* of kinds that it shares with another source: whether the verdict is its; NULL: all are */
     unsigned news; /* a set of NEWS_…: after these it is looked at; after NEWS_REGISTER too, for then all is made anew, */
     bool (*idle)(const struct judge_view *v); /* may be NULL. True: it finds nothing, and never did (but where all is made anew) */
     bool idle_without; /* unless this is set: where its news did not come either, it would find nothing */
@@ -89,7 +90,9 @@ extern const struct judge_source judge_source_dials, judge_source_overdue, judge
     judge_source_monthly, judge_source_vitals;
 
 const struct judge_source *judge_source_at(size_t n); /* NULL behind the last */
-bool source_owns(const struct judge_source *source, const struct detector *kind);
+bool source_owns(const struct judge_source *source, const struct flag_record *r);
+/* Two sources may say the same of a meter: what is told of its house goes before what its own days alone show. Takes such episodes out. */
+void house_goes_before(struct flag_records *episodes);
 /* Whether what is kept of a source's kinds (withdrawn ones aside) says the same as `found`, in bytes. */
 bool source_same(const struct judge_source *source, const struct flag_records *kept, const struct flag_records *found);
 /* What is in `list` of its kinds gives way to `found`. NO_MEMORY. */

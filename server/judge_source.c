@@ -13,11 +13,11 @@ const struct judge_source *judge_source_at(size_t n)
     return n < sizeof sources / sizeof sources[0] ? sources[n] : NULL;
 }
 
-bool source_owns(const struct judge_source *source, const struct detector *kind)
+bool source_owns(const struct judge_source *source, const struct flag_record *r)
 {
     for (size_t i = 0; i < SOURCE_KINDS && source->kinds[i]; i++)
-        if (source->kinds[i] == kind)
-            return true;
+        if (source->kinds[i] == r->kind)
+            return !source->own || source->own(&r->verdict);
     return false;
 }
 
@@ -41,7 +41,7 @@ bool source_same(const struct judge_source *source, const struct flag_records *k
     for (size_t i = 0; i < kept->count; i++) {
         const struct flag_record *k = &kept->at[i];
 
-        if (k->withdrawn || !source_owns(source, k->kind))
+        if (k->withdrawn || !source_owns(source, k))
             continue;
         if (n == found->count || !says_the_same(k, &found->at[n++]))
             return false;
@@ -56,7 +56,7 @@ enum err source_replace(const struct judge_source *source, struct flag_records *
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < list->count; i++)
-        if (!source_owns(source, list->at[i].kind))
+        if (!source_owns(source, &list->at[i]))
             list->at[kept++] = list->at[i];
     list->count = kept;
     for (size_t i = 0; i < found->count && !err; i++)

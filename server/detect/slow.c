@@ -18,6 +18,7 @@
  * people do moves a home's 28-day mean by 20 % and in 1 to 2.5 % of homes by 40 % within 60 days: that is why use alone decides nothing here. */
 #include "server/detect/detect_priv.h"
 #include "server/detect/draws.h"
+#include "server/detect/house.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -186,6 +187,10 @@ static void slow_explain(const struct verdict *v, const struct judge_place *p, s
     int64_t month = v->lost_mlpd * 30, apart = (v->lost_high_mlpd - v->lost_low_mlpd) * 15;
     bool by_hours = hours < 61 && size > 80;
 
+    if (is_slow_in_house(v)) {
+        house_slow_explain(v, p, en, zh);
+        return;
+    }
     wr_text(en, "Suspect: since about ");
     say_date(en, p->zone, v->onset_s);
     wr_text(en, " this meter registers ");
