@@ -189,12 +189,17 @@ static void the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth(void 
     struct record r = { 0 };
     char line[256];
     double length, flags, plain, best;
+    /* 5 yuan a m3 at ends of 36 months at 5 % a year, a change for 180: 300 L a day bring 1 321.5, 100 L 320.5. */
+    double months = (1 - pow(1 + 0.05 / 12, -36)) / (0.05 / 12);
+    double first = (45 * months - 180) / (45 * months - 180 + 15 * months - 180);
     unsigned looked = 0;
     FILE *out = tmpfile();
 
     (void)state;
     assert_non_null(out);
-    for (uint32_t n = 0; n < 100; n++) { /* 0 loses 300 and is told; 1 loses 100 and is not */
+    for (
+        uint32_t n = 0; n < 100;
+        n++) { /* 0 loses 300 and is told; 1 loses 100 and is not; of 7 what is told pays for no change */
         struct trial l = leaking();
         struct told_list told = { 0 };
 
@@ -204,7 +209,7 @@ static void the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth(void 
                                   .end_s = l.to_s };
         l.lost_lpd = n == 0 ? 300 : n == 1 ? 100 : 0;
         if (n == 0 || n == 7)
-            tell(&told, "stuck", 250, n == 0 ? 290 : 50);
+            tell(&told, "stuck", 250, n == 0 ? 290 : 40);
         if (told.count)
             told.at[0].open = true;
         assert_ok(record_add(&r, &l, &told, false));
@@ -214,8 +219,8 @@ static void the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth(void 
     while (fgets(line, sizeof line, out))
         if (sscanf(line, "%lf %lf %lf %lf", &length, &flags, &plain, &best) == 4) {
             looked++;
-            assert_true(fabs(flags - (length < 1 ? 0 : 0.75)) < 0.001 && plain < 0.001);
-            assert_true(fabs(best - (length < 1 ? 0 : length < 2 ? 0.75 : 1)) < 0.001);
+            assert_true(fabs(flags - (length < 1 ? 0 : first)) < 0.001 && plain < 0.001);
+            assert_true(fabs(best - (length < 1 ? 0 : length < 2 ? first : 1)) < 0.001);
         }
     assert_int_equal(looked, 6);
     fclose(out);

@@ -59,7 +59,7 @@ MUST_CHECK enum err run_rules(const struct trial *l, const struct zone *zone,
 /* One life as it is scored. */
 struct subject {
     uint32_t n;
-    uint8_t way, fault, works, form;
+    uint8_t way, fault, works, form, use; /* use: enum use_class */
     bool real, lasts; /* lasts: the fault is still there on the last day */
     uint32_t mishaps;
     int32_t resolution_l, dn_mm;

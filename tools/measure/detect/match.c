@@ -65,6 +65,7 @@ static struct subject subject_of(const struct trial *l, bool real)
                          .fault = (uint8_t)l->fault.kind,
                          .works = (uint8_t)l->works,
                          .form = (uint8_t)l->meter.form,
+                         .use = (uint8_t)l->point.use,
                          .real = real,
                          .lasts = l->fault.end_s >= l->to_s - 86400,
                          .mishaps = l->mishaps,
