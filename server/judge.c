@@ -12,6 +12,7 @@
 #include "server/detect/profile.h"
 #include "server/drought.h"
 #include "server/flag_rules.h"
+#include "server/fleet/wear.h"
 #include "server/houses.h"
 #include "server/judge_condition.h"
 #include "server/metrics.h"
@@ -593,10 +594,23 @@ static enum err look_at_condition(struct slice *s, const struct meter_state *sta
     return condition_note(s->app, &s->ledger, &s->views, &news);
 }
 
+/* What counted so far, in the steps by which rankings know it. */
+static uint32_t wear_step(const struct slice *s, const struct meter_state *state)
+{
+    const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
+    struct judge_index index;
+
+    if (!last || state->fitting_from_s != last->from_s ||
+        !track_believes(&state->detect.billed, &index.index_ml, &index.at_s))
+        return 0;
+    return wear_pace_of(index.index_ml - last->start_ml, index.at_s - last->from_s).step;
+}
+
 static enum err judge_meter(struct slice *s, const struct judge_news *news)
 {
     uint32_t meter = news->meter, first_s = news->first_s;
     struct meter_state *state;
+    uint32_t step;
     enum err err = look_up(s, meter);
 
     if (err)
@@ -605,6 +619,7 @@ static enum err judge_meter(struct slice *s, const struct judge_news *news)
         return s->views.err;
     s->news = news->news;
     s->pauses.count = 0;
+    step = wear_step(s, state);
     if ((first_s == 0 || !state->begun || state->begun & PAUSED) && (err = look_for_pauses(s)))
         return err;
     if (!(err = fold(s, state, first_s)))
@@ -613,6 +628,7 @@ static enum err judge_meter(struct slice *s, const struct judge_news *news)
         err = look_at_condition(s, state, first_s == 0);
     if (!err && s->app->drought)
         err = note_flow(s, state);
+    s->changed |= wear_step(s, state) != step;
     if (err_class(err) == ERR_CLASS_STORE && !s->err && !s->views.err && !s->ledger.err) {
         /* One meter's damage is not the others': its flags stay as they are, and the next time it
          * is judged from nothing. */

@@ -146,5 +146,5 @@ uint32_t condition_rules_hash(const struct fleet_rules *rules)
         wr_le32(&w, rules->alarm[i].bit);
         wr_le32(&w, (uint32_t)rules->alarm[i].days);
     }
-    return crc32c(0, bytes, wr_len(&w));
+    return crc32c(crc32c(0, bytes, wr_len(&w)), rules->wear, rules->wears * sizeof rules->wear[0]);
 }

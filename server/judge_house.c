@@ -114,6 +114,11 @@ static bool of_a_house(const struct verdict *v)
     return verdict_other(v) != 0;
 }
 
+static bool by_the_house(const struct flag_record *r)
+{
+    return r->kind != &detector_slow || of_a_house(&r->verdict);
+}
+
 static bool overlap(const struct flag_record *a, const struct flag_record *b)
 {
     return (!a->ended || a->verdict.cleared_s > b->verdict.onset_s) &&
@@ -147,7 +152,7 @@ void house_goes_before(struct flag_records *episodes)
 
 const struct judge_source judge_source_house = {
     .kinds = { &detector_slow, &detector_swapped },
-    .own = of_a_house,
+    .own = by_the_house,
     .news = NEWS_HOUSE,
     .episodes = house_episodes,
 };

@@ -117,9 +117,9 @@ static enum err monthly_episodes(const struct judge_view *v, struct flag_records
     return err;
 }
 
-static bool by_its_own_days(const struct verdict *v)
+static bool by_its_own_days(const struct flag_record *r)
 {
-    return !is_slow_in_house(v);
+    return !is_slow_in_house(&r->verdict);
 }
 
 const struct judge_source judge_source_monthly = {

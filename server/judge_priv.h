@@ -78,7 +78,7 @@ struct judge_view {
 #define SOURCE_KINDS 4
 struct judge_source {
     const struct detector *kinds[SOURCE_KINDS]; /* its own; NULL behind the last */
-    bool (*own)(const struct verdict *v); /* of kinds that it shares with another source: whether the verdict is its; NULL: all are */
+    bool (*own)(const struct flag_record *r); /* of kinds that it shares with another source: whether the record is its; NULL: all are */
     unsigned news; /* a set of NEWS_…: after these it is looked at; after NEWS_REGISTER too, for then all is made anew, */
     bool (*idle)(const struct judge_view *v); /* may be NULL. True: it finds nothing, and never did (but where all is made anew) */
     bool idle_without; /* unless this is set: where its news did not come either, it would find nothing */

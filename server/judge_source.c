@@ -17,7 +17,7 @@ bool source_owns(const struct judge_source *source, const struct flag_record *r)
 {
     for (size_t i = 0; i < SOURCE_KINDS && source->kinds[i]; i++)
         if (source->kinds[i] == r->kind)
-            return !source->own || source->own(&r->verdict);
+            return !source->own || source->own(r);
     return false;
 }
 

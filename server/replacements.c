@@ -1,14 +1,21 @@
 /* Rankings as they are read: in their order, through a sieve, one with all that a person checks it by. */
 #include "server/replacements.h"
 
-#include "proto/base/crc.h"
+#include "proto/base/text.h"
+#include "server/fleet/wear.h"
 #include "server/lives.h"
 #include "server/replacements_priv.h"
 #include "server/scope.h"
 #include "server/spread.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+static struct span cell_of(const struct ledger_row *row, unsigned cell)
+{
+    return cell < row->count ? row->cells[cell] : (struct span){ 0 };
+}
 
 /* ---- what follows from one ---- */
 
@@ -28,6 +35,28 @@ void replacement_facts(const struct ranking *r, const struct replacement *one,
                        struct replace_facts *out)
 {
     facts_of(one, r->today, out);
+}
+
+int64_t replacement_wear(struct txn *views, const struct fleet_rules *rules,
+                         const struct fitting *f, struct span model, int64_t q3_lph,
+                         double *out_volume_l, double *out_missed)
+{
+    int32_t milli_pct = fleet_wear(rules, model);
+    struct judge_index index;
+    struct wear_pace pace;
+    double missed;
+
+    if (!milli_pct || !judge_index(views, f->meter, f->from_s, &index))
+        return 0;
+    pace = wear_pace_of(index.index_ml - f->start_ml, index.at_s - f->from_s);
+    if (!pace.step)
+        return 0;
+    missed = wear_missed(milli_pct, pace.volume_l, q3_lph);
+    if (out_volume_l)
+        *out_volume_l = pace.volume_l;
+    if (out_missed)
+        *out_missed = missed;
+    return llround(wear_lost(missed, pace.volume_l / pace.days) * 1000);
 }
 
 void replacement_reckon(struct replacement *one, const struct fleet_rules *rules, int32_t today)
@@ -250,6 +279,7 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
                              .meter = one->meter };
     struct showing s = { .out = out };
     struct fitting fitting = { .point = 0 };
+    int64_t q3;
     enum err err = fitting_at(ledger, false, one->meter, clock_now_s(&app->clock), &fitting);
 
     out->blamed = false;
@@ -259,6 +289,11 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
         err = ERR_OK;
     if (!err && !out->gone)
         err = show_condition(app, r, ledger, views, meter, out);
+    out->wear_missed = 0;
+    if (!err && !out->gone && !replacement_is_blamed(one) &&
+        !text_decimal(cell_of(meter, CELL_METER_q3), 3, &q3))
+        (void)replacement_wear(views, &r->rules, &fitting, cell_of(meter, CELL_METER_model), q3,
+                               &out->wear_volume_l, &out->wear_missed);
     s.fitting_from_s = fitting.from_s;
     if (!err && !out->gone && replacement_is_blamed(one))
         err = flags_each(app, &q, take_worst, &s);
@@ -267,9 +302,7 @@ enum err replacement_show(struct app *app, const struct ranking *r, const struct
 
 uint32_t model_number(struct span model)
 {
-    uint32_t n = model.len ? crc32c(0, model.at, model.len) : 0;
-
-    return model.len && !n ? 1 : n;
+    return fleet_model(model);
 }
 
 /* ---- the sieve ---- */

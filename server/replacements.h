@@ -22,7 +22,7 @@
 #define TOUCHED_BITS 18
 
 struct replacement {
-    int64_t benefit, lost_mlpd; /* lost: of the worst of its flags that blame it; 0: none does */
+    int64_t benefit, lost_mlpd; /* lost: of the worst of its flags that blame it; without one by its wear, where somebody priced that; 0: nothing is known */
     uint32_t meter, point;
     uint32_t zone, route;       /* rows of the point's; 0: none */
     uint32_t model;             /* model_number() of the meter's; 0: none */
@@ -116,6 +116,7 @@ uint32_t model_number(struct span model); /* of equal names the same; 0: of none
 struct replacement_shown {
     bool gone;      /* it was taken off, or moved, since its place was found */
     bool blamed;    /* `flag` is the worst of its flags that blame it */
+    double wear_missed, wear_volume_l; /* without one: the share that meters of its model miss after so much; 0: nobody priced that */
     struct flag flag;
     struct condition condition;
     struct meter_life life; /* room, from one to the next: life_done */

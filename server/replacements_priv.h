@@ -15,6 +15,9 @@ MUST_CHECK enum err ranked_turn(struct app *app, int32_t today, const struct fle
 MUST_CHECK enum err ranked_new(struct app *app, int32_t today, const struct fleet_rules *rules, int32_t before_until, uint32_t **out, size_t *out_count);
 
 MUST_CHECK enum err ranked_sort(struct ranks *r); /* NO_MEMORY */
+/* What a meter that no flag blames misses a day by its throughput, ml (fleet_wear); 0: nobody told, or no index is known. `out_volume_l`, `out_missed`: by which; either may be NULL. */
+int64_t replacement_wear(struct txn *views, const struct fleet_rules *rules, const struct fitting *f, struct span model, int64_t q3_lph, double *out_volume_l, double *out_missed);
+#define WEAR_CONFIDENCE_PCT 80 /* an expectation over all meters of the model, not what this one does */
 bool replacement_is_blamed(const struct replacement *one); /* it has a flag that blames the meter itself */
 void replacement_reckon(struct replacement *one, const struct fleet_rules *rules, int32_t today); /* its benefit */
 void ranking_mark(struct ranking *r); /* `marks`, zeroed before, of `touched` */

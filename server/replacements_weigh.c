@@ -231,15 +231,21 @@ static enum err look_at_place(struct weighing *w, struct replacement *one)
     return t->err;
 }
 
-static enum err look_at_meter(struct weighing *w, struct replacement *one)
+static enum err look_at_meter(struct weighing *w, const struct fitting *f, struct replacement *one)
 {
     struct ledger_row row;
-    int64_t dn;
+    int64_t dn, q3;
 
     if (!ledger_by_id(&w->ledger, LIST_METER, one->meter, INT64_MAX, &row))
         return w->ledger.err ? w->ledger.err : ERR_CORRUPT;
     if (text_int(cell_of(&row, CELL_METER_dn), &dn) || dn < 0 || dn > UINT16_MAX)
         return ERR_CORRUPT;
+    if (!replacement_is_blamed(one) && w->m->rules->wears &&
+        !text_decimal(cell_of(&row, CELL_METER_q3), 3, &q3)) {
+        one->lost_mlpd = replacement_wear(&w->views, w->m->rules, f,
+                                          cell_of(&row, CELL_METER_model), q3, NULL, NULL);
+        one->confidence_pct = one->lost_mlpd ? WEAR_CONFIDENCE_PCT : 0;
+    }
     one->dn_mm = (uint16_t)dn;
     one->model = model_number(cell_of(&row, CELL_METER_model));
     return ERR_OK;
@@ -314,7 +320,7 @@ static enum err weigh(struct weighing *w, uint32_t meter, const struct blame *bl
         return err;
     if (!blamed && !within(one.legal_due, until) && !within(one.condition_due, until))
         return ERR_OK;
-    if ((err = look_at_meter(w, &one)) || (err = look_at_place(w, &one)))
+    if ((err = look_at_meter(w, &fitting, &one)) || (err = look_at_place(w, &one)))
         return err;
     keep(w, &one);
     return w->err;

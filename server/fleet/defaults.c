@@ -1,6 +1,7 @@
 /* The table of defaults.  Its form is told by defaults/cn.table. */
 #include "server/fleet/defaults.h"
 
+#include "proto/base/crc.h"
 #include "proto/base/text.h"
 #include "server/fleet/lines.h"
 
@@ -363,6 +364,44 @@ static bool edit_limit(struct fleet_rules *rules, struct span of, int64_t amount
     return true;
 }
 
+uint32_t fleet_model(struct span model)
+{
+    uint32_t n = model.len ? crc32c(0, model.at, model.len) : 0;
+
+    return model.len && !n ? 1 : n;
+}
+
+#define WEAR_MOST 50000 /* half: more is no wear */
+
+static bool wear_row(struct fleet_rules *rules, struct span of, int64_t amount)
+{
+    uint32_t model = span_equal(of, span_text("other")) ? 0 : fleet_model(of);
+    unsigned n = 0;
+
+    while (n < rules->wears && rules->wear[n].model != model)
+        n++;
+    if (amount < 0 || amount > WEAR_MOST || n == DEFAULTS_WEARS)
+        return false;
+    if (n == rules->wears)
+        rules->wear[rules->wears++].model = model;
+    rules->wear[n].milli_pct = (int32_t)amount;
+    return true;
+}
+
+int32_t fleet_wear(const struct fleet_rules *rules, struct span model)
+{
+    uint32_t number = fleet_model(model);
+    int32_t other = 0;
+
+    for (unsigned n = 0; n < rules->wears; n++) {
+        if (rules->wear[n].model == number && number)
+            return rules->wear[n].milli_pct;
+        if (!rules->wear[n].model)
+            other = rules->wear[n].milli_pct;
+    }
+    return other;
+}
+
 bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span of, int64_t amount)
 {
     int64_t dn;
@@ -378,6 +417,8 @@ bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span 
     }
     if (span_equal(item, span_text("edit")))
         return edit_limit(rules, of, amount);
+    if (span_equal(item, span_text("wear")))
+        return wear_row(rules, of, amount);
     if (!span_equal(item, span_text("change")) || text_int(of, &dn) || dn < 1 || dn > 5000)
         return false;
     while (n < rules->changes && rules->change[n].dn_mm < dn)

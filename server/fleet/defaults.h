@@ -26,6 +26,7 @@ const char *failure_name(enum failure_kind k); /* "stuck" */
 #define DEFAULTS_WORDS 96
 #define DEFAULTS_WORD_MAX 31
 #define DEFAULTS_USES (USE_ZONE_OUTLET + 1)
+#define DEFAULTS_WEARS 256 /* models that a utility has meters of */
 
 /* Money is in thousandths of the currency. */
 struct fleet_rules {
@@ -50,6 +51,11 @@ struct fleet_rules {
     int32_t exchange_days;
     int64_t edit_alone_ml;                  /* what one person may change alone of a register (server/billing/edit.h): so much, */
     int32_t edit_percent, edit_span_days;   /* and so much of what was used in the days before */
+    unsigned wears;
+    struct {
+        uint32_t model;    /* of fleet_model(); 0: of models without a row of their own */
+        int32_t milli_pct; /* of what runs through, missed after WEAR_UNIT_H hours at Q3 (wear.h) */
+    } wear[DEFAULTS_WEARS];
     unsigned flags, words;
     struct failure_word {
         char text[DEFAULTS_WORD_MAX + 1];
@@ -62,8 +68,11 @@ void fleet_rules_builtin(struct fleet_rules *out);
  * success only. */
 MUST_CHECK enum err fleet_rules_read(struct fleet_rules *out, struct span text, struct refusal *r);
 
-/* A person's price in place of the file's: item "water" of a use class, "change" of a DN, or "edit" of "m3" or "percent", which is no money. False: it is about something else, and changes nothing. */
+/* A person's price in place of the file's: item "water" of a use class, "change" of a DN, "edit" of "m3" or "percent", or "wear" of a model or "other" (percent by 400 hours at Q3, up to 50), which are no money. False: it is about something else, and changes nothing. */
 bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span of, int64_t money);
+uint32_t fleet_model(struct span model); /* a number for a model's name: of equal ones the same; 0: of none */
+/* What meters of the model miss by 400 hours at Q3, in thousandths of a percent; 0: nobody told. */
+int32_t fleet_wear(const struct fleet_rules *rules, struct span model);
 int64_t fleet_change_cost(const struct fleet_rules *rules, int32_t dn_mm);
 
 /* The kind that a text tells: of the first word of the table that it contains, capitals of ASCII do not matter. False: none. */

@@ -11,6 +11,7 @@
 #define SPREAD_USUAL 0.25
 #define SPREAD_LEAST 0.05
 #define Z95 1.959964
+#define WEAR_STEPS 20 /* an e-fold */
 
 const char *wear_source_name(enum wear_source s)
 {
@@ -158,4 +159,39 @@ void wear_predict(const struct wear_curve *c, double years, double volume_l, int
     double sd = sqrt(x * x * c->v[1][1] + years * years * c->v[2][2] + 2 * x * years * c->v[1][2]);
 
     *out = (struct wear_error){ 1 - exp(-y), 1 - exp(-(y - Z95 * sd)), 1 - exp(-(y + Z95 * sd)) };
+}
+
+double wear_missed(int32_t milli_pct, double volume_l, int64_t q3_lph)
+{
+    return q3_lph > 0 && volume_l > 0 ? 1 - exp(-milli_pct / 1e5 * units(volume_l, q3_lph)) : 0;
+}
+
+static int step_of(double x)
+{
+    return (int)floor(log(x) * WEAR_STEPS);
+}
+
+struct wear_pace wear_pace_of(int64_t volume_ml, int64_t seconds)
+{
+    double litres = (double)volume_ml / 1000, days = (double)seconds / 86400;
+    int volume, time;
+
+    if (litres < 1 || days < 1)
+        return (struct wear_pace){ 0 };
+    volume = step_of(litres);
+    time = step_of(days);
+    return (struct wear_pace){ exp((double)volume / WEAR_STEPS), exp((double)time / WEAR_STEPS),
+                               1u + (uint32_t)volume * 4096u + (uint32_t)time };
+}
+
+double wear_lost(double missed, double registered_lpd)
+{
+    return missed < 1 ? registered_lpd * missed / (1 - missed) : 0;
+}
+
+double wear_milli_pct(const struct wear_curve *c, double litres_a_year, int64_t q3_lph)
+{
+    double pace = units(litres_a_year, q3_lph);
+
+    return 1e5 * (c->s + (pace > 0 ? c->t / pace : 0));
 }

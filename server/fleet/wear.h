@@ -48,6 +48,19 @@ struct wear_curve {
 /* `own` may have no samples, or be NULL: then of all models. `all` has `own` within it. `spread` > 0. */
 void wear_learn(const struct wear_sums *all, const struct wear_sums *own, double spread, struct wear_curve *out);
 
+/* Missed share by throughput alone, of a meter that misses milli_pct / 100 000 by each WEAR_UNIT_H hours at Q3: 1 − exp(−…); and what of its water a meter so misses a day that registered so much. */
+double wear_missed(int32_t milli_pct, double volume_l, int64_t q3_lph);
+double wear_lost(double missed, double registered_lpd);
+/* The other way round: thousandths of a percent, of the model's years at `litres_a_year`. */
+double wear_milli_pct(const struct wear_curve *c, double litres_a_year, int64_t q3_lph);
+
+/* Volumes and days in steps of 5 %, so that what is reckoned from them moves seldom, and whoever keeps it is told when: `step` is another then. */
+struct wear_pace {
+    double volume_l, days; /* as low as the step begins; 0: nothing is known */
+    uint32_t step;
+};
+struct wear_pace wear_pace_of(int64_t volume_ml, int64_t seconds);
+
 struct wear_error {
     double missed, low, high; /* shares of what runs through; `low` may be below 0: a meter may count too much */
 };

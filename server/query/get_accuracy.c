@@ -14,8 +14,10 @@
 #define Q3_USUAL 2500
 #define PACE_USUAL 0.15 /* units of wear.h a year: 150 m³ of a DN 15 */
 
-static const char *const columns[] = { "years",  "throughput_m3", "missed_pct",    "low", "high",
-                                       "source", "exchanges",     "exchanges_all", NULL };
+static const char *const columns[] = { "years",  "throughput_m3", "missed_pct",
+                                       "low",    "high",          "by_400_h_pct",
+                                       "source", "exchanges",     "exchanges_all",
+                                       NULL };
 
 struct accuracy {
     struct wear_curve curve;
@@ -45,6 +47,7 @@ static void put_year(struct listing *l, const struct accuracy *a, uint32_t year)
     row_real(l, "missed_pct", 100 * e.missed, 2);
     row_real(l, "low", 100 * e.low, 2);
     row_real(l, "high", 100 * e.high, 2);
+    row_real(l, "by_400_h_pct", wear_milli_pct(&a->curve, a->litres_a_year, a->q3_lph) / 1000, 3);
     row_word(l, "source", wear_source_name(a->curve.source));
     row_int(l, "exchanges", a->curve.own);
     row_int(l, "exchanges_all", a->curve.all);

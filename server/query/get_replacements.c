@@ -196,6 +196,23 @@ static void say_loss(struct part *p, struct out *o, const struct said *s)
     part_end(p);
 }
 
+/* What its model misses, as somebody priced it: an expectation, no finding. */
+static void say_wear(struct part *p, struct out *o, const struct said *s)
+{
+    const struct replacement_shown *w = s->shown;
+    double m3 = w->wear_volume_l / 1000;
+
+    part_begin(p, o, "wear");
+    out_key(o, "missed_pct");
+    out_format(o, "%.2f", 100 * w->wear_missed);
+    out_key(o, "volume_m3");
+    out_format(o, "%.0f", m3);
+    wr_format(&p->w_en, "meters of its model miss about %.1f %% after %.0f m³",
+              100 * w->wear_missed, m3);
+    wr_format(&p->w_zh, "同型号水表累计 %.0f m³ 后约少计 %.1f%%", m3, 100 * w->wear_missed);
+    part_end(p);
+}
+
 static void say_legal(struct part *p, struct out *o, const struct said *s)
 {
     part_begin(p, o, "legal");
@@ -240,6 +257,8 @@ static void put_reasons(struct out *o, const struct said *s)
         say_flag(o, &s->shown->flag);
     if (s->facts.lost_mlpd > 0)
         say_loss(&p, o, s);
+    if (s->shown->wear_missed > 0)
+        say_wear(&p, o, s);
     if (s->legal)
         say_legal(&p, o, s);
     if (s->worn)

@@ -107,8 +107,9 @@ int cmd_quality_survival(const struct args *a)
 
 int cmd_quality_accuracy(const struct args *a)
 {
-    return list_below(a, "/v1/models", "accuracy",
-                      "years throughput_m3 missed_pct low high source exchanges exchanges_all");
+    return list_below(
+        a, "/v1/models", "accuracy",
+        "years throughput_m3 missed_pct low high by_400_h_pct source exchanges exchanges_all");
 }
 
 int cmd_quality_supplier(const struct args *a)

@@ -267,10 +267,11 @@ static void every_kind_that_no_step_makes_has_one_source(void **state)
     (void)state;
     for (size_t n = 0; (d = detector_at(n)); n++) {
         const struct judge_source *source;
+        struct flag_record r = { .kind = d };
         unsigned owners = 0;
 
         for (size_t i = 0; (source = judge_source_at(i)); i++)
-            owners += source_owns(source, d);
+            owners += source_owns(source, &r);
         assert_int_equal(owners,
                          d->judge || d == &detector_outage ? 0 : 1); /* an outage is no meter's */
     }
