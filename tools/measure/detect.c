@@ -8,7 +8,7 @@
  * CSV meter,local_time,index_l instead of simulated lives, each meter --rounds times, a fault each time.  --truth and --list print the faults and
  * the flags with their outcome as CSV, --life the readings of one life, --house those of a house with its meter before all of them (tools/sim/house.h), for whoever looks into a flag.
  *
- * Beside simulated lives --houses houses (0: none; half of them with a fault, so 4 of 100 points) are judged as houses. */
+ * Beside the lives --houses houses (0: none; half of them with a fault, so 4 of 100 points), of simulated or of real homes, are judged as houses. */
 #include "tools/measure/detect/bench.h"
 #include "tools/measure/detect/houses.h"
 
@@ -169,11 +169,12 @@ static enum err judge_houses(const struct options *o)
     enum err err;
 
     of.faulty = 0.5;
-    err = houses_run(&of, o->houses, o->threads, &r);
+    err = o->real ? real_houses_run(o->real, of.seed, o->houses, &r)
+                  : houses_run(&of, o->houses, o->threads, &r);
     if (!err && !o->json)
         err = table_houses(&r, stdout);
     if (!err)
-        err = goals_houses(&r, o->json, stdout);
+        err = goals_houses(&r, o->real ? "real houses" : "houses", o->json, stdout);
     house_record_done(&r);
     return err;
 }
@@ -252,7 +253,7 @@ int main(int argc, char **argv)
     }
     if (!err && o.life < 0 && o.house < 0)
         err = print_record(&o, &record);
-    if (!err && o.life < 0 && o.house < 0 && !o.real && !o.truth && !o.list && o.houses)
+    if (!err && o.life < 0 && o.house < 0 && !o.truth && !o.list && o.houses)
         err = judge_houses(&o);
     record_done(&record);
     if (err) {

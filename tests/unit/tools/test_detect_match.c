@@ -2,8 +2,10 @@
 
 #include "tools/measure/detect/houses.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* A home of 400 days with a leak of 10 L/h from day 100 to day 150. */
 static struct trial leaking(void)
@@ -295,7 +297,7 @@ static void houses_are_counted_by_flat_and_time(void **state)
           .wrong = { [HOUSE_SLOW] = 1 },
           .meter_years = 50 },
     };
-    struct house_record r = { houses, 4 };
+    struct house_record r = { houses, 4, 0 };
     struct house_pick in_time = { HOUSE_SLOW, 0, 0, 0.15, 0, HOUSE_WITHIN_D },
                       fine = { HOUSE_SLOW, 1, 0, 0, 0.5, 0 };
     struct house_figures f;
@@ -313,12 +315,72 @@ static void houses_are_counted_by_flat_and_time(void **state)
     assert_int_equal(f.faults, 1);
     assert_true(fabs(f.recall.value - 1) < 1e-9);
     assert_non_null(out);
-    assert_ok(goals_houses(&r, true, out));
+    assert_ok(goals_houses(&r, "houses", true, out));
     rewind(out);
     assert_true(fread(text, 1, sizeof text - 1, out) > 0);
     assert_non_null(strstr(text, "slow >= 15 % behind a building"));
     assert_null(strstr(text, "\"met\":\"met\""));
     fclose(out);
+}
+
+/* Seven homes for eleven months, each with two hours of its own. */
+static const char *seven_homes(void)
+{
+    static char path[PATH_MAX];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/homes.csv", check_folder());
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "meter,local_time,index_l\n");
+    for (int home = 0; home < 7; home++) {
+        struct chance c = chance_of(3, (uint64_t)home, 1);
+        double mood = 1, index = 1000;
+
+        for (int n = 0; n < 330 * 24; n++) {
+            time_t at_s = (time_t)1735689600 + (time_t)n * 3600;
+            int hour = n % 24;
+            struct tm t;
+
+            gmtime_r(&at_s, &t);
+            if (hour == 0)
+                mood = chance_even(&c, 0.5, 1.5);
+            fprintf(file, "H%d,%04d-%02d-%02dT%02d:00:00,%.0f\n", home, t.tm_year + 1900,
+                    t.tm_mon + 1, t.tm_mday, t.tm_hour, index);
+            if (hour == 6 + home % 4 || hour == 17 + home % 5)
+                index += floor((60 + 25 * home) * mood * chance_even(&c, 0.2, 1.2));
+            else if (hour > 6 && chance_happens(&c, 0.2))
+                index += floor(chance_even(&c, 3, 30));
+        }
+    }
+    fclose(file);
+    return path;
+}
+
+static void houses_of_real_homes_bear_their_faults(void **state)
+{
+    const char *path = seven_homes();
+    struct house_record r = { 0 }, again = { 0 };
+    unsigned faults = 0, found = 0, wrong = 0;
+
+    (void)state;
+    assert_ok(real_houses_run(path, 5, 16, &r));
+    assert_ok(real_houses_run(path, 5, 16, &again));
+    assert_int_equal(r.count, 16);
+    for (size_t i = 0; i < r.count; i++) {
+        const struct house_subject *s = &r.subjects[i];
+
+        assert_int_equal(s->found, again.subjects[i].found);
+        assert_true(s->flats >= 5 && s->flats <= 7);
+        faults += s->fault != HOUSE_SOUND && s->resolution_l < 100;
+        found += s->found && s->resolution_l < 100;
+        wrong += s->wrong[HOUSE_SLOW] + s->wrong[HOUSE_SWAPPED];
+    }
+    assert_true(faults >= 4 && found * 4 >= faults * 3 && wrong <= 1);
+    house_record_done(&r);
+    house_record_done(&again);
+    assert_err(ERR_NOT_FOUND, real_houses_run("/nowhere/real.csv", 1, 1, &r));
+    house_record_done(&r);
 }
 
 static bool near(double a, double b)
@@ -402,6 +464,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_list_is_ranked_by_what_flags_tell_and_weighed_by_the_truth),
         cmocka_unit_test(every_goal_is_told),
         cmocka_unit_test(houses_are_counted_by_flat_and_time),
+        cmocka_unit_test(houses_of_real_homes_bear_their_faults),
         cmocka_unit_test(shares_have_wilsons_interval),
         cmocka_unit_test(counts_have_garwoods_interval),
         cmocka_unit_test(the_plain_rules_do_as_they_say),

@@ -6,7 +6,7 @@
  *   sums.c    counts, intervals, quantiles
  *   table.c   what is printed; goals.c: the goals
  *   list.c    the list of replacements
- *   houses.c  houses with a meter before all flats
+ *   houses.c  houses with a meter before all flats; real_house.c: of real series
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
  * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains

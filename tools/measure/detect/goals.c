@@ -287,7 +287,7 @@ static const char *verdict_on(double goal, double value)
     return isnan(value) ? "unknown" : value >= goal ? "met" : "NOT met";
 }
 
-enum err goals_houses(const struct house_record *r, bool json, FILE *out)
+enum err goals_houses(const struct house_record *r, const char *base, bool json, FILE *out)
 {
     struct house_pick slow = { HOUSE_SLOW, 0, 0, 0.15, 0, HOUSE_WITHIN_D },
                       swapped = { HOUSE_SWAPPED, 0, 0, 0, 0, 0 };
@@ -297,18 +297,18 @@ enum err goals_houses(const struct house_record *r, bool json, FILE *out)
 
     if (err)
         return err;
-    put_goal(out, json, "houses", behind, "recall", f.recall, ">= 0.8",
-             verdict_on(0.8, f.recall.value), f.faults, NAN);
-    put_goal(out, json, "houses", behind, "precision", f.precision, ">= 0.8",
-             verdict_on(0.8, f.precision.value), f.faults, NAN);
-    put_goal(out, json, "houses", behind, "false a 1 000 my", f.false_per_1000, "curve", "",
+    put_goal(out, json, base, behind, "recall", f.recall, ">= 0.8", verdict_on(0.8, f.recall.value),
              f.faults, NAN);
+    put_goal(out, json, base, behind, "precision", f.precision, ">= 0.8",
+             verdict_on(0.8, f.precision.value), f.faults, NAN);
+    put_goal(out, json, base, behind, "false a 1 000 my", f.false_per_1000, "curve", "", f.faults,
+             NAN);
     if ((err = house_figures_of(r, &swapped, &f)))
         return err;
-    put_goal(out, json, "houses", pair, "recall", f.recall, "curve", "", f.faults, NAN);
-    put_goal(out, json, "houses", pair, "precision", f.precision, ">= 0.9",
+    put_goal(out, json, base, pair, "recall", f.recall, "curve", "", f.faults, NAN);
+    put_goal(out, json, base, pair, "precision", f.precision, ">= 0.9",
              verdict_on(0.9, f.precision.value), f.faults, NAN);
-    put_goal(out, json, "houses", pair, "false a 1 000 my", f.false_per_1000, "curve", "", f.faults,
+    put_goal(out, json, base, pair, "false a 1 000 my", f.false_per_1000, "curve", "", f.faults,
              NAN);
     return ERR_OK;
 }

@@ -80,62 +80,82 @@ enum err house_hands(const struct house *h, struct swapped **out)
 
 /* ---- what it found ---- */
 
-static void count_one(struct house_subject *s, const struct house *h, enum house_fault kind,
-                      bool right, int64_t onset_s, int64_t raised_s)
-{
-    double delay_s = (double)raised_s - h->onset_s;
-
-    if (!right || h->fault != kind || delay_s < 0) {
-        s->wrong[kind]++;
-        return;
-    }
-    if (s->found)
-        return;
-    s->found = true;
-    s->delay_d = delay_s / DAY_S;
-    s->onset_off_d = fabs((double)onset_s - h->onset_s) / DAY_S;
-}
-
-static enum err weigh_balance(struct house_subject *s, const struct house *h)
+static enum err tell_balance(const struct house *h, struct house_told *out)
 {
     struct balance_finding found[FINDINGS_MOST];
     struct balance *b = NULL;
-    double true_lpd = h->flats[h->flat].lost_lpd;
     size_t count = 0;
     enum err err = house_balance(h, &b);
 
     if (!err)
         err =
             balance_find(b, &balance_usual, (int64_t)h->parent.to_s, found, FINDINGS_MOST, &count);
-    for (size_t i = 0; i < count && !err; i++) {
-        bool had = s->found;
-
-        count_one(s, h, HOUSE_SLOW, found[i].child == (unsigned)h->flat + 1, found[i].onset_s,
-                  found[i].raised_s);
-        if (s->found && !had && true_lpd > 0)
-            s->loss_off = found[i].lost_lpd / true_lpd - 1;
-    }
+    for (size_t i = 0; i < count && !err && out->count < HOUSE_TOLD_MOST; i++)
+        out->at[out->count++] =
+            (struct house_flag){ HOUSE_SLOW,       found[i].child - 1, found[i].child - 1,
+                                 found[i].onset_s, found[i].raised_s,  found[i].lost_lpd };
     balance_free(b);
     return err;
 }
 
-static enum err weigh_hands(struct house_subject *s, const struct house *h)
+static enum err tell_hands(const struct house *h, struct house_told *out)
 {
     struct swapped_finding found[FINDINGS_MOST];
     struct swapped *hands = NULL;
-    unsigned low = (unsigned)(h->flat < h->other ? h->flat : h->other);
-    unsigned high = (unsigned)(h->flat < h->other ? h->other : h->flat);
     size_t count = 0;
     enum err err = house_hands(h, &hands);
 
     if (!err)
         err = swapped_find(hands, &swapped_usual, (int64_t)h->parent.to_s, found, FINDINGS_MOST,
                            &count);
-    for (size_t i = 0; i < count && !err; i++)
-        count_one(s, h, HOUSE_SWAPPED, found[i].first == low && found[i].second == high,
-                  found[i].onset_s, found[i].raised_s);
+    for (size_t i = 0; i < count && !err && out->count < HOUSE_TOLD_MOST; i++)
+        out->at[out->count++] =
+            (struct house_flag){ HOUSE_SWAPPED,    found[i].first,    found[i].second,
+                                 found[i].onset_s, found[i].raised_s, 0 };
     swapped_free(hands);
     return err;
+}
+
+enum err house_tell(const struct house *h, struct house_told *out)
+{
+    enum err err;
+
+    out->count = 0;
+    err = tell_balance(h, out);
+    return err ? err : tell_hands(h, out);
+}
+
+static bool is_of_fault(const struct house_flag *f, const struct house *h)
+{
+    unsigned a = (unsigned)h->flat, b = h->fault == HOUSE_SWAPPED ? (unsigned)h->other : a;
+
+    return h->fault == f->kind && f->first == (a < b ? a : b) && f->second == (a < b ? b : a);
+}
+
+static bool is_told(const struct house_told *told, const struct house_flag *f)
+{
+    for (size_t i = 0; told && i < told->count; i++)
+        if (told->at[i].kind == f->kind && told->at[i].first == f->first &&
+            told->at[i].second == f->second)
+            return true;
+    return false;
+}
+
+static void count_one(struct house_subject *s, const struct house *h, const struct house_flag *f)
+{
+    double delay_s = (double)f->raised_s - h->onset_s, true_lpd = h->flats[h->flat].lost_lpd;
+
+    if (!is_of_fault(f, h) || delay_s < 0) {
+        s->wrong[f->kind]++;
+        return;
+    }
+    if (s->found)
+        return;
+    s->found = true;
+    s->delay_d = delay_s / DAY_S;
+    s->onset_off_d = fabs((double)f->onset_s - h->onset_s) / DAY_S;
+    if (h->fault == HOUSE_SLOW && true_lpd > 0)
+        s->loss_off = f->lost_lpd / true_lpd - 1;
 }
 
 static int32_t coarser(const struct house *h)
@@ -145,13 +165,12 @@ static int32_t coarser(const struct house *h)
     return (int32_t)((h->fault == HOUSE_SWAPPED && b > a ? b : a) / 1000);
 }
 
-static enum err weigh_house(const struct trial_options *o, uint32_t n, struct house *h,
-                            struct house_subject *out)
+enum err house_weigh(const struct house *h, const struct house_told *without,
+                     struct house_subject *out)
 {
-    enum err err = house_live(o, n, h);
+    static _Thread_local struct house_told told;
+    enum err err = house_tell(h, &told);
 
-    if (err)
-        return err;
     *out = (struct house_subject){
         .fault = (uint8_t)h->fault,
         .flats = (uint8_t)h->count,
@@ -161,8 +180,13 @@ static enum err weigh_house(const struct trial_options *o, uint32_t n, struct ho
         .meter_years = h->count * (h->parent.to_s - h->parent.from_s) / DAY_S / 365.25,
         .scored = h->fault != HOUSE_SLOW || h->flats[h->flat].lost_lpd >= 1
     };
-    err = weigh_balance(out, h);
-    return err ? err : weigh_hands(out, h);
+    for (size_t i = 0; i < told.count && !err; i++) {
+        if (!is_told(without, &told.at[i]))
+            count_one(out, h, &told.at[i]);
+        else if (is_of_fault(&told.at[i], h))
+            out->scored = false;
+    }
+    return err;
 }
 
 /* ---- all of them ---- */
@@ -181,7 +205,8 @@ static void *work(void *arg)
 
     w->err = h ? ERR_OK : ERR_NO_MEMORY;
     for (uint32_t n = w->from; n < w->to && !w->err; n++)
-        w->err = weigh_house(w->o, n, h, &w->subjects[n]);
+        if (!(w->err = house_live(w->o, n, h)))
+            w->err = house_weigh(h, NULL, &w->subjects[n]);
     if (h)
         house_done(h);
     free(h);

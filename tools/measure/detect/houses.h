@@ -16,6 +16,20 @@
 MUST_CHECK enum err house_balance(const struct house *h, struct balance **out);
 MUST_CHECK enum err house_hands(const struct house *h, struct swapped **out);
 
+/* One flag that a house raised: of the flats `first` and, swapped, `second`, from 0 on. */
+struct house_flag {
+    enum house_fault kind;
+    unsigned first, second;
+    int64_t onset_s, raised_s;
+    double lost_lpd;
+};
+#define HOUSE_TOLD_MOST 128
+struct house_told {
+    struct house_flag at[HOUSE_TOLD_MOST];
+    size_t count;
+};
+MUST_CHECK enum err house_tell(const struct house *h, struct house_told *out); /* NO_MEMORY */
+
 struct house_subject {
     uint8_t fault, flats, wrong[HOUSE_FAULTS]; /* wrong: false flags of the kind */
     bool found, scored;
@@ -25,10 +39,16 @@ struct house_subject {
 struct house_record {
     struct house_subject *subjects;
     size_t count;
+    unsigned too; /* of real houses: flags that they raise without the fault; they count neither way */
 };
+
+/* `without`: what the same house tells without its fault, NULL for a simulated one: such a flag counts neither way. NO_MEMORY. */
+MUST_CHECK enum err house_weigh(const struct house *h, const struct house_told *without, struct house_subject *out);
 
 /* The houses 0 to count − 1 of `o`. NO_MEMORY; free with house_record_done. */
 MUST_CHECK enum err houses_run(const struct trial_options *o, uint32_t count, unsigned threads, struct house_record *out);
+/* real_house.c: houses of real series, with real gaps: the meter before them counts all of them, each meter with a constant error of its own. The file as real_run's. NOT_FOUND. */
+MUST_CHECK enum err real_houses_run(const char *path, uint64_t seed, uint32_t count, struct house_record *out);
 void house_record_done(struct house_record *r);
 
 struct house_pick { /* 0: any */
@@ -45,6 +65,6 @@ struct house_figures {
 MUST_CHECK enum err house_figures_of(const struct house_record *r, const struct house_pick *p, struct house_figures *out);
 
 MUST_CHECK enum err table_houses(const struct house_record *r, FILE *out);
-MUST_CHECK enum err goals_houses(const struct house_record *r, bool json, FILE *out); /* goals.c */
+MUST_CHECK enum err goals_houses(const struct house_record *r, const char *base, bool json, FILE *out); /* goals.c */
 
 #endif

@@ -6,28 +6,15 @@
  *
  * Left out, because a series of hours cannot have them: erosion of low flow, meters of the wrong size, what never turned, and what vitals or
  * dials tell. */
+#include "tools/measure/detect/real.h"
 #include "server/zonefile.h"
-#include "tools/measure/detect/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIES_MAX 4096
 #define DAY_S 86400.0
 #define GRID_S 300.0
 #define SAME_S (3 * 86400)
-
-struct real_series {
-    char name[32];
-    struct row *at;
-    size_t count, cap;
-};
-
-struct real {
-    struct real_series *series;
-    size_t count;
-    struct zone zone;
-};
 
 static enum err push(struct real_series *s, int64_t at_s, int64_t value)
 {
@@ -81,7 +68,7 @@ static enum err read_line(struct real *r, const char *line)
     return push(s, at_s, index_l * 1000);
 }
 
-static enum err load(const char *path, struct real *r)
+enum err real_load(const char *path, struct real *r)
 {
     struct refusal why = { 0 };
     char line[256];
@@ -100,7 +87,7 @@ static enum err load(const char *path, struct real *r)
     return err;
 }
 
-static void unload(struct real *r)
+void real_unload(struct real *r)
 {
     for (size_t i = 0; i < r->count; i++)
         free(r->series[i].at);
@@ -295,7 +282,7 @@ enum err real_run(const char *path, uint64_t seed, unsigned rounds, const struct
     struct real *r = (struct real *)calloc(1, sizeof *r);
     struct told_list *told = (struct told_list *)calloc(2, sizeof *told);
     struct trial *l = (struct trial *)calloc(1, sizeof *l);
-    enum err err = r && told && l ? load(path, r) : ERR_NO_MEMORY;
+    enum err err = r && told && l ? real_load(path, r) : ERR_NO_MEMORY;
     enum fault_kind kind = FAULT_NONE;
 
     for (unsigned round = 0; round < rounds && !err; round++)
@@ -309,7 +296,7 @@ enum err real_run(const char *path, uint64_t seed, unsigned rounds, const struct
                       holidays, out);
         }
     if (r)
-        unload(r);
+        real_unload(r);
     if (l)
         trial_done(l);
     free(l);
