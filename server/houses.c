@@ -70,12 +70,12 @@ void houses_close(struct houses *h)
 
 /* ---- weeks ---- */
 
-/* The midnight that begins the week of an instant. */
+/* The midnight that begins the week of an instant; by noons, which no clock of any zone moves to another day. */
 static int64_t monday_of(const struct zone *z, int64_t at_s)
 {
     int64_t day = zone_day_number(z, at_s), back = (day + 3) % 7; /* day 0 was a Thursday */
 
-    return zone_day_start(z, at_s - back * DAY_S);
+    return zone_day_start(z, zone_day_start(z, at_s) + DAY_S / 2 - back * DAY_S);
 }
 
 static int64_t last_week_end(const struct app *app, int64_t now_s)
@@ -90,12 +90,12 @@ static bool weeks_of(struct looking *k)
     int64_t first_s = monday_of(&k->of->app->zone, k->building.from_s), weeks;
 
     if (k->building.from_s > first_s)
-        first_s += 7 * DAY_S;
-    weeks = (end_s - first_s) / (7 * DAY_S);
+        first_s = monday_of(&k->of->app->zone, first_s + 8 * DAY_S);
+    weeks = (end_s - first_s + DAY_S / 2) / (7 * DAY_S); /* some have an hour more or less */
     if (weeks > BALANCE_WEEKS_MOST - 1) {
         int64_t years = (weeks - BALANCE_WEEKS_MOST + YEAR_WEEKS) / YEAR_WEEKS;
 
-        first_s += years * YEAR_WEEKS * 7 * DAY_S;
+        first_s = monday_of(&k->of->app->zone, first_s + years * YEAR_WEEKS * 7 * DAY_S + DAY_S);
         weeks -= years * YEAR_WEEKS;
     }
     k->from_s = first_s;
