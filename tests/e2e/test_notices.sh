@@ -216,9 +216,18 @@ a_kill_at_any_time_tells_nothing_twice_and_loses_nothing() {
     n=$(files) && nilo settle && is "$n" "$(files)"
 }
 
+# 900 L an hour for two days is a leak and a burst, and one flow.
+of_one_flow_the_customer_is_told_once() {
+    nilod_stop && rm -r store drop && mkdir drop && nilod_start --virtual-clock 2026-03-10T09:00:00+08:00 --notices on --notice-dir drop
+    printf 'serial,dn,q3\nB1,15,2.5\n' | nilo import meters - > /dev/null && printf 'point,account,use_class\nQ1,A-1,residential\n' | nilo import points - > /dev/null || return 1
+    printf 'point,serial,from,start_index_l\nQ1,B1,2026-01-01T00:00:00+08:00,0\n' | nilo import fittings - > /dev/null && hours B1 0 68 0 0 20 | brought || return 1
+    hours B1 68 2 $base 900 900 | brought 2026-03-12T03:00:00+08:00 && is 'leak start sent  A-1' "$(told '.kind == "leak"')" || return 1
+    hours B1 70 1 $((base + 48 * 900)) 900 900 | brought 2026-03-13T03:00:00+08:00 && is 'leak start sent  A-1' "$(told '.kind == "leak"')"
+}
+
 # ---- running ----
 
 hold nobody_is_told_anything_unless_it_is_switched_on a_leak_is_told_once_after_the_night_and_so_is_its_end unusual_use_is_told_and_that_it_is_over no_use_is_told_to_whom_asked_alone \
     frost_is_told_by_temperature_and_by_the_meters_word nobody_is_told_of_anothers_water what_is_over_before_it_is_told_is_not_told_and_a_burst_is_told_by_night units_and_roles_see_what_is_theirs without_a_folder_they_wait_for_a_webhook_and_not_for_ever \
-    a_kill_at_any_time_tells_nothing_twice_and_loses_nothing
+    a_kill_at_any_time_tells_nothing_twice_and_loses_nothing of_one_flow_the_customer_is_told_once
 hold_end
