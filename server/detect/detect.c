@@ -3,6 +3,8 @@
 #include "server/detect/detect_priv.h"
 #include "server/detect/said.h"
 
+#define FLOW_STATE_AT (PROFILE_STATE + STUCK_STATE + LEAK_STATE + BURST_STATE)
+
 static const struct {
     const struct detector *detector;
     size_t state_at;
@@ -10,9 +12,10 @@ static const struct {
     { &detector_unmoved, PROFILE_STATE }, /* until it first moves; then the bytes are stuck's */
     { &detector_stuck, PROFILE_STATE },
     { &detector_leak, PROFILE_STATE + STUCK_STATE },
-    { &detector_backflow, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* these three share what */
-    { &detector_selfturn, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* back.h has, and take a */
-    { &detector_reversed, PROFILE_STATE + STUCK_STATE + LEAK_STATE }, /* step in this order */
+    { &detector_burst, PROFILE_STATE + STUCK_STATE + LEAK_STATE },
+    { &detector_backflow, FLOW_STATE_AT }, /* these three share what */
+    { &detector_selfturn, FLOW_STATE_AT }, /* back.h has, and take a */
+    { &detector_reversed, FLOW_STATE_AT }, /* step in this order */
     { &detector_clock, DETECTORS_STATE },
     { &detector_battery, DETECTORS_STATE },
     { &detector_tamper, DETECTORS_STATE },

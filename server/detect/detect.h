@@ -139,10 +139,11 @@ struct detector {
  * together. */
 #define PROFILE_STATE 48 /* what profile.c learns of the customer: at the front */
 #define STUCK_STATE 16 /* stuck.c; unmoved.c until the register first moves */
-#define LEAK_STATE 88  /* leak.c, burst.c */
+#define LEAK_STATE 52 /* leak.c */
+#define BURST_STATE 12 /* burst.c */
 #define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
-#define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 6 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + BURST_STATE + FLOW_STATE)
+#define DETECTORS_VERSION 8 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */
@@ -230,7 +231,7 @@ void say_minute(struct wr *w, const struct zone *z, int64_t utc_s); /* "2026-03-
 void say_span(struct wr *w, int64_t seconds, bool zh);              /* "30 hours", "9 days" */
 
 extern const struct detector detector_unmoved, detector_stuck, detector_backflow, detector_selfturn, detector_reversed,
-    detector_leak, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped,
+    detector_leak, detector_burst, detector_overdue, detector_out_of_step, detector_silent, detector_outage, detector_swapped,
     detector_slow, detector_fast, detector_oversize, detector_undersize;
 
 #endif

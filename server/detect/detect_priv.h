@@ -4,7 +4,7 @@
 
 #include "server/detect/detect.h"
 
-_Static_assert((STUCK_STATE | LEAK_STATE | FLOW_STATE) % 8 == 0, "aligned");
+_Static_assert((STUCK_STATE | (LEAK_STATE + BURST_STATE) | FLOW_STATE) % 8 == 0, "aligned");
 
 /* stuck.c: whether a flag of one standstill is open in its state. */
 bool stuck_holds(const void *state);

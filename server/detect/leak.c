@@ -1,202 +1,65 @@
-/* leak (用户侧漏水): water flows without a pause, as no household uses it.
+/* leak (用户侧漏水): water runs behind the meter, as it does not where people just live.
  *
- *   flow     from readings at most 90 minutes apart, gathered to at least 55 minutes ("an hour").
- *            A longer gap bears nothing out and breaks nothing, unless the register says that its
- *            mean was below the least: then some hour of it was
- *   least    3 L/h; from DN 40 on 0.1 % of Q3 if that is more
- *   fine     pulse ≤ least × 1 h: every hour flows at the least or more
- *   coarse   (10 L, 100 L …) no pause between pulses longer than pulse ÷ least, and never longer
- *            than 4 h: at 100 L every family has a pulse within the 33 h that 3 L/h would need, so
- *            there only 25 L/h and more can be told from living
- *   size     the smallest hour of the last one to two days; coarse: the smallest pulse ÷ (pause +
- *            its hour)
- *   raised   after 24 h of it where size ≥ 6 units (unit: the larger of the least and one pulse an
- *            hour), after 36 h where ≥ 2, else after 72 h.
- *            Not before 1.5 × the longest run that ended by itself in the last 60 days (up to 7
- *            days).  Coarse: nor before 10 pauses, nor before 7 days where some hours have no
- *            pulse, for a large family has nights with few pauses, too.
- *            Others than households: 72 h, and 7 days until two weeks are known, for shifts
- *   onset    where the unbroken flow began; with coarse pulses some hours of living are part of it
- *   cleared  when an hour has (next to) no flow, or three hours in a row have less than the least;
- *            coarse: a pause too long
- *   surer    with 48 h, 72 h and 7 days. Severity by size: under 10 L/h low, 50 medium, 200 high,
- *            above urgent
+ *   night    what flows at least at night, against the nights of this meter before (leak_nights.c).
+ *            The more often a night was as high before, the more such nights it takes
+ *   raised   by the 1 to 12 latest nights, if one of these runs is beyond living:
+ *              nats     continuous (no pause for wait_hours): 5.8 in a household, else 14;
+ *                       by night alone: 12 and 16, over more nights than faint_hours has, and alike
+ *                       within 10 % and a litre, or a third of a coarse pulse: a valve that a timer
+ *                       leaves open runs evenly, pressure waves (selfturn) do not
+ *              size     mean of these nights − the usual night ≥ the least (leak_flow.c)
+ *              hose     where it flows at 400 L/h and more through a meter below DN 40, 4 nights: a
+ *                       pool is being filled, or burst.c has told it
+ *            At least 7 nights are known before: so what runs from the first reading on is how
+ *            this customer is, and only a rise counts
+ *   growing  5 nights and more are held against those of 3 to 9 weeks ago as well
+ *   onset    the last step that left no room for such a flow
+ *   cleared  by the first step that leaves room for the usual flow and 0.4 × the size at most; by
+ *            night alone: by such a night.  What ends within 48 h was a habit rather: such
+ *            nights, 3 at least, count among those before.  Nights of any other leak do not
+ *   again    within 10 nights after the last one ended: it comes and goes
+ *   size     afterwards: each night's, smoothed (0.3); at once if doubled or halved.  Growing: 1.5
+ *            times what it was at first
+ *   loss     size × 24 h, by night × 7 h (5 to 12); interval ± one pulse within the window of
+ *            leak_flow.c, and 10 %
+ *   severity under 10 L/h low, 50 medium, 200 high, above urgent
+ *   confidence, in percent, before it has lasted: the share that was right on train seeds
  *
- * Continuous by nature: flow in every hour since the fitting (what is known of it) began is no
- * leak that began.  After 7 days that flow is the base, after 30 days it stays so through
- * interruptions (until 30 days without it); then only a rise counts, to max(2 × base, base + 3 ×
- * least), and it clears half-way back.  So a leak that runs from the first reading on is not told;
- * nor is one of a meter with one reading a day.
+ * Estimates and what people typed never get here (detect.h).  A meter of one reading a day tells no
+ * night.  Water that flowed back in a night (on the reverse register) makes it no evidence.
  *
- * Why these hours: in 92 real households over a year (Alicante 2016) there were 131 runs of ≥ 24 h
- * at 3 L/h and more (in 18 households), 16 of ≥ 72 h (in 5, by all appearance leaks); at 6 L/h 12
- * of ≥ 36 h (8); at 18 L/h 6 of ≥ 24 h (4).  Sources: handbook of the fleet, §6.4 (L1) and §1.4. */
-#include "server/detect/detect_priv.h"
+ * In 92 real households over a year (Alicante 2016) there were 131 runs of ≥ 24 h at 3 L/h and more,
+ * in 18 households: hence nights that are compared, and not hours counted.  Sources: handbook of the
+ * fleet, §6.4 (L1, L2, L4; exceptions are learned) and §1.4. */
+#include "server/detect/leak_priv.h"
 
-#define LEAST_Q3_SHARE 0.001f
-#define PAUSE_MOST_S (4 * HOUR_S)
-#define STEP_MOST_S (90 * 60)
-#define HOUR_LEAST_S (55 * 60)
-#define OWN_RUN_LEAST_S (12 * HOUR_S)
-#define OWN_DAYS 60
-#define OWN_WAIT_MOST_S (7 * DAY_S)
-#define LONG_GAP_S DAY_S
-#define LONG_GAP_OTHERS_S (12 * HOUR_S) /* a shift, or a Sunday, fits into more */
-#define LOW_HOURS 3
-#define FAINT_S (7 * DAY_S)
-#define BASE_AFTER_S (7 * DAY_S)
-#define NATURE_AFTER_S (30 * DAY_S)
-#define NATURE_LOST_DAYS 30
+#define STEP_MOST_S (150 * 60) /* a reading may be missing */
+#define GAP_MOST_S DAY_S       /* beyond, where it began cannot be said */
+#define NIGHT_LEAST_TENTHS 40
+#define RUN_MOST 12
+#define NATS_HOUSEHOLD 5.8f
+#define NATS_OTHERS 14
+#define NATS_HOUSEHOLD_NIGHT 12
+#define NATS_OTHERS_NIGHT 16
+#define ALIKE 0.1f
+#define ALIKE_L 1.0f
+#define HOSE_LPH 400
+#define HOSE_DN_MM 40
+#define HOSE_NIGHTS 4
+#define BACK 0.4f
+#define SMOOTH 0.3f
+#define GROWN 1.5f
+#define HABIT_S (48 * HOUR_S)
+#define HABIT_NIGHTS 3
+#define OLD_RUN 5
+#define KEPT (NIGHT_AT_HAND | TO_AND_FRO | FEW_THEN | FEW_BEFORE)
+#define AGAIN_NIGHTS 10
+#define NEWS_NIGHTS 7
+#define NIGHT_RUN_H 7 /* of a leak by night */
+#define NIGHT_RUN_LEAST_H 5
+#define NIGHT_RUN_MOST_H 12
 
-enum {
-    FROM_START = 1, /* the run has lasted since the first reading */
-    BASED = 2,      /* base_lph counts; dropped by the first pause */
-    NATURE = 4,     /* continuous by nature */
-};
-
-struct leak {
-    uint32_t first_s;
-    uint32_t hour_s; /* the hour being gathered (fine) or the pause (coarse) began; 0 = none */
-    float hour_ml;
-    uint32_t run_s;            /* the unbroken flow began; 0 = none */
-    uint32_t borne_s;          /* seconds of it that readings bear out */
-    uint32_t low_s;            /* the 24 h of low_now began */
-    float low_now, low_before; /* L/h */
-    uint32_t day_s;            /* the 24 h of day_low began */
-    float day_low, base_lph;
-    uint32_t raised_s; /* 0: no flag */
-    uint32_t onset_s;
-    float told_lph, first_lph, lost_l;
-    uint32_t told_borne_s;       /* borne_s when it was last told */
-    uint16_t own_hours, own_day; /* the longest run that ended by itself, and when */
-    uint8_t flags, low_hours, told, dry_days;
-};
-_Static_assert(sizeof(struct leak) <= LEAK_STATE, "of a meter's room");
-
-/* One hour, or one pulse with the pause before it, or a pause that was too long. */
-struct flow {
-    uint32_t from_s, to_s;
-    float lph;
-    bool enough; /* as a leak would flow */
-    bool none;   /* (next to) nothing */
-    bool dry;    /* nothing for so long that it cannot be said to run by nature */
-};
-
-static float least_lph(const struct judge_place *p)
-{
-    float share = (float)p->meter->q3_lph * LEAST_Q3_SHARE;
-    float least = (float)place_figure(p, FIGURE_LEAK_least_lph) / 1000;
-
-    return p->meter->dn_mm >= 40 && share > least ? share : least;
-}
-
-static float pulse_l(const struct judge_place *p)
-{
-    return (float)p->meter->resolution_ml / 1000;
-}
-
-static bool is_coarse(const struct judge_place *p)
-{
-    return pulse_l(p) > least_lph(p);
-}
-
-static uint32_t pause_most_s(const struct judge_place *p)
-{
-    float s = pulse_l(p) / least_lph(p) * HOUR_S;
-
-    return s > PAUSE_MOST_S ? PAUSE_MOST_S : (uint32_t)s;
-}
-
-static float low_of(const struct leak *s)
-{
-    return s->low_now < s->low_before ? s->low_now : s->low_before;
-}
-
-/* What a run must flow at: above its base where that is known. */
-static float limit_lph(const struct leak *s, const struct judge_place *p)
-{
-    float least = least_lph(p);
-
-    if (!(s->flags & (BASED | NATURE)))
-        return least;
-    return 2 * s->base_lph > s->base_lph + 3 * least ? 2 * s->base_lph : s->base_lph + 3 * least;
-}
-
-/* ---- continuous by nature ---- */
-
-static void base_day(struct leak *s, const struct judge_place *p)
-{
-    bool flowed = s->day_low >= least_lph(p) * 0.97f;
-
-    if (flowed && (s->flags & FROM_START) && !(s->flags & BASED) &&
-        s->day_s + DAY_S - s->first_s >= BASE_AFTER_S) {
-        s->flags |= BASED;
-        s->base_lph = s->day_low;
-        s->run_s = 0;
-    }
-    if ((s->flags & FROM_START) && (s->flags & BASED) &&
-        s->day_s + DAY_S - s->first_s >= NATURE_AFTER_S)
-        s->flags |= NATURE;
-    if (flowed)
-        s->dry_days = 0;
-    else if ((s->flags & NATURE) && ++s->dry_days > NATURE_LOST_DAYS)
-        s->flags &= (uint8_t)~NATURE;
-    if (flowed && !s->raised_s && s->run_s == 0)
-        s->base_lph += (s->day_low - s->base_lph) / 30;
-}
-
-static void base_flow(struct leak *s, const struct judge_place *p, const struct flow *f)
-{
-    if (f->dry) {
-        s->flags &= (uint8_t) ~(FROM_START | BASED);
-        s->day_low = 0;
-    }
-    if (!f->none && f->lph < s->day_low)
-        s->day_low = f->lph;
-    if (f->to_s - s->day_s >= DAY_S) {
-        base_day(s, p);
-        s->day_s = f->to_s;
-        s->day_low = 1e9f;
-    }
-}
-
-/* ---- raising ---- */
-
-static uint32_t wait_least_s(const struct judge_place *p)
-{
-    return (uint32_t)place_figure(p, FIGURE_LEAK_wait_hours) * HOUR_S;
-}
-
-static uint32_t wait_s(const struct leak *s, const struct judge_place *p, uint32_t now_s)
-{
-    float pulse = pulse_l(p), least = limit_lph(s, p), unit = pulse > least ? pulse : least;
-    uint32_t wait = (uint32_t)place_figure(p, FIGURE_LEAK_faint_hours) * HOUR_S,
-             own = (uint32_t)s->own_hours * HOUR_S * 3 / 2;
-
-    if (place_is_household(p) || (s->flags & (BASED | NATURE)))
-        wait = low_of(s) >= 6 * unit   ? wait_least_s(p)
-               : low_of(s) >= 2 * unit ? wait_least_s(p) * 3 / 2
-                                       : wait;
-    else if (now_s - s->first_s < 14 * DAY_S)
-        wait = 7 * DAY_S;
-    if (own > OWN_WAIT_MOST_S && place_is_household(p))
-        own = OWN_WAIT_MOST_S;
-    if (own > wait && now_s / DAY_S <= s->own_day + (uint32_t)OWN_DAYS)
-        wait = own;
-    if (is_coarse(p) && wait < 10 * pause_most_s(p))
-        wait = 10 * pause_most_s(p);
-    if (is_coarse(p) && low_of(s) < pulse && wait < FAINT_S)
-        wait = FAINT_S;
-    return wait;
-}
-
-static unsigned confidence_of(const struct leak *s)
-{
-    return s->borne_s < 48 * HOUR_S   ? 60
-           : s->borne_s < 72 * HOUR_S ? 70
-           : s->borne_s < 7 * DAY_S   ? 85
-                                      : 95;
-}
+/* ---- what is told ---- */
 
 static enum severity severity_of(float lph)
 {
@@ -206,300 +69,361 @@ static enum severity severity_of(float lph)
                        : SEVERITY_URGENT;
 }
 
-static int64_t day_ml(float lph)
+static int64_t ml_of(float lph, int hours)
 {
-    return lph > 0 ? (int64_t)((double)lph * 24000) : 0;
+    return lph > 0 ? (int64_t)((double)lph * 1000 * hours) : 0;
+}
+
+static unsigned confidence_of(const struct leak *s, const struct judge_place *p)
+{
+    unsigned percent = s->flags & BY_NIGHT ? 75 : s->flags & HOUSEHOLD ? 90 : 85;
+
+    if (!leak_is_fine(p))
+        percent -= 5;
+    percent += s->since >= NEWS_NIGHTS ? 5 : s->since >= 2 ? 2 : 0;
+    return percent < 97 ? percent : 97;
 }
 
 static void fill(const struct leak *s, const struct judge_place *p, uint32_t now_s,
                  struct verdict *out)
 {
-    bool based = s->flags & (BASED | NATURE);
-    float base = based ? s->base_lph : 0, size = s->told_lph - base, unit = pulse_l(p);
+    float size = flow_lph(s->told), usual = flow_lph(s->usual), least = leak_least_lph(p);
+    float off = 0.1f * size + leak_pulse_l(p) / (leak_is_fine(p) ? 2 : 4);
+    bool night = s->flags & BY_NIGHT;
 
     *out = (struct verdict){
         .open = true,
-        .onset_s = s->onset_s,
+        .onset_s = s->since_s,
         .raised_s = s->raised_s,
         .severity = severity_of(size),
-        .lost_mlpd = day_ml(size),
-        .lost_low_mlpd = day_ml(size - (unit < size / 2 ? unit : size / 2)),
-        .lost_high_mlpd = day_ml(size + unit),
-        .confidence_pct = confidence_of(s),
+        .lost_mlpd = ml_of(size, night ? NIGHT_RUN_H : 24),
+        .lost_low_mlpd = ml_of(size - off, night ? NIGHT_RUN_LEAST_H : 24),
+        .lost_high_mlpd = ml_of(size + off, night ? NIGHT_RUN_MOST_H : 24),
+        .confidence_pct = confidence_of(s, p),
     };
-    verdict_number(out, "min_flow_lph", (int64_t)(s->told_lph * 1000));
-    verdict_number(out, "first_min_flow_lph", (int64_t)(s->first_lph * 1000));
-    if (based)
-        verdict_number(out, "usual_flow_lph", (int64_t)(base * 1000));
-    verdict_number(out, "limit_lph", (int64_t)(limit_lph(s, p) * 1000));
-    verdict_number(out, "flowing_hours", (int64_t)s->borne_s * 1000 / HOUR_S);
+    verdict_number(out, "min_flow_lph", (int64_t)((size + usual) * 1000));
+    verdict_number(out, "first_min_flow_lph", (int64_t)((flow_lph(s->first) + usual) * 1000));
+    verdict_number(out, "usual_flow_lph", (int64_t)(usual * 1000));
+    verdict_number(out, "limit_lph", (int64_t)((usual + least) * 1000));
+    verdict_number(out, "flowing_hours", ((int64_t)now_s - s->since_s) * 1000 / HOUR_S);
+    verdict_number(out, "nights_unusual", 1000 * (int64_t)s->run);
+    verdict_number(out, "nights_before", 1000 * (int64_t)s->count);
     verdict_number(out, "lost_l", (int64_t)((double)s->lost_l * 1000));
     verdict_time(out, "seen_at", now_s);
+    if (night)
+        verdict_number(out, "by_night", 1000);
+    if (s->flags & AGAIN)
+        verdict_number(out, "comes_and_goes", 1000);
+    if (flow_lph(s->told) >= GROWN * flow_lph(s->first))
+        verdict_number(out, "grown_times", (int64_t)(size / flow_lph(s->first) * 1000));
 }
 
-/* Worth telling again: much larger or smaller, surer, or twice as long. */
-static bool has_news(const struct leak *s)
-{
-    float low = low_of(s);
+/* ---- raising ---- */
 
-    return low >= 2 * s->told_lph || low <= s->told_lph / 2 || confidence_of(s) != s->told ||
-           s->borne_s >= 2 * s->told_borne_s;
+static bool is_beyond_living(const struct judge_place *p, const struct leak_proof *proof,
+                             bool lasts)
+{
+    float usual = flow_lph(proof->usual), least = leak_least_lph(p), pulse = leak_pulse_l(p);
+    float alike = ALIKE * proof->mean_lph + (leak_is_fine(p) ? ALIKE_L : pulse / 3);
+    float nats = proof->household ? (lasts ? NATS_HOUSEHOLD : NATS_HOUSEHOLD_NIGHT)
+                                  : (lasts ? NATS_OTHERS : NATS_OTHERS_NIGHT);
+    bool hose = proof->least_lph > HOSE_LPH && p->meter->dn_mm < HOSE_DN_MM;
+
+    if (proof->nats < nats || proof->mean_lph - usual < least ||
+        proof->least_lph - usual < least * 0.95f || (hose && proof->run < HOSE_NIGHTS))
+        return false;
+    return lasts || ((int64_t)proof->run * 24 > place_figure(p, FIGURE_LEAK_faint_hours) &&
+                     proof->most_lph - proof->least_lph <= alike);
 }
 
-static bool tell(struct leak *s, const struct judge_place *p, uint32_t now_s, struct verdict *out)
+/* Between the night before the run and its first one; where the flow of the day hides it, in the
+ * middle. */
+static uint32_t onset_of(const struct leak *s, const struct judge_step *step,
+                         const struct leak_proof *proof)
 {
-    s->told_lph = low_of(s);
-    s->told = (uint8_t)confidence_of(s);
-    s->told_borne_s = s->borne_s;
-    fill(s, p, now_s, out);
+    int64_t run = proof->run;
+    int64_t hours = (step->hour + 24 - NIGHT_HOURS) % 24;
+    int64_t night_end_s = (int64_t)step->from_s - hours * HOUR_S;
+    int64_t first_s = night_end_s - NIGHT_HOURS * HOUR_S - (run - 1) * DAY_S;
+    int64_t before_s = night_end_s - run * DAY_S, onset_s = (first_s + before_s) / 2;
+
+    if (s->since_s <= first_s)
+        onset_s = s->since_s > before_s || proof->household ? s->since_s : before_s;
+    return onset_s < 0 ? 0 : onset_s < step->to_s ? (uint32_t)onset_s : step->to_s;
+}
+
+static bool raise(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                  const struct leak_proof *proof, bool lasts, struct verdict *out)
+{
+    float size = proof->mean_lph - flow_lph(proof->usual);
+    bool again = (s->flags & HAD_LEAK) && s->since <= AGAIN_NIGHTS;
+
+    s->flags &= KEPT;
+    s->flags |= (uint8_t)((lasts ? 0 : BY_NIGHT) | (again ? AGAIN : 0) |
+                          (proof->household ? HOUSEHOLD : 0));
+    s->since_s = onset_of(s, step, proof);
+    s->raised_s = step->to_s;
+    s->usual = proof->usual;
+    s->told = s->first = flow_code(size);
+    s->run = (uint8_t)proof->run;
+    s->since = 0;
+    s->lost_l = (float)ml_of(size, lasts ? 24 : NIGHT_RUN_H) / 1000 / DAY_S *
+                (float)(s->raised_s - s->since_s);
+    leak_nights_forget(s, proof->run);
+    fill(s, p, step->to_s, out);
     return true;
 }
 
-static float lost_lph(const struct leak *s, float lph)
+static bool weigh(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                  struct verdict *out)
 {
-    return s->flags & (BASED | NATURE) ? lph - s->base_lph : lph;
-}
+    bool lasts = s->wait.borne >= place_figure(p, FIGURE_LEAK_wait_hours) * 10;
 
-static void extend(struct leak *s, const struct flow *f, uint32_t seconds)
-{
-    if (s->run_s == 0) {
-        s->run_s = s->low_s = f->from_s;
-        s->borne_s = 0;
-        s->low_now = s->low_before = f->lph;
+    for (unsigned run = 1; run <= RUN_MOST && run + NIGHTS_LEAST <= s->count; run++) {
+        struct leak_proof proof = leak_nights_weigh(s, p, run);
+
+        if (is_beyond_living(p, &proof, lasts))
+            return raise(s, p, step, &proof, lasts, out);
+        if (run < OLD_RUN)
+            continue;
+        proof = leak_nights_weigh_old(s, p, run);
+        if (is_beyond_living(p, &proof, lasts))
+            return raise(s, p, step, &proof, lasts, out);
     }
-    s->borne_s += seconds;
-    if (s->raised_s)
-        s->lost_l += lost_lph(s, low_of(s)) * (float)seconds / HOUR_S;
-    if (f->to_s - s->low_s >= DAY_S) {
-        s->low_before = s->low_now;
-        s->low_now = f->lph;
-        s->low_s = f->to_s;
-    } else if (f->lph < s->low_now) {
-        s->low_now = f->lph;
-    }
-}
-
-static bool goes_on(struct leak *s, const struct judge_place *p, const struct flow *f,
-                    struct verdict *out)
-{
-    extend(s, f, f->to_s - f->from_s);
-    s->low_hours = 0;
-    if (s->raised_s)
-        return has_news(s) && tell(s, p, f->to_s, out);
-    if (s->borne_s < wait_least_s(p) || ((s->flags & FROM_START) && !(s->flags & BASED)) ||
-        s->borne_s < wait_s(s, p, f->to_s))
-        return false;
-    s->raised_s = f->to_s;
-    s->onset_s = s->run_s;
-    s->first_lph = low_of(s);
-    s->lost_l = lost_lph(s, low_of(s)) * (float)(f->to_s - s->run_s) / HOUR_S;
-    return tell(s, p, f->to_s, out);
-}
-
-/* ---- ending ---- */
-
-static void end_run(struct leak *s, uint32_t now_s, bool told)
-{
-    uint16_t hours = (uint16_t)(s->borne_s / HOUR_S > 9999 ? 9999 : s->borne_s / HOUR_S);
-    bool stale = now_s / DAY_S > s->own_day + (uint32_t)OWN_DAYS;
-
-    /* A leak that was told and mended is no habit. */
-    if (s->run_s && !told && s->borne_s >= OWN_RUN_LEAST_S &&
-        (stale || 4 * hours >= 3 * s->own_hours)) {
-        if (stale || hours > s->own_hours)
-            s->own_hours = hours;
-        s->own_day = (uint16_t)(now_s / DAY_S);
-    }
-    s->run_s = 0;
-    s->borne_s = 0;
-    s->low_hours = 0;
-}
-
-static bool clear(struct leak *s, const struct judge_place *p, uint32_t now_s, struct verdict *out)
-{
-    fill(s, p, now_s, out);
-    out->open = false;
-    out->cleared_s = now_s;
-    s->raised_s = 0;
-    end_run(s, now_s, true);
-    return true;
-}
-
-static bool falls_short(struct leak *s, const struct judge_place *p, const struct flow *f,
-                        struct verdict *out)
-{
-    bool based = s->flags & (BASED | NATURE), back;
-
-    if (!s->raised_s) {
-        end_run(s, f->to_s, false);
-        return false;
-    }
-    back = based ? f->lph < (s->base_lph + limit_lph(s, p)) / 2 : f->none;
-    if (back || ++s->low_hours >= LOW_HOURS)
-        return clear(s, p, f->to_s, out);
-    extend(s, f, f->to_s - f->from_s);
     return false;
 }
 
-static bool take(struct leak *s, const struct judge_place *p, const struct flow *f,
-                 struct verdict *out)
+/* ---- going on and ending ---- */
+
+static bool is_back(const struct leak *s, float lph)
 {
-    if (s->day_s == 0) {
-        s->day_s = f->from_s;
-        s->day_low = 1e9f;
-        if (f->enough)
-            s->flags |= FROM_START;
-    }
-    base_flow(s, p, f);
-    return f->enough ? goes_on(s, p, f, out) : falls_short(s, p, f, out);
+    return lph < flow_lph(s->usual) + BACK * flow_lph(s->told);
 }
 
-/* ---- from steps to hours ---- */
+static bool clear(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                  struct verdict *out)
+{
+    uint8_t low = flow_code(flow_lph(s->usual) + flow_lph(s->told));
 
-static bool fine_step(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+    fill(s, p, step->to_s, out);
+    out->open = false;
+    out->cleared_s = step->to_s;
+    for (unsigned i = 0; (i < s->run || i < HABIT_NIGHTS) && step->to_s - s->raised_s < HABIT_S;
+         i++)
+        leak_nights_push(s, p, low);
+    s->raised_s = 0;
+    s->flags = (uint8_t)((s->flags & KEPT) | HAD_LEAK);
+    s->since = 0;
+    s->since_s = step->to_s;
+    s->wait.borne = 0;
+    s->wait.calm = flow_code(leak_nights_calm(s, p));
+    return true;
+}
+
+/* A night of a leak that was told. */
+static bool goes_on(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                    float low, struct verdict *out)
+{
+    float size = flow_lph(s->told), now = low - flow_lph(s->usual);
+    bool jumped = now > 2 * size || now < size / 2;
+
+    if (is_back(s, low))
+        return clear(s, p, step, out);
+    s->told = flow_code(jumped ? now : size + SMOOTH * (now - size));
+    if (!jumped && s->since != 2 && s->since % NEWS_NIGHTS)
+        return false;
+    fill(s, p, step->to_s, out);
+    return true;
+}
+
+static bool end_night(struct leak *s, const struct judge_place *p, const struct judge_step *step,
                       struct verdict *out)
 {
-    struct flow f = { .to_s = step->to_s };
-    if (s->hour_s == 0) {
-        s->hour_s = step->from_s;
-        s->hour_ml = 0;
-    }
-    s->hour_ml += (float)step->used_ml;
-    if (step->to_s - s->hour_s < HOUR_LEAST_S)
+    bool known = !(s->flags & TO_AND_FRO) && s->night_tenths >= NIGHT_LEAST_TENTHS;
+
+    s->flags &= (uint8_t) ~(NIGHT_AT_HAND | TO_AND_FRO);
+    s->since = (uint8_t)(s->since < UINT8_MAX ? s->since + 1 : UINT8_MAX);
+    if (!known)
         return false;
-    f.from_s = s->hour_s;
-    f.lph = s->hour_ml * (HOUR_S / 1000.0f) / (float)(step->to_s - s->hour_s);
-    f.enough =
-        f.lph >= limit_lph(s, p) * 0.97f; /* clocks of meters drift: 61 minutes are an hour too */
-    f.none = f.dry = f.lph < least_lph(p) / 4;
-    s->hour_s = 0;
-    return take(s, p, &f, out);
+    if (s->raised_s)
+        return goes_on(s, p, step, flow_lph(s->night_low), out);
+    leak_nights_push(s, p, s->night_low);
+    s->wait.calm = flow_code(leak_nights_calm(s, p));
+    return weigh(s, p, step, out);
 }
 
-static bool coarse_step(struct leak *s, const struct judge_place *p, const struct judge_step *step,
-                        struct verdict *out)
+/* ---- steps ---- */
+
+static uint16_t tenths(uint16_t sum, uint32_t seconds, uint16_t most)
 {
-    struct flow f = { .to_s = step->to_s };
-    uint32_t pause_s;
+    uint32_t all = sum + (seconds + HOUR_S / 20) / (HOUR_S / 10);
 
-    if (s->hour_s == 0)
-        s->hour_s = step->from_s;
-    f.from_s = s->hour_s;
-    if (step->used_ml <= 0) {
-        pause_s = step->to_s - s->hour_s;
-        f.none = pause_s > pause_most_s(p);
-        f.dry = pause_s > 2 * pause_most_s(p);
-        return f.none && take(s, p, &f, out);
-    }
-    pause_s = step->from_s - s->hour_s;
-    if (pause_s > pause_most_s(p)) /* flow begins with this pulse */
-        f.from_s = step->from_s;
-    f.lph = (float)step->used_ml / 1000 / ((float)(step->to_s - s->hour_s) / HOUR_S);
-    f.enough = !(s->flags & (BASED | NATURE)) || f.lph >= limit_lph(s, p);
-    s->hour_s = 0;
-    return take(s, p, &f, out);
+    return all < most ? (uint16_t)all : most;
 }
 
-/* Readings too far apart to tell hours: all that can be known is the mean. */
-static bool gap_step(struct leak *s, const struct judge_place *p, const struct judge_step *step,
-                     struct verdict *out)
+static void begin_night(struct leak *s, const struct judge_place *p, const struct judge_step *step)
 {
-    float seconds = (float)(step->to_s - step->from_s);
-    float lph = (float)step->used_ml / 1000 * HOUR_S / seconds;
-    float least = s->raised_s ? least_lph(p) / 2 : limit_lph(s, p) * 0.97f;
-    bool short_of =
-        is_coarse(p) ? step->used_ml <= 0 && seconds > (float)pause_most_s(p) : lph < least;
-
-    s->hour_s = 0;
-    if (short_of) {
-        struct flow f = {
-            .from_s = step->from_s, .to_s = step->to_s, .lph = lph, .none = lph < least_lph(p)
-        };
-
-        if (s->day_s)
-            base_flow(s, p, &f);
-        if (s->raised_s && !(s->flags & (BASED | NATURE)))
-            return clear(s, p, step->to_s, out);
-        if (!s->raised_s)
-            end_run(s, step->to_s, false);
-    } else if (seconds > (float)(place_is_household(p) ? LONG_GAP_S : LONG_GAP_OTHERS_S) &&
-               !s->raised_s && !(s->flags & FROM_START)) {
-        s->run_s = 0; /* where it began cannot be said */
-    }
-    return false;
+    s->flags |= NIGHT_AT_HAND;
+    s->day = (uint8_t)step->day;
+    s->night_low = NOT_YET;
+    s->night_tenths = 0;
+    if (leak_is_fine(p))
+        leak_flow_begin(s);
 }
 
-/* Half of all hours: no flow where none was. */
-static bool is_quiet(const struct leak *s, const struct judge_step *step)
+/* A pause that began in the night is a part of it until it ends. */
+static void see_night(struct leak *s, const struct judge_step *step, const struct leak_flow *f,
+                      bool night)
 {
     uint32_t seconds = step->to_s - step->from_s;
 
-    return step->used_ml == 0 && !step->fall && s->hour_s == 0 && s->run_s == 0 &&
-           s->raised_s == 0 && s->flags == 0 && s->day_s != 0 && seconds >= HOUR_LEAST_S &&
-           seconds <= STEP_MOST_S;
+    flow_lower(&s->night_low, f->most_lph);
+    if (night && f->mean_lph >= 0)
+        flow_lower(&s->night_low, f->mean_lph);
+    if (night && seconds <= STEP_MOST_S)
+        s->night_tenths = (uint8_t)tenths(s->night_tenths, seconds, UINT8_MAX);
+}
+
+static bool see_flow(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                     float most_lph, struct verdict *out)
+{
+    uint32_t seconds = step->to_s - step->from_s;
+    int64_t wait = place_figure(p, FIGURE_LEAK_wait_hours) * 10;
+    uint16_t before = s->wait.borne;
+
+    if (s->raised_s) {
+        if (is_back(s, most_lph) && !(s->flags & BY_NIGHT))
+            return clear(s, p, step, out);
+        s->lost_l += (float)ml_of(flow_lph(s->told), s->flags & BY_NIGHT ? NIGHT_RUN_H : 24) /
+                     1000 / DAY_S * (float)seconds;
+        return false;
+    }
+    if (most_lph < flow_lph(s->wait.calm) || seconds > GAP_MOST_S) {
+        s->since_s = step->to_s;
+        s->wait.borne = 0;
+    } else if (seconds <= STEP_MOST_S) {
+        s->wait.borne = tenths(before, seconds, UINT16_MAX);
+    }
+    return before < wait && s->wait.borne >= wait && !(s->flags & NIGHT_AT_HAND) &&
+           weigh(s, p, step, out);
+}
+
+/* On the reverse register. */
+static void see_back(struct leak *s, const struct judge_step *step)
+{
+    if (step->used_ml <= 0 || step->fall || !(s->flags & NIGHT_AT_HAND))
+        return;
+    s->flags |= TO_AND_FRO;
+    if (s->raised_s)
+        return;
+    s->since_s = step->to_s;
+    s->wait.borne = 0;
 }
 
 static bool leak_judge(void *state, const struct judge_place *p, const struct judge_step *step,
                        struct verdict *out)
 {
     struct leak *s = (struct leak *)state;
-    enum use_class use = p->point->use;
+    bool night = step->hour < NIGHT_HOURS, over, said = false;
+    struct leak_flow f;
 
-    if (is_quiet(s, step) || step->reverse || use == USE_ZONE_INLET || use == USE_ZONE_OUTLET)
+    if (step->reverse)
+        return see_back(s, step), false;
+    if (p->point->use == USE_ZONE_INLET || p->point->use == USE_ZONE_OUTLET)
         return false;
-    if (s->first_s == 0)
-        s->first_s = step->from_s;
     if (step->fall) {
-        s->hour_s = 0;
+        leak_flow_begin(s);
+        s->pause_ticks = 0;
         return false;
     }
-    if (step->to_s - step->from_s > STEP_MOST_S)
-        return gap_step(s, p, step, out);
-    return is_coarse(p) ? coarse_step(s, p, step, out) : fine_step(s, p, step, out);
+    if (s->since_s == 0) {
+        s->since_s = step->from_s;
+        s->wait.calm = flow_code(leak_nights_calm(s, p));
+        leak_flow_begin(s);
+    }
+    over = (s->flags & NIGHT_AT_HAND) && (!night || s->day != (uint8_t)step->day);
+    if (over && (leak_is_fine(p) || s->pause_ticks == 0 || night)) {
+        said = end_night(s, p, step, out);
+        over = false;
+    }
+    if (night && !(s->flags & NIGHT_AT_HAND) && s->day != (uint8_t)step->day)
+        begin_night(s, p, step);
+    f = leak_flow_take(s, p, step);
+    if (s->flags & NIGHT_AT_HAND)
+        see_night(s, step, &f, night);
+    if (over && s->pause_ticks == 0)
+        said = end_night(s, p, step, out);
+    return said || see_flow(s, p, step, f.most_lph, out);
 }
 
 /* ---- for people ---- */
 
-/* Told anew only when there is news (has_news), so that it speaks of what was so at least. */
-static void leak_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
-                         struct wr *zh)
+static void say_flow(struct wr *en, struct wr *zh, const struct verdict *v)
 {
-    int64_t usual = verdict_value(v, "usual_flow_lph"), size = verdict_value(v, "min_flow_lph");
-    int64_t hours_s = verdict_value(v, "flowing_hours") * HOUR_S / 1000;
+    int64_t usual = verdict_value(v, "usual_flow_lph"), flow = verdict_value(v, "min_flow_lph");
 
-    wr_text(en, "Water has run without a pause since ");
-    say_minute(en, p->zone, v->onset_s);
-    wr_text(en, ", for at least ");
-    say_span(en, hours_s, false);
-    wr_text(en, "; every hour of late at least ");
-    say_volume(en, size);
+    wr_text(en, "; in the quietest hour of the night ");
+    say_volume(en, flow);
+    wr_text(zh, "，夜间最小流量每小时");
+    say_volume(zh, flow);
     if (usual) {
         wr_text(en, " (usual here: ");
         say_volume(en, usual);
         wr_text(en, ")");
-    }
-    wr_text(en, ". About ");
-    say_volume(en, v->lost_mlpd);
-    wr_text(en, " a day are lost behind the meter, ");
-    say_volume(en, verdict_value(v, "lost_l"));
-    wr_text(en, " or more in all.");
-
-    wr_text(zh, "自");
-    say_minute(zh, p->zone, v->onset_s);
-    wr_text(zh, "起至少连续");
-    say_span(zh, hours_s, true);
-    wr_text(zh, "不间断用水，近日每小时至少");
-    say_volume(zh, size);
-    if (usual) {
         wr_text(zh, "（该处平时");
         say_volume(zh, usual);
         wr_text(zh, "）");
     }
+}
+
+static void say_course(struct wr *en, struct wr *zh, const struct verdict *v)
+{
+    if (verdict_value(v, "grown_times")) {
+        wr_text(en, ", growing");
+        wr_text(zh, "，且在增大");
+    }
+    if (verdict_value(v, "comes_and_goes")) {
+        wr_text(en, "; it had stopped and has come back");
+        wr_text(zh, "；曾停止后又出现");
+    }
+}
+
+/* Told anew only when there is news, so that it speaks of what was so at least. */
+static void leak_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                         struct wr *zh)
+{
+    int64_t run_s = verdict_value(v, "flowing_hours") * HOUR_S / 1000;
+    bool night = verdict_value(v, "by_night");
+
+    wr_text(en,
+            night ? "Water has run every night since " : "Water has run without a pause since ");
+    say_minute(en, p->zone, v->onset_s);
+    wr_text(zh, "自");
+    say_minute(zh, p->zone, v->onset_s);
+    if (night) {
+        wr_text(zh, "起每夜持续用水");
+    } else {
+        wr_text(en, ", for at least ");
+        say_span(en, run_s, false);
+        wr_text(zh, "起至少连续");
+        say_span(zh, run_s, true);
+        wr_text(zh, "不间断用水");
+    }
+    say_flow(en, zh, v);
+    say_course(en, zh, v);
+    wr_text(en, ". About ");
+    say_volume(en, v->lost_mlpd);
+    wr_text(en, " a day are lost behind the meter, ");
+    say_volume(en, verdict_value(v, "lost_l"));
+    wr_text(en, night ? " or more in all. Look for a valve on a timer: watering, softener, cistern."
+                      : " or more in all. Shut the customer's valve: if the meter stands still "
+                        "then, look at cisterns, taps and pipes behind it.");
     wr_text(zh, "。表后疑似漏水，每天约");
     say_volume(zh, v->lost_mlpd);
     wr_text(zh, "，累计至少");
     say_volume(zh, verdict_value(v, "lost_l"));
-    wr_text(zh, "。");
+    wr_text(zh, night ? "。请检查定时阀门：浇灌、软水机、水箱。"
+                      : "。请关闭户内阀门核对：水表停走即漏点在阀后，检查马桶水箱、龙头和管道。");
 }
 
 const struct detector detector_leak = {

@@ -267,7 +267,7 @@ static void states_lie_side_by_side(void **state)
         /* beside what came before, or the very same */
         assert_true(at >= end || (n && at == detector_state_at(n - 1) &&
                                   size == detector_at(n - 1)->state_size));
-        assert_int_equal(at % 8, 0);
+        assert_int_equal(at % 4, 0);
         end = at + size;
         assert_ptr_equal(detector_named(span_text(detector_at(n)->flag)), detector_at(n));
     }

@@ -64,7 +64,7 @@ static void dismissals_make_a_meter_s_own_figures_stricter_within_bounds(void **
     assert_int_equal(hours_on(&book, D0 + 31), 315);
     assert_int_equal(rules_on(&book, D0 + 31)->dismissed[DETECT_STUCK], 3);
     assert_int_equal(rules_on(&book, D0 + 31)->dismissed[DETECT_LEAK], 0);
-    assert_int_equal(rules_on(&book, D0 + 31)->value[FIGURE_LEAK_least_lph], 3000);
+    assert_int_equal(rules_on(&book, D0 + 31)->value[FIGURE_LEAK_least_lph], 2000);
     assert_int_equal(hours_on(&book, D0 + 411), 270); /* two of the four are over */
     assert_int_equal(hours_on(&book, D0 + 431), 180);
     said[4].day = D0 + 25;
