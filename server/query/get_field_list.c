@@ -81,6 +81,7 @@ static bool has_order(struct txn *t, const char *serial, struct span *out_name)
 
     if (found)
         *out_name = w.order.name;
+    order_walk_done(&w);
     return found;
 }
 

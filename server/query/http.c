@@ -382,20 +382,30 @@ static struct span cookie_of(struct request *q, const char *name)
     return text ? span_text(text) : (struct span){ 0 };
 }
 
+/* A proxy may add a line of its own behind those that came: the last one is its. */
+static enum MHD_Result last_via(void *cls, enum MHD_ValueKind kind, const char *name,
+                                const char *value)
+{
+    (void)kind;
+    if (value && strcasecmp(name, "X-Forwarded-For") == 0)
+        *(const char **)cls = value;
+    return MHD_YES;
+}
+
 void request_peer(const struct request *q, char out[PEER_SIZE])
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const char *via =
-        q->http->behind_proxy
-            ? MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, "X-Forwarded-For")
-            : NULL;
-    const char *last = via ? strrchr(via, ',') : NULL;
+    const char *via = NULL, *last;
 
+    if (q->http->behind_proxy)
+        MHD_get_connection_values(q->connection, MHD_HEADER_KIND, last_via, &via);
     out[0] = 0;
     if (via) { /* whoever is before the last may have written the rest */
+        last = strrchr(via, ',');
         last = last ? last + 1 : via;
-        snprintf(out, PEER_SIZE, "%s", last + strspn(last, " "));
+        last += strspn(last, " \t");
+        snprintf(out, PEER_SIZE, "%.*s", (int)strcspn(last, " \t"), last);
     } else if (info && info->client_addr) {
         (void)getnameinfo(info->client_addr,
                           info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)

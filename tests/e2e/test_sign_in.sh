@@ -103,9 +103,19 @@ hostile_bodies_are_refused_and_nothing_is_kept_of_them() {
     [[ $(post /v1/session "{\"name\":\"$(cat long)\",\"password\":\"$(cat long)\"}") == *$'\n422' ]] && exits 0 nilo store check --store store
 }
 
+behind_a_proxy_the_address_is_the_one_that_the_proxy_saw() {
+    local try jar=proxied.jar
+    nilod_stop && nilod_start --virtual-clock 2026-03-03T00:00:00Z --http-behind-proxy || return 1
+    for try in {1..5}; do sign_in zoe "guess number $try" -H "X-Forwarded-For: 10.0.0.$try" -H 'X-Forwarded-For: 192.0.2.9' && return 1; has "$said" $'\n401' || return 1; done
+    ! sign_in zoe 'guess number 6' -H 'X-Forwarded-For: 10.0.0.6' -H 'X-Forwarded-For: 192.0.2.9' && has "$said" $'\n429' || return 1
+    ! sign_in zoe 'guess number 7' -H 'X-Forwarded-For: 10.0.0.7, 192.0.2.9' && has "$said" $'\n429' || return 1
+    ! sign_in zoe 'guess number 8' -H 'X-Forwarded-For: 192.0.2.9, 10.0.0.8' && has "$said" $'\n401'
+}
+
 nilod_start --virtual-clock 2026-03-01T05:59:00Z
 printf 'org\nN\nS\n' | nilo import orgs - > /dev/null
 hold people_are_made_with_a_password_that_no_list_shows a_name_and_its_password_make_a_session what_writes_needs_what_only_the_page_knows a_secret_that_the_browser_brought_is_never_made_a_session \
     signing_out_counts_at_once_and_for_that_session_alone a_restart_signs_nobody_out_and_the_clock_does a_unit_sees_its_own_people_and_its_own_points \
-    another_password_or_being_shut_out_ends_all_sessions who_guesses_waits_and_who_knows_is_not_kept_out hostile_bodies_are_refused_and_nothing_is_kept_of_them
+    another_password_or_being_shut_out_ends_all_sessions who_guesses_waits_and_who_knows_is_not_kept_out hostile_bodies_are_refused_and_nothing_is_kept_of_them \
+    behind_a_proxy_the_address_is_the_one_that_the_proxy_saw
 hold_end
