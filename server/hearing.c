@@ -347,7 +347,7 @@ static enum err look_for_outage(struct hearing *h, struct cell *c, int64_t now_s
                                 const struct member *members, size_t count)
 {
     struct look l = look_of(h, c, now_s);
-    uint32_t every = (uint32_t)(count / CELL_METERS_MOST) + 1;
+    bool sampled = count >= CELL_METERS_MOST || count < c->meters; /* then it stands for all */
     struct outage_facts f;
     enum err err;
 
@@ -356,10 +356,10 @@ static enum err look_for_outage(struct hearing *h, struct cell *c, int64_t now_s
         return err;
     f = (struct outage_facts){ .cell = c->id,
                                .point = c->id ? l.point : 0,
-                               .meters = every == 1 ? l.meters : (uint32_t)count,
-                               .silent = every == 1
-                                             ? l.late
-                                             : (uint32_t)((uint64_t)l.late * count / l.meters),
+                               .meters = sampled ? c->meters : l.meters,
+                               .silent = sampled
+                                             ? (uint32_t)((uint64_t)l.late * c->meters / l.meters)
+                                             : l.late,
                                .onset_s = l.onset_s,
                                .raised_s = l.times_s[l.meters / 2] };
     c->changed = true;

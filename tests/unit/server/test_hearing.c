@@ -162,6 +162,42 @@ static void when_everything_is_silent_no_cell_and_no_meter_is_told_of(void **sta
     end();
 }
 
+static bool tell_figures(void *arg, const struct flag *f)
+{
+    int64_t *figures = (int64_t *)arg;
+
+    figures[0] = verdict_value(&f->verdict, "silent") / 1000;
+    figures[1] = verdict_value(&f->verdict, "meters") / 1000;
+    return true;
+}
+
+/* The register is asked about some of so many, and what it says stands for all. */
+static void an_outage_of_many_meters_says_how_many(void **state)
+{
+    enum { MANY = 2100 };
+    struct vitals v = { 0 };
+    struct frame f = { .cell = 0 };
+    int64_t figures[2] = { 0 };
+
+    (void)state;
+    begin(MANY);
+    for (int i = 0; i < 3; i++) {
+        struct news touched = { 0 };
+
+        now_s += DAY;
+        vitals_take(&v, &f, v.position + 1, now_s);
+        for (uint32_t m = 1; m <= MANY; m++)
+            assert_ok(hearing_heard(app.hearing, m, &v));
+        look(&touched);
+    }
+    days(2, 0, 0, 0);
+    assert_string_equal("outage all open", flags());
+    assert_ok(flags_each(&app, &(struct flag_filter){ 0 }, tell_figures, figures));
+    assert_int_equal(figures[0], MANY);
+    assert_int_equal(figures[1], MANY);
+    end();
+}
+
 static void two_cells_that_fall_silent_in_one_second_are_two_flags(void **state)
 {
     struct news touched = { 0 };
@@ -255,6 +291,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(when_everything_is_silent_no_cell_and_no_meter_is_told_of),
+        cmocka_unit_test(an_outage_of_many_meters_says_how_many),
         cmocka_unit_test(two_cells_that_fall_silent_in_one_second_are_two_flags),
         cmocka_unit_test(what_a_start_finds_is_what_was_told),
         cmocka_unit_test(a_meter_that_was_heard_in_the_store_alone_is_silent_from_its_fitting_on),
