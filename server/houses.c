@@ -328,8 +328,8 @@ static enum err touch_points(struct txn *t, struct index_walk w, struct news *to
     return err ? err : t->err;
 }
 
-/* Something came of a meter that belongs to a week that was judged. */
-static enum err touch_house_of(struct txn *t, uint32_t meter, struct news *touched)
+/* Something came of a meter that belongs to a week that was judged: its houses, as numbers of points. */
+static enum err note_houses_of(struct txn *t, uint32_t meter, struct news *houses)
 {
     struct fittings all;
     struct span name;
@@ -338,15 +338,35 @@ static enum err touch_house_of(struct txn *t, uint32_t meter, struct news *touch
 
     for (size_t i = 0; i < all.count && !err; i++)
         if (house_of(t, all.at[i].point, &name, &house))
-            err = touch_points(t, points_behind(t, name, false), touched);
+            err = news_push(houses, house, 0);
     fittings_done(&all);
+    return err ? err : t->err;
+}
+
+/* Each house once, however many of its meters bring something: else a year of history for all meters behind a zone's would grow with their square. */
+static enum err touch_late(struct txn *t, int64_t week_s, struct news *touched)
+{
+    struct news houses = { 0 };
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < touched->count && !err; i++)
+        if (touched->at[i].first_s < week_s)
+            err = note_houses_of(t, touched->at[i].meter, &houses);
+    news_sort(&houses);
+    for (size_t i = 0; i < houses.count && !err; i++) {
+        struct ledger_row row;
+
+        if (ledger_by_id(t, LIST_POINT, houses.at[i].meter, INT64_MAX, &row))
+            err = touch_points(t, points_behind(t, cells_of(&row).at[CELL_POINT_point], false),
+                               touched);
+    }
+    free(houses.at);
     return err ? err : t->err;
 }
 
 enum err houses_touch(struct app *app, int64_t now_s, int64_t *seen_week, struct news *touched)
 {
     int64_t week_s = last_week_end(app, now_s);
-    size_t count = touched->count;
     struct txn t = ledger_read(app->ledger);
     struct index_walk any = points_behind_any(&t);
     bool houses = index_next(&any);
@@ -355,9 +375,8 @@ enum err houses_touch(struct app *app, int64_t now_s, int64_t *seen_week, struct
     index_done(&any);
     if (houses && *seen_week != week_s)
         err = touch_points(&t, points_behind_any(&t), touched);
-    for (size_t i = 0; houses && i < count && !err && *seen_week == week_s; i++)
-        if (touched->at[i].first_s < week_s)
-            err = touch_house_of(&t, touched->at[i].meter, touched);
+    else if (houses)
+        err = touch_late(&t, week_s, touched);
     ended = txn_end(&t);
     if (!err && !(err = ended))
         *seen_week = week_s;
