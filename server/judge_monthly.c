@@ -1,7 +1,7 @@
 /* What shows in a year of days: slow, fast, oversize, undersize (server/detect/monthly.h).
  *
  * A meter's readings of the last 14 to 16 months are read again once in 28 days, on a day of its own, when a reading of that day has come; in between
- * nothing is kept but the flags.  This source goes on from the episodes that views hold, so it looks at the new days alone: what it
+ * nothing is kept but the flags.  This source goes on from the episodes that views hold, where they hold all of them, so it looks at the new days alone: what it
  * finds is still what a look at all of them in order would find, for each look rests on the days before it and on the episode that was open. */
 #include "server/detect/house.h"
 #include "server/detect/monthly.h"
@@ -91,20 +91,44 @@ static enum err look(struct months *m, struct monthly *room, struct rows *rows, 
     return m->err;
 }
 
+/* Of what earlier looks found views hold what was told: neither one that gave way to the house's, nor what was raised while its rule was off. */
+static enum err may_lack(const struct judge_view *v, bool *out)
+{
+    struct flag_records kept = { 0 };
+    uint32_t kinds = 0;
+    enum err err = flags_kept(v->views, v->meter->id, &kept);
+
+    *out = false;
+    for (size_t i = 0; i < kept.count; i++)
+        *out |= !kept.at[i].withdrawn && is_slow_in_house(&kept.at[i].verdict);
+    for (size_t i = 0; i < SOURCE_KINDS && judge_source_monthly.kinds[i]; i++) {
+        int rule = detect_rule_named(span_text(judge_source_monthly.kinds[i]->flag));
+
+        kinds |= rule < 0 ? 0 : 1u << rule;
+    }
+    for (size_t i = 0; v->book && i < v->book->count; i++)
+        *out |= (v->book->at[i].rules.off & kinds) != 0;
+    flag_records_done(&kept);
+    return err;
+}
+
 static enum err monthly_episodes(const struct judge_view *v, struct flag_records *out)
 {
     struct monthly *room = (struct monthly *)malloc(sizeof *room);
     struct months m = { .view = v, .out = out };
     struct rows rows = { 0 };
     enum err err = room ? ERR_OK : ERR_NO_MEMORY;
+    bool anew = !v->since_s;
 
-    if (!err && v->since_s) { /* the last fitting has gone on */
+    if (!err && !anew)
+        err = may_lack(v, &anew);
+    if (!err && !anew) { /* the last fitting has gone on */
         m.fitting = &v->fittings[v->count - 1];
         monthly_begin(room);
         if (!(err = go_on(&m, room)))
             err = look(&m, room, &rows, v->since_s);
     }
-    for (size_t i = 0; i < v->count && !err && !v->since_s; i++) {
+    for (size_t i = 0; i < v->count && !err && anew; i++) {
         m.fitting = &v->fittings[i];
         monthly_begin(room);
         err = look(&m, room, &rows, m.fitting->from_s);
