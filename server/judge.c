@@ -409,6 +409,22 @@ static enum err look_for_pauses(struct slice *s)
     return err ? err : s->ledger.err;
 }
 
+/* Of a zone that is, or was, without water: that counts for meters, too, that nobody touched when it was seen, for they were not read then. */
+static bool was_dry(struct slice *s)
+{
+    uint32_t zone = 0;
+    bool any = false;
+
+    for (size_t i = 0; i < s->outages.count && !any; i++)
+        any = s->outages.at[i].zone != 0;
+    if (any && s->fittings.count)
+        zone = drought_zone(&s->ledger, s->fittings.at[s->fittings.count - 1].point);
+    for (size_t i = 0; zone && i < s->outages.count; i++)
+        if (s->outages.at[i].zone == zone)
+            return true;
+    return false;
+}
+
 /* When its register moved last, for whoever looks at zones. */
 static enum err note_flow(struct slice *s, const struct meter_state *state)
 {
@@ -478,6 +494,14 @@ static void leave_out(struct slice *s)
     s->episodes.count = kept;
 }
 
+/* Of all that sources found, what is told. */
+static void choose(struct slice *s)
+{
+    house_goes_before(&s->episodes);
+    if (s->book)
+        leave_out(s);
+}
+
 /* Gives the episodes their ids, and makes views say so. */
 static enum err keep_flags(struct slice *s)
 {
@@ -485,9 +509,7 @@ static enum err keep_flags(struct slice *s)
     enum err err;
 
     s->births.count = 0;
-    house_goes_before(&s->episodes);
-    if (s->book)
-        leave_out(s);
+    choose(s);
     if ((err = flags_born(&s->ledger, s->meter.id, &s->births)) ||
         (err = flags_match(&s->episodes, &s->births, s->now_s, &s->fresh)))
         return err;
@@ -620,7 +642,8 @@ static enum err judge_meter(struct slice *s, const struct judge_news *news)
     s->news = news->news;
     s->pauses.count = 0;
     step = wear_step(s, state);
-    if ((first_s == 0 || !state->begun || state->begun & PAUSED) && (err = look_for_pauses(s)))
+    if ((first_s == 0 || !state->begun || state->begun & PAUSED || was_dry(s)) &&
+        (err = look_for_pauses(s)))
         return err;
     if (!(err = fold(s, state, first_s)))
         err = look_at_sources(s, state);
@@ -866,8 +889,7 @@ enum err judge_rehearse(struct judge_rehearsal *r, uint32_t meter,
     if ((err = look_for_pauses(s)) || (err = fold_all(s, &state, 0)) ||
         (err = look_at_sources(s, &state)))
         return err;
-    if (s->book)
-        leave_out(s);
+    choose(s);
     return s->err;
 }
 

@@ -8,7 +8,7 @@
  *   surer    90 % from ten meters on, else 75 %
  *
  * Dry: of a zone's meters that were read in the last two days, at least ten, nine of ten stand still for a day and more, and nine of ten of those stopped within 12 hours of each other: people do not, a closed valve
- * does.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when fewer than half stand still. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
+ * does.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when of ten that were read, or more, fewer than half stand still: after a start few are known at first. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
  *
  * Meters that were taken off, are suspended, or were silent for a month before, do not count. It judges no step: server/hearing.c watches the clock, server/outages.c keeps its flags.
  * Source: handbook of the fleet, §6.5: cluster by cell and gateway before sending people; the figures are ours. */
@@ -38,7 +38,7 @@ bool dry_is_one(const struct dry_seen *s)
 
 bool dry_is_over(const struct dry_seen *s)
 {
-    return (uint64_t)s->still * 2 < s->meters;
+    return s->meters >= DRY_LEAST && (uint64_t)s->still * 2 < s->meters;
 }
 
 static void dry_judge(const struct outage_seen *s, struct verdict *out)

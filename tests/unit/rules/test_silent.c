@@ -133,6 +133,7 @@ static void a_zone_is_dry_when_its_meters_stopped_together(void **state)
                                     .together = 89 }; /* a hamlet of second homes in winter */
     const struct dry_seen half = { .meters = 10, .still = 5 };
     const struct dry_seen back = { .meters = 10, .still = 4 };
+    const struct dry_seen known = { .meters = 9, .still = 0 }; /* so far, after a start */
 
     (void)state;
     assert_false(dry_is_one(&few));
@@ -141,6 +142,7 @@ static void a_zone_is_dry_when_its_meters_stopped_together(void **state)
     assert_false(dry_is_one(&apart));
     assert_false(dry_is_over(&half));
     assert_true(dry_is_over(&back));
+    assert_false(dry_is_over(&known));
 }
 
 static void an_outage_names_its_cell_and_how_many(void **state)
