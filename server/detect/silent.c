@@ -121,9 +121,10 @@ static void silent_explain(const struct verdict *v, const struct judge_place *p,
         return;
     }
     wr_text(en,
-            ". Others near it are heard: read the dial, look at battery, antenna and whether it "
-            "is still there.");
-    wr_text(zh, "上报一次，周边水表正常。请上门抄表，并检查电池、天线及水表是否在位。");
+            ". No outage is known that would explain it: read the dial, look at battery, antenna "
+            "and whether it is still there.");
+    wr_text(zh,
+            "上报一次，未发现可解释的基站或网关故障。请上门抄表，并检查电池、天线及水表是否在位。");
 }
 
 const struct detector detector_silent = {

@@ -81,7 +81,7 @@ one_that_says_nothing_for_three_of_its_periods_is_silent() {
     is '' "$(flags silent serial)" || return 1
     day || return 1
     is 'A1 PA1 open medium 2026-03-07T02:00:00Z 2026-03-07T02:00:00Z 24 72 501' "$(flags silent serial point state severity onset last_heard_at period_h limit_h cell)" || return 1
-    has "$(nilo flag list --kind silent --format ndjson)" 'it used to report every 24 hours' 'Others near it are heard' '平时每24小时上报一次' || return 1
+    has "$(nilo flag list --kind silent --format ndjson)" 'it used to report every 24 hours' 'No outage is known that would explain it' '平时每24小时上报一次' || return 1
     days 4 || return 1
     is 'A1 open high 0.3' "$(flags silent serial state severity confidence)"
 }
