@@ -40,8 +40,7 @@ struct meter_state {
         dial_s; /* the newest dial read of which later readings may still say otherwise; 0: none */
     struct detect_state detect;
 };
-/* 256 bytes a meter are the bound that the detectors' shares come down to. */
-_Static_assert(sizeof(struct meter_state) <= 344,
+_Static_assert(sizeof(struct meter_state) <= 256,
                "ten million of them must fit a disk and its cache");
 _Static_assert(sizeof(struct meter_state) == 24 + sizeof(struct detect_state),
                "no hidden bytes on disk");

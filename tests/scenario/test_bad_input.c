@@ -58,10 +58,11 @@ static void live(struct trial *l, struct told_list *told, uint32_t n, unsigned m
     assert_ok(run_rules(l, &zone, &holidays, told));
 }
 
-static void raises_nothing(enum mishap mishap)
+/* `backflow_most`: of all lives, so many flags of that kind may come. */
+static void raises_no_more(enum mishap mishap, unsigned backflow_most)
 {
     struct twice *t = (struct twice *)calloc(1, sizeof *t);
-    unsigned changed = 0, raised = 0;
+    unsigned changed = 0, raised = 0, backflow = 0;
 
     assert_non_null(t);
     for (uint32_t n = 0; n < LIVES; n++) {
@@ -75,7 +76,10 @@ static void raises_nothing(enum mishap mishap)
 
             if (!is_watched(told) || is_among(told, &t->sound_told))
                 continue;
-            raised++;
+            if (strcmp(rules[told->rule].flag, "backflow") == 0)
+                backflow++;
+            else
+                raised++;
             print_message("life %u (%s): %s of %lld raised %lld, %s at %.0f\n", n,
                           way_name[t->wrong.use.way], rules[told->rule].name,
                           (long long)told->onset_s, (long long)told->raised_s, mishap_name[mishap],
@@ -87,6 +91,12 @@ static void raises_nothing(enum mishap mishap)
     free(t);
     assert_true(changed >= LIVES / 2);
     assert_int_equal(raised, 0);
+    assert_true(backflow <= backflow_most);
+}
+
+static void raises_nothing(enum mishap mishap)
+{
+    raises_no_more(mishap, 0);
 }
 
 static void a_glitch_of_80000_m3_raises_nothing(void **state)
@@ -98,7 +108,8 @@ static void a_glitch_of_80000_m3_raises_nothing(void **state)
 static void digits_read_wrong_raise_nothing(void **state)
 {
     (void)state;
-    raises_nothing(MISHAP_WILD);
+    /* Two readings side by side on a net register, the first too high and the second too low, are what a little water that flowed back looks like. */
+    raises_no_more(MISHAP_WILD, LIVES / 20);
 }
 
 static void a_clock_that_was_reset_raises_nothing(void **state)

@@ -23,11 +23,12 @@ static inline uint64_t chance_draw(struct chance *c)
 /* The stream of `part` of `subject`. */
 static inline struct chance chance_of(uint64_t seed, uint64_t subject, uint64_t part)
 {
-    struct chance c = { seed * UINT64_C(0x2545f4914f6cdd1d) +
-                        subject * UINT64_C(0x9e3779b97f4a7c15) +
-                        part * UINT64_C(0xd1342543de82ef95) };
+    /* Mixed one after the other: a subject times the generator's own step would make the next one's stream this one's, a draw later. */
+    struct chance c = { seed };
 
-    (void)chance_draw(&c);
+    c.state = chance_draw(&c) ^ subject;
+    c.state = chance_draw(&c) ^ part;
+    c.state = chance_draw(&c);
     return c;
 }
 

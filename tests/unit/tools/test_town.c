@@ -190,14 +190,15 @@ static void what_was_hidden_is_found_and_little_else(void **state)
     for (int f = TOWN_STUCK; f <= TOWN_LEAK; f++) {
         assert_true(s[f].hidden >= 15);
         assert_true(share(s[f].found, s[f].hidden) >= 0.95);
-        assert_true(share(s[f].true_sure, s[f].sure) >= 0.95);
+        /* In 120 days few standstills of homes become so sure: of those nothing follows. */
+        assert_true(s[f].sure < 10 || share(s[f].true_sure, s[f].sure) >= 0.95);
         assert_true(share(s[f].true_open, s[f].open) >= 0.90);
     }
     /* A meter of people who are away cannot be told from one that is stuck until they are back:
      * those flags clear. */
     assert_true(share(s[TOWN_STUCK].true_told, s[TOWN_STUCK].told) >= 0.60);
     assert_true(share(s[TOWN_REVERSED].true_told, s[TOWN_REVERSED].told) >= 0.95);
-    assert_true(share(s[TOWN_LEAK].true_told, s[TOWN_LEAK].told) >= 0.93);
+    assert_true(share(s[TOWN_LEAK].true_told, s[TOWN_LEAK].told) >= 0.95);
 }
 
 static void spring_festival_empties_no_list_of_meters(void **state)
