@@ -43,6 +43,13 @@ void answer_session(struct request *q)
     out_text(&q->out, "}\n");
 }
 
+/* It had a password. */
+static void wipe_body(struct request *q)
+{
+    if (q->body_len)
+        explicit_bzero(q->body, q->body_len);
+}
+
 /* A text of the body, borrowed; false: refused. */
 static bool text_taken(struct request *q, const json_t *body, const char *name, size_t most,
                        struct span *out)
@@ -136,7 +143,7 @@ void answer_sign_in(struct request *q)
         text_taken(q, body, "password", 4 * PASSWORD_MOST, &password))
         sign_in(q, name, password);
     json_decref(body);
-    explicit_bzero(q->body, q->body_len);
+    wipe_body(q);
 }
 
 /* POST /v1/session/end */
@@ -182,5 +189,5 @@ void answer_password(struct request *q)
         }
     }
     json_decref(body);
-    explicit_bzero(q->body, q->body_len);
+    wipe_body(q);
 }
