@@ -18,7 +18,8 @@
  *            night alone: by such a night.  What ends within 48 h was a habit rather: such
  *            nights, 3 at least, count among those before.  Nights of any other leak do not
  *   again    within 10 nights after the last one ended: it comes and goes
- *   size     afterwards: each night's, smoothed (0.3); at once if doubled or halved.  Growing: 1.5
+ *   size     of the last night, if that had less than half of the mean
+ *            afterwards: each night's, smoothed (0.3); at once if doubled or halved.  Growing: 1.5
  *            times what it was at first
  *   loss     size × 24 h, by night × 7 h (5 to 12); interval ± one pulse within the window of
  *            leak_flow.c, and 10 %
@@ -156,11 +157,14 @@ static bool raise(struct leak *s, const struct judge_place *p, const struct judg
                   const struct leak_proof *proof, bool lasts, struct verdict *out)
 {
     float size = proof->mean_lph - flow_lph(proof->usual);
+    float latest = flow_lph(s->nights[0]) - flow_lph(proof->usual);
     bool again = (s->flags & HAD_LEAK) && s->since <= AGAIN_NIGHTS;
 
     s->flags &= KEPT;
     s->flags |= (uint8_t)((lasts ? 0 : BY_NIGHT) | (again ? AGAIN : 0) |
                           (proof->household ? HOUSEHOLD : 0));
+    if (latest < size / 2) /* what burst, and runs on as less */
+        size = latest;
     s->since_s = onset_of(s, step, proof);
     s->raised_s = step->to_s;
     s->usual = proof->usual;

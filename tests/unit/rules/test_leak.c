@@ -98,6 +98,25 @@ static void the_onset_is_where_the_flow_began(void **state)
     assert_in_range(verdict_value(v, "flowing_hours"), 50000, 55000);
 }
 
+static void a_burst_that_falls_to_a_leak_is_one_leak_more_and_stands(void **state)
+{
+    unsigned raised = 0;
+    struct story s;
+
+    (void)state;
+    begin(&s, 1);
+    story_live(&s, 19);
+    story_leak(&s, 30, 900);
+    story_leak(&s, 24 * 14, 30);
+    for (size_t i = 0; i < s.said; i++)
+        raised += s.say[i].kind == &detector_leak && s.say[i].verdict.open &&
+                  (i == 0 || s.say[i].verdict.raised_s == s.now_s ||
+                   s.say[i - 1].kind != &detector_leak || !s.say[i - 1].verdict.open);
+    assert_int_equal(raised, 1);
+    assert_true(leak_open(&s));
+    assert_in_range(verdict_value(story_last(&s, &detector_leak), "min_flow_lph"), 28000, 32000);
+}
+
 static void it_clears_with_the_first_hour_without_flow(void **state)
 {
     struct story s;
@@ -539,6 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(coarse_pulses_tell_coarse_leaks),
         cmocka_unit_test(living_is_no_leak_at_any_pulse),
         cmocka_unit_test(the_onset_is_where_the_flow_began),
+        cmocka_unit_test(a_burst_that_falls_to_a_leak_is_one_leak_more_and_stands),
         cmocka_unit_test(it_clears_with_the_first_hour_without_flow),
         cmocka_unit_test(a_leak_that_grows_is_told_again),
         cmocka_unit_test(confidence_rises_with_time),
