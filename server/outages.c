@@ -199,19 +199,23 @@ enum err outage_begin(struct app *app, const struct outage_facts *f, int64_t now
     return err;
 }
 
+static enum err all_born(struct app *app, struct flag_records *out)
+{
+    struct txn t = ledger_read(app->ledger);
+    enum err err = flags_born(&t, 0, out), ended = txn_end(&t);
+
+    return err ? err : ended;
+}
+
 enum err outage_end(struct app *app, const char *id, int64_t cleared_s, int64_t now_s)
 {
     struct flag_records births = { 0 };
     struct outages *o;
-    enum err err = know(app, &o), ended;
-    struct txn t;
+    enum err err = know(app, &o);
 
     if (err)
         return err;
-    t = ledger_read(app->ledger);
-    err = flags_born(&t, 0, &births);
-    ended = txn_end(&t);
-    err = err ? err : ended;
+    err = all_born(app, &births);
     for (size_t i = 0; i < births.count && !err; i++) {
         struct flag_record *f = &births.at[i];
 
@@ -231,15 +235,11 @@ enum err outages_show(struct app *app)
 {
     struct flag_records births = { 0 };
     const struct outages *o;
-    enum err err = outages_know(app, &o), ended;
-    struct txn t;
+    enum err err = outages_know(app, &o);
 
     if (err)
         return err;
-    t = ledger_read(app->ledger);
-    err = flags_born(&t, 0, &births);
-    ended = txn_end(&t);
-    err = err ? err : ended;
+    err = all_born(app, &births);
     for (size_t i = 0; i < births.count && !err; i++) {
         struct flag_record *f = &births.at[i];
         struct txn views = views_read(app->views);
