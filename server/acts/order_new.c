@@ -78,7 +78,12 @@ static bool flag_exists(struct new_order *n, uint32_t *out_meter)
     if (n->flag.len < FLAG_ID_SIZE && ledger_flag_born(t, n->flag, &facts)) {
         snprintf(digits, sizeof digits, "%.8s", (const char *)n->flag.at);
         *out_meter = (uint32_t)strtoul(digits, NULL, 16);
-        return true;
+        if (*out_meter)
+            return true;
+        answer_refuse(n->o.out, ERR_INVALID, "flag",
+                      "flag: found %.*s, expected a flag of a meter: no order comes of an outage",
+                      (int)n->flag.len, (const char *)n->flag.at);
+        return false;
     }
     if (t->err)
         answer_failed(n->o.out, t->err);

@@ -108,7 +108,8 @@ B1 open' "$(flags silent serial state)" || return 1
 
 no_order_comes_of_an_outage() {
     is 1 "$(nilo audit list --format ndjson | grep -c '"what":"flag.born".*outage')" || return 1
-    has "$(call POST /v1/orders/by-rule '{"rule":"no-reading"}')" 'PA' && return 1
+    has "$(call POST /v1/orders "{\"kind\":\"inspect\",\"flag\":\"$(flags outage id)\"}")" $'\n422' 'of an outage' || return 1
+    has "$(call POST /v1/orders/by-rule '{"rule":"silent-read"}')" 'PA' && return 1
     has "$(call POST /v1/orders/by-rule '{"rule":"silent-inspect"}')" '"created":0' || return 1 # B1 may come back by itself
     days 13 || return 1
     has "$(call POST /v1/orders/by-rule '{"rule":"silent-inspect"}')" '"created":1' '"serial":"B1"'
