@@ -168,6 +168,7 @@ static const struct bound bounds[] = {
     { "q2", 1, 10000 * THOUSAND, true, "m3/h above 0, at most 10000" },
     { "q4", 1, 20000 * THOUSAND, true, "m3/h above 0, at most 20000" },
     { "price", 0, INT64_C(1000000000000), true, "an amount of money from 0" },
+    { "money", 0, INT64_C(1000000000000), true, "an amount from 0 to 1000000000" },
     { "ordered", 0, INT64_C(10000000) * THOUSAND, false, "a whole number from 0 to 10000000" },
     { "meters", 0, INT64_C(10000000) * THOUSAND, false, "a whole number from 0 to 10000000" },
     { "r", 1, 10000 * THOUSAND, false,

@@ -407,6 +407,8 @@ bool fleet_rules_price(struct fleet_rules *rules, struct span item, struct span 
     int64_t dn;
     unsigned n = 0;
 
+    if (amount < 0)
+        return false;
     if (span_equal(item, span_text("water"))) {
         for (unsigned i = 0; i < DEFAULTS_USES; i++)
             if (span_equal(of, span_text(uses[i]))) {

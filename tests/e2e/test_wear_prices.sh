@@ -32,5 +32,10 @@ the_list_knows_when_more_has_run_through() {
     exits 0 nilo import prices - <<< $'item,of,money,source\nwear,LX,0,nobody knows' && is 0 "$(listed .loss_m3_month)"
 }
 
-hold an_unpriced_model_moves_no_money what_meters_of_the_model_miss_is_a_price_like_others the_list_knows_when_more_has_run_through
+an_amount_below_nothing_is_no_price() {
+    exits 1 nilo import prices - <<< $'item,of,money\nwater,residential,-1' && has "$said" 'from 0' || return 1
+    exits 0 nilo field list
+}
+
+hold an_unpriced_model_moves_no_money what_meters_of_the_model_miss_is_a_price_like_others the_list_knows_when_more_has_run_through an_amount_below_nothing_is_no_price
 hold_end

@@ -147,6 +147,7 @@ static void peoples_prices_go_before_the_table(void **state)
     assert_true(fleet_rules_price(&own, span_text("change"), span_text("15"), 150000));
     assert_false(fleet_rules_price(&own, span_text("water"), span_text("champagne"), 1));
     assert_false(fleet_rules_price(&own, span_text("lunch"), span_text("15"), 1));
+    assert_false(fleet_rules_price(&own, span_text("water"), span_text("residential"), -1));
     assert_int_equal(own.water_m3[USE_RESIDENTIAL], 6500);
     assert_int_equal(own.water_m3[USE_COMMERCIAL], 9500);
     assert_int_equal(fleet_change_cost(&own, 15), 150000);
