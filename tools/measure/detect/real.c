@@ -99,8 +99,8 @@ void real_unload(struct real *r)
 static bool can_have(enum fault_kind k)
 {
     return k != FAULT_NONE && k != FAULT_SLOW_EROSION && k != FAULT_UNMOVED &&
-           k != FAULT_OVERSIZE && k != FAULT_UNDERSIZE && k != FAULT_BATTERY && k != FAULT_TAMPER &&
-           k != FAULT_OUT_OF_STEP;
+           k != FAULT_OVERSIZE && k != FAULT_UNDERSIZE && k != FAULT_CLOCK && k != FAULT_BATTERY &&
+           k != FAULT_TAMPER && k != FAULT_OUT_OF_STEP;
 }
 
 static enum register_form form_of(struct chance *c, enum fault_kind k)
@@ -146,18 +146,20 @@ static void leak(void *arg, double at_s, double seconds, double lph)
     course_add(&l->course, l->course.forward_ml, at_s, seconds, lph * seconds / 3.6);
 }
 
-static enum err fault_water(struct trial *l, struct chance *c)
+/* By civil days: what flows by night does so by the nights of the place. */
+static enum err fault_water(struct trial *l, struct chance *c, const struct zone *zone)
 {
     const struct fault *f = &l->fault;
     enum err err =
         course_begin(&l->course, l->from_s, GRID_S, (uint32_t)((l->to_s - l->from_s) / GRID_S) + 2);
+    int64_t day_s = zone_day_start(zone, (int64_t)l->from_s);
 
-    for (double d = l->from_s; d < l->to_s && !err; d += DAY_S) {
-        fault_day(f, c, d, leak, l);
-        for (int h = 0; f->kind == FAULT_SELFTURN && h < 8; h++) {
-            double at_s = d + h * 3600, ml = f->size * 1000 * chance_even(c, 0.5, 1.5);
+    for (; (double)day_s < l->to_s && !err; day_s = zone_day_next(zone, day_s)) {
+        fault_day(f, c, (double)day_s, leak, l);
+        for (int h = -2; f->kind == FAULT_SELFTURN && h < 7; h++) { /* 22 to 7 o'clock */
+            double at_s = (double)day_s + h * 3600, ml = f->size * 1000 * chance_even(c, 0.5, 1.5);
 
-            if (!fault_is_on(f, at_s))
+            if (at_s < l->from_s || !fault_is_on(f, at_s))
                 continue;
             course_add(&l->course, l->course.forward_ml, at_s, 3600, ml);
             course_add(&l->course, l->course.back_ml, at_s, 3600, ml);
@@ -263,13 +265,13 @@ static enum err one(const struct real *r, const struct real_series *s, uint64_t 
     begin(l, s, &c, kind, n);
     fault = l->fault;
     l->fault = (struct fault){ .kind = FAULT_NONE };
-    if ((err = fault_water(l, &c)) || (err = form(l, s)))
+    if ((err = fault_water(l, &c, &r->zone)) || (err = form(l, s)))
         return err;
     if ((err = run_rules(l, &r->zone, holidays, &told[0])))
         return err;
     l->count = 0;
     l->fault = fault;
-    if ((err = fault_water(l, &c)) || (err = form(l, s)) ||
+    if ((err = fault_water(l, &c, &r->zone)) || (err = form(l, s)) ||
         (err = run_rules(l, &r->zone, holidays, &told[1])))
         return err;
     mark(&told[1], &told[0]);
