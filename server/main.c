@@ -260,7 +260,8 @@ static enum err self_check(struct nilod *n, struct refusal *r)
 
     if (!getenv("NILOD_SELF_CHECK"))
         return ERR_OK;
-    if ((err = rankings_check(&n->app, &meter)) || !meter)
+    /* What the clock made due since the last pass is nobody's act. */
+    if ((err = settler_settle(n->app.settler)) || (err = rankings_check(&n->app, &meter)) || !meter)
         return err;
     return refuse(r, ERR_CORRUPT, 0, "",
                   "self-check: the kept ranking of replacements is not what all meters say, first "

@@ -38,7 +38,7 @@ a_name_and_its_password_make_a_session() {
 }
 
 what_writes_needs_what_only_the_page_knows() {
-    has "$(csrf='' post /v1/points '{"point":"X1","use_class":"residential"}')" $'\n403' X-CSRF-Token && has "$(csrf=${csrf%?}0 post /v1/points '{"point":"X1"}')" $'\n403' || return 1
+    has "$(csrf='' post /v1/points '{"point":"X1","use_class":"residential"}')" $'\n403' X-CSRF-Token && has "$(csrf=${csrf%?}x post /v1/points '{"point":"X1"}')" $'\n403' || return 1
     has "$(csrf='' post /v1/session/end '')" $'\n403' && has "$(page /v1/session)" $'\n200' || return 1
     has "$(post /v1/points '{"point":"X1","use_class":"residential"}')" $'\n201' && has "$(nilo audit list --format ndjson | grep X1)" '"who":"anna"' || return 1
     # A form of another site cannot say that it sends JSON.

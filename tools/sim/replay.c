@@ -241,22 +241,88 @@ static bool speak(struct replay *r, const struct past *rows, size_t count, int64
     return voice_reports(r->speaker, rows, count, r->options->zone, seq, send_report, r);
 }
 
-/* Every meter's reports of the rows [first, end), sent as the day ends. A server whose clock is
- * elsewhere would take the meters' clocks for wrong, so there they have none. */
-static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end_s)
+/* ---- a meter's day ---- */
+
+/* One meter's rows of a day. */
+struct part {
+    size_t first, next;
+    int64_t newest_s; /* of what it sends itself */
+};
+
+static int by_newest(const void *a, const void *b)
+{
+    const struct part *x = (const struct part *)a, *y = (const struct part *)b;
+
+    return (x->newest_s > y->newest_s) - (x->newest_s < y->newest_s);
+}
+
+static bool send_part(struct replay *r, const struct part *part, int64_t sent_s)
+{
+    r->meter = r->history->at[part->first].meter;
+    return speak(r, r->history->at + part->first, part->next - part->first, sent_s);
+}
+
+/* OMS and CJ/T 188 stamp a message with the time of its newest value. */
+static bool is_stamped(const struct replay *r, const struct part *part)
 {
     const struct history *h = r->history;
-    bool in_time = r->has_virtual_clock && r->clock_s == day_end_s;
+    const struct speaker *s =
+        r->options->cast ? cast_of(r->options->cast, h->meters[h->at[part->first].meter].serial)
+                         : NULL;
 
-    while (first < end) {
-        size_t next = history_meter(h, first, end);
+    return s && (s->voice == VOICE_OMS || s->voice == VOICE_CJT188);
+}
 
-        r->meter = h->at[first].meter;
-        if (!speak(r, h->at + first, next - first, in_time ? day_end_s : 0))
-            return false;
-        first = next;
+/* The parts of the rows [first, end), those first that stamp, by their stamps; *out_stamped: how many. NULL: no memory. */
+static struct part *parts_of(const struct replay *r, size_t first, size_t end, size_t *out_count,
+                             size_t *out_stamped)
+{
+    const struct history *h = r->history;
+    struct part *parts = (struct part *)malloc((end - first) * sizeof *parts), last;
+    size_t count = 0, stamped = 0;
+
+    for (; parts && first < end; first = parts[count++].next) {
+        struct part *p = &parts[count];
+
+        *p = (struct part){ .first = first, .next = history_meter(h, first, end) };
+        for (size_t i = p->first; i < p->next; i++)
+            if (!h->at[i].by_hand && h->at[i].time_s > p->newest_s)
+                p->newest_s = h->at[i].time_s;
     }
-    return sender_drain(r->sender) && wait_for_events(r);
+    for (size_t i = 0; i < count; i++)
+        if (is_stamped(r, &parts[i])) {
+            last = parts[stamped];
+            parts[stamped++] = parts[i];
+            parts[i] = last;
+        }
+    if (stamped)
+        qsort(parts, stamped, sizeof *parts, by_newest);
+    *out_count = count;
+    *out_stamped = stamped;
+    return parts;
+}
+
+/* Every meter's reports of the rows [first, end). Where the clock is ours to move, what is stamped arrives when it was stamped, and the
+ * rest as the day ends; a server whose clock is elsewhere would take the meters' clocks for wrong, so there they have none. */
+static bool live_day(struct replay *r, size_t first, size_t end, int64_t day_end_s)
+{
+    size_t count, stamped;
+    struct part *parts = parts_of(r, first, end, &count, &stamped);
+    bool ok = parts != NULL, in_time;
+
+    if (!ok)
+        say("no memory for a day's reports");
+    for (size_t i = 0; i < stamped && ok; i++) {
+        if (r->has_virtual_clock && parts[i].newest_s > r->clock_s)
+            ok = sender_drain(r->sender) && move_clock(r, parts[i].newest_s);
+        ok = ok && send_part(r, &parts[i], 0);
+    }
+    ok = ok && (!stamped || sender_drain(r->sender)) && move_clock(r, day_end_s);
+    in_time = r->has_virtual_clock && r->clock_s == day_end_s;
+    for (size_t i = stamped; i < count && ok; i++)
+        ok = send_part(r, &parts[i], in_time ? day_end_s : 0);
+    free(parts);
+    return ok && sender_drain(r->sender) && wait_for_events(r);
 }
 
 static bool live(struct replay *r, uint64_t *out_days)
@@ -270,7 +336,7 @@ static bool live(struct replay *r, uint64_t *out_days)
         int64_t day_end_s = zone_day_next(o->zone, h->at[first].time_s);
 
         end = history_day(h, o->zone, first);
-        ok = move_clock(r, day_end_s) && (first || enroll(r));
+        ok = first || (move_clock(r, day_end_s) && enroll(r));
         r->turn = (uint32_t)++ * out_days;
         ok = ok && live_day(r, first, end, day_end_s) && import_by_hand(r, first, end);
         if (ok && o->settle_every && (*out_days % o->settle_every == 0 || end == h->count))
