@@ -62,7 +62,8 @@ struct vitals {
     int16_t rsrp_dbm, snr_db;  /* likewise */
     uint8_t offset_count;
     int32_t offset_s
-        [VITALS_OFFSETS]; /* meter's clock − arrival, newest first; frames without a clock have none */
+        [VITALS_OFFSETS]; /* meter's clock − arrival, a report each, newest first; reports without a clock have none */
+    bool timed;           /* offset_s[0] is of the report at hand: of its frames the newest stamp counts, others are history */
     uint8_t pause_count;
     uint16_t pause_min[VITALS_PAUSES]; /* from one report to the next, newest first */
     uint16_t longest_quarters; /* the longest of all pauses, in quarters of an hour; with each report a 256th of it is forgotten */

@@ -7,12 +7,19 @@ static int16_t small(int32_t v)
 
 static void offset_take(struct vitals *h, int64_t offset_s)
 {
-    memmove(h->offset_s + 1, h->offset_s, (VITALS_OFFSETS - 1) * sizeof h->offset_s[0]);
-    h->offset_s[0] = (int32_t)(offset_s < INT32_MIN   ? INT32_MIN
+    int32_t offset = (int32_t)(offset_s < INT32_MIN   ? INT32_MIN
                                : offset_s > INT32_MAX ? INT32_MAX
                                                       : offset_s);
-    if (h->offset_count < VITALS_OFFSETS)
-        h->offset_count++;
+
+    if (h->timed && offset <= h->offset_s[0])
+        return;
+    if (!h->timed) {
+        memmove(h->offset_s + 1, h->offset_s, (VITALS_OFFSETS - 1) * sizeof h->offset_s[0]);
+        if (h->offset_count < VITALS_OFFSETS)
+            h->offset_count++;
+    }
+    h->offset_s[0] = offset;
+    h->timed = true;
 }
 
 /* A report may be several frames; a first one follows no other. */
@@ -23,6 +30,7 @@ static void pause_take(struct vitals *h, uint32_t arrival_s)
 
     if (!h->position || pause_s < VITALS_PAUSE_LEAST_S)
         return;
+    h->timed = false;
     memmove(h->pause_min + 1, h->pause_min, (VITALS_PAUSES - 1) * sizeof h->pause_min[0]);
     h->pause_min[0] = (uint16_t)(minutes > UINT16_MAX ? UINT16_MAX : minutes);
     if (h->pause_count < VITALS_PAUSES)

@@ -11,7 +11,7 @@
  *   33  u24  digest of the frame that seq is from; 0: it counts by no rule
  *   36  i32 × 7  meter's clock − arrival, seconds, newest first
  *   64  u16 × 6  minutes from one report to the next, newest first
- *   76  u8   how many of them follow      77  u8  0
+ *   76  u8   how many of them follow      77  u8  1: the newest offset is of the report at hand, whose frames are still coming
  *   78  u16  the longest of all such pauses, in quarters of an hour, slowly forgotten
  *
  * Until pauses were noted a meter had the first 64 bytes alone: such a value is read as it is, and written anew with its next meter.
@@ -54,7 +54,7 @@ static void vitals_write(const struct vitals *h, uint8_t out[VITALS_SIZE])
     for (unsigned i = 0; i < VITALS_PAUSES; i++)
         wr_le16(&w, h->pause_min[i]);
     wr_u8(&w, h->pause_count);
-    wr_u8(&w, 0);
+    wr_u8(&w, h->timed);
     wr_le16(&w, h->longest_quarters);
     assert(!w.err && wr_len(&w) == VITALS_SIZE);
 }
@@ -83,7 +83,7 @@ static enum err vitals_read(struct span bytes, struct vitals *out)
         out->pause_min[i] = rd_le16(&r);
     if (bytes.len == VITALS_SIZE) {
         out->pause_count = rd_u8(&r);
-        (void)rd_u8(&r);
+        out->timed = rd_u8(&r);
         out->longest_quarters = rd_le16(&r);
     }
     return r.err || out->offset_count > VITALS_OFFSETS || out->pause_count > VITALS_PAUSES

@@ -65,6 +65,19 @@ bool answer_role(const struct act_request *q, struct act_reply *out, unsigned ro
     return false;
 }
 
+bool answer_bool(const struct act_request *q, struct act_reply *out, const char *name, bool *has,
+                 bool *out_value)
+{
+    const json_t *v = json_object_get(q->body, name);
+
+    *has = v && !json_is_null(v);
+    *out_value = !*has || json_is_true(v);
+    if (!*has || json_is_boolean(v))
+        return true;
+    answer_refuse(out, ERR_INVALID, name, "%s: expected true or false", name);
+    return false;
+}
+
 static bool named(const char *name, const char *first, va_list rest)
 {
     for (const char *known = first; known; known = va_arg(rest, const char *))

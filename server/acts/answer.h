@@ -12,6 +12,8 @@ bool answer_members(const struct act_request *q, struct act_reply *out, ...) __a
 #define JSON_NUMBER_ROOM 40
 struct span json_scalar(const json_t *v, char room[JSON_NUMBER_ROOM]);
 bool answer_text(const struct act_request *q, struct act_reply *out, const char *name, bool needed, struct span *out_text);
+/* *has: it was sent; without it *out_value is true. */
+bool answer_bool(const struct act_request *q, struct act_reply *out, const char *name, bool *has, bool *out_value);
 bool answer_time(const struct act_request *q, struct act_reply *out, const char *name, int64_t absent_s, int64_t *out_s);
 
 /* Refusals. */

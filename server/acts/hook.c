@@ -90,18 +90,6 @@ static bool read_secret(struct wish *w)
     return false;
 }
 
-static bool read_enabled(struct wish *w)
-{
-    const json_t *v = json_object_get(w->q->body, "enabled");
-
-    w->has_enabled = v && !json_is_null(v);
-    w->enabled = !w->has_enabled || json_is_true(v);
-    if (!w->has_enabled || json_is_boolean(v))
-        return true;
-    answer_refuse(w->out, ERR_INVALID, "enabled", "enabled: expected true or false");
-    return false;
-}
-
 /* An address may be longer than other texts. */
 static bool read_url(struct wish *w)
 {
@@ -124,7 +112,8 @@ static bool wish_read(struct wish *w)
     return answer_members(w->q, w->out, "name", "url", "kinds", "secret", "enabled", "org", "since",
                           NULL) &&
            answer_text(w->q, w->out, "name", true, &w->name) && name_fits(w) && read_url(w) &&
-           read_kinds(w) && read_secret(w) && read_enabled(w) &&
+           read_kinds(w) && read_secret(w) &&
+           answer_bool(w->q, w->out, "enabled", &w->has_enabled, &w->enabled) &&
            answer_text(w->q, w->out, "org", false, &w->org) &&
            answer_time(w->q, w->out, "since", INT64_MIN, &w->since_s);
 }

@@ -67,25 +67,13 @@ static bool password_taken(struct wish *w)
     return false;
 }
 
-static bool enabled_taken(struct wish *w)
-{
-    const json_t *v = json_object_get(w->q->body, "enabled");
-
-    w->has_enabled = v && !json_is_null(v);
-    w->enabled = !w->has_enabled || json_is_true(v);
-    if (!w->has_enabled || json_is_boolean(v))
-        return true;
-    answer_refuse(w->out, ERR_INVALID, "enabled", "enabled: expected true or false");
-    return false;
-}
-
 static bool rest_taken(struct wish *w)
 {
     const json_t *org = json_object_get(w->q->body, "org");
 
     w->has_org = org && !json_is_null(org);
     return role_taken(w) && answer_text(w->q, w->out, "org", false, &w->org) && password_taken(w) &&
-           enabled_taken(w);
+           answer_bool(w->q, w->out, "enabled", &w->has_enabled, &w->enabled);
 }
 
 /* ---- against what is there ---- */

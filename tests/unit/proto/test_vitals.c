@@ -56,6 +56,43 @@ static void the_clock_is_the_median_of_the_last_seven(void **state)
     assert_int_equal(offset_s, 5);
 }
 
+/* A day in three telegrams, each stamped with its newest value; the last comes first one day, and one day an alarm without a clock. */
+static void of_a_report_of_several_frames_the_newest_stamp_tells_the_clock(void **state)
+{
+    static const int32_t offsets[][3] = {
+        { -72000, -36000, 4 }, { 5, -72000, -36000 }, { -72000, 3, -36000 }, { -72000, -36000, 6 }
+    };
+    struct vitals v = { 0 };
+    uint64_t position = 0;
+    struct frame f = said(0, 1);
+
+    (void)state;
+    for (uint32_t day = 1; day <= 4; day++) {
+        uint32_t arrival_s = day * 86400;
+
+        f.sent_s = 0;
+        vitals_take(&v, &f, ++position, arrival_s);
+        for (uint32_t i = 0; i < 3; i++) {
+            f.sent_s = (int64_t)arrival_s + i + offsets[day - 1][i];
+            vitals_take(&v, &f, ++position, arrival_s + i);
+        }
+        assert_int_equal(v.offset_count, day);
+    }
+    assert_int_equal(v.offset_s[0], 6);
+    assert_int_equal(v.offset_s[1], 3);
+    assert_int_equal(v.offset_s[2], 5);
+    assert_int_equal(v.offset_s[3], 4);
+    /* One that is slow stays so, whatever else its reports bring. */
+    for (uint32_t day = 5; day <= 8; day++) {
+        f.sent_s = 0;
+        vitals_take(&v, &f, ++position, day * 86400);
+        f.sent_s = (int64_t)day * 86400 - 3600;
+        vitals_take(&v, &f, ++position, day * 86400);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(v.offset_s[i], -3600);
+}
+
 static void wild_numbers_are_held_to_what_is_kept(void **state)
 {
     struct vitals v = { 0 };
@@ -256,6 +293,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_newest_frame_rules_and_an_older_one_changes_nothing),
         cmocka_unit_test(what_a_frame_does_not_say_stays_as_it_was),
         cmocka_unit_test(the_clock_is_the_median_of_the_last_seven),
+        cmocka_unit_test(of_a_report_of_several_frames_the_newest_stamp_tells_the_clock),
         cmocka_unit_test(wild_numbers_are_held_to_what_is_kept),
         cmocka_unit_test(a_counter_that_begins_anew_is_no_repeat),
         cmocka_unit_test(a_repeat_is_the_same_number_and_content_within_a_quarter_of_an_hour),
