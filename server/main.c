@@ -30,6 +30,11 @@ struct nilod {
     struct mqtt *mqtt;
 };
 
+static const char *text_or_null(const struct option_value *v)
+{
+    return v->count ? v->text[0] : NULL;
+}
+
 /* A list of one word `off` or `-` is no listener at all. */
 static bool is_off(const struct option_value *list)
 {
@@ -159,7 +164,10 @@ static enum err listen_all(struct nilod *n, struct refusal *r)
                                  .listen_count = o->http.count,
                                  .cert_file = o->http_cert.count ? o->http_cert.text[0] : NULL,
                                  .key_file = o->http_key.count ? o->http_key.text[0] : NULL,
-                                 .behind_proxy = o->http_behind_proxy.flag };
+                                 .behind_proxy = o->http_behind_proxy.flag,
+                                 .page = { .utility = text_or_null(&o->utility),
+                                           .map_tiles = text_or_null(&o->map_tiles),
+                                           .map_credit = text_or_null(&o->map_credit) } };
     enum err err;
 
     if (!is_off(&o->coap) && (err = gateway_open(&n->app, (const char *const *)o->coap.text,
@@ -170,11 +178,6 @@ static enum err listen_all(struct nilod *n, struct refusal *r)
     if ((err = secret_read(&o->onenet_token, n->app.onenet_token, sizeof n->app.onenet_token, r)))
         return err;
     return is_off(&o->http) ? ERR_OK : http_open(&n->app, &http, &n->http, r);
-}
-
-static const char *text_or_null(const struct option_value *v)
-{
-    return v->count ? v->text[0] : NULL;
 }
 
 static enum err hear_brokers(struct nilod *n, struct refusal *r)

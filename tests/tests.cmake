@@ -70,3 +70,12 @@ foreach(source ${NILO_FUZZERS})
     endif()
     target_link_libraries(${stem} nm_gateway nm_query nm_server nm_tool)
 endforeach()
+
+# tests/web/test_NAME.mjs: the page in a real browser, over a real nilod. They try no program of ours that a sanitizer would look into, so they run once.
+file(GLOB NILO_WEB_TESTS CONFIGURE_DEPENDS tests/web/test_*.mjs)
+foreach(source ${NILO_WEB_TESTS})
+    get_filename_component(stem ${source} NAME_WE)
+    string(REPLACE "test_" "" subject ${stem})
+    add_test(NAME web_${subject} COMMAND node ${CMAKE_SOURCE_DIR}/tests/web/run.mjs ${subject})
+    set_tests_properties(web_${subject} PROPERTIES LABELS "e2e;client" TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
+endforeach()

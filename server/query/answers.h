@@ -13,6 +13,7 @@ answer_handler answer_register, answer_register_one, answer_history, answer_fitt
 answer_handler answer_adjustments, answer_adjustment;                                 /* get_adjustments.c */
 answer_handler answer_notices, answer_notice, answer_notice_choices;                  /* get_notices.c */
 answer_handler answer_session, answer_sign_in, answer_sign_out, answer_password;      /* session.c */
+answer_handler answer_page, answer_page_file, answer_page_facts;                      /* get_page.c */
 answer_handler answer_users;                                                          /* get_users.c */
 answer_handler answer_hooks, answer_hook, answer_hook_dead;                           /* get_hooks.c */
 answer_handler answer_account_use;                                                   /* get_account_use.c */

@@ -11,6 +11,7 @@
 #include "server/query/listen.h"
 #include "server/query/listing.h"
 #include "server/query/once.h"
+#include "server/query/page.h"
 #include "server/query/patience.h"
 #include "server/query/spool.h"
 
@@ -47,6 +48,7 @@ struct http {
     struct once *once;
     struct patience *patience;
     bool behind_proxy;
+    struct page page;
     struct workers *readers, *writers, *pushers;
     struct MHD_Daemon *daemons[LISTENERS_MAX];
     size_t daemon_count;
@@ -194,6 +196,13 @@ static struct MHD_Response *buffer_response(struct request *q)
 {
     struct MHD_Response *m;
 
+    if (q->fixed.len && !q->refused) {
+        m = MHD_create_response_from_buffer(q->fixed.len, (void *)(uintptr_t)q->fixed.at,
+                                            MHD_RESPMEM_PERSISTENT);
+        if (m)
+            MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, q->type);
+        return m;
+    }
     if (!q->out.len)
         return MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
     m = MHD_create_response_from_buffer_with_free_callback(q->out.len, q->out.at, free);
@@ -215,9 +224,29 @@ static void put_allowed(struct MHD_Response *m, uint32_t allowed)
     MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, text);
 }
 
+/* What a browser may make of an answer: never another type than it says; of a page only what its policy lets in. */
+static void put_guards(const struct request *q, struct MHD_Response *m)
+{
+    MHD_add_response_header(m, MHD_HTTP_HEADER_X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if (!q->guard)
+        return;
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_SECURITY_POLICY, q->guard);
+    MHD_add_response_header(m, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(m, "Cross-Origin-Opener-Policy", "same-origin");
+    if (q->works_for_all)
+        MHD_add_response_header(m, "Service-Worker-Allowed", "/");
+}
+
 static void put_headers(const struct request *q, struct MHD_Response *m)
 {
-    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    bool kept = q->cache && !q->refused;
+
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, kept ? q->cache : "no-store");
+    put_guards(q, m);
+    if (q->varies)
+        MHD_add_response_header(m, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    if (q->encoding && q->status == 200)
+        MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_ENCODING, q->encoding);
     if (q->etag[0] && q->status < 400)
         MHD_add_response_header(m, MHD_HTTP_HEADER_ETAG, q->etag);
     if (q->status == 401)
@@ -419,6 +448,11 @@ struct patience *request_patience(const struct request *q)
     return q->http->patience;
 }
 
+const struct page *request_page(const struct request *q)
+{
+    return &q->http->page;
+}
+
 /* How many fields say how long the body is: with more than one, two readers may take the request
  * for two different ones (RFC 9112 §6.3, §11.2), and one of them may be a proxy that let it pass.
  */
@@ -458,6 +492,7 @@ static void pass_entry(struct request *q, const char *method)
     g.key = header_of(q, "Idempotency-Key");
     g.session = cookie_of(q, q->secure ? COOKIE_SECURE : COOKIE_NAME);
     g.csrf = header_of(q, "X-CSRF-Token");
+    q->takes_gzip = coding_taken(header_of(q, MHD_HTTP_HEADER_ACCEPT_ENCODING), "gzip");
     q->none_match = header_of(q, MHD_HTTP_HEADER_IF_NONE_MATCH);
     entry_pass(q, q->http->auth, &g);
 }
@@ -769,6 +804,10 @@ enum err http_open(struct app *app, const struct http_options *options, struct h
         return refuse(r, ERR_NO_MEMORY, 0, "http", "http: no memory");
     h->app = app;
     h->behind_proxy = options->behind_proxy;
+    if ((err = page_open(&options->page, &h->page, r))) {
+        free(h);
+        return err;
+    }
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     if ((err = open_parts(h, options, r))) {

@@ -21,6 +21,7 @@
 #define NILO_SERVER_QUERY_HTTP_H
 
 #include "server/app.h"
+#include "server/query/page.h"
 
 struct http;
 
@@ -37,6 +38,7 @@ struct http_options {
     size_t listen_count;
     const char *cert_file, *key_file; /* PEM; NULL: plain HTTP */
     bool behind_proxy;                /* a public address is fine without a certificate */
+    struct page_options page;
 };
 
 /* INVALID: an address is not one, is public without a certificate, or cert and key do not go

@@ -9,6 +9,7 @@
 
 struct http;
 struct listing;
+struct page;
 struct MHD_Connection;
 
 #define IDEMPOTENCY_KEY_MAX 255
@@ -51,6 +52,13 @@ struct request {
     unsigned status;
     struct out out;
     const char *type; /* the answer's; NULL: application/json */
+    struct span fixed;       /* an answer that stands in the program, in place of `out`; empty: none */
+    const char *encoding;    /* Content-Encoding; NULL: none */
+    const char *cache;       /* Cache-Control; NULL: no-store */
+    const char *guard;       /* Content-Security-Policy of what browsers show; NULL: none */
+    bool varies;             /* by Accept-Encoding */
+    bool works_for_all;      /* a service worker that serves all of the page (Service-Worker-Allowed) */
+    bool takes_gzip;         /* who asks does */
     char file[48];    /* what it is called where it is kept: safe characters alone; "": nothing */
     struct span none_match;     /* If-None-Match, in the connection's memory; empty where none came */
     char cookie[COOKIE_SIZE];   /* Set-Cookie; "": none */
@@ -66,6 +74,7 @@ struct request {
 #define PEER_SIZE 64
 void request_peer(const struct request *q, char out[PEER_SIZE]);
 struct patience *request_patience(const struct request *q);
+const struct page *request_page(const struct request *q);
 
 /* ---- how handlers answer (problem.c) ---- */
 

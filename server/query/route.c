@@ -101,6 +101,8 @@ static bool fits(const struct route *route, const struct target *t, struct span 
     const char *at = route->path;
     unsigned places = 0;
 
+    if (!t->segments)
+        return strcmp(at, "/") == 0;
     for (unsigned n = 0; n < t->segments; n++) {
         const char *end;
 

@@ -279,6 +279,17 @@ static int64_t weight_of(struct span parameters)
     return 1000;
 }
 
+bool coding_taken(struct span accept, const char *coding)
+{
+    while (accept.len) {
+        struct span parameters = cut(&accept, ','), name = trim(cut(&parameters, ';'));
+
+        if (name.len == strlen(coding) && strncasecmp((const char *)name.at, coding, name.len) == 0)
+            return weight_of(parameters) > 0;
+    }
+    return false;
+}
+
 unsigned form_named(struct span name, unsigned offered)
 {
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)

@@ -40,6 +40,9 @@ enum form { FORM_JSON = 1, FORM_NDJSON = 2, FORM_CSV = 4, FORM_GEOJSON = 8, FORM
 /* The best of `offered` (a set of enum form) by an Accept header (RFC 9110 §12.5.1); an empty one accepts all. 0: none will do. */
 unsigned form_chosen(struct span accept, unsigned offered);
 
+/* Whether an Accept-Encoding header (RFC 9110 §12.5.3) names a coding and does not refuse it; "*" does not count. */
+bool coding_taken(struct span accept, const char *coding);
+
 /* A form by its short name ("xlsx"), of those offered; 0: there is none such. */
 unsigned form_named(struct span name, unsigned offered);
 

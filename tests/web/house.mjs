@@ -1,0 +1,168 @@
+// A real nilod with a simulated town in a temporary folder, a person of each role, and Chromium to look at its page.
+//
+//   await claims(import.meta, { async a_claim(h) { … } }, { meters: 60, days: 62 });   h: the house; a claim that throws has failed
+//
+// NILO_BUILD_DIR: which nilod; an argument to run.mjs behind the test's name: that claim alone.
+import { execFileSync, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const build = process.env.NILO_BUILD_DIR ?? join(root, 'build/debug');
+const packages = createRequire(join(root, 'build/web/package.json'));
+export const chromium_at = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
+export const WAIT_MS = 30000; // for whatever is waited for; a machine may be busy
+export const password = 'a long enough secret';
+export const people = { ada: 'admin', sue: 'supervisor', rui: 'reader', bo: 'billing', sam: 'store', cai: 'crew', vic: 'viewer' };
+export const today = '2026-03-04'; // of the town's people; the town's reads end at its midnight
+
+export function is(found, expected, what) {
+    if (found !== expected) throw new Error(`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`);
+}
+export function ok(found, what) {
+    if (!found) throw new Error(what);
+}
+
+class House {
+    constructor() {
+        this.folder = mkdtempSync(join(tmpdir(), 'nilo-web-'));
+        this.said = '';
+    }
+
+    /** Runs `nilo` and gives what it printed. */
+    nilo(args, input = '') {
+        try {
+            return execFileSync(join(build, 'nilo'), args, { input, encoding: 'utf8', env: { ...process.env, NILO_SERVER: this.at, NILO_TOKEN_FILE: join(this.folder, 'store/admin.token') }, maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'pipe'] });
+        } catch (e) {
+            throw new Error(`nilo ${args.join(' ')}: ${e.stderr || e.message}`);
+        }
+    }
+
+    /** Asks the API as the administrator's token. */
+    async api(path, body) {
+        const token = readFileSync(join(this.folder, 'store/admin.token'), 'utf8').trim();
+        const answer = await fetch(this.at + path, { method: body ? 'POST' : 'GET', headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+        const value = await answer.json();
+        if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(value)}`);
+        return value;
+    }
+
+    async start(options = [], port = 0) {
+        this.server = spawn(join(build, 'nilod'), ['--store', join(this.folder, 'store'), '--coap', '127.0.0.1:0', '--coaps', 'off', '--http', `127.0.0.1:${port}`, '--virtual-clock', `${today}T02:00:00Z`, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+        this.server.stderr.on('data', (d) => (this.said += d));
+        const line = await new Promise((resolve, reject) => {
+            let text = '';
+            const timer = setTimeout(() => reject(new Error(`nilod did not become ready: ${this.said}`)), WAIT_MS * 2);
+            this.server.once('exit', (code) => reject(new Error(`nilod ended with ${code}: ${this.said}`)));
+            this.server.stdout.on('data', (d) => {
+                text += d;
+                if (!text.includes('\n')) return;
+                clearTimeout(timer);
+                resolve(text);
+            });
+        });
+        this.at = `http://${/ http=(\S+)/.exec(line)[1]}`;
+        this.port = Number(this.at.split(':').pop());
+        this.coap = / coap=(\S+)/.exec(line)[1];
+    }
+
+    async stop() {
+        if (!this.server || this.server.exitCode !== null) return;
+        const ended = new Promise((resolve) => this.server.once('exit', resolve));
+        this.server.kill('SIGTERM');
+        const code = await ended;
+        if (code !== 0) throw new Error(`nilod ended with ${code}: ${this.said}`);
+    }
+
+    /** The town's register and reads, and a person of each role. */
+    settle({ meters, days }) {
+        const town = join(this.folder, 'town');
+        const first = new Date(Date.parse(`${today}T00:00:00Z`) - days * 86400e3).toISOString().slice(0, 10);
+        this.nilo(['sim', 'town', town, '--meters', String(meters), '--days', String(days), '--start', first]);
+        for (const list of ['orgs', 'zones', 'routes', 'meters', 'points', 'fittings', 'readings']) {
+            if (existsSync(join(town, `${list}.csv`))) this.nilo(['import', list, join(town, `${list}.csv`)]);
+        }
+        this.nilo(['settle']);
+        for (const [name, role] of Object.entries(people)) this.nilo(['user', 'create', name, '--role', role], `${password}\n`);
+    }
+
+    async browse() {
+        const { chromium } = packages('playwright-core');
+        this.browser = await chromium.launch({ executablePath: chromium_at, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+    }
+
+    /** A page of a fresh browser context, in a language and a width; what goes wrong in it fails its claim. */
+    async page({ language = 'en', width = 1440, height, theme = 'light', storageState } = {}) {
+        const context = await this.browser.newContext({ baseURL: this.at, locale: language === 'zh' ? 'zh-CN' : 'en-GB', viewport: { width, height: height ?? (width < 600 ? 844 : 900) }, deviceScaleFactor: width < 600 ? 2 : 1, colorScheme: theme, storageState });
+        context.setDefaultTimeout(WAIT_MS);
+        const page = await context.newPage();
+        page.wrongs = [];
+        page.on('pageerror', (e) => page.wrongs.push(String(e)));
+        page.on('console', (m) => {
+            // What was refused is told by the page, not by the browser's own line about it; a policy that is hurt is a defect.
+            if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) page.wrongs.push(m.text());
+        });
+        return page;
+    }
+
+    async signIn(page, name, path = '/') {
+        await page.goto(`/#${path}`);
+        await page.locator('input[autocomplete=username]').fill(name);
+        await page.locator('input[type=password]').fill(password);
+        await page.locator('form button[type=submit]').click();
+        await page.locator('header.top').waitFor();
+    }
+
+    async end() {
+        await this.browser?.close();
+        await this.stop();
+        rmSync(this.folder, { recursive: true, force: true });
+    }
+}
+
+/** What axe finds against WCAG 2.2 A and AA. */
+export async function axe(page) {
+    await page.evaluate(readFileSync(packages.resolve('axe-core/axe.min.js'), 'utf8')); // by the debugger: the page's own policy stays
+    const found = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+    return found.violations.map((v) => `${v.id}: ${v.help}\n        ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')}: ${(n.any[0] ?? n.all[0] ?? n.none[0])?.message ?? ''}`).join('\n        ')}`);
+}
+
+export function shots() {
+    const folder = join(root, 'build/shots');
+    mkdirSync(folder, { recursive: true });
+    return folder;
+}
+
+/** Runs claims one after the other in one house; the process ends with how it went. */
+export async function claims(of, { meters = 60, days = 62, options = [] } = {}) {
+    const only = process.argv[3];
+    const house = new House();
+    let failed = 0;
+    try {
+        await house.start(options);
+        house.settle({ meters, days });
+        await house.browse();
+        for (const [name, claim] of Object.entries(of)) {
+            if (only && name !== only) continue;
+            const began = Date.now();
+            try {
+                await claim(house);
+                console.log(`ok      ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+            } catch (e) {
+                failed++;
+                console.log(`FAILED  ${name}\n      ${e.stack ?? e}\n      again: tests/web/run.mjs ${process.argv[2]} ${name}`);
+            }
+        }
+    } catch (e) {
+        failed++;
+        console.log(`FAILED  ${e.stack ?? e}`);
+    }
+    await house.end().catch((e) => {
+        failed++;
+        console.log(`FAILED  ${e.message}`);
+    });
+    process.exit(failed ? 1 : 0);
+}
