@@ -152,7 +152,7 @@ export function Table<T>(p: TableProps<T>) {
                 <div ref={box} class="grid" role="grid" tabIndex={0} aria-label={p.name} aria-rowcount={rows.length + 1} aria-colcount={columns.length + (p.mark ? 1 : 0)}
                     aria-multiselectable={p.mark ? true : undefined} aria-activedescendant={`${base}-${here}`} onKeyDown={key} onScroll={(e) => setTop(e.currentTarget.scrollTop)}
                     style={{ maxHeight: p.height ?? 'max(16rem, calc(100vh - 17rem))' }}>
-                    <div class="row head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: tracks }}>
+                    <div class="row heads" role="row" aria-rowindex={1} style={{ gridTemplateColumns: tracks }}>
                         {p.mark && (
                             <span role="columnheader"><input type="checkbox" tabIndex={-1} aria-label={word('table.mark_all')} checked={rows.every((r) => p.marked?.has(p.id(r)))}
                                 onChange={(e) => p.mark!(e.currentTarget.checked ? new Set(rows.map(p.id)) : new Set())} /></span>
