@@ -1,9 +1,23 @@
 /* Learning is a fading mean for each figure: x̄ += (x − x̄) × max(1 ÷ days known, 1 ÷ scale).  Counts
  * of pauses fade by a quarter whenever 400 days are known, which then are 300.
  *
- * How often a kind of customer pauses (pauses_of): of the 80 homes of Alicante (2016) that are lived
- * in: 1.2 pauses of 3 days and more a home and year, 0.31 of 7.5 days, 0.12 of 14, 0.04 of 30; others than homes by the weeks of shops
- * and works, with the closures of schools.  It counts as PRIOR_DAYS of the meter's own days. */
+ * How often a home pauses: journeys of a day and more, times the share of them that is so long, and people who move out.
+ *   journeys   of 81 homes of Alicante (2016) that are lived in a quarter has none in a year, and the counts vary as if a home's own rate were
+ *              drawn from a gamma distribution of shape ½ with the mean 6.8 a year; so of a home with n in T days (½ + n) ÷ (½ ÷ mean + T) a day
+ *              are to be expected: who was never away for a year leaves seldom
+ *   share      of those journeys 0.44 took 2 days, 0.12 4, 0.027 7.5, 0.009 14 and none of 550 25 days; that and LENGTH_PAUSES own ones
+ *   move out   none of 81 homes stood empty for 25 days in a year (at most 0.037 with 95 %); homes of a trial stay. EMPTY_A_DAY halves at
+ *              30 days, at 52 it is a quarter (planning figures)
+ * Others pause by the weeks of shops and works, with the closures of schools (pauses_of), which counts as PRIOR_DAYS of the meter's own days;
+ * so do pauses of homes below a day.
+ *
+ * Journeys come in clusters: in the three days after one 2.6 times as many begin as else in that home, in the four days that follow 1.6 times as
+ * many; 24 of those 81 homes had four or more within 28 days, 9 had six.
+ *
+ * The hour of the last movement: of pauses of 2 days and more of those homes 4, 3, 9, 19, 18, 20, 21 and 7 % began in the three hours from
+ * midnight, 3, … on (left_in_block), while a meter that stops, at any hour, shows the hours of use before it: 35 % from 21 to 3 o'clock.
+ * By weekday journeys of 4 days and more begin evenly.  That nothing drips any more tells little: of the 13 homes that used
+ * water in most nights (8 of 10) four stood still for 3 days and more, of all homes half: people shut the valve as they leave. */
 #include "server/detect/profile.h"
 
 #include "server/detect/detect_priv.h"
@@ -21,6 +35,16 @@
 #define NEW_KNOWN_DAYS 30
 #define PULSE_TIMES 3
 #define TAIL_POWER 1.5
+#define HALF_DAYS_OF_HOMES 0.3 /* pauses of 12 h and more that begin in a day */
+#define JOURNEYS_A_DAY (6.8 / 365)
+#define JOURNEYS_SHAPE 0.5
+#define LENGTH_PAUSES 8
+#define EMPTY_A_DAY (0.04 / 365)
+#define EMPTY_HALF_H (30 * 24.0)
+#define AFTER_ONE 2.6       /* times as often as else */
+#define UNSETTLED_A_DAY 0.1 /* pauses of a day and more */
+#define PULSES_A_DAY 15
+#define OTHERS_SHARE 0.1 /* of those who leave that keep other hours: their hours of use */
 #define NIGHT_FROM 2
 #define NIGHT_TO 5
 #define STEP_MOST_S (90 * 60)
@@ -32,10 +56,9 @@
 
 const uint16_t profile_pause_h[PROFILE_PAUSES] = { 12, 24, 48, 96, 180, 336, 720 };
 
-static const double pauses_of[2][PROFILE_PAUSES] = {
-    { 0.3, 0.02, 0.006, 0.0022, 0.00085, 0.00033, 0.00010 }, /* homes */
-    { 0.7, 0.15, 0.10, 0.010, 0.0040, 0.0020, 0.0010 },
-};
+static const double pauses_of[PROFILE_PAUSES] = { 0.7, 0.15, 0.10, 0.010, 0.0040, 0.0020, 0.0010 };
+/* of a home's pauses of a day and more the share that is so long */
+static const double length_of[PROFILE_PAUSES] = { 1, 1, 0.44, 0.117, 0.0273, 0.0091, 0.0010 };
 
 static float within(float x, float n, float scale)
 {
@@ -218,7 +241,7 @@ static double pulse_hours(const struct profile *s, const struct judge_place *p)
 
 static double of_kind(const struct profile *s, const struct judge_place *p, double hours)
 {
-    const double *rate = pauses_of[!place_is_household(p)];
+    const double *rate = pauses_of;
     double last = profile_pause_h[PROFILE_PAUSES - 1];
     unsigned n = 0;
 
@@ -248,9 +271,86 @@ static double own(const struct profile *s, double hours)
     return hours <= profile_pause_h[0] ? a : a + (b - a) * length_share(n, hours);
 }
 
+static double length_share_of(double hours)
+{
+    double last = profile_pause_h[PROFILE_PAUSES - 1];
+    unsigned n = 1;
+
+    if (hours <= profile_pause_h[1])
+        return 1;
+    if (hours >= last)
+        return length_of[PROFILE_PAUSES - 1] * pow(last / hours, TAIL_POWER);
+    while (hours >= profile_pause_h[n + 1])
+        n++;
+    return between(length_of[n], length_of[n + 1], length_share(n, hours));
+}
+
+/* `hours` as the register shows them, `away_h` as people may have been away. */
+static double home_pauses_a_day(const struct profile *s, double hours, double away_h)
+{
+    double known = s->known_days, count = 0, journeys, length, half_days, empty, rate;
+
+    for (unsigned n = 1; n < PROFILE_PAUSES; n++)
+        count += s->pauses[n];
+    journeys = (JOURNEYS_SHAPE + count) / (JOURNEYS_SHAPE / JOURNEYS_A_DAY + known);
+    length = (LENGTH_PAUSES * length_share_of(away_h) + own(s, hours)) / (LENGTH_PAUSES + count);
+    empty = EMPTY_A_DAY / (1 + pow(away_h / EMPTY_HALF_H, 2));
+    rate = journeys * (length < 1 ? length : 1) + empty;
+    half_days = (HALF_DAYS_OF_HOMES * PRIOR_DAYS + own(s, hours)) / (PRIOR_DAYS + known);
+    return hours < profile_pause_h[1] && half_days > rate ? half_days : rate;
+}
+
 double profile_pauses_a_day(const struct profile *s, const struct judge_place *p, double hours)
 {
+    if (place_is_household(p))
+        return home_pauses_a_day(s, hours, fmax(hours - pulse_hours(s, p), 0));
     return (of_kind(s, p, hours) * PRIOR_DAYS + own(s, hours)) / (PRIOR_DAYS + s->known_days);
+}
+
+double profile_unsettled_a_day(const struct profile *s, const struct judge_place *p, double hours)
+{
+    double rate = AFTER_ONE * profile_pauses_a_day(s, p, hours),
+           least = UNSETTLED_A_DAY * length_share_of(fmax(hours - pulse_hours(s, p), 0));
+
+    return place_is_household(p) && rate < least ? least : rate;
+}
+
+/* ---- the hour of the last movement ---- */
+
+/* Of meters that stop at any hour, how many show each three hours as those of their last movement: blocks without use pass to the one before. */
+static void stops_in_block(const struct profile *s, double out[PROFILE_BLOCKS])
+{
+    double sum = 0;
+
+    for (unsigned b = 0; b < PROFILE_BLOCKS; b++) {
+        double none = 1; /* in the blocks between */
+
+        out[b] = 0.5;
+        for (unsigned i = 1; i < PROFILE_BLOCKS; i++) {
+            double used = s->block[(b + i) % PROFILE_BLOCKS] / 255.0;
+
+            out[b] += none * (1 - used / 2);
+            none *= 1 - used;
+        }
+        out[b] *= s->block[b] / 255.0;
+        sum += out[b];
+    }
+    for (unsigned b = 0; b < PROFILE_BLOCKS && sum > 0; b++)
+        out[b] /= sum;
+}
+
+double profile_hour_odds(const struct profile *s, const struct judge_place *p)
+{
+    static const double left_in_block[PROFILE_BLOCKS] = { 0.037, 0.029, 0.086, 0.193,
+                                                          0.181, 0.202, 0.206, 0.066 };
+    double stops[PROFILE_BLOCKS];
+    unsigned block = zone_civil(p->zone, (int64_t)s->moved_s - HOUR_S / 2).hour / 3;
+
+    if (!place_is_household(p) || !(s->today_blocks >> block & 1) ||
+        profile_use_mlpd(s) < (double)PULSES_A_DAY * (double)p->meter->resolution_ml)
+        return 1;
+    stops_in_block(s, stops);
+    return stops[block] / ((1 - OTHERS_SHARE) * left_in_block[block] + OTHERS_SHARE * stops[block]);
 }
 
 double profile_away_share(const struct profile *s, double *out_mean_h)

@@ -43,8 +43,14 @@ void profile_learn(struct profile *s, const struct judge_place *p, const struct 
 
 bool profile_has_use(const struct profile *s); /* it has moved forward since what is known began */
 double profile_use_mlpd(const struct profile *s); /* mean of the last 60 days with their weights */
-/* Pauses at least `hours` long that begin in a day, by what is known of this meter and, as far as that is little, of its kind. */
+/* Pauses at least `hours` long that begin in a day, by what is known of this meter and, as far as that is little, of its kind; of homes with
+ * those that come of people who move out. */
 double profile_pauses_a_day(const struct profile *s, const struct judge_place *p, double hours);
+/* The same in weeks in which people come and go more than they used to. */
+double profile_unsettled_a_day(const struct profile *s, const struct judge_place *p, double hours);
+/* How much likelier a meter that stops would have moved last at the hour at which this one did, than one whose people leave; 1 where
+ * nobody knows: others than homes, steps longer than 90 minutes, fewer than 15 pulses a day. */
+double profile_hour_odds(const struct profile *s, const struct judge_place *p);
 /* The share of all time that it spent in pauses of a day and more, 0 of fewer than two; their mean length. */
 double profile_away_share(const struct profile *s, double *out_mean_h);
 int64_t profile_longest_s(const struct profile *s); /* pause of its own of the last 400 days; 0: none */

@@ -3,8 +3,9 @@
  *   raised   after 30 days without holidays and pauses in which it did not move once, ten readings or more: where water was used at the
  *            point before this fitting (place->used_before_mlpd above 30 L/day); after 60 days where nobody knows what was used
  *   not      where little was used before; hydrants, pipes between zones
- *   likely   odds = NEVER_TURNS ÷ how often a pause so long (profile.h) begins in the week of the exchange; where nobody knows, against
- *            the flats that stand empty, whatever the time: EMPTY
+ *   likely   odds = NEVER_TURNS ÷ the homes in a hundred (profile.h) that are in a pause on the day of the exchange of which so long is still to
+ *            come: a flat may have been empty before it; where nobody knows what was used, against the flats that stand empty,
+ *            whatever the time: EMPTY, so that it stays a faint suspicion that sends nobody
  *   lost     what was used before
  *   cleared  with the first pulse
  *
@@ -21,7 +22,8 @@
 #define READINGS_LEAST 10
 #define NEVER_TURNS (1 / 300.0)
 #define EMPTY (1 / 6.0)
-#define WEEK_DAYS 7
+#define LONGEST_H (20 * 8760.0)
+#define STRETCH 1.25
 
 struct unmoved {
     uint32_t raised_s; /* 0: no flag */
@@ -29,13 +31,26 @@ struct unmoved {
 };
 _Static_assert(sizeof(struct unmoved) <= STUCK_STATE, "of a meter's room");
 
+/* The share of homes that are in a pause which lasts `hours` and more from now on: how many begin so long ago or longer, day by day. */
+static double under_way(const struct judge_place *p, double hours)
+{
+    double sum = 0, rate = profile_pauses_a_day(p->profile, p, hours);
+
+    for (double h = hours > 24 ? hours : 24; h < LONGEST_H; h *= STRETCH) {
+        double next = profile_pauses_a_day(p->profile, p, h * STRETCH);
+
+        sum += h * (STRETCH - 1) / 24 * (rate + next) / 2;
+        rate = next;
+    }
+    return sum;
+}
+
 static unsigned confidence_of(const struct judge_place *p, int64_t counted_s)
 {
     double odds = NEVER_TURNS / EMPTY;
 
     if (p->used_before_mlpd > 0)
-        odds = NEVER_TURNS /
-               (WEEK_DAYS * profile_pauses_a_day(p->profile, p, (double)counted_s / HOUR_S));
+        odds = NEVER_TURNS / under_way(p, (double)counted_s / HOUR_S);
     odds = 100 * odds / (1 + odds);
     return odds > 97 ? 97 : (unsigned)odds;
 }

@@ -21,7 +21,7 @@ world() {
         echo serial,time,index_l
         echo '2160 20
 240 0' | lived S1
-        { echo 2160 20; for h in 26 44 15 33 60 19 28 50; do printf '%d 0\n5 40\n' "$h"; done; echo 9 0; } | lived S2
+        { echo 1560 20; for h in 26 44 15 33 60 19 28 50 38 24 70 30 21 47 29 55; do printf '%d 0\n5 40\n' "$h"; done; echo 9 0; } | lived S2
         echo '960 0' | lived NEW
         echo '960 0' | lived BARE
     } | nilo import readings -

@@ -156,6 +156,8 @@ static enum err print_record(const struct options *o, const struct record *r)
         return table_goals(r, true, stdout);
     if (!(err = table_rules(r, stdout)) && !(err = table_recall(r, stdout)) && o->curve)
         err = table_curve(r, stdout);
+    if (!err && o->curve)
+        err = table_standstill(r, stdout);
     if (!err && !(err = table_list(r, stdout)))
         err = table_false(r, stdout);
     return err ? err : table_goals(r, false, stdout);

@@ -38,13 +38,15 @@ struct home {
     double mood;  /* logarithm of how much of that it is of late */
     double flush_l, shower_lph, wash_l, drip_lph;
     bool dishwasher;
-    double night_flush;                 /* a person's chance of one in a night */
-    struct hours hours[2];              /* Monday to Friday, weekend */
-    double away_day, away_long;         /* chances a day of leaving */
-    bool goes_home, travels, weekender; /* Spring Festival, October, every other weekend */
-    int64_t away_until, stay_until;     /* days below these */
-    int64_t smaller_day;                /* a child leaves home; 0 never */
-    int64_t leaves_day, enters_day;     /* tenants change; 0 never */
+    double night_flush;               /* a person's chance of one in a night */
+    struct hours hours[2];            /* Monday to Friday, weekend */
+    double leaves_year;               /* journeys of a day and more in a year */
+    bool shuts_valve;                   /* whenever they leave */
+    bool goes_home, travels;          /* Spring Festival, October */
+    double away_from_s, away_until_s; /* the journey at hand: civil seconds since 1970 */
+    int64_t stay_until;               /* of a second home: the day on which they leave */
+    int64_t smaller_day;              /* a child leaves home; 0 never */
+    int64_t leaves_day, enters_day;   /* tenants change; 0 never */
     /* garden and house */
     int water_every, water_quarter; /* a timer's; 0 none */
     double water_lph, water_min;

@@ -90,6 +90,50 @@ static void more_pauses_make_the_next_one_likelier(void **state)
     }
 }
 
+/* Who was never away for most of a year leaves seldom, for any length; who left once may leave again. */
+static void homes_that_stay_are_told_from_those_that_leave(void **state)
+{
+    struct story young, old;
+    double short_ago, once;
+
+    (void)state;
+    story_begin(&young);
+    story_live(&young, 30);
+    story_begin(&old);
+    story_live(&old, 300);
+    short_ago = profile_pauses_a_day(learned(&young), &young.place, 100);
+    assert_true(profile_pauses_a_day(learned(&old), &old.place, 100) < short_ago / 2);
+    once = profile_pauses_a_day(learned(&old), &old.place, 180);
+    story_still(&old, 60);
+    story_live(&old, 2);
+    assert_true(profile_pauses_a_day(learned(&old), &old.place, 180) > 1.3 * once);
+    assert_true(profile_unsettled_a_day(learned(&old), &old.place, 60) >
+                2 * profile_pauses_a_day(learned(&old), &old.place, 60));
+}
+
+static void a_stop_late_in_the_evening_is_likelier_none_who_left(void **state)
+{
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 60); /* to midnight */
+    assert_true(profile_hour_odds(learned(&s), &s.place) > 2);
+    story_pass(&s, 13 * HOUR, true, 0, false, false);
+    story_still(&s, 3);
+    assert_true(profile_hour_odds(learned(&s), &s.place) < 1);
+    s.meter.resolution_ml = 100000; /* three pulses a day tell no hour */
+    assert_true(profile_hour_odds(learned(&s), &s.place) == 1);
+    s.meter.resolution_ml = 1000;
+    s.point.use = USE_COMMERCIAL;
+    assert_true(profile_hour_odds(learned(&s), &s.place) == 1);
+    story_begin(&s);
+    story_live(&s, 60);
+    s.step_s = 6 * HOUR;
+    story_live(&s, 1);
+    assert_true(profile_hour_odds(learned(&s), &s.place) == 1);
+}
+
 static void holidays_teach_no_pause_and_a_gap_no_hours(void **state)
 {
     struct story s;
@@ -116,6 +160,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_household_is_known_by_its_hours),
         cmocka_unit_test(a_standstill_is_learned_when_it_ends),
         cmocka_unit_test(more_pauses_make_the_next_one_likelier),
+        cmocka_unit_test(homes_that_stay_are_told_from_those_that_leave),
+        cmocka_unit_test(a_stop_late_in_the_evening_is_likelier_none_who_left),
         cmocka_unit_test(holidays_teach_no_pause_and_a_gap_no_hours),
     };
 

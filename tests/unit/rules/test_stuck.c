@@ -81,6 +81,26 @@ static void stop_and_go_is_told_surely(void **state)
     }
 }
 
+/* Some weeks of coming and going, by day, after months at home. */
+static void people_who_come_and_go_are_no_meter_that_jams(void **state)
+{
+    static const unsigned away_h[] = { 31, 58, 80, 27, 66, 31, 79, 27, 30 },
+                          days[] = { 2, 5, 3, 1, 4, 6, 2, 7, 3 };
+    struct story s;
+
+    (void)state;
+    story_begin(&s);
+    story_live(&s, 150);
+    for (unsigned i = 0; i < 9; i++) {
+        story_pass(&s, 12 * HOUR, true, 0, false, false); /* they leave at noon */
+        story_still(&s, away_h[i]);
+        while ((s.now_s - START) % DAY)
+            story_pass(&s, HOUR, true, 0, false, false);
+        story_live(&s, days[i]);
+    }
+    assert_int_equal(story_episodes(&s, &detector_stuck), 0);
+}
+
 /* A garden's timer while nobody is there: it stands as long each time. */
 static void what_keeps_hours_is_no_stop_and_go(void **state)
 {
@@ -425,6 +445,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_household_that_stops_is_told_after_seven_days),
         cmocka_unit_test(a_suspicion_grows_until_a_crew_is_sent),
         cmocka_unit_test(stop_and_go_is_told_surely),
+        cmocka_unit_test(people_who_come_and_go_are_no_meter_that_jams),
         cmocka_unit_test(what_keeps_hours_is_no_stop_and_go),
         cmocka_unit_test(one_that_is_away_for_six_days_is_not),
         cmocka_unit_test(holidays_are_not_counted),

@@ -360,9 +360,85 @@ static void homes_vary_from_month_to_month_as_real_ones_do(void **state)
     assert_true(cv[50] > 0.13 && cv[50] < 0.24);
 }
 
+/* ---- being away ---- */
+
+#define FIRST_DAY 20000 /* 4 October */
+
+struct pauses_seen {
+    double last_s; /* end of the last draw, or the first day's begin */
+    double hours[9000], at_h[9000];
+    unsigned count;
+};
+
+struct draws_of_day {
+    double from_s[400];
+    unsigned count;
+};
+
+static void keep(void *arg, double at_s, double seconds, double lph)
+{
+    struct draws_of_day *d = (struct draws_of_day *)arg;
+
+    if (lph * seconds > 0 && d->count < 400)
+        d->from_s[d->count++] = at_s;
+}
+
+/* Standstills of a day and more of one home in a year, after the hour of the last draw. */
+static unsigned live_a_year(uint32_t n, struct pauses_seen *p)
+{
+    struct chance c = chance_of(13, n, 0);
+    unsigned before = p->count;
+    struct home h;
+
+    home_make(&h, &c, FIRST_DAY, 400);
+    h.pool_day = h.leaves_day = h.enters_day = h.smaller_day = 0;
+    h.water_every = h.soften_every = 0;
+    h.drip_lph = 0;
+    h.goes_home = h.travels = false;
+    p->last_s = (double)FIRST_DAY * 86400;
+    for (int64_t day = FIRST_DAY; day < FIRST_DAY + 365; day++) {
+        struct draws_of_day d = { .count = 0 };
+
+        home_day(&h, &c, day, (double)day * 86400, keep, &d);
+        qsort(d.from_s, d.count, sizeof d.from_s[0], number_order);
+        for (unsigned i = 0; i < d.count; i++) {
+            double hours = (d.from_s[i] - p->last_s) / 3600;
+
+            if (hours >= 24 && p->count < 9000) {
+                p->at_h[p->count] = fmod(p->last_s, 86400) / 3600;
+                p->hours[p->count++] = hours;
+            }
+            p->last_s = d.from_s[i];
+        }
+    }
+    return p->count - before;
+}
+
+/* As often, as long, by as few and at such hours as in Alicante (2016), as enduse.c has it. */
+static void people_are_away_as_real_ones_are(void **state)
+{
+    static struct pauses_seen p;
+    unsigned homes = 400, steady = 0, two = 0, week = 0, late = 0;
+
+    (void)state;
+    for (uint32_t n = 0; n < homes; n++)
+        steady += live_a_year(n, &p) == 0;
+    for (unsigned i = 0; i < p.count; i++) {
+        two += p.hours[i] >= 48;
+        week += p.hours[i] >= 180;
+        late += p.hours[i] >= 48 && (p.at_h[i] >= 21 || p.at_h[i] < 3);
+    }
+    assert_in_range(p.count, 5 * homes, 9 * homes);
+    assert_in_range(two, 2 * homes, 4 * homes);
+    assert_in_range(week, homes / 10, homes * 3 / 10);
+    assert_in_range(steady, homes * 17 / 100, homes * 35 / 100);
+    assert_in_range(late, two * 3 / 100, two * 15 / 100);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(people_are_away_as_real_ones_are),
         cmocka_unit_test(a_life_is_the_same_whatever_was_made_before_it),
         cmocka_unit_test(readings_stand_in_order_and_none_arrives_before_it_was_taken),
         cmocka_unit_test(a_sound_register_shows_what_was_used),

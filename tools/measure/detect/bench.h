@@ -5,6 +5,7 @@
  *   real.c    the same faults in real series
  *   sums.c    counts, intervals, quantiles
  *   table.c   what is printed; goals.c: the goals
+ *   standstill.c  stuck by who lives there, and by how sure it is
  *   list.c    the list of replacements
  *   houses.c  houses with a meter before all flats; real_house.c: of real series
  *
@@ -25,6 +26,8 @@
 #define TOLD_MAX 64
 #define GALLON_LPH 3.785
 #define ZERO_DAYS 14
+#define SURE_STEPS 8
+extern const uint8_t sure_pct[SURE_STEPS]; /* 0, 10, 20, 30, 50, 70, 80, 90 */
 
 /* The detectors of the program, those that are still to be built, and two plain rules. */
 struct scored_rule {
@@ -45,6 +48,7 @@ struct told {
     bool ordered; /* it stood on the list that crews get (server/detect/field.h) at some time */
     int64_t onset_s, raised_s, cleared_s;
     uint32_t told_s; /* when the reading that raised it had arrived */
+    uint32_t sure_s[SURE_STEPS]; /* when it was as sure first; 0: never */
     double lost_lpd;
 };
 struct told_list {
@@ -65,6 +69,7 @@ struct subject {
     int32_t resolution_l, dn_mm;
     double years, size, onset_s, end_s, would_lpd, lost_lpd, used_lpd, seen_share;
     double zero_run_d; /* the longest before the fault */
+    bool steady;       /* as of a note, before the fault */
     unsigned left_out; /* a set of rules: the fault is not scored for them */
 };
 enum note_outcome { NOTE_FOUND, NOTE_REPEAT, NOTE_EXPLAINED, NOTE_FALSE, NOTE_TOO };
@@ -75,6 +80,8 @@ struct note {
     bool open;                                       /* on the last day */
     bool ordered;
     double told_lph, delay_d, onset_off_d, loss_off; /* the last three of NOTE_FOUND and NOTE_REPEAT */
+    float sure_d[SURE_STEPS]; /* delay_d of when it was as sure first; NAN: never */
+    bool steady;              /* in 60 days and more before its onset the register never stood still for 2 days */
     int64_t onset_s, raised_s;
 };
 struct record {
@@ -110,8 +117,10 @@ struct pick {
     double size_least,
         size_below;  /* of recall: the fault's size; of precision: what was told. Both 0: any */
     double within_d; /* of recall; 0: until the end */
-    unsigned confidence_least;
+    unsigned confidence_least; /* one of sure_pct: delays are those until it was as sure */
     bool homes;    /* families, second homes and vacant flats alone */
+    bool seldom;   /* second homes and vacant flats alone */
+    bool steady;   /* what was so before: with_use */
     bool with_use; /* homes with 30 L a day and more alone; of recall: while the fault lasts */
 };
 struct figures {
@@ -131,6 +140,7 @@ void print_number(FILE *out, double v); /* one digit, in eight places; NAN: a da
 MUST_CHECK enum err table_rules(const struct record *r, FILE *out);
 MUST_CHECK enum err table_recall(const struct record *r, FILE *out);
 MUST_CHECK enum err table_curve(const struct record *r, FILE *out);
+MUST_CHECK enum err table_standstill(const struct record *r, FILE *out); /* standstill.c */
 MUST_CHECK enum err table_goals(const struct record *r, bool json, FILE *out);
 MUST_CHECK enum err table_list(const struct record *r, FILE *out);
 MUST_CHECK enum err table_false(const struct record *r, FILE *out);

@@ -1,6 +1,7 @@
 #include "tools/measure/detect/bench.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define GRACE_S (2 * 86400.0)
 
@@ -35,8 +36,13 @@ static enum err push_subject(struct record *r, const struct subject *s)
     return ERR_OK;
 }
 
-/* The longest time for which the billed register stood still before the fault. */
-static double zero_run_d(const struct trial *l)
+#define STEADY_D 2
+#define KNOWN_D 60
+
+const uint8_t sure_pct[SURE_STEPS] = { 0, 10, 20, 30, 50, 70, 80, 90 };
+
+/* The longest time for which the billed register stood still before until_s. */
+static double zero_run_d(const struct trial *l, double until_s)
 {
     const struct trial_row *moved = NULL;
     double longest = 0;
@@ -47,7 +53,7 @@ static double zero_run_d(const struct trial *l)
         if (r->channel != (uint8_t)meter_billed_channel(&l->meter) ||
             (r->row.attr & ATTR_SOURCE) != SOURCE_REMOTE)
             continue;
-        if (r->row.time_s >= l->fault.onset_s)
+        if (r->row.time_s >= until_s)
             break;
         if (moved && r->row.value == moved->row.value &&
             r->row.time_s - moved->row.time_s > longest)
@@ -56,6 +62,11 @@ static double zero_run_d(const struct trial *l)
             moved = r;
     }
     return longest / 86400;
+}
+
+static bool is_steady(const struct trial *l, double until_s)
+{
+    return until_s - l->from_s >= KNOWN_D * 86400.0 && zero_run_d(l, until_s) < STEADY_D;
 }
 
 static struct subject subject_of(const struct trial *l, bool real)
@@ -81,7 +92,8 @@ static struct subject subject_of(const struct trial *l, bool real)
                          .seen_share = l->seen_share };
 
     if (fault_has_flag(fault_about[s.fault].right, "stuck"))
-        s.zero_run_d = zero_run_d(l);
+        s.zero_run_d = zero_run_d(l, l->fault.onset_s);
+    s.steady = is_steady(l, l->fault.onset_s);
     return s;
 }
 
@@ -94,7 +106,8 @@ static bool shows_nothing(const struct subject *s)
            (fault_is_leak((enum fault_kind)s->fault) && s->seen_share < 0.5);
 }
 
-static struct note note_of(const struct subject *s, const struct told *t, unsigned *found)
+static struct note note_of(const struct trial *l, const struct subject *s, const struct told *t,
+                           unsigned *found)
 {
     struct note n = { .rule = t->rule,
                       .confidence_pct = t->confidence_pct,
@@ -115,11 +128,14 @@ static struct note note_of(const struct subject *s, const struct told *t, unsign
         n.outcome = *found & 1u << t->rule ? NOTE_REPEAT : NOTE_FOUND;
         *found |= 1u << t->rule;
         n.delay_d = ((double)t->told_s - s->onset_s) / 86400;
+        for (unsigned i = 0; i < SURE_STEPS; i++)
+            n.sure_d[i] = t->sure_s[i] ? (float)(((double)t->sure_s[i] - s->onset_s) / 86400) : NAN;
         n.onset_off_d = fabs((double)t->onset_s - s->onset_s) / 86400;
         n.loss_off = s->lost_lpd > 0 ? t->lost_lpd / s->lost_lpd - 1 : NAN;
     } else if (during && fault_has_flag(fault_about[s->fault].explained, flag)) {
         n.outcome = NOTE_EXPLAINED;
     }
+    n.steady = strcmp(flag, "stuck") == 0 && is_steady(l, (double)t->onset_s);
     return n;
 }
 
@@ -133,7 +149,7 @@ enum err record_add(struct record *r, const struct trial *l, const struct told_l
     if (shows_nothing(&s))
         s.left_out = ~0u;
     for (unsigned i = 0; i < told->count && !err; i++) {
-        struct note n = note_of(&s, &told->at[i], &found);
+        struct note n = note_of(l, &s, &told->at[i], &found);
 
         n.subject = (uint32_t)r->subject_count;
         err = push_note(r, &n);

@@ -68,6 +68,7 @@ struct running {
     const struct trial *l;
     struct told_list *out;
     uint8_t fitting;
+    uint32_t now_s; /* when the reading at hand arrived */
 };
 
 /* When the reading of that instant had come: no flag is told before. */
@@ -147,6 +148,9 @@ static void tell(struct running *r, uint8_t rule, const struct verdict *v)
     t->ordered = t->ordered || (v->open && is_ordered(r->out, t, v));
     if (v->confidence_pct > t->confidence_pct)
         t->confidence_pct = (uint8_t)v->confidence_pct;
+    for (unsigned i = 0; i < SURE_STEPS; i++)
+        if (!t->sure_s[i] && t->confidence_pct >= sure_pct[i])
+            t->sure_s[i] = r->now_s > t->told_s ? r->now_s : t->told_s;
 }
 
 static void say(void *arg, const struct detector *d, const struct verdict *v)
@@ -395,7 +399,7 @@ enum err run_rules(const struct trial *l, const struct zone *zone, const struct 
                                      .zone = zone,
                                      .holidays = holidays,
                                      .today = &today };
-        struct running r = { l, out, f };
+        struct running r = { l, out, f, 0 };
 
         memset(&state, 0, sizeof state);
         look_at_vitals(&r);
@@ -403,6 +407,7 @@ enum err run_rules(const struct trial *l, const struct zone *zone, const struct 
             const struct trial_row *row = &l->rows[i];
             struct judge_reading reading = { (enum channel)row->channel, row->row };
 
+            r.now_s = row->arrival_s;
             detect_feed(&state, &place, &reading, say, &r);
             if (row->channel == (uint8_t)meter_billed_channel(&l->meter) &&
                 (row->row.attr & ATTR_SOURCE) == SOURCE_REMOTE)

@@ -79,7 +79,8 @@ double quantile(double *values, size_t count, double q)
 static bool of_place(const struct subject *s, const struct pick *p)
 {
     return (p->resolution_l == 0 || s->resolution_l == p->resolution_l) &&
-           (!p->homes || s->way <= WAY_VACANT);
+           (!p->homes || s->way <= WAY_VACANT) &&
+           (!p->seldom || s->way == WAY_SECOND_HOME || s->way == WAY_VACANT);
 }
 
 static bool of_size(const struct pick *p, double size)
@@ -99,7 +100,18 @@ static bool is_wanted(const struct subject *s, const struct pick *p)
                             : fault_has_flag(fault_about[s->fault].right, rules[p->rule].flag);
 
     return s->fault != FAULT_NONE && of_kind && !(s->left_out & 1u << p->rule) && of_place(s, p) &&
-           of_size(p, s->size) && (!p->with_use || is_home_with(s, s->would_lpd));
+           of_size(p, s->size) && (!p->with_use || is_home_with(s, s->would_lpd)) &&
+           (!p->steady || s->steady);
+}
+
+/* Days after the onset until it was as sure as asked for. */
+static double delay_of(const struct note *n, unsigned confidence_least)
+{
+    unsigned i = 0;
+
+    while (i + 1 < SURE_STEPS && sure_pct[i] < confidence_least)
+        i++;
+    return confidence_least ? n->sure_d[i] : n->delay_d;
 }
 
 struct lists {
@@ -115,7 +127,7 @@ static void count_note(const struct record *r, const struct pick *p, const struc
     bool wanted = is_wanted(s, p), sized = of_size(p, n->told_lph), found;
 
     if (n->rule != p->rule || !of_place(s, p) || n->confidence_pct < p->confidence_least ||
-        (p->with_use && !is_home_with(s, s->used_lpd)))
+        (p->with_use && !is_home_with(s, s->used_lpd)) || (p->steady && !n->steady))
         return;
     /* The first that is sure enough, though a fainter one may have been told before it. */
     found = n->outcome == NOTE_FOUND || (n->outcome == NOTE_REPEAT && l->last != n->subject + 1);
@@ -129,8 +141,9 @@ static void count_note(const struct record *r, const struct pick *p, const struc
         return;
     f->found++;
     f->bound_asked += s->fault == FAULT_STUCK_WHOLE;
-    f->in_bound += s->fault == FAULT_STUCK_WHOLE && n->delay_d <= fmax(7, 1.5 * s->zero_run_d) + 2;
-    l->delay_d[l->count] = n->delay_d;
+    f->in_bound += s->fault == FAULT_STUCK_WHOLE &&
+                   delay_of(n, p->confidence_least) <= fmax(7, 1.5 * s->zero_run_d) + 2;
+    l->delay_d[l->count] = delay_of(n, p->confidence_least);
     l->onset_d[l->count++] = n->onset_off_d;
     if (!isnan(n->loss_off))
         l->loss[l->losses++] = fabs(n->loss_off);
@@ -147,7 +160,9 @@ enum err figures_of(const struct record *r, const struct pick *p, struct figures
     assert(p->rule < rule_count);
     for (size_t i = 0; i < r->subject_count; i++) {
         f.faults += is_wanted(&r->subjects[i], p);
-        f.years += of_place(&r->subjects[i], p) ? r->subjects[i].years : 0;
+        if (of_place(&r->subjects[i], p) &&
+            (!p->with_use || is_home_with(&r->subjects[i], r->subjects[i].used_lpd)))
+            f.years += r->subjects[i].years;
     }
     for (size_t i = 0; i < r->note_count; i++)
         count_note(r, p, &r->notes[i], &f, &l);
