@@ -34,6 +34,7 @@ struct uplink;
 
 #define FLAG_LISTENER_HOOK 1u
 #define FLAG_LISTENER_NOTICES 2u
+#define FLAG_LISTENER_LIVE 4u
 
 #define SESSION_HOURS 24
 #define SESSION_HOURS_MOST 8760

@@ -19,6 +19,10 @@ answer_handler answer_hooks, answer_hook, answer_hook_dead;                     
 answer_handler answer_account_use;                                                   /* get_account_use.c */
 answer_handler answer_edits, answer_edit;                                            /* get_edits.c */
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
+answer_handler answer_frames;                                                        /* get_frames.c */
+answer_handler answer_search;                                                        /* get_search.c */
+answer_handler answer_live;                                                          /* get_live.c */
+answer_handler answer_series;                                                        /* get_series.c */
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */
 answer_handler answer_cycles, answer_cycle, answer_determinants, answer_preview, answer_unsettled; /* get_cycles.c */
 answer_handler answer_rules, answer_rule, answer_rule_versions;               /* get_rules.c */

@@ -164,6 +164,20 @@ enum err auth_session(struct app *app, struct span secret, struct caller *out, s
     return ERR_OK;
 }
 
+enum err auth_again(struct app *app, struct span secret, bool by_session, struct caller *out)
+{
+    struct token_facts facts;
+    struct refusal r;
+    enum err err;
+
+    if (by_session)
+        return auth_session(app, secret, out, &r);
+    if ((err = look_up(app, secret, clock_now_s(&app->clock), &facts)))
+        return err;
+    put_caller(out, &facts);
+    return ERR_OK;
+}
+
 void auth_csrf(struct span secret, char out[CSRF_SIZE])
 {
     static const char about[] = "nilometer: csrf", digits[] = "0123456789abcdef";

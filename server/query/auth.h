@@ -17,6 +17,9 @@ MUST_CHECK enum err auth_caller(struct auth *a, struct app *app, struct span hea
 /* Likewise from a session's cookie (ledger_session); never remembered, so that signing out counts at once. */
 MUST_CHECK enum err auth_session(struct app *app, struct span secret, struct caller *out, struct refusal *r);
 
+/* Who a caller is now by the same secret, asked of the ledger; for who stays connected. UNAUTHORIZED: nobody any more; other errors say nothing. */
+MUST_CHECK enum err auth_again(struct app *app, struct span secret, bool by_session, struct caller *out);
+
 /* What a page must send as X-CSRF-Token with each request that writes: HMAC-SHA256(the session's secret, "nilometer: csrf"), 64 hexadecimal digits. */
 #define CSRF_SIZE 65
 void auth_csrf(struct span secret, char out[CSRF_SIZE]);

@@ -18,9 +18,10 @@ struct wanted {
     int64_t as_of_s, at_s; /* of the ledger's rows (INT64_MAX: the newest); of lives */
     int64_t known_s;       /* what was recorded later is not known yet */
     char state[32];        /* "": any */
-    int zone_column, route_column, model_column, batch_column, account_column, use_column;
+    int zone_column, route_column, model_column, batch_column, account_column, use_column,
+        reader_column;
     char zone[128], route[128], model[128], batch[128];
-    char account[LIMIT_TEXT + 1], use[32];
+    char account[LIMIT_TEXT + 1], use[32], reader[128];
     char holder_kind;         /* 'c', 'd', 0: any */
     char holder[128];         /* a crew or depot */
     struct fleet_rules rules; /* of meters as they are now: for their dates by condition */
@@ -54,7 +55,8 @@ static bool cells_are(const struct wanted *w, const struct ledger_row *row)
 {
     return cell_is(row, w->zone_column, w->zone) && cell_is(row, w->route_column, w->route) &&
            cell_is(row, w->model_column, w->model) && cell_is(row, w->batch_column, w->batch) &&
-           cell_is(row, w->account_column, w->account) && cell_is(row, w->use_column, w->use);
+           cell_is(row, w->account_column, w->account) && cell_is(row, w->use_column, w->use) &&
+           cell_is(row, w->reader_column, w->reader);
 }
 
 static bool is_now(const struct wanted *w)
@@ -218,7 +220,8 @@ static bool ask_filters(struct request *q, struct wanted *w)
         !ask_copy(q, "zone", w->zone, sizeof w->zone) ||
         !ask_copy(q, "route", w->route, sizeof w->route) ||
         !ask_copy(q, "model", w->model, sizeof w->model) ||
-        !ask_copy(q, "batch", w->batch, sizeof w->batch) || !ask_holder(q, w))
+        !ask_copy(q, "batch", w->batch, sizeof w->batch) ||
+        !ask_copy(q, "reader", w->reader, sizeof w->reader) || !ask_holder(q, w))
         return false;
     if (w->list->kind == LIST_POINT &&
         (!ask_copy(q, "account", w->account, sizeof w->account) || !ask_use(q, w)))
@@ -257,6 +260,7 @@ void answer_register(struct request *q)
     w->batch_column = list_column(w->list, span_text("batch"));
     w->account_column = list_column(w->list, span_text("account"));
     w->use_column = list_column(w->list, span_text("use_class"));
+    w->reader_column = list_column(w->list, span_text("reader"));
     name_columns(w);
     if (!ask_as_of(q, &w->as_of_s, &w->at_s) || !ask_time(q, "known_at", INT64_MAX, &w->known_s) ||
         !ask_filters(q, w)) {

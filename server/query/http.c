@@ -10,6 +10,7 @@
 #include "server/query/entry.h"
 #include "server/query/listen.h"
 #include "server/query/listing.h"
+#include "server/query/live.h"
 #include "server/query/once.h"
 #include "server/query/page.h"
 #include "server/query/patience.h"
@@ -41,12 +42,14 @@
 #define STREAMS_MAX                                                                                \
     1024 /* a stream that nobody reads holds up to some megabytes of one meter's rows */
 #define RETRY_AFTER_S "5"
+#define LIVE_BLOCK 4096 /* of events, for one chunk */
 
 struct http {
     struct app *app;
     struct auth *auth;
     struct once *once;
     struct patience *patience;
+    struct live *live;
     bool behind_proxy;
     struct page page;
     struct workers *readers, *writers, *pushers;
@@ -192,6 +195,27 @@ static ssize_t stream_read_csv(void *cls, uint64_t pos, char *to, size_t max)
     return n;
 }
 
+static ssize_t live_stream_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+    const struct request *q = (const struct request *)cls;
+    long len = live_read(q->live, to, max);
+
+    (void)pos;
+    return len < 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)len;
+}
+
+static struct MHD_Response *live_response(struct request *q)
+{
+    struct MHD_Response *m =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LIVE_BLOCK, live_stream_read, q, NULL);
+
+    if (!m)
+        return NULL;
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
+    MHD_add_response_header(m, "X-Accel-Buffering", "no"); /* a proxy must not collect events */
+    return m;
+}
+
 static struct MHD_Response *buffer_response(struct request *q)
 {
     struct MHD_Response *m;
@@ -291,7 +315,10 @@ static enum MHD_Result respond(struct request *q)
 
     if (q->out.err)
         problem_of(q, ERR_NO_MEMORY, "", "no memory for the answer");
-    m = q->listing && !q->refused ? stream_response(q) : buffer_response(q);
+    m = q->refused   ? buffer_response(q)
+        : q->live    ? live_response(q)
+        : q->listing ? stream_response(q)
+                     : buffer_response(q);
     if (!m)
         return MHD_NO;
     put_headers(q, m);
@@ -453,6 +480,11 @@ const struct page *request_page(const struct request *q)
     return &q->http->page;
 }
 
+struct live *request_live(const struct request *q)
+{
+    return q->http->live;
+}
+
 /* How many fields say how long the body is: with more than one, two readers may take the request
  * for two different ones (RFC 9112 §6.3, §11.2), and one of them may be a proxy that let it pass.
  */
@@ -494,6 +526,7 @@ static void pass_entry(struct request *q, const char *method)
     g.csrf = header_of(q, "X-CSRF-Token");
     q->takes_gzip = coding_taken(header_of(q, MHD_HTTP_HEADER_ACCEPT_ENCODING), "gzip");
     q->none_match = header_of(q, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    q->last_event = header_of(q, "Last-Event-ID");
     entry_pass(q, q->http->auth, &g);
 }
 
@@ -623,6 +656,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)HTTP_IDLE_S);
     }
     listing_free(q->listing);
+    live_leave(q->live);
     spool_close(q->spool);
     out_done(&q->out);
     free(q->body);
@@ -784,7 +818,7 @@ static enum err open_parts(struct http *h, const struct http_options *o, struct 
     if ((err = read_certificate(h, o, r)))
         return err;
     if ((err = auth_new(&h->auth)) || (err = once_new(&h->once)) ||
-        (err = patience_new(&h->patience)) ||
+        (err = patience_new(&h->patience)) || (err = live_open(h->app, &h->live)) ||
         (err = workers_open("http-read", READERS, &h->readers)) ||
         (err = workers_open("http-write", WRITERS, &h->writers)) ||
         (err = workers_open("http-push", PUSHERS, &h->pushers)))
@@ -846,6 +880,7 @@ void http_close(struct http *h)
         return;
     for (size_t n = 0; n < h->daemon_count; n++)
         sockets[n] = MHD_quiesce_daemon(h->daemons[n]);
+    live_stop(h->live);
     wait_for_answers(h);
     for (size_t n = 0; n < h->daemon_count; n++) {
         MHD_stop_daemon(h->daemons[n]);
@@ -855,6 +890,7 @@ void http_close(struct http *h)
     workers_close(h->readers);
     workers_close(h->writers);
     workers_close(h->pushers);
+    live_close(h->live);
     once_free(h->once);
     patience_free(h->patience);
     auth_free(h->auth);

@@ -285,6 +285,12 @@ static void put_body(struct out *o, const struct route *r)
 static void put_content(struct out *o, const struct route *r)
 {
     out_text(o, "{");
+    if (strcmp(r->schema, "Events") == 0) {
+        out_text(o, "\"text/event-stream\":{\"schema\":");
+        put_reference(o, r->schema);
+        out_text(o, "}}");
+        return;
+    }
     if (!r->forms) {
         out_text(o, "\"text/plain\":{\"schema\":{\"type\":\"string\"}}}");
         return;

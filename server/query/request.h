@@ -10,6 +10,8 @@
 struct http;
 struct listing;
 struct page;
+struct live;
+struct live_listener;
 struct MHD_Connection;
 
 #define IDEMPOTENCY_KEY_MAX 255
@@ -60,11 +62,13 @@ struct request {
     bool works_for_all;      /* a service worker that serves all of the page (Service-Worker-Allowed) */
     bool takes_gzip;         /* who asks does */
     char file[48];    /* what it is called where it is kept: safe characters alone; "": nothing */
+    struct span last_event;     /* Last-Event-ID, likewise */
     struct span none_match;     /* If-None-Match, in the connection's memory; empty where none came */
     char cookie[COOKIE_SIZE];   /* Set-Cookie; "": none */
     int64_t wait_ms;            /* with 429: until another try may come */
     char etag[ETAG_MAX];        /* the answer's, with its quotes; "": none */
     struct listing *listing;
+    struct live_listener *live; /* the answer is server-sent events; NULL: it is not */
     void *answer; /* the stream's MHD_Response: its trailer is added at its end */
 
     struct target target; /* last: its 4 KiB need no zeroing */
@@ -75,6 +79,7 @@ struct request {
 void request_peer(const struct request *q, char out[PEER_SIZE]);
 struct patience *request_patience(const struct request *q);
 const struct page *request_page(const struct request *q);
+struct live *request_live(const struct request *q);
 
 /* ---- how handlers answer (problem.c) ---- */
 

@@ -99,6 +99,12 @@ int cmd_meter_offsets(const struct args *a)
     return list_below(a, "/v1/meters", "offsets", "at dial_l counted_l told_by told_at note");
 }
 
+int cmd_meter_frames(const struct args *a)
+{
+    return list_below(a, "/v1/meters", "frames",
+                      "arrived_at dialect transport peer len fault bytes");
+}
+
 /* A serial a line; blanks around it and empty lines are no harm. */
 static bool read_serials(FILE *file, json_t *serials)
 {

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# What a page asks of a real nilod besides lists: series thinned for charts, what happens as it happens, frames as they came in. Each function is a claim; one that returns an error has failed.
+set -uo pipefail
+# shellcheck source=tests/e2e/nilod.sh
+. "$(dirname "$0")/nilod.sh"
+
+auth() { printf 'Authorization: Bearer %s' "$(cat "${1:-$NILO_TOKEN_FILE}")"; }
+ask() { curl -s -w '\n%{http_code}' -H "$(auth)" "${@:2}" "$NILO_SERVER$1"; }
+json() { curl -sf -H "$(auth)" "$NILO_SERVER$1"; }
+hasnt() { local all=$1 word; for word in "${@:2}"; do [[ $all != *"$word"* ]] || { echo "      found:    …$word…"; return 1; }; done; }
+# wait_for FILE TEXT: until the text stands in the file, 20 s at most.
+wait_for() {
+    local n
+    for ((n = 0; n < 200; n++)); do
+        grep -q -- "$2" "$1" && return 0
+        read -r -t 0.1 <> <(:) || true
+    done
+    printf '      waited for: %s\n      found:      %s\n' "$2" "$(tail -c 600 "$1")"
+    return 1
+}
+
+# listeners N: until so many listen, 20 s at most.
+listeners() {
+    local n
+    for ((n = 0; n < 200; n++)); do
+        curl -s "$NILO_SERVER/metrics" | grep -qx "nilo_live_listeners $1" && return 0
+        read -r -t 0.1 <> <(:) || true
+    done
+    curl -s "$NILO_SERVER/metrics" | grep nilo_live
+    return 1
+}
+
+# Two routes of two units; M1 tells every hour of a year, with a day that is missing and a value that no register shows; M2 is the other unit's.
+world() {
+    printf 'org,parent,level\nN,,team\nS,,team\n' | nilo import orgs - || return 1
+    printf 'route,org\nR1,N\nR2,S\n' | nilo import routes - && printf 'serial,dn,q3\nM1,15,2.5\nM2,15,2.5\n' | nilo import meters - || return 1
+    printf 'point,account,route,address\nP1,A-1,R1,1 Mill Lane\nP2,A-2,R2,2 Mill Lane\n' | nilo import points - || return 1
+    printf 'point,serial,from,start_index_l\nP1,M1,2025-03-01T00:00:00+08:00,0\nP2,M2,2025-03-01T00:00:00+08:00,0\n' | nilo import fittings - || return 1
+    python3 - > year.csv <<'END_OF_PYTHON'
+from datetime import datetime, timedelta, timezone
+print('serial,time,index_l')
+begin = datetime(2025, 3, 1, tzinfo=timezone(timedelta(hours=8)))
+index = 0
+for hour in range(1, 365 * 24 + 1):
+    index += 400 if hour % (24 * 30) == 100 else hour % 24
+    at = begin + timedelta(hours=hour)
+    if 2000 <= hour < 2024:
+        continue
+    print(f'M1,{at.isoformat()},{90000000 if hour == 3000 else index}')
+END_OF_PYTHON
+    nilo import readings year.csv && nilo settle
+}
+
+a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre() {
+    local all last
+    all=$(json '/v1/meters/M1/series?from=2025-03-01T00:00:00%2B08:00&to=2026-03-01T00:00:00%2B08:00&points=1000') || return 1
+    is '12 true 43200' "$(jq -r '"\(12) \((.t | length) <= 1000 and (.t | length) > 700) \(.width_s)"' <<< "$all")" || return 1
+    is true "$(jq '[.t, .count, .first_l, .min_l, .max_l, .last_l, .use_l, .flow_min_lph, .flow_max_lph, .suspects] | map(length) | unique | length == 1' <<< "$all")" || return 1
+    # What buckets and gaps say was used is what the register moved.
+    last=$(nilo reading list M1 --from 2026-02-28T23:00:00+08:00 --to 2026-03-01T00:00:00+08:00 --format ndjson | jq -r 'select(.index_l) | .index_l')
+    is true "$(jq --argjson last "$last" '((([.use_l[] | select(.)] | add) + ([.gaps.use_l[]] | add)) - .moved_l | fabs) < 0.001 and (.moved_l - $last) < 24 and (.moved_l - $last) >= 0' <<< "$all")" || return 1
+    is 1 "$(jq '.gaps.from | length' <<< "$all")" && is true "$(jq '.gaps.to[0] - .gaps.from[0] == 25 * 3600' <<< "$all")" || return 1
+    # The one hour of 400 litres shows in a bucket of twelve.
+    is 400 "$(jq '[.flow_max_lph[] | select(.)] | max' <<< "$all")" || return 1
+    is '[90000000] ["ceiling"]' "$(jq -c '.suspect.index_l, .suspect.rule' <<< "$all" | paste -sd' ')"
+}
+
+from_years_to_hours() {
+    is '3600 24' "$(json '/v1/meters/M1/series?from=2025-07-01T00:00:00%2B08:00&to=2025-07-02T00:00:00%2B08:00' | jq -r '"\(.width_s) \(.t | length)"')" || return 1
+    is '3600 3600 [0,1,2,3]' "$(json '/v1/meters/M1/series?from=2025-07-01T00:00:00%2B08:00&to=2025-07-02T00:00:00%2B08:00' | jq -c '"\(.step_s) \(.t[1] - .t[0]) \(.use_l | sort | .[:4])"' | tr -d '"')" || return 1
+    is '86400' "$(json '/v1/meters/M1/series?points=400&to=2026-03-01T00:00:00%2B08:00' | jq .width_s)" || return 1
+    is '[] 0' "$(json '/v1/meters/M2/series' | jq -c '.t, .moved_l' | paste -sd' ')" || return 1
+    has "$(ask '/v1/meters/M1/series?points=5')" $'\n422' points && has "$(ask '/v1/meters/M1/series?channel=sideways')" $'\n422' channel && has "$(ask '/v1/meters/M9/series')" $'\n404'
+}
+
+# ---- what happens ----
+
+listen() { # NAME TOKEN-FILE [CURL-OPTION...]: as a file NAME.sse; its process in $listener
+    : > "$1.sse"
+    curl -sN -m 60 -H "$(auth "$2")" "${@:3}" "$NILO_SERVER/v1/live" > "$1.sse" &
+    listener=$!
+    wait_for "$1.sse" '^event: \(begin\|missed\)'
+}
+
+a_page_is_told_what_happens_and_no_other_unit_is() {
+    local whole north
+    nilo token create --role supervisor --name north --org N > north.token || return 1
+    listen whole "$NILO_TOKEN_FILE" && whole=$listener && listen north north.token && north=$listener || return 1
+    curl -sf -o /dev/null -H "$(auth)" -d '{"point":"P2","account":"A-22","route":"R2"}' "$NILO_SERVER/v1/points" || return 1
+    curl -sf -o /dev/null -H "$(auth)" -d '{"point":"P1","account":"A-11","route":"R1"}' "$NILO_SERVER/v1/points" || return 1
+    wait_for whole.sse '/v1/points/P2' && wait_for whole.sse '/v1/points/P1' && wait_for north.sse '/v1/points/P1' || return 1
+    hasnt "$(cat north.sse)" P2 && has "$(cat whole.sse)" 'event: point' '"change":"change"' || return 1
+    # Reports show as a rate.
+    printf 'serial,time,index_l\nM2,2026-03-01T06:00:00+08:00,1000\nM2,2026-03-02T06:00:00+08:00,1300\nM2,2026-03-03T06:00:00+08:00,1500.5\n' > m2.csv
+    nilo sim replay m2.csv --coap "$coap" > /dev/null && wait_for whole.sse '"records":[1-9]' && wait_for north.sse 'event: arrivals' || return 1
+    kill "$whole" "$north"; wait "$whole" "$north" 2>/dev/null
+    return 0
+}
+
+who_comes_again_is_told_what_it_missed() {
+    local id
+    id=$(sed -n 's/^id: //p' whole.sse | tail -1)
+    curl -sf -o /dev/null -H "$(auth)" -d '{"point":"P1","account":"A-111","route":"R1"}' "$NILO_SERVER/v1/points" || return 1
+    listen again "$NILO_TOKEN_FILE" -H "Last-Event-ID: $id" && wait_for again.sse '/v1/points/P1' && hasnt "$(cat again.sse)" missed P2 || return 1
+    kill "$listener"; wait "$listener" 2>/dev/null
+    # Over a restart, too.
+    nilod_stop && nilod_start || return 1
+    listen later "$NILO_TOKEN_FILE" -H "Last-Event-ID: $id" && wait_for later.sse '/v1/points/P1' && hasnt "$(cat later.sse)" missed || return 1
+    kill "$listener"; wait "$listener" 2>/dev/null
+    # What nobody ever told is nothing to go on from.
+    listen lost "$NILO_TOKEN_FILE" -H 'Last-Event-ID: 99999999-1' && has "$(cat lost.sse)" 'event: missed' || return 1
+    kill "$listener"; wait "$listener" 2>/dev/null
+    return 0
+}
+
+who_signs_out_hears_no_more() {
+    nilo user create anna --role supervisor <<< 'correct horse' > /dev/null || return 1
+    curl -s -c jar -H 'Content-Type: application/json' -d '{"name":"anna","password":"correct horse"}' "$NILO_SERVER/v1/session" > session.json
+    : > anna.sse
+    curl -sN -m 60 -b jar "$NILO_SERVER/v1/live" > anna.sse &
+    listener=$!
+    wait_for anna.sse 'event: begin' || return 1
+    curl -s -o /dev/null -b jar -H "X-CSRF-Token: $(jq -r .csrf session.json)" -X POST "$NILO_SERVER/v1/session/end"
+    wait "$listener" || { echo "      curl ended with $?"; return 1; }
+    has "$(cat anna.sse)" 'event: end' 'signed out'
+}
+
+too_many_are_refused_and_a_stop_ends_all() {
+    local n pids=()
+    listeners 0 || return 1 # who hung up is known to be gone
+    for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        listen "many$n" "$NILO_TOKEN_FILE" || return 1
+        pids+=("$listener")
+    done
+    has "$(ask /v1/live -m 5)" $'\n429' 'close a page' || return 1
+    listeners 12 || return 1
+    nilod_stop || return 1
+    for n in "${pids[@]}"; do wait "$n" || { echo "      curl ended with $?"; return 1; }; done
+    has "$(cat many7.sse)" 'event: end' stopping && nilod_start
+}
+
+# ---- frames ----
+
+frames_show_as_they_came_in_the_newest_first() {
+    local all first next
+    nilo settle && all=$(json '/v1/meters/M2/frames?explain=true') || return 1
+    is '3 true native coap' "$(jq -r '"\(.rows | length) \((.rows | map(.id)) == (.rows | map(.id) | sort | reverse)) \(.rows[0].dialect) \(.rows[0].transport)"' <<< "$all")" || return 1
+    is true "$(jq '.rows | all(.len * 2 == (.bytes | length) and (.peer | startswith("127.")) and (has("fault") | not))' <<< "$all")" || return 1
+    # What a row explains is what nilo frame explain says of its bytes.
+    is "$(nilo frame explain "$(jq -r '.rows[1].bytes' <<< "$all")" --format json | jq -c '[.fields[] | select(.value) | [.field, .value]] | length')" \
+        "$(jq -c '.rows[1].explain | [.fields[] | select(.value) | [.field, .value]] | length' <<< "$all")" || return 1
+    has "$all" 1500.5 || return 1
+    # Pages join.
+    first=$(json '/v1/meters/M2/frames?limit=2') && next=$(json "/v1/meters/M2/frames?limit=2&after=$(jq -r .next <<< "$first")") || return 1
+    is "$(jq -c '.rows | map(.id)' <<< "$all")" "$(jq -cs 'map(.rows[].id)' <<< "$first$next")" && is null "$(jq .next <<< "$next")" || return 1
+    is 3 "$(nilo meter frames M2 --format ndjson | grep -c '"bytes"')" && is 0 "$(json '/v1/meters/M1/frames' | jq '.rows | length')" || return 1
+    is 0 "$(json '/v1/meters/M2/frames?to=2026-01-01T00:00:00Z' | jq '.rows | length')" && is 3 "$(json '/v1/meters/M2/frames?from=2026-01-01T00:00:00Z' | jq '.rows | length')" || return 1
+    has "$(curl -s -w '\n%{http_code}' -H "$(auth north.token)" "$NILO_SERVER/v1/meters/M2/frames")" $'\n403'
+}
+
+# ---- search ----
+
+found() { json "/v1/search?q=$1" | jq -c '[.rows[] | "\(.kind) \(.name) \(.point // "-") \(.serial // "-")"]'; }
+
+what_begins_so_is_found() {
+    is '["serial M1 P1 -","serial M2 P2 -"]' "$(found m)" && is '["point P2 P2 M2"]' "$(found P2)" && is '["account A-111 P1 M1"]' "$(found A-1)" && is '["route R1 - -","route R2 - -"]' "$(found R)" || return 1
+    is '[]' "$(found zz)" && has "$(ask /v1/search)" $'\n422' && is '"/v1/points/P2"' "$(json '/v1/search?q=A-2' | jq '.rows[0].path')" || return 1
+    # Of another unit nothing is found.
+    is '["M1"]' "$(curl -sf -H "$(auth north.token)" "$NILO_SERVER/v1/search?q=M" | jq -c '[.rows[].name]')" || return 1
+    curl -sf -o /dev/null -H "$(auth)" -d '{"route":"R1","org":"N","reader":"ben"}' "$NILO_SERVER/v1/routes" || return 1
+    is '["R1"]' "$(json '/v1/routes?reader=ben' | jq -c '[.rows[].route]')" && is '[]' "$(json '/v1/routes?reader=nobody' | jq -c '.rows')"
+}
+
+nilod_start
+hold world a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre from_years_to_hours a_page_is_told_what_happens_and_no_other_unit_is who_comes_again_is_told_what_it_missed \
+    who_signs_out_hears_no_more frames_show_as_they_came_in_the_newest_first what_begins_so_is_found too_many_are_refused_and_a_stop_ends_all
+hold_end
