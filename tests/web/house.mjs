@@ -85,6 +85,13 @@ class House {
         for (const list of ['orgs', 'zones', 'routes', 'meters', 'points', 'fittings', 'readings']) {
             if (existsSync(join(town, `${list}.csv`))) this.nilo(['import', list, join(town, `${list}.csv`)]);
         }
+        // The town's readers become one, who can sign in.
+        const routes = join(town, 'routes.csv');
+        if (existsSync(routes)) {
+            const lines = readFileSync(routes, 'utf8').trim().split('\n');
+            const at = lines[0].split(',').indexOf('reader'), days = lines[0].split(',').indexOf('days');
+            this.nilo(['import', 'routes', '-'], lines.map((line, n) => (n ? line.split(',').map((cell, i) => (i === at ? 'rui' : i === days ? 'daily' : cell)).join(',') : line)).join('\n') + '\n');
+        }
         this.nilo(['settle']);
         for (const [name, role] of Object.entries(people)) this.nilo(['user', 'create', name, '--role', role], `${password}\n`);
     }
@@ -108,6 +115,25 @@ class House {
         return page;
     }
 
+    /** Of somebody who signed in once, for pages that are not about signing in. */
+    async cookies(name) {
+        this.signed ??= new Map();
+        if (!this.signed.has(name)) {
+            const answer = await fetch(`${this.at}/v1/session`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name, password }) });
+            const value = /nilo_session=([^;]+)/.exec(answer.headers.get('set-cookie'))[1];
+            this.signed.set(name, { cookies: [{ name: 'nilo_session', value, domain: '127.0.0.1', path: '/', expires: -1, httpOnly: true, secure: false, sameSite: 'Strict' }], origins: [] });
+        }
+        return this.signed.get(name);
+    }
+
+    /** A page of somebody who is signed in, at a view. */
+    async as(name, path, options = {}) {
+        const page = await this.page({ ...options, storageState: await this.cookies(name) });
+        await page.goto(`/#${path}`);
+        await page.locator('header.top').waitFor();
+        return page;
+    }
+
     async signIn(page, name, path = '/') {
         await page.goto(`/#${path}`);
         await page.locator('input[autocomplete=username]').fill(name);
@@ -124,9 +150,9 @@ class House {
 }
 
 /** What axe finds against WCAG 2.2 A and AA. */
-export async function axe(page) {
-    await page.evaluate(readFileSync(packages.resolve('axe-core/axe.min.js'), 'utf8')); // by the debugger: the page's own policy stays
-    const found = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+export async function axe(page, rules = null) {
+    if (!(await page.evaluate(() => !!window.axe))) await page.evaluate(readFileSync(packages.resolve('axe-core/axe.min.js'), 'utf8')); // by the debugger: the page's own policy stays
+    const found = await page.evaluate((only) => window.axe.run(document, { resultTypes: ['violations'], runOnly: only ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }), rules);
     return found.violations.map((v) => `${v.id}: ${v.help}\n        ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')}: ${(n.any[0] ?? n.all[0] ?? n.none[0])?.message ?? ''}`).join('\n        ')}`);
 }
 

@@ -37,16 +37,22 @@ function open(): void {
     };
     s.onmessage = (e) => tell('message', e.data);
     for (const kind of new Set([...told.keys(), 'missed'])) s.addEventListener(kind, (e) => tell(kind, (e as MessageEvent).data));
+    s.addEventListener('end', () => later(s)); // it stops, or who listens was signed out: no use in coming again at once
     s.onerror = () => {
         if (s.readyState === EventSource.CONNECTING) {
             line.set('off');
             return; // the browser tries again, with Last-Event-ID
         }
-        close();
-        line.set('off');
-        timer = window.setTimeout(open, back_off_ms);
-        back_off_ms = Math.min(2 * back_off_ms, BACK_OFF_MOST_MS);
+        later(s);
     };
+}
+
+function later(s: EventSource): void {
+    if (source !== s) return;
+    close();
+    line.set('off');
+    timer = window.setTimeout(open, back_off_ms);
+    back_off_ms = Math.min(2 * back_off_ms, BACK_OFF_MOST_MS);
 }
 
 function close(): void {

@@ -15,6 +15,8 @@ export const roles = {
     billing: ['admin', 'supervisor', 'billing'],
     store: ['admin', 'supervisor', 'store'],
     crew: ['admin', 'supervisor', 'crew'],
+    reads: ['admin', 'supervisor', 'reader', 'crew'],
+    desk: ['admin', 'supervisor', 'reader', 'billing', 'viewer'],
 } satisfies Record<string, Role[]>;
 export type Roles = keyof typeof roles;
 

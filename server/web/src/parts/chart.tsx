@@ -17,6 +17,9 @@ export interface Mark { at: number; until?: number; label: string; tint?: Tint }
 /** A horizontal line: what a rule holds values against. */
 export interface Limit { value: number; label: string; axis?: 'left' | 'right' }
 
+/** A cross: something that takes no part. */
+export interface Dot { at: number; value: number; axis?: 'left' | 'right'; label: string }
+
 export interface ChartProps {
     name: string;
     unit: string;
@@ -25,6 +28,8 @@ export interface ChartProps {
     lines: Line[];
     marks?: Mark[];
     limits?: Limit[];
+    dots?: Dot[];
+    legend?: boolean;                           // default: there is one
     height?: number;
     span?: [number, number];                    // what is in sight; default: all of x
     zoom?: (from: number, to: number) => void;  // somebody wants to see that: load it finer
@@ -40,6 +45,7 @@ function draw_marks(u: uPlot, p: ChartProps): void {
     ctx.beginPath();
     ctx.rect(left, top, width, height);
     ctx.clip();
+    const taken: [number, number, number][] = []; // labels: from, to, line
     for (const m of p.marks ?? []) {
         const a = u.valToPos(m.at, 'x', true), b = m.until ? u.valToPos(m.until, 'x', true) : a;
         const c = tint(m.tint ?? 'warn');
@@ -63,7 +69,22 @@ function draw_marks(u: uPlot, p: ChartProps): void {
         ctx.font = `600 ${11 * px}px system-ui, sans-serif`;
         ctx.textBaseline = 'top';
         const x = Math.max(left + 4 * px, Math.min(a + 4 * px, left + width - ctx.measureText(m.label).width - 4 * px));
-        ctx.fillText(m.label, x, top + 4 * px);
+        const wide = ctx.measureText(m.label).width;
+        let row = 0;
+        while (row < 4 && taken.some(([a1, b1, r]) => r === row && x < b1 + 6 * px && x + wide > a1 - 6 * px)) row++;
+        taken.push([x, x + wide, row]);
+        if (row < 4) ctx.fillText(m.label, x, top + (4 + 14 * row) * px);
+    }
+    ctx.strokeStyle = tint('warn');
+    ctx.lineWidth = 2 * px;
+    for (const d of p.dots ?? []) {
+        const x = u.valToPos(d.at, 'x', true), y = u.valToPos(d.value, d.axis === 'right' ? 'right' : 'y', true), r = 4 * px;
+        ctx.beginPath();
+        ctx.moveTo(x - r, y - r);
+        ctx.lineTo(x + r, y + r);
+        ctx.moveTo(x - r, y + r);
+        ctx.lineTo(x + r, y - r);
+        ctx.stroke();
     }
     for (const l of p.limits ?? []) {
         const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true), c = tint('warn');
@@ -90,7 +111,7 @@ function options(p: ChartProps, width: number, height: number): uPlot.Options {
         width, height,
         tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), zone()),
         cursor: { drag: { x: true, y: false, setScale: !p.zoom }, points: { size: 7 } },
-        legend: { live: true },
+        legend: { show: p.legend ?? true, live: true },
         scales: {
             x: { time: true, ...(p.span ? { min: p.span[0], max: p.span[1] } : {}) },
             y: { range: (_, min, max) => range_of(min, max, p.limits?.filter((l) => l.axis !== 'right')) },
@@ -151,7 +172,7 @@ export function Chart(p: ChartProps) {
             watching.disconnect();
             u.destroy();
         };
-    }, [p.x, p.lines, p.marks, p.limits, p.span?.[0], p.span?.[1], dark, word('chart.time')]);
+    }, [p.x, p.lines, p.marks, p.limits, p.dots, p.height, p.span?.[0], p.span?.[1], dark, word('chart.time')]);
 
     const [from, to] = p.span ?? [p.x[0] ?? 0, p.x[p.x.length - 1] ?? 1];
     const look = (middle: number, width: number) => p.zoom?.(middle - width / 2, middle + width / 2);

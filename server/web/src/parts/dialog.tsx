@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { word } from '../base/words';
 
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+export function Dialog({ title, close, children, wide }: { title: string; close: () => void; children: ComponentChildren; wide?: boolean }) {
     const ref = useRef<HTMLDialogElement>(null);
     const id = useId();
     useEffect(() => {
@@ -16,7 +16,7 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
         };
     }, []);
     return (
-        <dialog ref={ref} aria-labelledby={id} onCancel={(e) => { e.preventDefault(); close(); }}>
+        <dialog ref={ref} class={wide ? 'wide' : ''} aria-labelledby={id} onCancel={(e) => { e.preventDefault(); close(); }}>
             <div class="dialog-head">
                 <h2 id={id}>{title}</h2>
                 <button type="button" class="plain" aria-label={word('base.close')} onClick={close}>✕</button>

@@ -103,3 +103,10 @@ export function Field<V extends object>({ form, name, label, hint, type = 'text'
         </div>
     );
 }
+
+/** What stands on a dial, m³ as people type it, in litres. */
+export function litres(text: string, field: string): number {
+    const v = Number(text.trim().replace(',', '.'));
+    if (!text.trim() || !Number.isFinite(v)) throw new Problem(422, word('base.no_number', { text }), field);
+    return Math.round(v * 1e6) / 1e3;
+}

@@ -24,6 +24,8 @@ export interface TableProps<T> {
     id: (row: T) => string;
     open?: (row: T) => void;
     active?: (row: T | undefined) => void; // the row that the keyboard stands on
+    at?: string;                           // the row to begin on
+    keys?: Record<string, (row: T) => unknown>; // letters that act on that row
     marked?: Set<string>;                  // rows can be marked
     mark?: (ids: Set<string>) => void;
     tone?: (row: T) => '' | 'warn' | 'bad' | 'good';
@@ -82,6 +84,10 @@ export function Table<T>(p: TableProps<T>) {
         return found;
     }, [p.rows, wanted, sorting, p.columns.length]);
 
+    useLayoutEffect(() => { // a link may name a row
+        const n = p.at ? rows.findIndex((r) => p.id(r) === p.at) : -1;
+        if (n > 0) move(n);
+    }, [p.at, p.rows.length]);
     const here = Math.min(at, Math.max(0, rows.length - 1));
     useEffect(() => p.active?.(rows[here]), [rows, here]);
     useLayoutEffect(() => {
@@ -127,6 +133,7 @@ export function Table<T>(p: TableProps<T>) {
         const steps: Record<string, number> = { ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + page, PageUp: here - page, Home: 0, End: rows.length - 1 };
         if (e.key in steps) move(steps[e.key]);
         else if (e.key === 'Enter' && rows[here] && e.target === box.current) p.open?.(rows[here]);
+        else if (p.keys?.[e.key.toLowerCase()] && rows[here] && !e.ctrlKey && !e.metaKey && !e.altKey) p.keys[e.key.toLowerCase()](rows[here]);
         else if (e.key === ' ' && rows[here] && p.mark && e.target === box.current) toggle(rows[here]);
         else return;
         e.preventDefault();

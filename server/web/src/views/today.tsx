@@ -8,7 +8,7 @@ const pages: Record<Role, () => Promise<{ default: ComponentType }>> = {
     admin: () => import('./today_dispatch'),
     supervisor: () => import('./today_dispatch'),
     viewer: () => import('./today_dispatch'),
-    reader: () => import('./today_dispatch'),
+    reader: () => import('./today_reader'),
     billing: () => import('./today_dispatch'),
     store: () => import('./today_dispatch'),
     crew: () => import('./today_dispatch'),
