@@ -39,67 +39,93 @@ export interface ChartProps {
 const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const tint = (t: Tint): string => colour(`--tint-${t}`);
 
-function draw_marks(u: uPlot, p: ChartProps): void {
-    const { ctx } = u, { left, top, width, height } = u.bbox, px = devicePixelRatio;
+function inside(u: uPlot, draw: (ctx: CanvasRenderingContext2D) => void): void {
+    const { ctx } = u, { left, top, width, height } = u.bbox;
     ctx.save();
     ctx.beginPath();
     ctx.rect(left, top, width, height);
     ctx.clip();
-    const taken: [number, number, number][] = []; // labels: from, to, line
-    for (const m of p.marks ?? []) {
-        const a = u.valToPos(m.at, 'x', true), b = m.until ? u.valToPos(m.until, 'x', true) : a;
-        const c = tint(m.tint ?? 'warn');
-        ctx.globalAlpha = 0.13;
-        ctx.fillStyle = c;
-        if (m.until) ctx.fillRect(a, top, Math.max(px, b - a), height);
-        ctx.globalAlpha = 1;
-        ctx.strokeStyle = c;
-        ctx.lineWidth = 1.5 * px;
-        ctx.setLineDash([4 * px, 3 * px]);
-        ctx.beginPath();
-        ctx.moveTo(a, top);
-        ctx.lineTo(a, top + height);
-        if (m.until) {
-            ctx.moveTo(b, top);
-            ctx.lineTo(b, top + height);
+    draw(ctx);
+    ctx.restore();
+}
+
+/** Windows lie behind what is drawn. */
+function draw_windows(u: uPlot, p: ChartProps): void {
+    inside(u, (ctx) => {
+        ctx.globalAlpha = 0.15;
+        for (const m of p.marks ?? []) {
+            if (!m.until) continue;
+            const a = u.valToPos(m.at, 'x', true), b = u.valToPos(m.until, 'x', true);
+            ctx.fillStyle = tint(m.tint ?? 'warn');
+            ctx.fillRect(a, u.bbox.top, Math.max(devicePixelRatio, b - a), u.bbox.height);
         }
-        ctx.stroke();
+    });
+}
+
+/** Texts that do not lie on each other: each takes the first free place, or none. */
+function labels(ctx: CanvasRenderingContext2D, ground: string) {
+    const px = devicePixelRatio, taken: [number, number, number, number][] = [];
+    ctx.font = `600 ${11 * px}px system-ui, sans-serif`;
+    ctx.textBaseline = 'top';
+    return (text: string, colour_: string, places: [x: number, y: number][]) => {
+        const w = ctx.measureText(text).width + 6 * px, h = 14 * px;
+        const free = places.find(([x, y]) => taken.every(([a, b, c, d]) => x >= a + c || x + w <= a || y >= b + d || y + h <= b));
+        if (!text || !free) return;
+        taken.push([free[0], free[1], w, h]);
+        ctx.globalAlpha = 0.8;
+        ctx.fillStyle = ground;
+        ctx.fillRect(free[0], free[1], w, h);
+        ctx.globalAlpha = 1;
+        ctx.fillStyle = colour_;
+        ctx.fillText(text, free[0] + 3 * px, free[1] + 1.5 * px);
+    };
+}
+
+function draw_marks(u: uPlot, p: ChartProps): void {
+    const { left, top, width, height } = u.bbox, px = devicePixelRatio, right = left + width;
+    inside(u, (ctx) => {
+        const label = labels(ctx, colour('--card'));
+        const wide = (text: string) => ctx.measureText(text).width + 6 * px;
+        const upright = (x: number) => {
+            ctx.beginPath();
+            ctx.moveTo(x, top);
+            ctx.lineTo(x, top + height);
+            ctx.stroke();
+        };
+        ctx.lineWidth = 1.5 * px;
+        for (const m of p.marks ?? []) {
+            const a = u.valToPos(m.at, 'x', true), b = m.until ? u.valToPos(m.until, 'x', true) : a;
+            if (b < left || a > right) continue;
+            ctx.strokeStyle = tint(m.tint ?? 'warn');
+            ctx.setLineDash([4 * px, 3 * px]);
+            upright(a);
+            if (m.until) upright(b);
+            const x = Math.max(left + 2 * px, Math.min(a + 3 * px, right - wide(m.label)));
+            label(m.label, tint(m.tint ?? 'warn'), [0, 1, 2, 3].map((n) => [x, top + (3 + 15 * n) * px]));
+        }
         ctx.setLineDash([]);
-        ctx.fillStyle = c;
-        ctx.font = `600 ${11 * px}px system-ui, sans-serif`;
-        ctx.textBaseline = 'top';
-        const x = Math.max(left + 4 * px, Math.min(a + 4 * px, left + width - ctx.measureText(m.label).width - 4 * px));
-        const wide = ctx.measureText(m.label).width;
-        let row = 0;
-        while (row < 4 && taken.some(([a1, b1, r]) => r === row && x < b1 + 6 * px && x + wide > a1 - 6 * px)) row++;
-        taken.push([x, x + wide, row]);
-        if (row < 4) ctx.fillText(m.label, x, top + (4 + 14 * row) * px);
-    }
-    ctx.strokeStyle = tint('warn');
-    ctx.lineWidth = 2 * px;
-    for (const d of p.dots ?? []) {
-        const x = u.valToPos(d.at, 'x', true), y = u.valToPos(d.value, d.axis === 'right' ? 'right' : 'y', true), r = 4 * px;
-        ctx.beginPath();
-        ctx.moveTo(x - r, y - r);
-        ctx.lineTo(x + r, y + r);
-        ctx.moveTo(x - r, y + r);
-        ctx.lineTo(x + r, y - r);
-        ctx.stroke();
-    }
-    for (const l of p.limits ?? []) {
-        const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true), c = tint('warn');
-        ctx.strokeStyle = ctx.fillStyle = c;
+        ctx.strokeStyle = tint('warn');
+        ctx.lineWidth = 2 * px;
+        for (const d of p.dots ?? []) {
+            const x = u.valToPos(d.at, 'x', true), y = u.valToPos(d.value, d.axis === 'right' ? 'right' : 'y', true), r = 4 * px;
+            ctx.beginPath();
+            ctx.moveTo(x - r, y - r);
+            ctx.lineTo(x + r, y + r);
+            ctx.moveTo(x - r, y + r);
+            ctx.lineTo(x + r, y - r);
+            ctx.stroke();
+        }
         ctx.lineWidth = 1.5 * px;
         ctx.setLineDash([6 * px, 4 * px]);
-        ctx.beginPath();
-        ctx.moveTo(left, y);
-        ctx.lineTo(left + width, y);
-        ctx.stroke();
-        ctx.font = `600 ${11 * px}px system-ui, sans-serif`;
-        ctx.textBaseline = 'bottom';
-        ctx.fillText(l.label, left + width - ctx.measureText(l.label).width - 4 * px, y - 2 * px);
-    }
-    ctx.restore();
+        for (const l of p.limits ?? []) {
+            const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true), w = wide(l.label);
+            ctx.beginPath();
+            ctx.moveTo(left, y);
+            ctx.lineTo(right, y);
+            ctx.stroke();
+            label(l.label, tint('warn'), [right - w - 2 * px, left + 2 * px, left + (width - w) / 2].flatMap((x): [number, number][] => [[x, Math.max(top, y - 16 * px)], [x, Math.min(top + height - 14 * px, y + 3 * px)]]));
+        }
+    });
 }
 
 function options(p: ChartProps, width: number, height: number): uPlot.Options {
@@ -136,7 +162,7 @@ function options(p: ChartProps, width: number, height: number): uPlot.Options {
             }),
         ],
         hooks: {
-            drawClear: [],
+            drawClear: [(u) => draw_windows(u, p)],
             draw: [(u) => draw_marks(u, p)],
             setSelect: [(u) => {
                 if (!p.zoom || u.select.width < 8) return;
@@ -189,7 +215,7 @@ export function Chart(p: ChartProps) {
     return (
         <figure class="chart" aria-label={p.name}>
             {p.zoom && (
-                <div class="chart-tools" role="toolbar" aria-label={word('chart.tools')} onKeyDown={key}>
+                <div class="chart-tools noprint" role="toolbar" aria-label={word('chart.tools')} onKeyDown={key}>
                     <button type="button" class="quiet" aria-label={word('chart.earlier')} onClick={() => look((from + to) / 2 - (to - from) / 2, to - from)}>←</button>
                     <button type="button" class="quiet" aria-label={word('chart.out')} onClick={() => look((from + to) / 2, (to - from) * 2)}>−</button>
                     <button type="button" class="quiet" aria-label={word('chart.in')} onClick={() => look((from + to) / 2, (to - from) / 2)}>+</button>

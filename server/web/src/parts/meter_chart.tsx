@@ -48,7 +48,7 @@ function Drawn({ p, s, span, put, first }: { p: MeterChartProps; s: Series; span
         const lines: Line[] = [{ label: daily ? word('chart.use_day') : word('chart.use_hour'), values: use, as: 'bars', tint: 'one', decimals: daily ? 3 : 1 }];
         if (daily && s.flow_min_lph && !p.plain) lines.push({ label: word('chart.least_flow'), values: s.flow_min_lph.map((f) => (f === null ? null : (f * 24) / 1000)), as: 'line', tint: 'two' });
         if (!p.plain) lines.push({ label: word('chart.register'), values: s.last_l.map((l) => (l === null ? null : l / 1000)), as: 'line', tint: 'quiet', axis: 'right' });
-        const limits: Limit[] = (p.limits ?? []).map((l) => ({ value: daily ? (l.lph * 24) / 1000 : l.lph, label: l.label }));
+        const limits: Limit[] = (p.limits ?? []).filter((l, n, of) => of.findIndex((o) => Math.abs(o.lph - l.lph) < 0.01 * l.lph) === n).slice(0, p.plain ? 2 : 6).map((l) => ({ value: daily ? (l.lph * 24) / 1000 : l.lph, label: l.label }));
         const gaps: Mark[] = s.gaps.from.map((from, n) => ({ at: from, until: s.gaps.to[n], label: p.plain ? '' : word('chart.gap', { span: duration(s.gaps.to[n] - from) }), tint: 'quiet' as const }));
         const dots: Dot[] = p.plain ? [] : s.suspect.t.map((t, n) => ({ at: t, value: s.suspect.index_l[n] / 1000, axis: 'right' as const, label: named('rule', s.suspect.rule[n]) }));
         return { lines, limits, marks: [...gaps, ...(p.marks ?? [])], dots };
@@ -70,7 +70,7 @@ function Drawn({ p, s, span, put, first }: { p: MeterChartProps; s: Series; span
                 </div>
             )}
             <Chart name={word('chart.of_meter', { serial: p.serial })} unit={daily ? 'm³/d' : 'L/h'} rightUnit="m³" x={s.t} lines={made.lines} marks={made.marks} limits={made.limits} dots={made.dots}
-                span={shown} height={p.height} zoom={p.plain ? undefined : zoom} reset={p.plain ? undefined : () => put('all')} legend={!p.plain} />
+                span={shown} height={p.height} zoom={p.plain ? undefined : zoom} legend={!p.plain} />
             {!p.plain && (
                 <p class="small quiet">
                     {s.t.length === 0 ? word('chart.nothing') : word('chart.moved', { m3: m3(s.moved_l), span: duration(s.width_s), step: s.step_s ? duration(s.step_s) : '–' })}

@@ -15,7 +15,7 @@ export default function OneFlag({ names }: ViewProps) {
     return (
         <>
             <div class="crumbs"><a href="#/flags">{word('flags.title')}</a></div>
-            <h1>{word('flag.flag')} {asked.data && named('kind', asked.data.kind)}</h1>
+            <h1>{asked.data ? named('kind', asked.data.kind) : word('flag.flag')} <span class="quiet">{asked.data?.point ?? asked.data?.zone ?? asked.data?.cell}</span></h1>
             <Answer asked={asked}>{(f) => <FlagCard flag={f} changed={asked.again} />}</Answer>
         </>
     );

@@ -60,12 +60,13 @@ export function FlagCard({ flag: f, changed, brief }: { flag: Flag; changed: () 
     return (
         <section class="card stack" aria-label={word('flag.flag')}>
             <div>
-                <h2 class="tight">{named('kind', f.kind)} {f.point && <span class="quiet">{f.point}</span>}</h2>
+                {brief && <h2 class="tight">{named('kind', f.kind)} {f.point && <span class="quiet">{f.point}</span>}</h2>}
                 <div class="row-of"><StateBadge section="flag_state" value={f.state} /><StateBadge section="severity" value={f.severity} />{f.serial && <a href={link`/meters/${f.serial}`}>{f.serial}</a>}{brief && <a class="push" href={link`/flags/${f.id}`}>{word('flag.open')}</a>}</div>
             </div>
             <p class="says">{language.get() === 'zh' ? f.text_zh : f.text_en}</p>
             {f.serial && <MeterChart serial={f.serial} days={days} until={end} marks={marks} limits={limits} height={brief ? 200 : 340} plain={brief} />}
-            <dl class="facts small">
+            <div class={brief ? '' : 'cols'}>
+            <dl class="facts small w6">
                 <dt>{word('flag.since')}</dt><dd>{when(f.onset)} <span class="quiet">{ago(f.onset)}</span></dd>
                 <dt>{word('flag.told')}</dt><dd>{when(f.raised_at)} <span class="quiet">{word('flag.after', { span: duration((Date.parse(f.raised_at) - Date.parse(f.onset)) / 1000) })}</span></dd>
                 {f.cleared_at && <><dt>{word('flag.ended')}</dt><dd>{when(f.cleared_at)}</dd></>}
@@ -74,11 +75,12 @@ export function FlagCard({ flag: f, changed, brief }: { flag: Flag; changed: () 
                 {f.decided_by && <><dt>{word('flag.decided')}</dt><dd>{f.decided_by}, {when(f.decided_at)}{f.note && <>: {f.note}</>}</dd></>}
             </dl>
             {!brief && (
-                <div>
+                <div class="w6">
                     <h3>{word('flag.evidence')}</h3>
                     <dl class="facts small">{Object.entries(f.evidence).map(([name, v]) => <><dt key={name}>{named('evidence', name)}</dt><dd>{figure(name, v)}</dd></>)}</dl>
                 </div>
             )}
+            </div>
             {(orders.data?.rows.length ?? 0) > 0 && (
                 <div><h3>{word('flag.orders')}</h3><ul class="lines">{orders.data!.rows.map((o) => <li key={o.order}><a href={link`/orders/${o.order}`}>{o.order}</a><span>{named('order_kind', o.kind)}</span><StateBadge section="order_state" value={o.state} /><span class="quiet">{o.assignee ?? word('flag.nobody')}</span></li>)}</ul></div>
             )}

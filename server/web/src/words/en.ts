@@ -41,7 +41,7 @@ export const en = {
         priority: 'Priority', assignee: 'Crew', nobody: 'nobody yet',
     },
     flag_state: { open: 'Open', cleared: 'Cleared', confirmed: 'Confirmed', dismissed: 'Dismissed', withdrawn: 'Withdrawn' },
-    flags: { title: 'Flags', kind: 'Kind', where: 'Point', severity: 'Severity', lost: 'Lost, m³/d', sure: 'Sure', since: 'Since', text: 'What it says', state: 'State', all: 'All', none: 'No such flags.' },
+    flags: { title: 'Flags', kind: 'Kind', where: 'Point', severity: 'Severity', lost: 'Lost, m³/d', sure: 'Sure', since: 'Since', state: 'State', all: 'All', none: 'No such flags.' },
     meter: {
         title: 'Meter {serial}', view: 'Meter', parts: 'Parts of the page', chart: 'Chart', life: 'Life', frames: 'Frames', commands: 'Commands', edits: 'Edits', facts: 'Facts', point: 'Point', address: 'Address', account: 'Account', use: 'Use', zone: 'Zone', route: 'Route',
         fitted: 'Fitted', pulse: 'Resolution', radio: 'Radio id', batch: 'Batch', made: 'Made', verified: 'Verified', on: 'fitted at {point}', off: 'taken off', no_flags: 'It was never flagged.', draw: 'Draw its evidence', no_life: 'Nothing is told of its life.',

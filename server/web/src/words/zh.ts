@@ -43,7 +43,7 @@ export const zh: Table = {
         priority: '优先级', assignee: '班组', nobody: '暂无',
     },
     flag_state: { open: '未关闭', cleared: '已解除', confirmed: '已确认', dismissed: '已排除', withdrawn: '已撤销' },
-    flags: { title: '异常', kind: '类型', where: '用水点', severity: '等级', lost: '损失 m³/天', sure: '可信度', since: '起始', text: '说明', state: '状态', all: '全部', none: '没有这样的异常。' },
+    flags: { title: '异常', kind: '类型', where: '用水点', severity: '等级', lost: '损失 m³/天', sure: '可信度', since: '起始', state: '状态', all: '全部', none: '没有这样的异常。' },
     meter: {
         title: '水表 {serial}', view: '水表', parts: '页面内容', chart: '曲线', life: '生命周期', frames: '报文', commands: '命令', edits: '修正', facts: '档案', point: '用水点', address: '地址', account: '户号', use: '用水性质', zone: '计量区', route: '抄表册',
         fitted: '安装时间', pulse: '分辨率', radio: '通信号', batch: '批次', made: '出厂', verified: '检定', on: '装于 {point}', off: '拆除', no_flags: '从未有过异常。', draw: '在曲线上标出依据', no_life: '没有生命周期记录。',
