@@ -1,0 +1,92 @@
+// A dispatcher's day: a flag becomes an order, another is dismissed with a reason; the meter's chart zooms from years to hours; what others do shows by itself.
+import { claims, is, ok } from './house.mjs';
+
+const open = async (h, kind) => (await h.api('/v1/flags?state=open')).rows.find((f) => f.kind === kind);
+
+await claims({
+    async a_flag_is_found_by_kind_and_becomes_an_order(h) {
+        h.nilo(['import', 'crews', '-'], 'crew,name\ncrew-1,First crew\n');
+        const flag = await open(h, 'leak');
+        const page = await h.as('sue', '/flags');
+        await page.getByRole('button', { name: /^Leak/ }).first().click();
+        ok(page.url().includes('kind=leak'), 'the filter stands in the address');
+        const card = page.locator('section[aria-label="Flag"]', { hasText: flag.point });
+        await card.locator('canvas').waitFor();
+        await card.getByRole('button', { name: 'Make an order' }).click();
+        const form = page.getByRole('dialog');
+        await form.getByLabel('Work').selectOption('repair');
+        await form.getByLabel('Priority').selectOption('urgent');
+        await form.getByLabel('Crew').selectOption('crew-1');
+        await form.getByLabel('Note').fill('Second floor, <script>ring twice</script>');
+        await form.getByRole('button', { name: 'Make the order' }).click();
+        await card.locator('.lines li', { hasText: 'Repair' }).waitFor();
+        const orders = (await h.api(`/v1/orders?flag=${flag.id}`)).rows;
+        is(orders.length, 1, 'orders of the flag');
+        is(`${orders[0].kind} ${orders[0].assignee} ${orders[0].priority} ${orders[0].created_by}`, 'repair crew-1 urgent sue', 'the order');
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
+    async an_order_that_was_answered_but_not_heard_of_is_made_once(h) {
+        const flag = await open(h, 'reversed');
+        const page = await h.as('sue', `/flags/${flag.id}`);
+        await page.getByRole('button', { name: 'Make an order' }).click();
+        const form = page.getByRole('dialog');
+        // The request arrives and is carried out; the answer is lost on its way back.
+        await page.route('**/v1/orders', async (route) => {
+            await route.fetch();
+            await route.abort('connectionreset');
+        }, { times: 1 });
+        await form.getByRole('button', { name: 'Make the order' }).click();
+        await form.getByText('it will not count twice').waitFor();
+        await form.getByRole('button', { name: 'Make the order' }).click();
+        await form.waitFor({ state: 'hidden' });
+        is((await h.api(`/v1/orders?flag=${flag.id}`)).rows.length, 1, 'orders of the flag');
+    },
+    async a_flag_is_dismissed_with_a_reason_alone(h) {
+        const flag = await open(h, 'stuck');
+        const page = await h.as('sue', `/flags/${flag.id}`);
+        await page.getByRole('button', { name: 'Dismiss' }).click();
+        const form = page.getByRole('dialog');
+        await form.getByRole('button', { name: 'Dismiss' }).click();
+        ok(await form.getByLabel('Note').evaluate((e) => !e.checkValidity()), 'a reason is needed');
+        await form.getByLabel('Note').fill('They are away.');
+        await form.getByRole('button', { name: 'Dismiss' }).click();
+        await page.locator('.badge', { hasText: 'Dismissed' }).waitFor();
+        const now = await h.api(`/v1/flags/${flag.id}`);
+        is(`${now.state} ${now.decided_by} ${now.note}`, 'dismissed sue They are away.', 'the flag');
+    },
+    async what_somebody_else_decides_shows_without_asking(h) {
+        const flag = await open(h, 'overdue');
+        const page = await h.as('sue', '/flags');
+        await page.getByRole('row', { name: new RegExp(flag.point) }).waitFor();
+        await page.locator('.line.on').waitFor();
+        await h.api(`/v1/flags/${flag.id}`, { state: 'confirmed', note: 'seen' });
+        await page.getByRole('row', { name: new RegExp(flag.point) }).waitFor({ state: 'hidden' });
+    },
+    async the_chart_goes_from_all_years_to_hours_and_every_bar_counts(h) {
+        const flag = (await h.api('/v1/flags?kind=leak')).rows[0];
+        const page = await h.as('sue', `/meters/${flag.serial}`);
+        const asked = [];
+        page.on('request', (r) => r.url().includes('/series') && asked.push(new URL(r.url())));
+        await page.locator('canvas').waitFor();
+        await page.getByRole('button', { name: 'All', exact: true }).click();
+        await page.waitForFunction(() => document.querySelector('.chart canvas'));
+        await page.getByRole('button', { name: '1 day', exact: true }).click();
+        await page.locator('.chart-tools', { hasText: '–' }).waitFor();
+        for (let n = 0; n < 3; n++) await page.getByRole('button', { name: 'Closer' }).click();
+        await page.getByText('a bar is').waitFor();
+        const last = asked.at(-1);
+        const width = (Date.parse(last.searchParams.get('to')) - Date.parse(last.searchParams.get('from'))) / 3600e3;
+        ok(width <= 6, `three times closer than a day shows ${width} hours`);
+        ok(asked.some((u) => !u.searchParams.has('from')), 'all of it was asked for');
+        await page.locator('.lines button', { hasText: 'Leak' }).click(); // its evidence
+        await page.locator('p.says').waitFor();
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
+    async a_meter_is_found_by_how_its_point_begins(h) {
+        const flag = (await h.api('/v1/flags?kind=leak')).rows[0];
+        const page = await h.as('sue', '/meters');
+        await page.getByRole('searchbox', { name: 'Search' }).fill(flag.point);
+        await page.locator('.hits a', { hasText: flag.point }).first().click();
+        await page.locator('h1', { hasText: flag.serial }).waitFor();
+    },
+});
