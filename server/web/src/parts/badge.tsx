@@ -12,6 +12,7 @@ export function Badge({ tone = 'plain', children }: { tone?: Tone; children: Com
 const tones: Record<string, Tone> = {
     open: 'warn', urgent: 'bad', high: 'bad', medium: 'warn', low: 'info', confirmed: 'bad', dismissed: 'plain', cleared: 'good', withdrawn: 'plain',
     done: 'good', closed: 'good', cancelled: 'plain', assigned: 'info', started: 'info', late: 'bad', new: 'info',
+    ok: 'good', running: 'good', faulty: 'bad', suspended: 'warn', lost: 'bad', failed: 'bad', expired: 'warn', delivered: 'info', sent: 'info', waiting: 'warn', 'in-force': 'good', refused: 'bad',
     agrees: 'good', read: 'good', missing: 'bad', disputed: 'bad', signed: 'good', actual: 'good', estimated: 'warn', edited: 'info',
 };
 /** A state of the server's, by the words of a section. */

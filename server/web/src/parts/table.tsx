@@ -1,6 +1,6 @@
 // A table of many rows, of which those in sight alone are drawn; an ARIA grid that the keyboard walks:
 //   ↑ ↓ PageUp PageDown Home End   another row        Enter   opens it        Space   marks it, where rows can be marked        /   to the filter
-// On a narrow screen only columns of priority 1 are shown.
+// Where it has little room only columns of priority 1 are shown.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { word } from '../base/words';
@@ -14,7 +14,7 @@ export interface Column<T> {
     text?: (row: T) => string;                             // what the filter finds; default: `sort`
     width?: string;                                        // of a CSS grid track; default: minmax(6rem, 1fr)
     end?: boolean;                                         // figures stand at the end
-    priority?: 1 | 2 | 3;                                  // 1: always; 2: from 700 px on; 3: from 1 100 px on
+    priority?: 1 | 2 | 3;                                  // 1: always; 2: where the table has 560 px; 3: 1 000 px
 }
 
 export interface TableProps<T> {
@@ -39,18 +39,22 @@ export interface TableProps<T> {
 
 const ROW_PX = 38, BEYOND = 12;
 
-function useWidth(): number {
-    const [w, put] = useState(window.innerWidth);
-    useEffect(() => {
-        const f = () => put(window.innerWidth);
-        window.addEventListener('resize', f);
-        return () => window.removeEventListener('resize', f);
+/** Of the place that the table has, not of the screen: a table beside something else is narrow on a wide one. */
+function useWidth(box: { current: HTMLElement | null }): number {
+    const [w, put] = useState(0);
+    useLayoutEffect(() => {
+        const measure = () => put(box.current!.clientWidth);
+        const watching = new ResizeObserver(measure);
+        watching.observe(box.current!);
+        measure();
+        return () => watching.disconnect();
     }, []);
     return w;
 }
 
 export function Table<T>(p: TableProps<T>) {
-    const width = useWidth();
+    const outer = useRef<HTMLDivElement>(null);
+    const width = useWidth(outer);
     const [wanted, setWanted] = useState('');
     const [sorting, setSorting] = useState<[string, boolean] | null>(p.sorted ?? null);
     const [at, setAt] = useState(0);
@@ -58,7 +62,7 @@ export function Table<T>(p: TableProps<T>) {
     const [seen, setSeen] = useState(20 * ROW_PX);
     const box = useRef<HTMLDivElement>(null), search = useRef<HTMLInputElement>(null);
     const base = useId();
-    const columns = p.columns.filter((c) => (c.priority ?? 2) === 1 || (c.priority ?? 2) <= (width >= 1100 ? 3 : width >= 700 ? 2 : 1));
+    const columns = p.columns.filter((c) => (c.priority ?? 2) === 1 || (c.priority ?? 2) <= (width >= 1000 ? 3 : width >= 560 ? 2 : 1));
 
     const rows = useMemo(() => {
         const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
@@ -142,7 +146,7 @@ export function Table<T>(p: TableProps<T>) {
     const first = Math.max(0, Math.floor(top / ROW_PX) - BEYOND), last = Math.min(rows.length, Math.ceil((top + seen) / ROW_PX) + BEYOND);
     const filtered = p.filter ?? p.rows.length >= 8;
     return (
-        <div class="table">
+        <div class="table" ref={outer}>
             <div class="table-tools">
                 {filtered && (
                     <input ref={search} type="search" class="filter" value={wanted} aria-label={word('table.filter', { name: p.name })} placeholder={word('table.filter_hint')}

@@ -127,7 +127,7 @@ function Sign({ route, date, rows, remarks, close }: { route: string; date: stri
 
 function Panel({ row, remark, act, signed }: { row: SheetRow; remark: string; act: (a: Act) => void; signed: boolean }) {
     return (
-        <section class="card stack" aria-label={word('sheet.row')}>
+        <section class="card stack" id="the-row" aria-label={word('sheet.row')}>
             <div>
                 <h2 class="tight">{row.address ?? row.point}</h2>
                 <div class="row-of"><StateBadge section="sheet_state" value={row.state} /> {reason(row) && <span>{reason(row)}</span>}</div>
@@ -175,9 +175,9 @@ export default function RouteDay({ names, query }: ViewProps) {
     const columns: Column<SheetRow>[] = [
         { id: 'seq', head: word('sheet.seq'), cell: (r) => r.seq ?? '–', sort: (r) => r.seq, width: '3.5rem', end: true, priority: 2 },
         { id: 'address', head: word('sheet.address'), cell: (r) => r.address ?? r.point, sort: (r) => r.address ?? r.point, text: (r) => `${r.address} ${r.point} ${r.account}`, priority: 1, width: 'minmax(8rem, 2fr)' },
-        { id: 'serial', head: word('sheet.meter'), cell: (r) => r.serial ?? '–', sort: (r) => r.serial, priority: 3, width: '7.5rem' },
+        { id: 'serial', head: word('sheet.meter'), cell: (r) => r.serial ?? '–', sort: (r) => r.serial, priority: 2, width: '7.5rem' },
         { id: 'radio', head: word('sheet.radio'), cell: (r) => m3(r.remote_l), sort: (r) => r.remote_l, end: true, width: '7rem' },
-        { id: 'hand', head: word('sheet.hand'), cell: (r) => m3(r.manual_l), sort: (r) => r.manual_l, end: true, width: '7rem', priority: 3 },
+        { id: 'hand', head: word('sheet.hand'), cell: (r) => m3(r.manual_l), sort: (r) => r.manual_l, end: true, width: '7.5rem', priority: 2 },
         { id: 'use', head: word('sheet.use'), cell: (r) => m3(r.use_l), sort: (r) => r.use_l, end: true, width: '6rem' },
         { id: 'state', head: word('sheet.state'), cell: (r) => <><StateBadge section="sheet_state" value={r.state} />{remarks.get(r.point) ? ' ✎' : ''}{r.changed_since_signed ? ' ▲' : ''}</>, sort: (r) => states.indexOf(r.state as never), text: (r) => named('sheet_state', r.state), priority: 1, width: '7.5rem' },
         { id: 'reason', head: word('sheet.reason'), cell: (r) => reason(r) || r.remark || '', sort: reason, priority: 3, width: 'minmax(8rem, 1.5fr)' },
@@ -211,7 +211,7 @@ export default function RouteDay({ names, query }: ViewProps) {
                         </div>
                         <div class="cols gap-top">
                             <div class="w8">
-                                <Table name={word('sheet.title', { route })} columns={columns} rows={rows} id={(r) => r.point} active={stand} at={query.get('row') ?? undefined} keys={keys} more={d.more}
+                                <Table name={word('sheet.title', { route })} columns={columns} rows={rows} id={(r) => r.point} active={stand} open={() => innerWidth < 1100 && document.getElementById('the-row')?.scrollIntoView({ block: 'start' })} at={query.get('row') ?? undefined} keys={keys} more={d.more}
                                     tone={(r) => (r.state === 'missing' ? 'bad' : r.state === 'odd' || r.state === 'disputed' ? 'warn' : '')} empty={d.rows.length ? word('sheet.none_so') : word('sheet.none', { day: day(date) })} />
                             </div>
                             <div class="w4">{here && <Panel key={here.point} row={here} remark={remarks.get(here.point) ?? ''} act={begin} signed={!!d.signed} />}</div>
