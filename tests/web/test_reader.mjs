@@ -37,7 +37,7 @@ await claims({
     },
     async what_is_missing_is_read_by_hand(h) {
         const row = (await sheet(h)).find((r) => r.state === 'missing' && r.serial);
-        const before = (await h.api(`/v1/meters/${row.serial}/readings?limit=10000`)).rows.at(-1)?.index_l ?? 0;
+        const before = (await h.api(`/v1/meters/${row.serial}/readings?limit=10000`)).rows.filter((r) => ['forward', 'net'].includes(r.channel) && !r.suspect).at(-1).index_l;
         const page = await h.as('rui', `/routes/R001/day/${today}?row=${row.point}`);
         await page.locator('section[aria-label="The row"]', { hasText: row.point }).waitFor();
         await page.getByRole('grid').focus();

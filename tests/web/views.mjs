@@ -21,6 +21,7 @@ export const views = [
     { name: 'meter', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}`, who: 'sue', ready: drawn },
     { name: 'meter_life', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=life`, who: 'sue', ready: 'main .card, main .empty' },
     { name: 'meter_frames', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=frames`, who: 'sue', ready: '.grid .row, main .empty' },
+    { name: 'meter_frame', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=frames`, who: 'sue', ready: '.grid .rows .row', act: async (page) => { await page.locator('.grid .rows .row').first().click(); await page.locator('dialog table').waitFor(); }, names: ['native'] },
     { name: 'meter_commands', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=commands`, who: 'sue', ready: '.grid .row, main .empty' },
     { name: 'meter_edits', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=edits`, who: 'sue', ready: '.grid .row, main .empty' },
     { name: 'users', path: '/users', who: 'ada', ready: '.grid .rows .row' },

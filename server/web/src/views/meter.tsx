@@ -21,7 +21,7 @@ interface Fitting { point: string; serial: string; from: string; start_index_l: 
 interface Point { point: string; account: string | null; address: string | null; use_class: string | null; zone: string | null; route: string | null; phone: string | null }
 interface LifeEvent { event: string; at: string; state: string; document: string | null; note: string | null; point: string | null; crew: string | null; depot: string | null; index_l: number | null; reason: string | null; who: string; order: string | null; seal: string | null; certificate: string | null }
 interface Frame { id: string; arrived_at: string; dialect: string | null; transport: string; peer: string | null; name: string | null; len: number; bytes: string; fault: string | null; explain?: { dialect?: string; fields?: Explained[] } }
-interface Explained { layer?: string; offset?: number; raw?: string; field?: string; value?: string; unit?: string; meaning?: string; is?: string }
+interface Explained { layer?: string; offset?: number; bytes?: string; field?: string; value?: string; unit?: string; meaning?: string; is?: string }
 interface Command { id: number; what: string; state: string; requested_by: string; requested_at: string; delivered_at: string | null; ended_at: string | null; attempts: number; reason: string | null; open?: boolean | null }
 interface Edit { id: number; state: string; text_en: string; text_zh: string; at: string; index_l: number; asked_by: string; asked_at: string; reason: string; decided_by: string | null }
 
@@ -121,7 +121,7 @@ function FrameShown({ serial, frame, close }: { serial: string; frame: Frame; cl
                     <table class="plain-table">
                         <thead><tr><th>{word('meter.offset')}</th><th>{word('meter.bytes')}</th><th>{word('meter.field')}</th><th>{word('meter.value')}</th><th>{word('meter.meaning')}</th></tr></thead>
                         <tbody>{f.explain.fields.map((x, n) => (
-                            <tr key={n}><td class="end">{x.layer ? `${x.layer} ` : ''}{x.offset}</td><td><code>{x.raw}</code></td><td>{x.field}</td><td class="end">{x.value} {x.unit}</td><td>{[x.is, x.meaning].filter(Boolean).join(' · ')}</td></tr>
+                            <tr key={n}><td class="end">{x.layer ? `${x.layer} ` : ''}{x.offset}</td><td><code>{x.bytes}</code></td><td>{x.field}</td><td class="end">{x.value} {x.unit}</td><td>{[x.is, x.meaning].filter(Boolean).join(' · ')}</td></tr>
                         ))}</tbody>
                     </table>
                 </div>
