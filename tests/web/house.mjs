@@ -1,6 +1,6 @@
 // A real nilod with a simulated town in a temporary folder, a person of each role, and Chromium to look at its page.
 //
-//   await claims(import.meta, { async a_claim(h) { … } }, { meters: 60, days: 62 });   h: the house; a claim that throws has failed
+//   await claims({ async a_claim(h) { … } }, { meters: 60, days: 62 });   h: the house; a claim that throws has failed; its pages are closed behind it, unless `keep`
 //
 // NILO_BUILD_DIR: which nilod; an argument to run.mjs behind the test's name: that claim alone.
 import { execFileSync, spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const build = process.env.NILO_BUILD_DIR ?? join(root, 'build/debug');
 const packages = createRequire(join(root, 'build/web/package.json'));
 export const chromium_at = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
-export const WAIT_MS = 30000; // for whatever is waited for; a machine may be busy
+export const WAIT_MS = 60000; // for whatever is waited for; a machine may be busy
 export const password = 'a long enough secret';
 export const people = { ada: 'admin', sue: 'supervisor', rui: 'reader', bo: 'billing', sam: 'store', cai: 'crew', vic: 'viewer' };
 export const today = '2026-03-04'; // of the town's people; the town's reads end at its midnight
@@ -175,7 +175,7 @@ export function shots() {
 }
 
 /** Runs claims one after the other in one house; the process ends with how it went. */
-export async function claims(of, { meters = 60, days = 62, options = [] } = {}) {
+export async function claims(of, { meters = 60, days = 62, options = [], keep = false } = {}) {
     const only = process.argv[3];
     const house = new House();
     let failed = 0;
@@ -194,6 +194,7 @@ export async function claims(of, { meters = 60, days = 62, options = [] } = {}) 
                 const said = await Promise.all((house.browser?.contexts() ?? []).flatMap((c) => c.pages()).map((p) => p.locator('[role=alert], .refusal').allInnerTexts().catch(() => [])));
                 console.log(`FAILED  ${name}\n      ${e.stack ?? e}\n      the page said: ${said.flat().join(' | ') || 'nothing'}\n      again: tests/web/run.mjs ${process.argv[2]} ${name}`);
             }
+            if (!keep) for (const context of house.browser.contexts()) await context.close();
         }
     } catch (e) {
         failed++;

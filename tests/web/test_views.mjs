@@ -49,4 +49,4 @@ const looked = (v) => async (h) => {
 };
 
 const order = [...new Set(views.map((v) => v.who))].flatMap((who) => views.filter((v) => v.who === who));
-await claims(Object.fromEntries(order.map((v) => [v.name, looked(v)])));
+await claims(Object.fromEntries(order.map((v) => [v.name, looked(v)])), { keep: true });
