@@ -1,6 +1,6 @@
 // A meter: what it is and where, its chart with flags and their evidence, its life, its frames as they came in, its commands, the edits of its point.
 import { useCallback, useMemo, useState } from 'preact/hooks';
-import { all, at, get, list, Problem } from '../base/api';
+import { all, at, get, list, post, Problem } from '../base/api';
 import { useAsk } from '../base/ask';
 import { ago, m3, number, when } from '../base/format';
 import { useLive } from '../base/live';
@@ -10,6 +10,7 @@ import { language, named, word } from '../base/words';
 import { StateBadge } from '../parts/badge';
 import { Dialog } from '../parts/dialog';
 import { Exports } from '../parts/exports';
+import { Field, Form, useForm } from '../parts/form';
 import { MeterChart } from '../parts/meter_chart';
 import { Answer, Empty, Loading } from '../parts/states';
 import { Table, type Column } from '../parts/table';
@@ -165,9 +166,23 @@ function CommandsTab({ serial }: { serial: string }) {
     return <Answer asked={asked}>{(d) => <Table name={word('meter.commands')} columns={columns} rows={d.rows} id={(c) => String(c.id)} sorted={['at', false]} empty={word('meter.no_commands')} />}</Answer>;
 }
 
+/** A second person says yes or no to an edit, or to taking one back. */
+function Second({ edit, yes, close }: { edit: Edit; yes: boolean; close: (changed: boolean) => void }) {
+    const form = useForm({ note: '' }, (v, key) => post(`${at`/v1/edits/${edit.id}`}/${yes ? 'approve' : 'refuse'}`, v.note ? { note: v.note } : {}, key), () => close(true));
+    return (
+        <Dialog title={word(yes ? 'meter.approve' : 'meter.refuse')} close={() => close(false)}>
+            <p>{language.get() === 'zh' ? edit.text_zh : edit.text_en}</p>
+            <p class="quiet">{edit.asked_by}: {edit.reason}</p>
+            <Form form={form} send={word(yes ? 'meter.approve' : 'meter.refuse')} close={() => close(false)}><Field form={form} name="note" label={word('base.note')} /></Form>
+        </Dialog>
+    );
+}
+
 function EditsTab({ point }: { point: string | null }) {
     const asked = useAsk(async (signal) => (point ? all<Edit>('/v1/edits', { point }, 2000, signal) : { rows: [], more: false }), [point]);
     useLive(['edit'], useCallback(() => asked.again(), []));
+    const [said, say] = useState<{ edit: Edit; yes: boolean } | null>(null);
+    const waits = (e: Edit) => e.state === 'waiting' || e.state === 'undo-waiting';
     const columns: Column<Edit>[] = [
         { id: 'asked', head: word('meter.asked_at'), cell: (e) => when(e.asked_at), sort: (e) => e.asked_at, priority: 1, width: '10rem' },
         { id: 'at', head: word('meter.of'), cell: (e) => when(e.at), sort: (e) => e.at, width: '10rem' },
@@ -175,8 +190,14 @@ function EditsTab({ point }: { point: string | null }) {
         { id: 'state', head: word('meters.state'), cell: (e) => <StateBadge section="edit_state" value={e.state} />, sort: (e) => e.state, priority: 1 },
         { id: 'by', head: word('meter.by'), cell: (e) => e.asked_by, sort: (e) => e.asked_by },
         { id: 'reason', head: word('base.reason'), cell: (e) => e.reason, sort: (e) => e.reason, priority: 3, width: 'minmax(8rem, 2fr)' },
+        ...(may('billing') ? [{ id: 'say', head: '', cell: (e: Edit) => waits(e) && <span class="row-of tight"><button type="button" class="quiet" onClick={() => say({ edit: e, yes: true })}>{word('meter.approve')}</button><button type="button" class="quiet" onClick={() => say({ edit: e, yes: false })}>{word('meter.refuse')}</button></span>, priority: 1 as const, width: '11rem' }] : []),
     ];
-    return <Answer asked={asked}>{(d) => <Table name={word('meter.edits')} columns={columns} rows={d.rows} id={(e) => String(e.id)} sorted={['asked', false]} empty={word('meter.no_edits')} />}</Answer>;
+    return (
+        <>
+            <Answer asked={asked}>{(d) => <Table name={word('meter.edits')} columns={columns} rows={d.rows} id={(e) => String(e.id)} sorted={['asked', false]} empty={word('meter.no_edits')} />}</Answer>
+            {said && <Second edit={said.edit} yes={said.yes} close={(changed) => { say(null); if (changed) asked.again(); }} />}
+        </>
+    );
 }
 
 export default function OneMeter({ names, query }: ViewProps) {
