@@ -190,7 +190,7 @@ function EditsTab({ point }: { point: string | null }) {
         { id: 'state', head: word('meters.state'), cell: (e) => <StateBadge section="edit_state" value={e.state} />, sort: (e) => e.state, priority: 1 },
         { id: 'by', head: word('meter.by'), cell: (e) => e.asked_by, sort: (e) => e.asked_by },
         { id: 'reason', head: word('base.reason'), cell: (e) => e.reason, sort: (e) => e.reason, priority: 3, width: 'minmax(8rem, 2fr)' },
-        ...(may('billing') ? [{ id: 'say', head: '', cell: (e: Edit) => waits(e) && <span class="row-of tight"><button type="button" class="quiet" onClick={() => say({ edit: e, yes: true })}>{word('meter.approve')}</button><button type="button" class="quiet" onClick={() => say({ edit: e, yes: false })}>{word('meter.refuse')}</button></span>, priority: 1 as const, width: '11rem' }] : []),
+        ...(may('billing') ? [{ id: 'say', head: word('meter.second'), cell: (e: Edit) => waits(e) && <span class="row-of tight"><button type="button" class="quiet" onClick={() => say({ edit: e, yes: true })}>{word('meter.approve')}</button><button type="button" class="quiet" onClick={() => say({ edit: e, yes: false })}>{word('meter.refuse')}</button></span>, priority: 1 as const, width: '11rem' }] : []),
     ];
     return (
         <>

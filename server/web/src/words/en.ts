@@ -47,7 +47,7 @@ export const en = {
         fitted: 'Fitted', pulse: 'Resolution', radio: 'Radio id', batch: 'Batch', made: 'Made', verified: 'Verified', on: 'fitted at {point}', off: 'taken off', no_flags: 'It was never flagged.', draw: 'Draw its evidence', no_life: 'Nothing is told of its life.',
         frame: 'Frame of {at}', not_explained: 'This frame cannot be read field by field.', fields: 'Field by field', offset: 'Offset', bytes: 'Bytes', field: 'Field', value: 'Value', meaning: 'Meaning', arrived: 'Arrived', way: 'Way', peer: 'From', len: 'Bytes',
         fault: 'Fault', no_frames: 'No frames of this meter are kept: it is read by hand, or they are older than the retention.', asked_at: 'Asked', what: 'What', by: 'By', tries: 'Tries', no_commands: 'It was asked for nothing.', of: 'Of', index: 'Register, m³',
-        approve: 'Approve', refuse: 'Refuse', no_edits: 'Nobody edited anything here.',
+        second: 'Second person', approve: 'Approve', refuse: 'Refuse', no_edits: 'Nobody edited anything here.',
     },
     meter_state: {
         ordered: 'Ordered', received: 'Received', verified: 'Verified', rejected: 'Rejected', 'in-stock': 'In stock', issued: 'Issued', running: 'In service', suspended: 'Suspended', faulty: 'Faulty', removed: 'Removed', 'at-lab': 'At the laboratory',

@@ -49,7 +49,7 @@ export const zh: Table = {
         fitted: '安装时间', pulse: '分辨率', radio: '通信号', batch: '批次', made: '出厂', verified: '检定', on: '装于 {point}', off: '拆除', no_flags: '从未有过异常。', draw: '在曲线上标出依据', no_life: '没有生命周期记录。',
         frame: '{at} 的报文', not_explained: '此报文无法逐字段解析。', fields: '逐字段解析', offset: '偏移', bytes: '字节', field: '字段', value: '值', meaning: '含义', arrived: '到达', way: '途径', peer: '来源', len: '字节数',
         fault: '错误', no_frames: '没有保留此表的报文：人工抄读，或已超过保留期。', asked_at: '提出时间', what: '内容', by: '提出人', tries: '次数', no_commands: '没有下发过命令。', of: '针对时刻', index: '表底数 m³',
-        approve: '同意', refuse: '驳回', no_edits: '此处没有修正。',
+        second: '复核', approve: '同意', refuse: '驳回', no_edits: '此处没有修正。',
     },
     meter_state: {
         ordered: '已订购', received: '已到货', verified: '已检定', rejected: '已拒收', 'in-stock': '在库', issued: '已领用', running: '在用', suspended: '报停', faulty: '故障', removed: '已拆除', 'at-lab': '在检',
