@@ -18,6 +18,7 @@ struct figures_keeper;
 struct figures_kept;
 struct formats;
 struct drought;
+struct lull_watch;
 struct hearing;
 struct hooks;
 struct keyring;
@@ -64,6 +65,7 @@ struct app {
     struct settler *settler;
     struct hearing *hearing; /* who was heard when; NULL in programs that do not watch the clock */
     struct drought *drought; /* which meters stand still; likewise */
+    struct lull_watch *lulls; /* on which days many do; likewise */
     struct outages *outages; /* what the ledger tells of them, kept from the first question on */
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */

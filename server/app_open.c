@@ -10,6 +10,7 @@
 #include "server/judge.h"
 #include "server/lives.h"
 #include "server/lore.h"
+#include "server/lulls.h"
 #include "server/notices.h"
 #include "server/outages.h"
 #include "server/points.h"
@@ -454,6 +455,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = notices_open(app, &notices, &app->notices, r)) ||
         (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
         (err = hearing_open(app, &app->hearing)) || (err = drought_open(app, &app->drought)) ||
+        (err = lulls_open(app, &app->lulls)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
         (err = notices_start(app->notices)) ||
@@ -497,6 +499,8 @@ void app_close_store(struct app *app)
     registry_free(app->registry);
     tail_free(app->tail);
     views_close(app->views);
+    lulls_close(app->lulls);
+    app->lulls = NULL;
     drought_close(app->drought);
     app->drought = NULL;
     hearing_close(app->hearing);

@@ -9,8 +9,12 @@
 
 #define FRESH_S (2 * 86400) /* whoever was not read for longer tells nothing of today */
 
+#define READ_BEFORE_END_S (2 * 3600)
+#define ZONES_MOST (1u << 28)
+
 struct flow {
-    uint32_t zone; /* 0: none, or not known */
+    uint32_t zone : 28; /* 0: none, or not known */
+    uint32_t use : 4;   /* enum use_class */
     uint32_t moved_s, read_s;
 };
 _Static_assert(sizeof(struct flow) == 12, "ten million of them are held in memory");
@@ -53,8 +57,8 @@ void drought_close(struct drought *d)
     free(d);
 }
 
-enum err drought_note(struct drought *d, uint32_t meter, uint32_t zone, uint32_t moved_s,
-                      uint32_t read_s)
+enum err drought_note(struct drought *d, uint32_t meter, uint32_t zone, enum use_class use,
+                      uint32_t moved_s, uint32_t read_s)
 {
     size_t count = d && d->count ? d->count : 1024;
     struct flow *at;
@@ -70,8 +74,25 @@ enum err drought_note(struct drought *d, uint32_t meter, uint32_t zone, uint32_t
         d->at = at;
         d->count = count;
     }
-    d->at[meter] = (struct flow){ .zone = zone, .moved_s = moved_s, .read_s = read_s };
+    d->at[meter] = (struct flow){
+        .zone = zone < ZONES_MOST ? zone : 0, .use = use, .moved_s = moved_s, .read_s = read_s
+    };
     return ERR_OK;
+}
+
+void drought_count(const struct drought *d, int64_t from_s, int64_t to_s,
+                   struct still_count out[LULL_CLASSES])
+{
+    memset(out, 0, LULL_CLASSES * sizeof out[0]);
+    for (size_t i = 0; d && i < d->count; i++) {
+        const struct flow *f = &d->at[i];
+
+        if (!f->moved_s || f->use >= LULL_CLASSES || f->moved_s < from_s - DROUGHT_LIVES_S ||
+            f->read_s < to_s - READ_BEFORE_END_S)
+            continue;
+        out[f->use].meters++;
+        out[f->use].still += f->moved_s < from_s;
+    }
 }
 
 uint32_t drought_zone(struct txn *ledger, uint32_t point)

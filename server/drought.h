@@ -12,8 +12,15 @@ struct drought;
 MUST_CHECK enum err drought_open(struct app *app, struct drought **out); /* NO_MEMORY */
 void drought_close(struct drought *d); /* NULL is fine */
 
-/* The register of a meter at a point of this zone (id in LIST_ZONE; 0: none) moved last at moved_s and was read at read_s. `d` NULL is fine. NO_MEMORY. */
-MUST_CHECK enum err drought_note(struct drought *d, uint32_t meter, uint32_t zone, uint32_t moved_s, uint32_t read_s);
+/* The register of a meter at a point of this zone (id in LIST_ZONE; 0: none) and use class moved last at moved_s (0: it is fitted no more, or never moved) and was read at read_s. `d` NULL is fine. NO_MEMORY. */
+MUST_CHECK enum err drought_note(struct drought *d, uint32_t meter, uint32_t zone, enum use_class use, uint32_t moved_s, uint32_t read_s);
+
+/* Of each class those that moved within DROUGHT_LIVES_S before the day [from_s, to_s) or later and were read in its last two hours or later, and how many of them have not moved since from_s. */
+#define DROUGHT_LIVES_S (60 * 86400)
+struct still_count {
+    uint32_t meters, still;
+};
+void drought_count(const struct drought *d, int64_t from_s, int64_t to_s, struct still_count out[LULL_CLASSES]);
 
 /* Tells of zones that are dry, or have water again; appends their meters to `touched`, as changed from the beginning. */
 MUST_CHECK enum err drought_look(struct drought *d, int64_t now_s, struct news *touched);

@@ -15,6 +15,7 @@
 #include "server/fleet/wear.h"
 #include "server/houses.h"
 #include "server/judge_condition.h"
+#include "server/lulls.h"
 #include "server/metrics.h"
 #include "server/notices.h"
 #include "server/outages.h"
@@ -60,9 +61,10 @@ struct slice {
     struct fittings fittings;
     struct point_facts point;
     struct pauses pauses;
-    struct outages outages; /* as the ledger told at the slice's beginning */
-    bool any_dry;           /* among them are some of zones */
-    bool rehearsed;         /* nothing of it is kept anywhere */
+    struct outages outages;           /* as the ledger told at the slice's beginning */
+    bool any_dry;                     /* among them are some of zones */
+    struct lulls lulls[LULL_CLASSES]; /* likewise */
+    bool rehearsed;                   /* nothing of it is kept anywhere */
     struct judge_place place;
     struct civil_day today;
     struct flag_rules *rules;
@@ -278,15 +280,17 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
         return err;
     if (!detect_has_moved(&state->detect) && (err = used_before(s, f, &before_mlpd)))
         return err;
-    s->place = (struct judge_place){ .meter = &s->meter,
-                                     .point = &s->point,
-                                     .fitting = f,
-                                     .zone = &s->app->zone,
-                                     .holidays = &s->app->holidays,
-                                     .pauses = s->pauses.count ? &s->pauses : NULL,
-                                     .today = &s->today,
-                                     .used_before_mlpd = before_mlpd,
-                                     .book = s->book };
+    s->place =
+        (struct judge_place){ .meter = &s->meter,
+                              .point = &s->point,
+                              .fitting = f,
+                              .zone = &s->app->zone,
+                              .holidays = &s->app->holidays,
+                              .pauses = s->pauses.count ? &s->pauses : NULL,
+                              .lulls = s->point.use < LULL_CLASSES ? &s->lulls[s->point.use] : NULL,
+                              .today = &s->today,
+                              .used_before_mlpd = before_mlpd,
+                              .book = s->book };
     if ((err = load(s, f, from_s)))
         return err;
     feed(s, state);
@@ -435,13 +439,12 @@ static enum err note_flow(struct slice *s, const struct meter_state *state)
 {
     const struct fitting *last = s->fittings.count ? &s->fittings.at[s->fittings.count - 1] : NULL;
     const struct profile *p = (const struct profile *)(const void *)state->detect.detectors;
-    uint32_t zone = last && last->to_s == FITTING_OPEN && profile_has_use(p)
-                        ? drought_zone(&s->ledger, last->point)
-                        : 0;
+    bool lives = last && last->to_s == FITTING_OPEN && profile_has_use(p);
+    uint32_t zone = lives ? drought_zone(&s->ledger, last->point) : 0;
 
-    return s->ledger.err
-               ? s->ledger.err
-               : drought_note(s->app->drought, s->meter.id, zone, p->moved_s, state->last_s);
+    return s->ledger.err ? s->ledger.err
+                         : drought_note(s->app->drought, s->meter.id, zone, s->point.use,
+                                        lives ? p->moved_s : 0, state->last_s);
 }
 
 /* Whether only what came after the state must be read. */
@@ -707,6 +710,7 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
     s->views = views_write(s->app->views);
     s->outages.count = 0;
     if (!(err = outages_load(&s->ledger, &s->outages)) &&
+        !(err = lulls_load(&s->ledger, s->lulls)) &&
         !(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
         err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
     s->any_dry = any_of_zones(&s->outages);
@@ -823,6 +827,7 @@ static enum err rehearsal_begin(struct judge_rehearsal *r)
     s->rehearsed = true;
     s->outages.count = 0;
     if (!(err = outages_load(&s->ledger, &s->outages)) &&
+        !(err = lulls_load(&s->ledger, s->lulls)) &&
         !(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
         err = flag_rules_try(s->rules, r->line);
     return err;

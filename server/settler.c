@@ -14,6 +14,7 @@
 #include "server/hearing.h"
 #include "server/houses.h"
 #include "server/lives.h"
+#include "server/lulls.h"
 #include "server/metrics.h"
 #include "server/notices.h"
 #include "server/replacements.h"
@@ -338,6 +339,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         s->due_seen = today;
         err = lives_judged(s->app, moved_s);
     }
+    if (!err)
+        err = lulls_look(s->app->lulls, clock_now_s(&s->app->clock));
     if (!err)
         err = make_orders(s, today);
     if (!err && asked && s->app->commands)

@@ -68,6 +68,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_HOOKS] = { "hooks", TABLE_LATER },
     [LEDGER_NOTICES] = { "notices", TABLE_LATER },
     [LEDGER_TOLD] = { "flags-told", TABLE_LATER },
+    [LEDGER_LULLS] = { "lulls", TABLE_LATER },
 };
 
 #define ACTS_A_SYNC 256 /* the 256th act waits 10 to 35 ms longer, for 20 MB of pages */

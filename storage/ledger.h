@@ -289,6 +289,19 @@ void act_flag_turned(struct act *a, struct span id, uint8_t state);
 void act_flag_ended(struct act *a, struct span id, int64_t cleared_s);
 bool ledger_flag_ended(struct txn *t, struct span id, int64_t *out_cleared_s); /* false: no such fact, or t->err */
 
+/* ---- days on which many of a use class were away (server/lulls.h): told once, for good ---- */
+
+struct ledger_lull {
+    uint8_t use; /* enum use_class */
+    int32_t day; /* since 1970-01-01, from 0 on */
+    uint32_t meters, still;
+    uint16_t usual_pm, counts_pm; /* thousandths */
+    int64_t known_s;
+};
+void act_put_lull(struct act *a, const struct ledger_lull *l); /* notes it as "lull"; a day that was told stays as it is */
+/* By class, then day; false from `each` ends it. CORRUPT. */
+MUST_CHECK enum err ledger_lulls(struct txn *t, bool (*each)(void *arg, const struct ledger_lull *l), void *arg);
+
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 
 enum command_state { COMMAND_QUEUED, COMMAND_SENT, COMMAND_DELIVERED, COMMAND_DONE, COMMAND_FAILED, COMMAND_EXPIRED, COMMAND_STATES };

@@ -52,6 +52,7 @@ enum ledger_table {
     LEDGER_EDITS,         /* id → what a person says a dial stood at (ledger_edit.c) */
     LEDGER_EDITS_OF,      /* point · id → nothing */
     LEDGER_FIGURES,       /* month [· kind · name] → figures of a closed month (ledger_figure.c) */
+    LEDGER_LULLS,         /* use class · day → how much of it counts (ledger_lull.c) */
     LEDGER_USERS,         /* people who sign in, and where they are signed in (ledger_user.c) */
     LEDGER_TABLES
 };

@@ -28,6 +28,22 @@ struct holidays {
     } spans[128];
 };
 
+/* Civil days on which far more registers of a use class stood still than on such days usually: many are away, and of such a day a part alone
+ * counts against whoever stands still, as much as the usual share is of that day's (lulls.c).  What was told of a day at known_s counts for
+ * readings of LULL_KNOWN_S later and more: so it follows from the reading, not from when that came, whether it counts. */
+#define LULLS_MAX 512 /* of a class; the newest count */
+#define LULL_KNOWN_S 86400
+#define LULL_DAYS 6 /* weekdays of a kind whose mean is what is usual */
+#define LULL_CLASSES 5 /* of enum use_class, from USE_UNKNOWN to USE_PUBLIC */
+struct lulls {
+    size_t count;
+    struct lull {
+        int32_t day;        /* since 1970-01-01; ascending */
+        uint16_t counts_pm; /* thousandths of it that count */
+        int64_t known_s;
+    } at[LULLS_MAX];
+};
+
 /* Spans in which nothing is to be expected of one meter's register, by what people and the meter itself say: zero use then is no
  * evidence, and time then does not count. In order of time, apart from each other; a last one may have no end yet (INT64_MAX). */
 #define PAUSES_MAX 32 /* beyond, those that lie closest become one */
@@ -52,6 +68,7 @@ struct judge_place {
     const struct zone *zone; /* civil time */
     const struct holidays *holidays;
     const struct pauses *pauses; /* NULL: none */
+    const struct lulls *lulls;   /* of its use class; NULL: none */
     struct civil_day *today; /* of the meters that one thread judges; NULL: the zone is asked for
                                 each step */
     const struct rule_book *book; /* this meter's figures, by day; NULL: the standing ones */
@@ -202,6 +219,23 @@ MUST_CHECK enum err holidays_read(struct holidays *h, struct span csv, struct re
 /* Seconds of [from_s, to_s) that lie on holidays. */
 int64_t holidays_overlap(const struct holidays *h, const struct zone *z, int64_t from_s,
                          int64_t to_s);
+
+/* ---- lulls.c ---- */
+
+/* What share of a class is still on a weekday, in the mean of such days of late. Zeroed: nothing is known. */
+struct lull_usual {
+    float share[7]; /* Monday first */
+    uint8_t days[7];
+};
+struct lull_seen {
+    int32_t day;
+    uint32_t meters, still; /* of the class: read after the day; of those, not moved since before it */
+};
+/* Whether the day is one; what it is else is learned. out_counts_pm: as of struct lull. */
+bool lull_judge(struct lull_usual *usual, const struct lull_seen *seen, uint16_t *out_counts_pm);
+void lulls_add(struct lulls *l, const struct lull *day); /* days ascending; the oldest goes */
+/* Seconds of [from_s, to_s) that do not count for a reading of to_s; of days that are no holidays, and outside pauses. 0 of NULL. */
+int64_t lulls_left_out(const struct judge_place *p, int64_t from_s, int64_t to_s);
 
 /* ---- pauses.c ---- */
 

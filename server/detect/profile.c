@@ -165,7 +165,7 @@ static void gap(struct profile *s, const struct judge_step *step, float l)
 int64_t profile_counted_s(const struct judge_place *p, int64_t from_s, int64_t to_s)
 {
     int64_t off = holidays_overlap(p->holidays, p->zone, from_s, to_s) +
-                  pauses_overlap(p->pauses, from_s, to_s);
+                  pauses_overlap(p->pauses, from_s, to_s) + lulls_left_out(p, from_s, to_s);
 
     return off < to_s - from_s ? to_s - from_s - off : 0;
 }

@@ -54,7 +54,7 @@ double profile_hour_odds(const struct profile *s, const struct judge_place *p);
 /* The share of all time that it spent in pauses of a day and more, 0 of fewer than two; their mean length. */
 double profile_away_share(const struct profile *s, double *out_mean_h);
 int64_t profile_longest_s(const struct profile *s); /* pause of its own of the last 400 days; 0: none */
-/* Seconds of [from_s, to_s) in which use was to be expected: without holidays and pauses. */
+/* Seconds of [from_s, to_s) in which use was to be expected: without holidays, pauses and what lulls leave out. */
 int64_t profile_counted_s(const struct judge_place *p, int64_t from_s, int64_t to_s);
 
 #endif

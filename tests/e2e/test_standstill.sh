@@ -48,5 +48,51 @@ a_rebuild_finds_them_again() {
     nilo flag list --format json | jq -c '.rows[]' | diff before - || return 1
 }
 
-hold a_standstill_is_a_suspicion_at_first_and_stop_and_go_is_sure a_meter_that_never_turned_is_told_by_what_the_one_before_it_measured a_rebuild_finds_them_again
+# ---- many at once, on days that no calendar knows of: 60 homes, four readings a day. H01 to H40 leave on day 24 and are back on day 36; H41 stops on day 20. ----
+
+homes() {
+    local n
+    { echo serial,dn,q3; for n in {01..60}; do echo "H$n,15,2.5"; done; } > meters.csv
+    { echo point,use_class; for n in {01..60}; do echo "Q$n,residential"; done; } > points.csv
+    { echo point,serial,from,start_index_l; for n in {01..60}; do echo "Q$n,H$n,2026-04-01T00:00:00+08:00,0"; done; } > fittings.csv
+    for list in meters points fittings; do nilo import $list $list.csv || return 1; done
+}
+# days FROM TO: day by day its readings come, and are settled in the afternoon.
+days() {
+    local day
+    for ((day = $1; day < $2; day++)); do
+        awk -v day="$day" 'BEGIN { print "serial,time,index_l"
+            for (m = 1; m <= 60; m++) {
+                stops = m <= 40 ? 24 : m == 41 ? 20 : 9999; back = m <= 40 ? 36 : 9999
+                for (h = day * 24 - 6; h <= day * 24 + 12; h += 6) if (h >= 0) {
+                    lived = h / 24 < stops ? h : h / 24 < back ? stops * 24 : h - (back - stops) * 24
+                    printf "H%02d,%d,%d\n", m, 1774972800 + h * 3600, int(lived / 24) * (150 + 3 * m) + (lived % 24 > 0 ? (lived % 24) / 6 * 40 : 0)
+                }
+            } }' | while IFS=, read -r m t v; do [[ $m == serial ]] && echo "$m,$t,$v" || printf '%s,%(%FT%TZ)T,%d\n' "$m" "$t" "$v"; done > day.csv
+        nilo clock set "$(date -u -d "2026-04-01T07:00:00Z + $day days" +%FT%TZ)" > clock.log && nilo import readings day.csv > import.log && nilo settle > settle.log || return 1
+    done
+}
+flags() { nilo flag list --format json | jq -r '[.rows[] | .kind + " " + .serial + " " + .state] | join(", ")'; }
+lulls() { nilo audit list --format ndjson | grep -c "\"what\":\"lull\""; }
+
+who_leaves_with_many_others_is_suspected_of_nothing() {
+    nilod_stop
+    rm -rf store
+    nilod_start --virtual-clock 2026-04-01T07:00:00+08:00 && homes > homes.log 2>&1 || return 1
+    days 0 24 && is '' "$(flags)" && is 0 "$(lulls)" || return 1
+    days 24 36 || return 1 # more than base, 7.5 days
+    is 'stuck H41 open' "$(flags)" && is 1 "$(($(lulls) >= 8))" # H41 had stood four days more
+}
+
+they_come_back_and_the_one_that_stopped_does_not() {
+    days 36 38 && is 'stuck H41 open' "$(flags)"
+}
+
+a_rebuild_knows_of_those_days_too() {
+    nilo flag list --format json | jq -c '.rows[]' > before
+    nilod_stop && exits 0 "$build/nilo" store rebuild --store store && nilod_start --virtual-clock 2026-05-08T15:00:00+08:00 && nilo settle || return 1
+    nilo flag list --format json | jq -c '.rows[]' | diff before -
+}
+
+hold a_standstill_is_a_suspicion_at_first_and_stop_and_go_is_sure a_meter_that_never_turned_is_told_by_what_the_one_before_it_measured a_rebuild_finds_them_again who_leaves_with_many_others_is_suspected_of_nothing they_come_back_and_the_one_that_stopped_does_not a_rebuild_knows_of_those_days_too
 hold_end

@@ -154,6 +154,77 @@ static void holidays_are_not_counted(void **state)
     assert_true(verdict_value(story_last(&s, &detector_stuck), "zero_days") > 25000);
 }
 
+/* Half of the neighbours leave on those days, too: an absence is likelier then, a meter that stops is not. */
+static void who_is_away_with_many_others_is_suspected_later(void **state)
+{
+    static struct lulls lulls;
+    struct story s;
+    int32_t first;
+
+    (void)state;
+    story_begin(&s);
+    first = (int32_t)day_number(2026, 1, 1) + 60;
+    lulls.count = 0;
+    for (int32_t day = 0; day < 10; day++)
+        lulls_add(&lulls,
+                  &(struct lull){ .day = first + day,
+                                  .counts_pm = 100,
+                                  .known_s = START + (61 + day) * (int64_t)DAY + 15 * HOUR });
+    s.place.lulls = &lulls;
+    story_live(&s, 60);
+    story_still(&s, 15 * 24);
+    assert_quiet(&s);
+    story_still(&s, 4 * 24);
+    assert_true(stuck_open(&s));
+    assert_true(verdict_value(story_last(&s, &detector_stuck), "zero_days") > 16000);
+    assert_true(verdict_value(story_last(&s, &detector_stuck), "counted_days") < 9000);
+}
+
+/* What was told of a day counts for readings that are a day younger than that: so it is the same whenever the reading came. */
+static void a_lull_counts_for_what_is_read_a_day_later(void **state)
+{
+    static struct lulls lulls;
+    struct story s;
+    int64_t from_s = START, told_s = START + DAY + 15 * HOUR;
+
+    (void)state;
+    story_begin(&s);
+    lulls.count = 0;
+    lulls_add(&lulls, &(struct lull){ .day = (int32_t)day_number(2026, 1, 1),
+                                      .counts_pm = 250,
+                                      .known_s = told_s });
+    s.place.lulls = &lulls;
+    assert_int_equal(lulls_left_out(&s.place, from_s, told_s + LULL_KNOWN_S - 1), 0);
+    assert_int_equal(lulls_left_out(&s.place, from_s, told_s + LULL_KNOWN_S), DAY * 3 / 4);
+    assert_int_equal(lulls_left_out(&s.place, from_s + DAY / 2, told_s + LULL_KNOWN_S),
+                     DAY * 3 / 8);
+    s.holidays.count = 1; /* that day is left out already */
+    s.holidays.spans[0] = (struct holiday_span){ lulls.at[0].day, lulls.at[0].day };
+    assert_int_equal(lulls_left_out(&s.place, from_s, told_s + LULL_KNOWN_S), 0);
+}
+
+static void a_day_is_held_against_its_own_weekday(void **state)
+{
+    struct lull_usual usual = { .days = { 0 } };
+    struct lull_seen day = { .day = 20454, .meters = 1000 }; /* a Thursday */
+    uint16_t counts = 0;
+
+    (void)state;
+    for (int i = 0; i < 35; i++, day.day++) { /* offices: closed at the weekend */
+        day.still = day_of_week(day.day) >= 5 ? 900 : 40;
+        assert_false(lull_judge(&usual, &day, &counts));
+    }
+    day.still = 60;
+    assert_false(lull_judge(&usual, &day, &counts)); /* chance */
+    day.still = 400;
+    assert_true(lull_judge(&usual, &day, &counts));
+    assert_in_range(counts, 95, 115);
+    assert_true(lull_judge(&usual, &day, &counts)); /* it taught nothing */
+    day.meters = 49;
+    day.still = 40;
+    assert_false(lull_judge(&usual, &day, &counts)); /* too few to tell */
+}
+
 static void a_flag_clears_when_water_is_registered_again(void **state)
 {
     struct story s;
@@ -449,6 +520,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_keeps_hours_is_no_stop_and_go),
         cmocka_unit_test(one_that_is_away_for_six_days_is_not),
         cmocka_unit_test(holidays_are_not_counted),
+        cmocka_unit_test(who_is_away_with_many_others_is_suspected_later),
+        cmocka_unit_test(a_lull_counts_for_what_is_read_a_day_later),
+        cmocka_unit_test(a_day_is_held_against_its_own_weekday),
         cmocka_unit_test(a_flag_clears_when_water_is_registered_again),
         cmocka_unit_test(a_knock_that_turns_the_wheel_by_a_pulse_clears_nothing),
         cmocka_unit_test(a_second_home_is_not_told),

@@ -127,7 +127,8 @@ static void count_note(const struct record *r, const struct pick *p, const struc
     bool wanted = is_wanted(s, p), sized = of_size(p, n->told_lph), found;
 
     if (n->rule != p->rule || !of_place(s, p) || n->confidence_pct < p->confidence_least ||
-        (p->with_use && !is_home_with(s, s->used_lpd)) || (p->steady && !n->steady))
+        (p->with_use && !is_home_with(s, s->used_lpd)) ||
+        (p->steady && !(n->outcome == NOTE_FALSE ? n->steady : s->steady)))
         return;
     /* The first that is sure enough, though a fainter one may have been told before it. */
     found = n->outcome == NOTE_FOUND || (n->outcome == NOTE_REPEAT && l->last != n->subject + 1);
