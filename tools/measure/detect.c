@@ -1,10 +1,10 @@
 /* How often the flags are right: simulated lives (tools/sim/trial.h) and real ones with injected faults through the real detectors, beside
  * plain rules on the same data.
  *
- *   bench_detect [--lives N] [--days N] [--faulty SHARE] [--seeds train|test] [--threads N]
+ *   bench_detect [--lives N] [--days N] [--faulty SHARE] [--kinds FLAG,…] [--seeds train|test] [--threads N]
  *                [--real FILE.csv] [--rounds N] [--json] [--curve] [--truth] [--list] [--life N] [--house N] [--houses N]
  *
- * Detectors are made on train seeds; what is published is of test seeds (the default).  The same options print the same bytes. --real:
+ * --kinds: faults that these flags are right for are drawn alone, for whoever works on one of them.  Detectors are made on train seeds; what is published is of test seeds (the default).  The same options print the same bytes. --real:
  * CSV meter,local_time,index_l instead of simulated lives, each meter --rounds times, a fault each time.  --truth and --list print the faults and
  * the flags with their outcome as CSV, --life the readings of one life, --house those of a house with its meter before all of them (tools/sim/house.h), for whoever looks into a flag.
  *
@@ -24,7 +24,7 @@ struct options {
     uint32_t lives, houses;
     unsigned threads, rounds;
     const char *real;
-    bool json, curve, truth, list;
+    bool json, curve, truth, list, bad; /* bad: a name that nothing has */
     int64_t life, house; /* below 0: none */
     struct trial_options of;
 };
@@ -181,6 +181,23 @@ static enum err judge_houses(const struct options *o)
     return err;
 }
 
+/* Faults that one of these flags is right for: "burst,backflow". 0: none is. */
+static uint32_t kinds_of(const char *flags)
+{
+    uint32_t kinds = 0;
+    char flag[32];
+
+    while (*flags) {
+        size_t len = strcspn(flags, ",");
+
+        snprintf(flag, sizeof flag, "%.*s", (int)len, flags);
+        for (int k = 1; len && k < FAULTS; k++)
+            kinds |= fault_has_flag(fault_about[k].right, flag) ? 1u << k : 0;
+        flags += len + (flags[len] == ',');
+    }
+    return kinds;
+}
+
 static bool read_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
@@ -202,6 +219,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->of.days = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "--faulty") == 0)
             o->of.faulty = strtod(value, NULL);
+        else if (strcmp(name, "--kinds") == 0)
+            o->of.kinds = kinds_of(value), o->bad = !o->of.kinds;
         else if (strcmp(name, "--seeds") == 0)
             o->of.seed = strcmp(value, "train") == 0 ? TRAIN_SEED : TEST_SEED;
         else if (strcmp(name, "--threads") == 0)
@@ -219,7 +238,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         else
             return false;
     }
-    return o->of.days >= 60 && o->of.days <= 4000 && o->threads >= 1 && o->threads <= THREADS_MAX;
+    return !o->bad && o->of.days >= 60 && o->of.days <= 4000 && o->threads >= 1 && o->threads <= THREADS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -247,7 +266,7 @@ int main(int argc, char **argv)
     if (o.life >= 0 || o.house >= 0)
         err = o.life >= 0 ? print_life(&o) : print_house(&o);
     else
-        err = o.real ? real_run(o.real, o.of.seed, o.rounds, &holidays, &record)
+        err = o.real ? real_run(o.real, o.of.seed, o.of.kinds, o.rounds, &holidays, &record)
                      : simulate(&o, &holidays, &record);
     if (o.real && err == ERR_NOT_FOUND) {
         fprintf(stderr, "bench_detect: no real series at %s: skipped\n", o.real);

@@ -160,15 +160,20 @@ static bool can_have(const struct trial *l, enum fault_kind kind)
     return used || kind == FAULT_SILENT || kind == FAULT_CLOCK || kind == FAULT_BATTERY;
 }
 
-static enum fault_kind kind_of(struct chance *c)
+static int weight_of(const struct trial_options *o, int kind)
+{
+    return !o->kinds || o->kinds >> kind & 1 ? fault_about[kind].weight : 0;
+}
+
+static enum fault_kind kind_of(const struct trial_options *o, struct chance *c)
 {
     int all = 0, u, kind = 0;
 
     for (int k = 0; k < FAULTS; k++)
-        all += fault_about[k].weight;
+        all += weight_of(o, k);
     u = chance_whole(c, 0, all - 1);
-    while (u >= fault_about[kind].weight)
-        u -= fault_about[kind++].weight;
+    while (u >= weight_of(o, kind))
+        u -= weight_of(o, kind++);
     return (enum fault_kind)kind;
 }
 
@@ -177,7 +182,7 @@ static void place_and_fault(struct trial *l, const struct trial_options *o)
 {
     struct chance place = chance_of(o->seed, l->n, PART_PLACE),
                   c = chance_of(o->seed, l->n, PART_FAULT);
-    enum fault_kind kind = chance_happens(&c, o->faulty) ? kind_of(&c) : FAULT_NONE;
+    enum fault_kind kind = chance_happens(&c, o->faulty) ? kind_of(o, &c) : FAULT_NONE;
 
     l->tries = 0;
     do

@@ -14,6 +14,7 @@ struct trial_options {
     int64_t from_day;        /* days since 1970-01-01 */
     const struct zone *zone; /* without summer time */
     double faulty;           /* share of places that have a fault */
+    uint32_t kinds;          /* a set of 1 << enum fault_kind: those that are drawn; 0: all */
     bool
         mishaps_given; /* each life has `mishaps`, a set of 1 << enum mishap, instead of what chance brings */
     unsigned mishaps;

@@ -161,8 +161,8 @@ real_series_bear_the_faults_and_what_they_raise_themselves_counts_neither_way(vo
     unsigned leaks = 0, own = 0;
 
     (void)state;
-    assert_ok(real_run(path, 1, 60, &none, &r));
-    assert_ok(real_run(path, 1, 60, &none, &again));
+    assert_ok(real_run(path, 1, 0, 60, &none, &r));
+    assert_ok(real_run(path, 1, 0, 60, &none, &again));
     assert_int_equal(r.subject_count, 120);
     assert_int_equal(again.note_count, r.note_count);
     for (size_t i = 0; i < r.note_count; i++) {
@@ -181,7 +181,7 @@ real_series_bear_the_faults_and_what_they_raise_themselves_counts_neither_way(vo
     assert_true(leaks >= 5 && own >= 20);
     record_done(&r);
     record_done(&again);
-    assert_err(ERR_NOT_FOUND, real_run("/nowhere/real.csv", 1, 1, &none, &r));
+    assert_err(ERR_NOT_FOUND, real_run("/nowhere/real.csv", 1, 0, 1, &none, &r));
 }
 
 /* ---- the list of replacements ---- */

@@ -96,7 +96,7 @@ MUST_CHECK enum err record_append(struct record *r, const struct record *more);
 void record_done(struct record *r);
 
 /* real.c: every series several times, with a fault each. The file is CSV: meter,local_time,index_l. NOT_FOUND. */
-MUST_CHECK enum err real_run(const char *path, uint64_t seed, unsigned rounds,
+MUST_CHECK enum err real_run(const char *path, uint64_t seed, uint32_t kinds, unsigned rounds,
                              const struct holidays *holidays, struct record *out);
 
 /* ---- sums.c ---- */

@@ -278,22 +278,27 @@ static enum err one(const struct real *r, const struct real_series *s, uint64_t 
     return record_add(out, l, &told[1], true);
 }
 
-enum err real_run(const char *path, uint64_t seed, unsigned rounds, const struct holidays *holidays,
-                  struct record *out)
+enum err real_run(const char *path, uint64_t seed, uint32_t kinds, unsigned rounds,
+                  const struct holidays *holidays, struct record *out)
 {
     struct real *r = (struct real *)calloc(1, sizeof *r);
     struct told_list *told = (struct told_list *)calloc(2, sizeof *told);
     struct trial *l = (struct trial *)calloc(1, sizeof *l);
     enum err err = r && told && l ? real_load(path, r) : ERR_NO_MEMORY;
     enum fault_kind kind = FAULT_NONE;
+    bool some = false;
 
-    for (unsigned round = 0; round < rounds && !err; round++)
+    for (int k = 0; k < FAULTS; k++)
+        some = some || (can_have((enum fault_kind)k) && (!kinds || kinds >> k & 1));
+    if (!kinds)
+        kinds = UINT32_MAX;
+    for (unsigned round = 0; round < rounds && some && !err; round++)
         for (size_t i = 0; i < r->count && !err; i++) {
             if (r->series[i].count < 1000)
                 continue;
             do
                 kind = (enum fault_kind)((kind + 1) % FAULTS);
-            while (!can_have(kind));
+            while (!can_have(kind) || !(kinds >> kind & 1));
             err = one(r, &r->series[i], seed, kind, (uint32_t)(round * r->count + i), l, told,
                       holidays, out);
         }
