@@ -1,50 +1,22 @@
-#include "server/detect/draws.h"
 #include "server/detect/detect_priv.h"
+#include "server/detect/draws_priv.h"
 
 #include <limits.h>
 #include <math.h>
-
 #include <string.h>
 
-#define LEAST_BEFORE_D 40 /* days with people at home */
-#define LEAST_AFTER_D 14
-#define SOONEST_D 20 /* calendar days before the last: a change that is younger is a guess */
-#define LONGEST_D 110
-#define HOME_SHARE 0.08 /* of a usual day: less is used where nobody is at home */
-#define LATELY_D                                                                                   \
-    45 /* what is usual of late may be less by far: the upper quarter of so many days tells it, unless hardly anybody was at home */
-#define FEW_PULSES                                                                                 \
-    8 /* a usual day has fewer: then the week about it is looked at, for single days are mostly chance */
-#define UPPER_QUARTER_SHARE 0.75 /* a usual day ÷ one of the upper quarter */
-#define EMPTY_NEAR_D 15          /* a run without use belongs to a change that lies as near */
-#define SETTLED_D 10 /* days with use between a change and a pause: then the change came first */
+#define SOONEST_D 20    /* calendar days before the last: a change that is younger is a guess */
+#define EMPTY_NEAR_D 15 /* a run without use belongs to a change that lies as near */
+#define SETTLED_D 10    /* days with use between a change and a pause: then the change came first */
 #define WEEKS 28
-
-/* Eighths of octaves above a unit, which is a pulse of 1 L and more, or what Q3 gives in an hour divided by 4 096; [0] none, [1] below it. */
-#define BINS 96
-#define OCTAVES 4096
-#define LARGE_LPH 10000 /* a Q3 above which single litres tell nothing */
-#define WATERING_H 3    /* a garden is watered within so many hours of the day */
+#define WATERING_H 3 /* a garden is watered within so many hours of the day */
 #define SIZES 40
 #define SIZE_MOST_LN 0.4
 #define SIZE_STEP_LN 0.075
 #define STRAY_SHARE 0.05 /* hours that nothing explains */
-
-struct hist {
-    double at[BINS], hours, idle;
-    double ml[24], known[24]; /* by hour of the day */
-    double days,
-        floor_ml; /* days of which most hours are known; the sum of the least hours of these */
-};
-
-struct home_days {
-    const struct day_use *days;
-    size_t count;
-    bool at_home[DAYS_MOST],
-        empty[DAYS_MOST]; /* neither: a holiday, or too little is known of it */
-    double ln[DAYS_MOST]; /* of its use */
-    double unit_ml, pulse_ml;
-};
+#define YEAR_D 365
+#define SEASON_D                                                                                   \
+    55 /* the last so many days, and those a year before: as far as a look reaches back */
 
 static uint32_t float_bits(float x)
 {
@@ -71,137 +43,6 @@ static unsigned bin_of(double unit_ml, double ml)
 static double bin_ml(double unit_ml, unsigned bin)
 {
     return ldexp(1 + ((double)((bin - 1) & 7) + 0.5) / 8, (int)(bin - 1) >> 3) * unit_ml;
-}
-
-/* ---- days with people at home ---- */
-
-/* The nth in order, from 0; moves the values about (C. A. R. Hoare's FIND). */
-static double nth(double *v, size_t count, size_t n)
-{
-    size_t low = 0, high = count - 1;
-
-    while (low < high) {
-        double pivot = v[n], x;
-        size_t i = low, j = high;
-
-        while (i <= j) {
-            while (v[i] < pivot)
-                i++;
-            while (pivot < v[j])
-                j--;
-            if (i <= j) {
-                x = v[i];
-                v[i++] = v[j];
-                v[j] = x;
-                if (j == 0)
-                    break;
-                j--;
-            }
-        }
-        if (j < n)
-            low = i;
-        if (n < i)
-            high = j;
-    }
-    return v[n];
-}
-
-static double per_day(const struct day_use *d)
-{
-    return d->covered_s ? (double)d->used_ml * DAY_S / d->covered_s : 0;
-}
-
-/* The same over the week about it. */
-static double per_day_of_week(const struct day_span *days, size_t i)
-{
-    double ml = 0, seconds = 0;
-    size_t from = i;
-
-    while (from > 0 && days->at[i].day - days->at[from - 1].day <= 3)
-        from--;
-    for (; from < days->count && days->at[from].day <= days->at[i].day + 3; from++) {
-        ml += (double)days->at[from].used_ml;
-        seconds += days->at[from].covered_s;
-    }
-    return seconds > 0 ? ml * DAY_S / seconds : 0;
-}
-
-static bool is_paused(const struct judge_place *p, int32_t day)
-{
-    int64_t from_s = p->pauses ? day_midnight_s(p->zone, day) : 0;
-
-    return p->pauses && pauses_overlap(p->pauses, from_s, from_s + DAY_S) > 0;
-}
-
-static bool is_holiday(const struct holidays *h, int32_t day)
-{
-    for (size_t i = 0; h && i < h->count; i++)
-        if (day >= h->spans[i].first_day && day <= h->spans[i].last_day)
-            return true;
-    return false;
-}
-
-/* What a usual day has: the median of days with use, or `q` of those from from_day on. 0: too few are known. */
-static double usual_day(const struct day_span *days, int32_t from_day, double q, size_t least)
-{
-    double used[DAYS_MOST];
-    size_t count = 0;
-
-    for (size_t i = 0; i < days->count; i++)
-        if (days->at[i].day >= from_day && day_is_whole(&days->at[i]) && days->at[i].used_ml > 0)
-            used[count++] = per_day(&days->at[i]);
-    if (count < least)
-        return 0;
-    return nth(used, count, (size_t)(q * (double)count));
-}
-
-static bool home_days(struct home_days *h, const struct judge_place *p, const struct day_span *days)
-{
-    double usual, lately, rest_ml;
-    bool few;
-
-    h->days = days->at;
-    h->count = days->count;
-    h->pulse_ml = p->meter->resolution_ml > 0 ? (double)p->meter->resolution_ml : 1;
-    h->unit_ml = fmax(1000, h->pulse_ml);
-    if (p->meter->q3_lph > LARGE_LPH)
-        h->unit_ml = fmax(h->unit_ml, p->meter->q3_lph * 1000.0 / OCTAVES);
-    if (days->count > DAYS_MOST ||
-        (usual = usual_day(days, INT32_MIN, 0.5, LEAST_BEFORE_D + LEAST_AFTER_D)) <= 0)
-        return false;
-    lately = UPPER_QUARTER_SHARE * usual_day(days, days->to_day - LATELY_D, 0.75, 8);
-    few = usual < FEW_PULSES * h->pulse_ml;
-    rest_ml = few ? h->pulse_ml / 7 : h->pulse_ml; /* what may be under way to the next pulse */
-    for (size_t i = 0; i < days->count; i++) {
-        const struct day_use *d = &days->at[i];
-        double u = few ? per_day_of_week(days, i) : per_day(d),
-               lower = lately < usual && d->day >= days->to_day - LONGEST_D ? lately : usual;
-        bool known = day_is_whole(d) && !is_holiday(p->holidays, d->day) && !is_paused(p, d->day);
-
-        h->at_home[i] = known && u > HOME_SHARE * lower;
-        h->empty[i] = known && !h->at_home[i];
-        h->ln[i] = h->at_home[i] ? log(u + rest_ml) : 0;
-    }
-    return true;
-}
-
-static unsigned home_count(const struct home_days *h, size_t from, size_t to)
-{
-    unsigned n = 0;
-
-    for (size_t i = from; i < to; i++)
-        n += h->at_home[i];
-    return n;
-}
-
-static double home_mean_ln(const struct home_days *h, size_t from, size_t to)
-{
-    double sum = 0;
-    unsigned n = home_count(h, from, to);
-
-    for (size_t i = from; i < to; i++)
-        sum += h->ln[i];
-    return n ? sum / n : NAN;
 }
 
 /* The day at which the means before and after lie furthest apart, in standard errors. */
@@ -240,7 +81,7 @@ static size_t find_change(const struct home_days *h, int sign, int32_t to_day)
 
 /* ---- sizes of draws ---- */
 
-static void count_hours(const struct home_days *h, size_t i, struct hist *out)
+void hist_add(struct hist *out, const struct home_days *h, size_t i)
 {
     unsigned known = 0;
     int32_t least = INT32_MAX;
@@ -258,9 +99,40 @@ static void count_hours(const struct home_days *h, size_t i, struct hist *out)
         out->idle += ml == 0;
         out->hours += ml > 0;
         out->at[bin_of(h->unit_ml, ml)] += ml > 0;
+        if (ml > 0 && ml <= h->faint_ml) {
+            out->faint++;
+            out->faint_ml += ml;
+        }
     }
     out->days += known >= 20;
     out->floor_ml += known >= 20 ? least : 0;
+}
+
+double hist_mean_ln(const struct hist *h, double unit_ml)
+{
+    double sum = 0;
+
+    for (unsigned bin = 1; bin < BINS; bin++)
+        if (h->at[bin] > 0)
+            sum += h->at[bin] * log(bin_ml(unit_ml, bin));
+    return h->hours > 0 ? sum / h->hours : NAN;
+}
+
+/* How the share of hours with a trickle alone changed, and use in all other hours: later ÷ earlier. */
+static void faint_change(const struct hist *before, const struct hist *after,
+                         struct draws_change *out)
+{
+    double was_h = before->hours + before->idle, is_h = after->hours + after->idle, was = 0, is = 0;
+
+    for (int g = 0; g < 24; g++) {
+        was += before->ml[g];
+        is += after->ml[g];
+    }
+    out->faint_share = before->faint / (was_h + 1e-9);
+    out->faint_ln =
+        log((after->faint + 0.5) / (is_h + 1)) - log((before->faint + 0.5) / (was_h + 1));
+    out->rest_ln = log((is - after->faint_ml + 1) / (is_h + 1e-9)) -
+                   log((was - before->faint_ml + 1) / (was_h + 1e-9));
 }
 
 /* Use outside of the few hours of the day that lost (sign −1) or gained most: later ÷ earlier. */
@@ -427,8 +299,34 @@ static double mean_mlpd(const struct home_days *h, size_t from, size_t to)
     unsigned n = home_count(h, from, to);
 
     for (size_t i = from; i < to; i++)
-        sum += h->at_home[i] ? per_day(&h->days[i]) : 0;
+        sum += h->at_home[i] ? home_per_day(&h->days[i]) : 0;
     return n ? sum / n : 0;
+}
+
+/* The last weeks against those a year before. */
+static double season_ln(const struct home_days *h)
+{
+    int32_t last = h->count ? h->days[h->count - 1].day : 0;
+    size_t from = 0, to, late = h->count;
+
+    while (from < h->count && h->days[from].day <= last - YEAR_D - SEASON_D)
+        from++;
+    for (to = from; to < h->count && h->days[to].day <= last - YEAR_D; to++)
+        ;
+    while (late > 0 && h->days[late - 1].day > last - SEASON_D)
+        late--;
+    if (home_count(h, from, to) < LEAST_AFTER_D || home_count(h, late, h->count) < LEAST_AFTER_D)
+        return NAN;
+    return home_mean_ln(h, late, h->count) - home_mean_ln(h, from, to);
+}
+
+static double mean_peers_ln(const struct home_days *h, size_t from, size_t to)
+{
+    double sum = 0;
+
+    for (size_t i = from; i < to; i++)
+        sum += h->at_home[i] ? peers_ln(h->peers, h->days[i].day) : 0;
+    return sum / home_count(h, from, to);
 }
 
 /* Whether it may be worth to look at the sizes of draws. */
@@ -439,8 +337,8 @@ static bool is_worth_it(const struct draws_change *c, const struct draws_bounds 
 }
 
 /* Days before `at` against those from `since` on. */
-static bool compare(const struct home_days *h, size_t at, size_t since,
-                    const struct draws_bounds *bounds, struct draws_change *out)
+bool draws_between(const struct home_days *h, size_t at, size_t since,
+                   const struct draws_bounds *bounds, struct draws_change *out)
 {
     int sign = bounds->sign;
     struct hist before = { 0 }, quiet = { 0 }, after = { 0 };
@@ -459,19 +357,22 @@ static bool compare(const struct home_days *h, size_t at, size_t since,
     out->apart_ln = home_mean_ln(h, since, h->count) - nearest_weeks_ln(h, at, sign);
     if (!is_worth_it(out, bounds))
         return false;
-    limit = nth(lns, n, sign < 0 ? n / 4 : n - 1 - n / 4); /* of more use: the busiest */
+    out->season_ln = season_ln(h);
+    out->peers_ln = h->peers ? mean_peers_ln(h, since, h->count) - mean_peers_ln(h, 0, at) : NAN;
+    limit = home_nth(lns, n, sign < 0 ? n / 4 : n - 1 - n / 4); /* of more use: the busiest */
     for (size_t i = 0; i < h->count; i++) {
         if (!h->at_home[i] || (i >= at && i < since))
             continue;
-        count_hours(h, i, i < at ? &before : &after);
+        hist_add(i < at ? &before : &after, h, i);
         if (i < at && sign * (h->ln[i] - limit) >= 0)
-            count_hours(h, i, &quiet);
+            hist_add(&quiet, h, i);
     }
     out->day = h->days[at].day;
     out->before_mlpd = mean_mlpd(h, 0, at);
     out->after_mlpd = mean_mlpd(h, since, h->count);
     out->hours = after.hours;
     out->elsewhere_ln = elsewhere_ln(&before, &after, sign);
+    faint_change(&before, &after, out);
     out->floor_share =
         24 * (after.floor_ml / (after.days + 1e-9) - before.floor_ml / (before.days + 1e-9)) /
         (fabs(out->after_mlpd - out->before_mlpd) + 1);
@@ -495,7 +396,7 @@ bool draws_compare(const struct judge_place *p, const struct day_span *days,
 
     if (!home_days(&h, p, days) || (at = find_change(&h, bounds->sign, days->to_day)) == h.count)
         return false;
-    return compare(&h, at, at, bounds, out);
+    return draws_between(&h, at, at, bounds, out);
 }
 
 bool draws_since(const struct judge_place *p, const struct day_span *days, int32_t day,
@@ -512,5 +413,5 @@ bool draws_since(const struct judge_place *p, const struct day_span *days, int32
     since = at;
     while (since < h.count && h.days[since].day < days->to_day - (int32_t)last)
         since++;
-    return since < h.count && compare(&h, at, since, &any, out);
+    return since < h.count && draws_between(&h, at, since, &any, out);
 }

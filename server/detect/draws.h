@@ -22,6 +22,10 @@ struct draws_change {
     double middle_ln, large_ln;        /* the median and the 85 % quantile of hours with use */
     double elsewhere_ln;               /* use outside of the three hours of the day that changed most: a garden is watered in those */
     double floor_share;                /* what flows without a pause, later − earlier, ÷ by how much use changed: −1 where a leak was mended */
+    double season_ln;                  /* use of the last 55 days ÷ that of the same a year before; NAN: not known */
+    double peers_ln;                   /* what the place's peers changed by meanwhile, which is taken off volume_ln, apart_ln and season_ln; NAN: not known */
+    double faint_share;                /* of earlier hours, those with no more than a two-hundredth of what Q3 gives in an hour; 0 where pulses do not show that */
+    double faint_ln, rest_ln;          /* that share, and use in all other hours: later ÷ earlier */
     double before_mlpd, after_mlpd;    /* mean use of a day with people at home */
     double hours;                      /* later ones with use */
 };

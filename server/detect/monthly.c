@@ -1,5 +1,6 @@
 #include "server/detect/monthly.h"
 #include "server/detect/detect_priv.h"
+#include "server/detect/peers.h"
 
 #include <string.h>
 
@@ -149,8 +150,13 @@ static void look(struct monthly *m, const struct judge_place *place, int32_t day
 {
     struct day_span span = days_between(&m->days, day - MONTHLY_WINDOW_D, day);
     struct judge_place today = *place;
+    struct peers known;
 
     today.rules = rules_on(place->book, day);
+    if (place->peers) {
+        peers_until(place->peers, day, &known);
+        today.peers = &known;
+    }
     for (unsigned i = 0; i < m->kind_count; i++) {
         struct verdict v;
 

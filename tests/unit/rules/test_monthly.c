@@ -2,8 +2,10 @@
 #include "server/detect/daily.h"
 #include "server/detect/draws.h"
 #include "server/detect/monthly.h"
+#include "server/detect/peers.h"
 #include "tests/unit/rules/story.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define ROWS_MOST (24 * 900)
@@ -154,6 +156,166 @@ static void nor_who_moves_in_behind_an_empty_fortnight(void **state)
     h->size = 0.5;
     live(h, 100);
     assert_int_equal(look(h), 0);
+    free(h);
+}
+
+static void unless_no_people_make_so_small_draws(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 150);
+    away(h, 14);
+    h->size = 0.25;
+    live(h, 60);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_slow);
+    free(h);
+}
+
+static void a_meter_that_wears_out_month_by_month_is_slow(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 100);
+    for (int d = 0; d < 260; d++) {
+        h->size = 1 - 0.4 * d / 260;
+        live(h, 1);
+    }
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_slow);
+    assert_in_range(verdict_value(&h->said[0], "month_pct"), 90000, 98000);
+    assert_true(h->said[0].onset_s > START + 100 * DAY && h->said[0].onset_s < START + 220 * DAY);
+    free(h);
+}
+
+static void nor_people_who_become_fewer_month_by_month(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 100);
+    for (int d = 0; d < 260; d++) {
+        h->people = 3 - 1.5 * d / 260;
+        live(h, 1);
+    }
+    assert_int_equal(look(h), 0);
+    free(h);
+}
+
+/* Draws and use are less in the same weeks of each year. */
+static void nor_what_the_same_weeks_had_a_year_before(void **state)
+{
+    struct home *h = home_new();
+    size_t first;
+
+    (void)state;
+    live(h, 150);
+    h->size = 0.5;
+    live(h, 60);
+    h->size = 1;
+    live(h, 305);
+    first = look(h);
+    assert_int_equal(first, 2); /* of the first year nothing else is known */
+    assert_false(h->said[1].open);
+    h->size = 0.5;
+    live(h, 58);
+    assert_int_equal(look(h), first);
+    free(h);
+}
+
+static void peers_by(struct peers *p, int64_t from_s, int64_t to_s, int64_t change_s, double ln)
+{
+    int32_t change_day = (int32_t)(change_s / DAY);
+
+    *p = (struct peers){ 0 };
+    for (int32_t week = (int32_t)(from_s / DAY) / PEERS_WEEK_D; week < to_s / DAY / PEERS_WEEK_D;
+         week++) {
+        int32_t since = (week + 1) * PEERS_WEEK_D -
+                        change_day; /* of its 28 days so many lie behind the change */
+        double now = since < 0    ? 0
+                     : since > 28 ? 1
+                                  : since / 28.0,
+               before = since < 28   ? 0
+                        : since > 56 ? 1
+                                     : (since - 28) / 28.0;
+
+        peers_add(p, week,
+                  (int32_t)(1000 * log((1 + now * (exp(ln) - 1)) / (1 + before * (exp(ln) - 1)))));
+    }
+}
+
+static void nor_what_all_homes_of_its_kind_use_less(void **state)
+{
+    struct home *h = home_new();
+    struct peers peers;
+
+    (void)state;
+    live(h, 150);
+    h->size = 0.5;
+    live(h, 90);
+    peers_by(&peers, START, h->s.now_s, START + 150 * DAY, log(0.5));
+    assert_true(fabs(peers_ln(&peers, (int32_t)(START / DAY) + 235) - log(0.5)) < 0.05);
+    h->s.place.peers = &peers;
+    assert_int_equal(look(h), 0);
+    peers_by(&peers, START, h->s.now_s, START + 150 * DAY, 0); /* they use what they did */
+    assert_int_equal(look(h), 1);
+    assert_in_range(verdict_value(&h->said[0], "peers_pct"), 99000, 101000);
+    free(h);
+}
+
+static void peers_are_known_when_their_week_is_over_for_days(void **state)
+{
+    struct peers all = { 0 }, known;
+
+    (void)state;
+    for (int32_t week = 100; week < 110; week++)
+        peers_add(&all, week, 50);
+    peers_until(&all, 110 * PEERS_WEEK_D + PEERS_GRACE_D, &known);
+    assert_int_equal(known.count, 10);
+    peers_until(&all, 110 * PEERS_WEEK_D + PEERS_GRACE_D - 1, &known);
+    assert_int_equal(known.count, 9);
+    peers_until(&all, 100 * PEERS_WEEK_D, &known);
+    assert_int_equal(known.count, 0);
+    assert_true(peers_ln(&known, 800) == 0 && peers_ln(NULL, 800) == 0);
+}
+
+static void a_week_that_was_left_out_changed_nothing_and_old_ones_go(void **state)
+{
+    struct peers p = { 0 };
+    double ln[] = { 0.3, -0.1, 0.1, 9 };
+
+    (void)state;
+    for (int32_t week = 0; week < 6; week++)
+        peers_add(&p, 100 + week, -100);
+    assert_int_equal(p.level[5], p.level[1] - 100);
+    peers_add(&p, 107, 0);
+    assert_int_equal(p.count, 8);
+    assert_int_equal(p.level[6], p.level[5]);
+    peers_add(&p, 103, 700); /* not in order: it is too late */
+    assert_int_equal(p.count, 8);
+    for (int32_t week = 108; week < 108 + 2 * PEERS_WEEKS; week++)
+        peers_add(&p, week, 0);
+    assert_int_equal(p.count, PEERS_WEEKS);
+    assert_int_equal(p.first + (int32_t)p.count, 108 + 2 * PEERS_WEEKS);
+    assert_int_equal(peers_change(ln, 4), 200);
+    assert_int_equal(peers_change(ln, 1), -100);
+}
+
+/* A trickle of 8 L in every third hour, which worn gear no longer starts for. */
+static void a_trickle_that_is_gone_is_told_as_unsure(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    for (int d = 0; d < 240; d++)
+        for (int hour = 0; hour < 24; hour++)
+            reading(h, hour % 3 == 0 ? 15 + 20 * chance(h) : hour % 3 == 1 && d < 150 ? 8 : 0);
+    assert_int_equal(look(h), 1);
+    assert_ptr_equal(h->kind[0], &detector_slow);
+    assert_in_range(verdict_value(&h->said[0], "trickle_hours_pct"), 1, 50000);
+    assert_true(h->said[0].confidence_pct < 60);
     free(h);
 }
 
@@ -393,6 +555,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_meter_that_shows_half_of_each_draw_is_slow),
         cmocka_unit_test(half_of_the_people_are_not),
         cmocka_unit_test(nor_who_moves_in_behind_an_empty_fortnight),
+        cmocka_unit_test(unless_no_people_make_so_small_draws),
+        cmocka_unit_test(a_meter_that_wears_out_month_by_month_is_slow),
+        cmocka_unit_test(nor_people_who_become_fewer_month_by_month),
+        cmocka_unit_test(nor_what_the_same_weeks_had_a_year_before),
+        cmocka_unit_test(nor_what_all_homes_of_its_kind_use_less),
+        cmocka_unit_test(peers_are_known_when_their_week_is_over_for_days),
+        cmocka_unit_test(a_week_that_was_left_out_changed_nothing_and_old_ones_go),
+        cmocka_unit_test(a_trickle_that_is_gone_is_told_as_unsure),
         cmocka_unit_test(nor_a_garden_that_is_watered_no_more),
         cmocka_unit_test(nor_a_leak_that_was_mended),
         cmocka_unit_test(a_meter_that_stands_for_hours_is_slow_too),

@@ -108,6 +108,24 @@ static void what_the_series_raises_without_the_fault_counts_neither_way(void **s
     assert_true(f.faults == 0 && f.found == 0 && f.wrong == 0 && f.too == 1);
 }
 
+static void nor_does_a_flag_of_no_fault_beside_one_that_the_series_has_anyway(void **state)
+{
+    struct trial l = leaking();
+    struct told_list told = { 0 };
+    struct record r = { 0 };
+
+    (void)state;
+    tell(&told, "stuck", 120, 250);
+    tell(&told, "leak", 120, 250);
+    tell(&told, "stuck", 130, 250);
+    told.at[0].beside = told.at[1].beside = true;
+    assert_ok(record_add(&r, &l, &told, true));
+    assert_int_equal(r.notes[0].outcome, NOTE_TOO);
+    assert_int_equal(r.notes[1].outcome, NOTE_FOUND); /* the fault's own flag counts for it */
+    assert_int_equal(r.notes[2].outcome, NOTE_FALSE);
+    record_done(&r);
+}
+
 static void a_leak_that_the_meter_does_not_see_is_not_scored(void **state)
 {
     struct trial l = leaking();
@@ -458,6 +476,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_second_flag_of_the_same_fault_is_a_repeat),
         cmocka_unit_test(another_kind_is_false_unless_the_fault_explains_it),
         cmocka_unit_test(what_the_series_raises_without_the_fault_counts_neither_way),
+        cmocka_unit_test(nor_does_a_flag_of_no_fault_beside_one_that_the_series_has_anyway),
         cmocka_unit_test(a_leak_that_the_meter_does_not_see_is_not_scored),
         cmocka_unit_test(
             real_series_bear_the_faults_and_what_they_raise_themselves_counts_neither_way),

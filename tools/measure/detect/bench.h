@@ -11,7 +11,7 @@
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
  * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
- * counts neither for nor against. All others are false, also one that stood before the fault began.  A fault is missed if no flag
+ * counts neither for nor against; nor, in a real series, does one that is right for no fault while the series without it has one of the same kind. All others are false, also one that stood before the fault began.  A fault is missed if no flag
  * counts for it; where a goal has a time limit, if none does within it.  Not scored: a fault under which nothing was used or lost, for
  * nothing shows it; overdue, which follows from the calendar. What takes a whole house is scored apart: houses.h. */
 #ifndef NILO_TOOLS_MEASURE_DETECT_BENCH_H
@@ -45,6 +45,7 @@ bool rule_is_built(unsigned rule);
 struct told {
     uint8_t rule, fitting, confidence_pct, severity;
     bool open, too; /* too: the same series raises it without the fault */
+    bool beside;    /* without the fault the series has one of the same rule that overlaps it */
     bool ordered; /* it stood on the list that crews get (server/detect/field.h) at some time */
     int64_t onset_s, raised_s, cleared_s;
     uint32_t told_s; /* when the reading that raised it had arrived */

@@ -134,6 +134,8 @@ static struct note note_of(const struct trial *l, const struct subject *s, const
         n.loss_off = s->lost_lpd > 0 ? t->lost_lpd / s->lost_lpd - 1 : NAN;
     } else if (during && fault_has_flag(fault_about[s->fault].explained, flag)) {
         n.outcome = NOTE_EXPLAINED;
+    } else if (t->beside) {
+        n.outcome = NOTE_TOO;
     }
     n.steady = strcmp(flag, "stuck") == 0 && is_steady(l, (double)t->onset_s);
     return n;

@@ -2,7 +2,9 @@
  *
  * A series is taken as the true use behind the meter, hour by hour; the fault is put upon it as tools/sim/fault.c has it, and the
  * register is formed anew, in pulses of 1, 10 or 100 L. What a flag stands for there nobody knows, so the same register is judged
- * without the fault as well: a flag that it raises, too (the same rule, onset or alarm within three days), counts neither way.
+ * without the fault as well: a flag that it raises, too (the same rule, onset or alarm within three days), counts neither way. Nor does one that is
+ * no fault's and stands while the series without the fault has one of the same rule: a fault between parts one long flag into two, or has it begin
+ * later, and what it stands for is the series' own.
  *
  * Left out, because a series of hours cannot have them: erosion of low flow, meters of the wrong size, what never turned, and what vitals or
  * dials tell. */
@@ -247,9 +249,12 @@ static void mark(struct told_list *told, const struct told_list *without)
             struct told *a = &told->at[i];
             const struct told *b = &without->at[j];
 
-            if (a->rule == b->rule && (llabs(a->onset_s - b->onset_s) <= SAME_S ||
-                                       llabs(a->raised_s - b->raised_s) <= SAME_S))
-                a->too = true;
+            if (a->rule != b->rule)
+                continue;
+            a->too |= llabs(a->onset_s - b->onset_s) <= SAME_S ||
+                      llabs(a->raised_s - b->raised_s) <= SAME_S;
+            a->beside |= (a->open || a->cleared_s >= b->onset_s) &&
+                         (b->open || b->cleared_s >= a->onset_s);
         }
 }
 

@@ -1,0 +1,133 @@
+#include "server/detect/drift.h"
+#include "server/detect/draws_priv.h"
+
+#include <math.h>
+
+#include <limits.h>
+#include <string.h>
+
+#define MONTH_D 28
+#define MONTHS_MOST 13
+#define MONTHS_LEAST 6
+#define MONTH_HOME_D 8
+#define MONTH_HOURS 20
+#define PAIRS (MONTHS_MOST * (MONTHS_MOST - 1) / 2)
+#define USE_LN (-0.25)
+#define SIZE_LN (-0.15)
+#define TAU (-0.5)
+#define OFTEN_LN (-0.3)
+#define BEGUN 0.1 /* of its use was lost: so the slope's first day */
+#define SINCE_D 40
+
+static const unsigned windows[] = { 9, MONTHS_MOST };
+static const int32_t backs_d[DRIFT_CHANGES] = { 140, 224 };
+
+struct months {
+    unsigned count;
+    double at[MONTHS_MOST], use[MONTHS_MOST], size[MONTHS_MOST], often[MONTHS_MOST];
+};
+
+static double median(double *v, unsigned n)
+{
+    double upper = home_nth(v, n, n / 2);
+
+    return n % 2 ? upper : (upper + home_nth(v, n, n / 2 - 1)) / 2;
+}
+
+/* The median slope times the time from the first month to the last. */
+static double fall(const struct months *m, const double *of, double *out_tau)
+{
+    double slopes[PAIRS];
+    unsigned n = 0;
+    int sum = 0;
+
+    for (unsigned i = 0; i < m->count; i++)
+        for (unsigned j = i + 1; j < m->count; j++) {
+            slopes[n] = (of[j] - of[i]) / (m->at[j] - m->at[i]);
+            sum += (slopes[n] > 0) - (slopes[n] < 0);
+            n++;
+        }
+    *out_tau = (double)sum / n;
+    return median(slopes, n) * (m->at[m->count - 1] - m->at[0]);
+}
+
+static size_t place_of(const struct home_days *h, int32_t day)
+{
+    size_t i = 0;
+
+    while (i < h->count && h->days[i].day < day)
+        i++;
+    return i;
+}
+
+/* Months of `most`, the last of which ends with `to_day`. */
+static void take_months(const struct home_days *h, unsigned most, int32_t to_day, struct months *m)
+{
+    m->count = 0;
+    for (unsigned k = most; k-- > 0;) {
+        size_t from = place_of(h, to_day - (int32_t)(k + 1) * MONTH_D),
+               to = place_of(h, to_day - (int32_t)k * MONTH_D);
+        struct hist hours = { 0 };
+
+        if (home_count(h, from, to) < MONTH_HOME_D)
+            continue;
+        for (size_t i = from; i < to; i++)
+            if (h->at_home[i])
+                hist_add(&hours, h, i);
+        if (hours.hours < MONTH_HOURS)
+            continue;
+        m->at[m->count] = -(double)k;
+        m->use[m->count] = home_mean_ln(h, from, to);
+        m->size[m->count] = hist_mean_ln(&hours, h->unit_ml);
+        m->often[m->count++] = log(hours.hours / (hours.hours + hours.idle));
+    }
+}
+
+static bool is_falling(const struct home_days *h, unsigned most, int32_t to_day, struct drift *out)
+{
+    struct months m;
+    double tau;
+
+    take_months(h, most, to_day, &m);
+    if (m.count < MONTHS_LEAST)
+        return false;
+    out->months = (unsigned)(m.at[m.count - 1] - m.at[0]) + 1;
+    out->use_ln = fall(&m, m.use, &out->use_tau);
+    if (out->use_ln >= USE_LN || out->use_tau > TAU)
+        return false;
+    out->size_ln = fall(&m, m.size, &out->size_tau);
+    out->often_ln = fall(&m, m.often, &tau);
+    out->day = to_day + (int32_t)((m.at[0] + (m.at[m.count - 1] - m.at[0]) *
+                                                 fmin(1, log(1 - BEGUN) / out->use_ln)) *
+                                  MONTH_D);
+    return out->size_ln < SIZE_LN && out->size_tau <= TAU && out->often_ln > OFTEN_LN;
+}
+
+/* The last weeks against what lies well before them, by two ways to part the year. */
+static void compare(const struct home_days *h, int32_t to_day, struct drift *out)
+{
+    static const struct draws_bounds any = { -1, -INFINITY, -INFINITY, 0, UINT_MAX };
+
+    for (unsigned i = 0; i < DRIFT_CHANGES; i++) {
+        size_t at = place_of(h, to_day - backs_d[i]), since = place_of(h, to_day - SINCE_D);
+
+        if (at < since && since < h->count &&
+            draws_between(h, at, since, &any, &out->changes[out->change_count]))
+            out->change_count++;
+    }
+}
+
+bool drift_find(const struct judge_place *p, const struct day_span *days, struct drift *out)
+{
+    struct home_days h;
+
+    memset(out, 0, sizeof *out);
+    if (!home_days(&h, p, days))
+        return false;
+    for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++)
+        if (is_falling(&h, windows[i], days->to_day, out)) {
+            compare(&h, days->to_day, out);
+            return out->change_count > 0;
+        }
+    return false;
+}
