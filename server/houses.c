@@ -1,384 +1,397 @@
 #include "server/houses.h"
 
-#include "server/accounts.h"
+#include "server/house_look.h"
+#include "server/metrics.h"
 #include "server/points.h"
-#include "server/readings.h"
 #include "server/registers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define KEPT 32           /* houses: neighbours are judged together */
-#define FINDINGS_MOST 128 /* of a house */
-#define YEAR_WEEKS 52
-#define DAY_S 86400
+/* ---- for the judge ---- */
 
 struct houses {
-    struct app *app;
-    int64_t now_s;
-    unsigned count, next;
-    struct kept {
-        uint32_t point;
-        struct house_findings found;
-    } kept[KEPT];
-};
-
-/* One that is being looked at. */
-struct looking {
-    struct houses *of;
-    struct txn *ledger;
-    int64_t from_s; /* a Monday's midnight */
-    unsigned weeks;
-    struct fitting building;
-    struct span_of_column {
-        struct house_column column;
-        int64_t from_s, to_s;
-    } spans[BALANCE_CHILDREN_MOST];
-    unsigned count;
-    struct balance *balance;
-    struct swapped *hands;
-    struct rows rows;
+    uint32_t house; /* at hand; 0: none */
+    struct house_row row;
 };
 
 enum err houses_open(struct app *app, int64_t now_s, struct houses **out)
 {
-    struct houses *h = (struct houses *)calloc(1, sizeof *h);
-
-    if (!h)
-        return ERR_NO_MEMORY;
-    h->app = app;
-    h->now_s = now_s;
-    *out = h;
-    return ERR_OK;
-}
-
-static void found_done(struct house_findings *f)
-{
-    free(f->columns);
-    free(f->slow);
-    free(f->swapped);
-    *f = (struct house_findings){ 0 };
+    (void)app;
+    (void)now_s;
+    *out = (struct houses *)calloc(1, sizeof **out);
+    return *out ? ERR_OK : ERR_NO_MEMORY;
 }
 
 void houses_close(struct houses *h)
 {
-    if (!h)
-        return;
-    for (unsigned i = 0; i < h->count; i++)
-        found_done(&h->kept[i].found);
     free(h);
 }
 
-/* ---- weeks ---- */
-
-/* The midnight that begins the week of an instant; by noons, which no clock of any zone moves to another day. */
-static int64_t monday_of(const struct zone *z, int64_t at_s)
+static unsigned add(uint32_t out[HOUSES_OF_POINT], unsigned count, uint32_t house)
 {
-    int64_t day = zone_day_number(z, at_s), back = (day + 3) % 7; /* day 0 was a Thursday */
-
-    return zone_day_start(z, zone_day_start(z, at_s) + DAY_S / 2 - back * DAY_S);
+    for (unsigned i = 0; i < count; i++)
+        if (out[i] == house)
+            return count;
+    if (count < HOUSES_OF_POINT)
+        out[count++] = house;
+    return count;
 }
 
-static int64_t last_week_end(const struct app *app, int64_t now_s)
+static bool has_behind(struct txn *t, struct span name)
 {
-    return monday_of(&app->zone, now_s - HOUSE_LATE_S);
-}
+    bool some = false;
 
-/* False: not a week is over yet. */
-static bool weeks_of(struct looking *k)
-{
-    int64_t end_s = last_week_end(k->of->app, k->of->now_s);
-    int64_t first_s = monday_of(&k->of->app->zone, k->building.from_s), weeks;
+    for (int once = 0; once < 2 && !some; once++) {
+        struct index_walk w = points_behind(t, name, once);
 
-    if (k->building.from_s > first_s)
-        first_s = monday_of(&k->of->app->zone, first_s + 8 * DAY_S);
-    weeks = (end_s - first_s + DAY_S / 2) / (7 * DAY_S); /* some have an hour more or less */
-    if (weeks > BALANCE_WEEKS_MOST - 1) {
-        int64_t years = (weeks - BALANCE_WEEKS_MOST + YEAR_WEEKS) / YEAR_WEEKS;
-
-        first_s = monday_of(&k->of->app->zone, first_s + years * YEAR_WEEKS * 7 * DAY_S + DAY_S);
-        weeks -= years * YEAR_WEEKS;
+        some = index_next(&w);
+        index_done(&w);
     }
-    k->from_s = first_s;
-    k->weeks = weeks > 1 ? (unsigned)weeks : 0;
-    return k->weeks > 0;
-}
-
-/* ---- its meters ---- */
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Fittings of a point while it stood behind the building's, that touch the weeks. LIMIT: there is no room. */
-static enum err take_stay(struct looking *k, const struct account_stay *stay)
-{
-    int64_t until_s = k->from_s + (int64_t)k->weeks * 7 * DAY_S;
-    struct fittings all;
-    enum err err = fittings_load(k->ledger, true, stay->point, &all);
-
-    for (size_t i = 0; i < all.count && !err; i++) {
-        const struct fitting *f = &all.at[i];
-        int64_t from_s = later(f->from_s, stay->from_s), to_s = earlier(f->to_s, stay->to_s);
-
-        if (from_s >= until_s || to_s <= k->from_s || from_s >= to_s)
-            continue;
-        if (k->count == BALANCE_CHILDREN_MOST)
-            err = ERR_LIMIT;
-        else
-            k->spans[k->count++] =
-                (struct span_of_column){ { f->meter, stay->point, f->from_s }, from_s, to_s };
-    }
-    fittings_done(&all);
-    return err ? err : k->ledger->err;
-}
-
-static enum err take_meters(struct looking *k, struct span point)
-{
-    struct account_stays stays = { 0 };
-    enum err err = behind_stays_load(k->ledger, point, &stays);
-
-    for (size_t i = 0; i < stays.count && !err; i++)
-        err = take_stay(k, &stays.at[i]);
-    account_stays_done(&stays);
-    return err;
-}
-
-/* ---- readings ---- */
-
-/* What the meter itself sent, of one instant the first. `column` 0: the building's. */
-static enum err take_readings(struct looking *k, uint32_t meter, unsigned column, int64_t from_s,
-                              int64_t to_s)
-{
-    int64_t until_s = k->from_s + (int64_t)k->weeks * 7 * DAY_S + DAY_S;
-    struct track track = { 0 };
-    struct judge_step steps[2];
-    struct meter_facts m;
-    uint32_t last_s = 0;
-    enum err err = meter_facts_by_id(k->ledger, meter, &m);
-
-    from_s = later(from_s, k->from_s - DAY_S);
-    if (err ||
-        (err = readings_load(k->of->app, &m, meter_billed_channel(&m), later(from_s, 0),
-                             earlier(to_s < INT64_MAX ? to_s + 1 : to_s, until_s), &k->rows)))
-        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-    for (size_t i = 0; i < k->rows.count; i++) {
-        const struct row *row = &k->rows.at[i];
-        unsigned count;
-
-        if ((row->attr & ATTR_SOURCE) != SOURCE_REMOTE || row->attr & ATTR_FUTURE ||
-            (last_s && row->time_s == last_s))
-            continue;
-        last_s = row->time_s;
-        count = track_feed(&track, &m, m.form == REGISTER_NET, row, steps);
-        for (unsigned n = 0; n < count; n++) {
-            balance_take(k->balance, column, &m, &steps[n]);
-            if (column)
-                swapped_take(k->hands, column - 1, &steps[n]);
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err take_all(struct looking *k)
-{
-    enum err err = balance_new(k->from_s + BALANCE_FROM_S, k->weeks, k->count, &k->balance);
-
-    if (!err)
-        err = swapped_new(k->from_s, k->weeks, k->count, &k->hands);
-    if (!err)
-        err = take_readings(k, k->building.meter, 0, k->building.from_s, k->building.to_s);
-    for (unsigned i = 0; i < k->count && !err; i++) {
-        const struct span_of_column *c = &k->spans[i];
-
-        balance_fitted(k->balance, i + 1, c->from_s, c->to_s);
-        err = take_readings(k, c->column.meter, i + 1, c->from_s, c->to_s);
-    }
-    return err;
-}
-
-/* ---- findings ---- */
-
-static enum err judge(struct looking *k, struct house_findings *out)
-{
-    int64_t until_s = k->from_s + (int64_t)k->weeks * 7 * DAY_S + BALANCE_FROM_S;
-    enum err err;
-
-    *out = (struct house_findings){
-        .columns = (struct house_column *)calloc(k->count, sizeof *out->columns),
-        .column_count = k->count,
-        .slow = (struct balance_finding *)calloc(FINDINGS_MOST, sizeof *out->slow),
-        .swapped = (struct swapped_finding *)calloc(FINDINGS_MOST, sizeof *out->swapped)
-    };
-    if (!out->columns || !out->slow || !out->swapped)
-        return ERR_NO_MEMORY;
-    for (unsigned i = 0; i < k->count; i++)
-        out->columns[i] = k->spans[i].column;
-    err = balance_find(k->balance, &balance_usual, until_s, out->slow, FINDINGS_MOST,
-                       &out->slow_count);
-    if (!err)
-        err = swapped_find(k->hands, &swapped_usual, until_s, out->swapped, FINDINGS_MOST,
-                           &out->swapped_count);
-    out->building = err ? 0 : k->building.meter;
-    return err;
-}
-
-/* The house of a point that others stand behind; no building: there is nothing to be said of it. */
-static enum err look(struct houses *h, struct txn *ledger, struct span name, uint32_t point,
-                     struct house_findings *out)
-{
-    struct looking *k = (struct looking *)calloc(1, sizeof *k);
-    enum err err = k ? ERR_OK : ERR_NO_MEMORY;
-
-    if (err)
-        return err;
-    k->of = h;
-    k->ledger = ledger;
-    err = fitting_at(ledger, true, point, h->now_s, &k->building);
-    if (!err && weeks_of(k) && !(err = take_meters(k, name)) && k->count >= HOUSE_LEAST &&
-        !(err = take_all(k)))
-        err = judge(k, out);
-    balance_free(k->balance);
-    swapped_free(k->hands);
-    rows_done(&k->rows);
-    free(k);
-    return err == ERR_NOT_FOUND || err == ERR_LIMIT ? ledger->err : err;
-}
-
-/* ---- which house ---- */
-
-/* The point before it, else itself where others stand behind it; false: neither. `out_name` is a view. */
-static bool house_of(struct txn *t, uint32_t point, struct span *out_name, uint32_t *out_point)
-{
-    struct ledger_row row;
-    struct cells cells;
-    struct index_walk w;
-    bool some;
-
-    if (!ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row))
-        return false;
-    cells = cells_of(&row);
-    if (cells.at[CELL_POINT_behind].len) {
-        if (!ledger_find(t, LIST_POINT, cells.at[CELL_POINT_behind], INT64_MAX, &row))
-            return false;
-        *out_name = cells_of(&row).at[CELL_POINT_point];
-        *out_point = row.id;
-        return true;
-    }
-    w = points_behind(t, cells.at[CELL_POINT_point], false);
-    some = index_next(&w);
-    index_done(&w);
-    *out_name = cells.at[CELL_POINT_point];
-    *out_point = point;
     return some;
 }
 
-enum err houses_find(struct houses *h, struct txn *ledger, uint32_t point,
-                     const struct house_findings **out)
+unsigned houses_of_point(struct txn *ledger, uint32_t point, uint32_t out[HOUSES_OF_POINT])
 {
-    struct house_findings found = { 0 };
-    struct kept *k;
-    struct span name;
-    uint32_t house;
-    enum err err;
+    struct ledger_row row, before;
+    unsigned count = 0;
+    int64_t as_of_s = INT64_MAX;
 
-    *out = NULL;
-    if (!house_of(ledger, point, &name, &house))
-        return ledger->err;
-    for (unsigned i = 0; i < h->count; i++)
-        if (h->kept[i].point == house) {
-            *out = &h->kept[i].found;
-            return ERR_OK;
-        }
-    if ((err = look(h, ledger, name, house, &found))) {
-        found_done(&found);
-        return err;
+    while (ledger_by_id(ledger, LIST_POINT, point, as_of_s, &row)) {
+        struct cells cells = cells_of(&row);
+        struct span behind = cells.at[CELL_POINT_behind];
+
+        if (as_of_s == INT64_MAX && has_behind(ledger, cells.at[CELL_POINT_point]))
+            count = add(out, count, point);
+        if (behind.len && ledger_find(ledger, LIST_POINT, behind, INT64_MAX, &before))
+            count = add(out, count, before.id);
+        if (row.since_s == LEDGER_ALWAYS)
+            break;
+        as_of_s = row.since_s - 1;
     }
-    k = &h->kept[h->next++ % KEPT];
-    if (h->count < KEPT)
-        h->count++;
-    else
-        found_done(&k->found);
-    *k = (struct kept){ house, found };
-    *out = &k->found;
-    return ERR_OK;
+    return count;
 }
 
-/* ---- who is to be looked at ---- */
-
-/* All meters that are fitted at the points of this walk. */
-static enum err touch_points(struct txn *t, struct index_walk w, struct news *touched)
+/* Zeroed: there is none of this version. */
+static enum err row_of(struct txn *views, uint32_t house, struct house_row *out)
 {
-    enum err err = ERR_OK;
+    struct span bytes;
+    enum err err = views_house(views, house, &bytes) ? house_row_read(bytes, out) : ERR_NOT_FOUND;
 
-    while (!err && index_next(&w)) {
-        struct fittings all;
-
-        err = fittings_load(t, true, w.value, &all);
-        for (size_t i = 0; i < all.count && !err; i++)
-            err = news_push_of(touched, all.at[i].meter, NEWS_HOUSE);
-        fittings_done(&all);
+    if (err == ERR_NOT_FOUND) {
+        memset(out, 0, sizeof *out);
+        err = views->err;
     }
-    index_done(&w);
-    return err ? err : t->err;
+    return err;
 }
 
-/* Something came of a meter that belongs to a week that was judged: its houses, as numbers of points. */
-static enum err note_houses_of(struct txn *t, uint32_t meter, struct news *houses)
+/* ERR_OK and NULL also where a window is yet to come. */
+enum err houses_find(struct houses *h, struct txn *views, uint32_t house,
+                     const struct house_story **out)
+{
+    enum err err = row_of(views, house, &h->row);
+
+    *out = err || !h->row.week_s || h->row.unfinished ? NULL : &h->row.story;
+    return err;
+}
+
+/* ---- which are due ---- */
+
+static int64_t last_week_end(const struct app *app, int64_t now_s)
+{
+    return house_monday(&app->zone, now_s - HOUSE_LATE_S);
+}
+
+void house_round_done(struct house_round *r)
+{
+    free(r->late.at);
+    free(r->untold.at);
+    *r = (struct house_round){ 0 };
+}
+
+static enum err put_row(struct app *app, uint32_t house, const struct house_row *row)
+{
+    uint8_t *bytes = (uint8_t *)malloc(HOUSE_ROW_MAX);
+    struct wr w = wr_of(bytes, HOUSE_ROW_MAX);
+    enum err err = bytes ? house_row_write(row, &w) : ERR_NO_MEMORY;
+
+    if (!err) {
+        struct txn t = views_write(app->views);
+
+        views_put_house(&t, house, wr_span(&w));
+        err = txn_end(&t);
+    }
+    free(bytes);
+    return err;
+}
+
+static enum err get_row(struct app *app, uint32_t house, struct house_row *out)
+{
+    struct txn t = views_read(app->views);
+    enum err err = row_of(&t, house, out), ended = txn_end(&t);
+
+    return err ? err : ended;
+}
+
+/* The houses of what came of a meter, with the instant that it reaches back to. */
+static enum err note_meter(struct txn *t, const struct judge_news *n, struct news *houses)
 {
     struct fittings all;
-    struct span name;
-    uint32_t house;
-    enum err err = fittings_load(t, false, meter, &all);
+    enum err err = fittings_load(t, false, n->meter, &all);
 
-    for (size_t i = 0; i < all.count && !err; i++)
-        if (house_of(t, all.at[i].point, &name, &house))
-            err = news_push(houses, house, 0);
+    for (size_t i = 0; i < all.count && !err; i++) {
+        uint32_t house[HOUSES_OF_POINT];
+        unsigned count = houses_of_point(t, all.at[i].point, house);
+
+        for (unsigned k = 0; k < count && !err; k++)
+            err = news_push(houses, house[k], n->first_s ? n->first_s : 1);
+    }
     fittings_done(&all);
     return err ? err : t->err;
 }
 
-/* Each house once, however many of its meters bring something: else a year of history for all meters behind a zone's would grow with their square. */
-static enum err touch_late(struct txn *t, int64_t week_s, struct news *touched)
+/* A house that was never looked at waits for its turn in the round; one that was says so from now on, whatever becomes of this process. */
+static enum err note_house(struct app *app, const struct judge_news *late, struct house_row *row,
+                           struct house_round *r)
 {
-    struct news houses = { 0 };
-    enum err err = ERR_OK;
+    enum err err = get_row(app, late->meter, row);
 
-    for (size_t i = 0; i < touched->count && !err; i++)
-        if (touched->at[i].first_s < week_s)
-            err = note_houses_of(t, touched->at[i].meter, &houses);
-    news_sort(&houses);
-    for (size_t i = 0; i < houses.count && !err; i++) {
-        struct ledger_row row;
-
-        if (ledger_by_id(t, LIST_POINT, houses.at[i].meter, INT64_MAX, &row))
-            err = touch_points(t, points_behind(t, cells_of(&row).at[CELL_POINT_point], false),
-                               touched);
+    if (!err && row->week_s && (!row->late_s || late->first_s < row->late_s)) {
+        row->late_s = late->first_s;
+        err = put_row(app, late->meter, row);
     }
-    free(houses.at);
-    return err ? err : t->err;
+    return err ? err : news_push(&r->late, late->meter, 0);
 }
 
-enum err houses_touch(struct app *app, int64_t now_s, int64_t *seen_week, struct news *touched)
+static enum err collect_late(struct app *app, int64_t week_s, const struct news *touched,
+                             struct news *out)
 {
-    int64_t week_s = last_week_end(app, now_s);
     struct txn t = ledger_read(app->ledger);
     struct index_walk any = points_behind_any(&t);
-    bool houses = index_next(&any);
+    bool some = index_next(&any);
     enum err err = ERR_OK, ended;
 
     index_done(&any);
-    if (houses && *seen_week != week_s)
-        err = touch_points(&t, points_behind_any(&t), touched);
-    else if (houses)
-        err = touch_late(&t, week_s, touched);
+    for (size_t i = 0; i < touched->count && some && !err; i++)
+        if (touched->at[i].first_s < week_s)
+            err = note_meter(&t, &touched->at[i], out);
     ended = txn_end(&t);
-    if (!err && !(err = ended))
-        *seen_week = week_s;
+    news_sort(out);
+    return err ? err : ended;
+}
+
+enum err houses_note(struct app *app, int64_t now_s, const struct news *touched,
+                     struct house_round *r)
+{
+    struct news late = { 0 };
+    struct house_row *row = (struct house_row *)malloc(sizeof *row);
+    enum err err =
+        row ? collect_late(app, last_week_end(app, now_s), touched, &late) : ERR_NO_MEMORY;
+
+    for (size_t i = 0; i < late.count && !err; i++)
+        err = note_house(app, &late.at[i], row, r);
+    news_sort(&r->late);
+    free(row);
+    free(late.at);
+    return err;
+}
+
+/* ---- a round ---- */
+
+/* The next that is to be asked: those that something came of first. 0: none; or t->err. */
+static uint32_t next_house(struct house_round *r, struct txn *t, char name[64])
+{
+    struct ledger_row row;
+    struct index_walk w;
+    struct span found;
+    uint32_t house = 0;
+
+    while (r->late.count && !house) {
+        uint32_t point = r->late.at[--r->late.count].meter;
+
+        if (ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row)) {
+            struct span own = cells_of(&row).at[CELL_POINT_point];
+
+            snprintf(name, 64, "%.*s", (int)own.len, (const char *)own.at);
+            house = point;
+        }
+    }
+    while (!house && !r->all && !t->err) {
+        w = points_behind_after(t, span_text(r->after));
+        if (points_behind_next(&w, &found))
+            snprintf(r->after, sizeof r->after, "%.*s", (int)found.len, (const char *)found.at);
+        else
+            r->all = !t->err;
+        index_done(&w);
+        if (!r->all && ledger_find(t, LIST_POINT, span_text(r->after), INT64_MAX, &row)) {
+            memcpy(name, r->after, sizeof r->after);
+            house = row.id;
+        }
+    }
+    return house;
+}
+
+struct turn {
+    struct app *app;
+    struct house_round *round;
+    struct house_row *row, *before;
+    struct house_meters meters;
+    struct news *touched;
+    unsigned windows; /* that may still be looked at */
+};
+
+static enum err touch_all(struct turn *t)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < t->meters.count && !err; i++)
+        err = news_push_of(t->touched, t->meters.at[i], NEWS_HOUSE);
+    return err;
+}
+
+static enum err touch_named(struct turn *t, const struct house_story *s)
+{
+    enum err err = ERR_OK;
+
+    for (unsigned i = 0; i < s->slow_count && !err; i++)
+        err = news_push_of(t->touched, s->slow[i].at.meter, NEWS_HOUSE);
+    for (unsigned i = 0; i < s->pair_count && !err; i++)
+        if (!(err = news_push_of(t->touched, s->pairs[i].first.meter, NEWS_HOUSE)))
+            err = news_push_of(t->touched, s->pairs[i].second.meter, NEWS_HOUSE);
+    return err;
+}
+
+/* By the bytes of which nothing but what is told is made. */
+static bool says_the_same(const struct house_row *a, const struct house_row *b)
+{
+    const struct house_story *x = &a->story, *y = &b->story;
+    bool same = x->slow_count == y->slow_count && x->pair_count == y->pair_count;
+
+    for (unsigned i = 0; same && i < x->slow_count; i++)
+        same = x->slow[i].f.onset_s == y->slow[i].f.onset_s &&
+               x->slow[i].f.raised_s == y->slow[i].f.raised_s &&
+               x->slow[i].f.cleared_s == y->slow[i].f.cleared_s &&
+               x->slow[i].f.lost_lpd == y->slow[i].f.lost_lpd &&
+               x->slow[i].at.meter == y->slow[i].at.meter;
+    for (unsigned i = 0; same && i < x->pair_count; i++)
+        same = x->pairs[i].f.onset_s == y->pairs[i].f.onset_s &&
+               x->pairs[i].f.raised_s == y->pairs[i].f.raised_s &&
+               x->pairs[i].f.cleared_s == y->pairs[i].f.cleared_s &&
+               x->pairs[i].f.score == y->pairs[i].f.score &&
+               x->pairs[i].first.meter == y->pairs[i].first.meter &&
+               x->pairs[i].second.meter == y->pairs[i].second.meter;
+    return same;
+}
+
+static enum err look_to_the_end(struct turn *t, uint32_t house, const char *name)
+{
+    struct txn ledger = ledger_read(t->app->ledger);
+    int64_t end_s = t->round->week_s;
+    bool again = false;
+    enum err err = ERR_OK, ended;
+
+    do {
+        t->meters.count = 0;
+        err = house_look(t->app, &ledger, house, span_text(name), end_s, t->row, &t->meters);
+        metrics_add(METRIC_HOUSES_LOOKED, 1);
+        t->windows -= t->windows > 0;
+        again = !err && t->row->week_s < end_s;
+    } while (again && t->windows);
+    ended = txn_end(&ledger);
+    if (err_class(err) == ERR_CLASS_STORE && !ended) {
+        /* One meter's damage is not the other houses'. What was found stands, and it is looked at again in a week. */
+        fprintf(
+            stderr,
+            "nilod: house %s could not be looked at: readings are damaged; run nilo store check\n",
+            name);
+        *t->row = *t->before;
+        t->row->week_s = end_s;
+        t->row->late_s = 0;
+        t->row->unfinished = false;
+        return ERR_OK;
+    }
+    t->row->unfinished = again;
+    return err ? err : ended;
+}
+
+/* Only one that is looked at to the end has its meters judged, all where nothing was known of it. */
+static enum err turn_of(struct turn *t, uint32_t house, const char *name)
+{
+    bool known, due;
+    enum err err = get_row(t->app, house, t->before);
+
+    if (err)
+        return err;
+    *t->row = *t->before;
+    known = t->before->week_s && !t->before->unfinished && !t->before->all_meters;
+    due = t->before->week_s < t->round->week_s || t->before->late_s || t->before->unfinished;
+    if (!due && !t->before->untold)
+        return ERR_OK;
+    t->row->all_meters = !known;
+    if (due && (err = look_to_the_end(t, house, name)))
+        return err;
+    if (t->row->unfinished) {
+        t->row->untold = true;
+        if (!(err = put_row(t->app, house, t->row)))
+            err = news_push(&t->round->late, house, 0);
+        return err;
+    }
+    t->row->untold = t->before->untold || !known || !says_the_same(t->before, t->row);
+    if ((err = put_row(t->app, house, t->row)) || !t->row->untold)
+        return err;
+    if ((err = news_push(&t->round->untold, house, 0)))
+        return err;
+    if (!known || t->before->untold)
+        return touch_all(t);
+    return (err = touch_named(t, &t->before->story)) ? err : touch_named(t, &t->row->story);
+}
+
+enum err houses_look(struct app *app, int64_t now_s, unsigned windows, struct house_round *r,
+                     bool *out_more, struct news *touched)
+{
+    int64_t week_s = last_week_end(app, now_s);
+    struct turn t = { .app = app, .round = r, .touched = touched, .windows = windows };
+    uint32_t house = 1;
+    enum err err = ERR_NO_MEMORY, ended;
+
+    if (week_s != r->week_s) {
+        r->week_s = week_s;
+        r->all = false;
+        r->after[0] = 0;
+    }
+    t.row = (struct house_row *)calloc(2, sizeof *t.row);
+    if (t.row) {
+        t.before = t.row + 1;
+        err = ERR_OK;
+    }
+    while (!err && t.windows && house) {
+        struct txn ledger = ledger_read(app->ledger);
+        char name[64];
+
+        house = next_house(r, &ledger, name);
+        ended = txn_end(&ledger);
+        if (!(err = ended) && house)
+            err = turn_of(&t, house, name);
+    }
+    *out_more = house != 0;
+    free(t.row);
+    free(t.meters.at);
+    return err;
+}
+
+enum err houses_told(struct app *app, struct house_round *r)
+{
+    struct house_row *row = (struct house_row *)malloc(sizeof *row);
+    enum err err = row ? ERR_OK : ERR_NO_MEMORY;
+
+    for (size_t i = 0; i < r->untold.count && !err; i++) {
+        if ((err = get_row(app, r->untold.at[i].meter, row)))
+            break;
+        row->untold = row->all_meters = false;
+        err = put_row(app, r->untold.at[i].meter, row);
+    }
+    if (!err)
+        r->untold.count = 0;
+    free(row);
     return err;
 }

@@ -1,40 +1,49 @@
 /* Houses: a point whose meter counts the water of points behind it (server/points.h), looked at as a whole once a week.
  *
- *     readings of all its meters → balance.h, swapped.h → what they find of each meter → judge_house.c
+ *     readings of all its meters → house_look.h → a row of views (house_row.h) → judge_house.c
  *
- * A week is judged when it has been over for HOUSE_LATE_S, since reports come late; a reading that comes later than that has all meters of its house looked at again.  Weeks begin on Mondays, civil time; the
- * first is that in which the building's meter was fitted, or a whole number of years of 52 weeks later, so that no more than BALANCE_WEEKS_MOST are held.  In the place of the settler. */
+ * A week is looked at when it has been over for HOUSE_LATE_S, since reports come late; what comes later than that has its house looked at again.  Weeks begin on Mondays, civil time.  What was found is kept with how
+ * far it was looked, so that a week costs a look at a week; where the row is missing all is found again from the house's first week on, window by window.  Until then what had been told of its meters stands.
+ *
+ * A round over all houses goes on between settlings, a few windows at a time, and only those meters are judged of which something else is found than before.  In the place of the settler. */
 #ifndef NILO_SERVER_HOUSES_H
 #define NILO_SERVER_HOUSES_H
 
-#include "server/detect/house.h"
+#include "server/detect/house_story.h"
 #include "server/settle_pass.h"
 
 #define HOUSE_LATE_S (36 * 3600)
-#define HOUSE_LEAST 4 /* meters behind it: of fewer the building's own use is most of the balance */
 
-/* Found of one house, kept while one pass judges its meters. */
+/* ---- for the judge: any thread ---- */
+
+/* The house that was read last; one thread's. */
 struct houses;
 MUST_CHECK enum err houses_open(struct app *app, int64_t now_s, struct houses **out);
 void houses_close(struct houses *h); /* NULL is fine */
 
-struct house_column {
-    uint32_t meter, point;
-    int64_t fitting_from_s;
-};
-struct house_findings {
-    uint32_t building;            /* its meter; 0: the point is no house, or too small or too large a one */
-    struct house_column *columns; /* those behind it, from 0 on: column 1 of the balance is 0 here */
-    unsigned column_count;
-    struct balance_finding *slow;
-    size_t slow_count;
-    struct swapped_finding *swapped;
-    size_t swapped_count;
-};
-/* Of the house of that point: it stands behind another, or others behind it (that one has no findings of its own). A view until the next call. NULL: it is of none. What reading a store returns. */
-MUST_CHECK enum err houses_find(struct houses *h, struct txn *ledger, uint32_t point, const struct house_findings **out);
+#define HOUSES_OF_POINT 8 /* the newest ones */
+/* The houses, as numbers of their buildings' points, that a point stands behind, stood behind, or is the building's of. Errors stick in `ledger`. */
+unsigned houses_of_point(struct txn *ledger, uint32_t point, uint32_t out[HOUSES_OF_POINT]);
 
-/* Appends the other meters of houses that are to be looked at again: of all, where a week is over since `*seen_week` (0 at first), and of those of which something came late. */
-MUST_CHECK enum err houses_touch(struct app *app, int64_t now_s, int64_t *seen_week, struct news *touched);
+/* What is found of that house: a view until the next call; empty where it is none. NULL: it was not looked at to the end yet. CORRUPT, and what reading a store returns. */
+MUST_CHECK enum err houses_find(struct houses *h, struct txn *views, uint32_t house, const struct house_story **out);
+
+/* ---- for the settler ---- */
+
+struct house_round { /* zeroed at a start: every house is asked for how far it is */
+    int64_t week_s;       /* the end of the week that it is about */
+    bool all;             /* everyone was seen */
+    char after[64];       /* those up to this name were */
+    struct news late;     /* houses to be looked at before; `meter` is the building's point */
+    struct news untold;   /* looked at, and their meters not judged yet; likewise */
+};
+void house_round_done(struct house_round *r);
+
+/* Of meters that something came of, or is another of, the houses are looked at again. */
+MUST_CHECK enum err houses_note(struct app *app, int64_t now_s, const struct news *touched, struct house_round *r);
+
+/* Looks at up to `windows` windows of houses that are due; appends the meters that are to be judged by what was found, and says when they were with houses_told. */
+MUST_CHECK enum err houses_look(struct app *app, int64_t now_s, unsigned windows, struct house_round *r, bool *out_more, struct news *touched);
+MUST_CHECK enum err houses_told(struct app *app, struct house_round *r);
 
 #endif

@@ -127,6 +127,30 @@ struct index_walk points_behind_any(struct txn *t)
     return ledger_index_walk(t, INDEX_POINTS, span_text("b"), span_of(NULL, 0));
 }
 
+struct index_walk points_behind_after(struct txn *t, struct span house)
+{
+    struct key after;
+
+    if (!house.len)
+        return points_behind_any(t);
+    key_clear(&after);
+    key_u8(&after, 'b');
+    key_text(&after, house);
+    key_u8(&after, UINT8_MAX); /* no name begins so */
+    return ledger_index_walk(t, INDEX_POINTS, span_text("b"), key_span(&after));
+}
+
+bool points_behind_next(struct index_walk *w, struct span *out_name)
+{
+    const uint8_t *end;
+
+    if (!index_next(w))
+        return false;
+    end = memchr(w->key.at + 1, 0, w->key.len - 1);
+    *out_name = span_of(w->key.at + 1, end ? (size_t)(end - w->key.at) - 1 : w->key.len - 1);
+    return true;
+}
+
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point)
 {
     return walk(t, 'u', use_class, after_point);

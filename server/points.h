@@ -22,6 +22,9 @@ struct index_walk points_of_account(struct txn *t, struct span account, struct s
 struct index_walk points_once_of(struct txn *t, struct span account); /* points that were the account's once, and may be again */
 struct index_walk points_behind(struct txn *t, struct span point, bool once); /* points whose water goes through its meter, too; once: that did, and may again */
 struct index_walk points_behind_any(struct txn *t); /* all points that stand behind another, by the other's name */
+/* The first of those whose name lies after `house` (empty: from the first), for whoever wants each house once; *out_name, a view into the walk, is that of the point that it stands behind. False: there is none, or t->err. */
+bool points_behind_next(struct index_walk *w, struct span *out_name);
+struct index_walk points_behind_after(struct txn *t, struct span house);
 struct index_walk points_of_use(struct txn *t, struct span use_class, struct span after_point);
 
 bool points_are_indexed(struct txn *t); /* false: the store was made before there was such an index, and has no points since */

@@ -3,6 +3,7 @@
  *   settle   tail generation → one archive pass, visible with its position in one commit
  *   judge    the meters that the pass touched, and those that others touched
  *   tidy     merge runs while there is nothing else to do
+ *   houses   look at those whose week is over (server/houses.h), likewise
  *   drop     unlink journal segments that are settled, judged and older than the retention */
 #include "server/settler.h"
 
@@ -29,6 +30,8 @@
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
 #define DOUBLES_MOST 4096           /* in the list of touched meters, before they are looked for */
 #define JUDGE_SLICE 4096            /* meters judged between two looks at whether to stop */
+#define HOUSES_ASKED 256            /* windows of houses, where somebody waits for a settling */
+#define HOUSES_STEP 4               /* between two looks at what is waiting */
 #define NICE 19 /* below the threads that answer, as far as locks shared with them let it */
 
 /* Unsettled records that are settled without waiting for the interval: how many memory and a start
@@ -53,10 +56,10 @@ struct settler {
     int32_t rules_day;         /* when rules made their orders last, NO_DAY: not yet; */
     uint64_t rules_changes;    /* and as of which state of the flags */
     struct adjuster *adjuster; /* the settling thread's own */
-    uint64_t acts_seen;  /* number of the newest act at the last look; the settling thread's own */
-    int64_t house_week;  /* the end of the last week that houses were looked at for; likewise */
-    struct news touched; /* by others, unsorted, doubles allowed */
-    size_t distinct;     /* of them, when doubles were last taken out */
+    uint64_t acts_seen; /* number of the newest act at the last look; the settling thread's own */
+    struct house_round houses; /* likewise */
+    struct news touched;       /* by others, unsorted, doubles allowed */
+    size_t distinct;           /* of them, when doubles were last taken out */
 };
 
 /* ---- settling ---- */
@@ -171,10 +174,8 @@ static enum err judge_touched(struct settler *s, struct news *touched, uint64_t 
     struct app *app = s->app;
     struct txn t;
     bool outdated, idle;
-    enum err err = houses_touch(app, clock_now_s(&app->clock), &s->house_week, touched);
+    enum err err;
 
-    if (err)
-        return err;
     t = views_read(app->views);
     idle = touched->count == 0 && views_acts(&t) == acts &&
            views_folded(&t) == archive_settled(app->archive);
@@ -192,6 +193,21 @@ static enum err judge_touched(struct settler *s, struct news *touched, uint64_t 
     views_set_acts(&t, acts);
     judge_mark(app, &t);
     return txn_end(&t);
+}
+
+/* Houses that are due, some windows of them, and the meters of which that finds something else. */
+static enum err judge_houses(struct settler *s, unsigned windows, uint64_t acts, bool *more)
+{
+    struct news found = { 0 };
+    enum err err =
+        houses_look(s->app, clock_now_s(&s->app->clock), windows, &s->houses, more, &found);
+
+    if (!err && found.count)
+        err = judge_touched(s, &found, acts);
+    if (!err && s->houses.untold.count)
+        err = houses_told(s->app, &s->houses);
+    free(found.at);
+    return err;
 }
 
 /* Whether a zone is without water follows from what was judged just now; of its meters nothing is to be expected then. */
@@ -323,6 +339,7 @@ static enum err settle_lkd(struct settler *s, bool asked)
     int32_t today = (int32_t)zone_day_number(&s->app->zone, clock_now_s(&s->app->clock));
     int64_t moved_s = INT64_MIN;
     uint64_t acts;
+    bool more;
     enum err err = settle_generations(s, &touched);
     enum err late = err ? ERR_OK : settle_late(s, &touched); /* what waits holds up nobody else */
 
@@ -334,8 +351,9 @@ static enum err settle_lkd(struct settler *s, bool asked)
         err = touch_overdue(s, today, &touched);
     if (!err)
         err = hearing_look(s->app->hearing, clock_now_s(&s->app->clock), asked, &touched);
-    if (!err && !(err = judge_touched(s, &touched, acts)) &&
-        !(err = judge_dry(s, &touched, acts))) {
+    if (!err && !(err = houses_note(s->app, clock_now_s(&s->app->clock), &touched, &s->houses)) &&
+        !(err = judge_touched(s, &touched, acts)) && !(err = judge_dry(s, &touched, acts)) &&
+        !(err = asked ? judge_houses(s, HOUSES_ASKED, acts, &more) : ERR_OK)) {
         s->due_seen = today;
         err = lives_judged(s->app, moved_s);
     }
@@ -386,6 +404,29 @@ static enum err tidy(struct settler *s, int64_t until_ms)
     while (more && !err) {
         place_take(s);
         err = archive_tidy(s->app->archive, clock_now_s(&s->app->clock), TIDY_STEP_BYTES, &more);
+        pthread_mutex_unlock(&s->place);
+        pthread_mutex_lock(&s->lock);
+        more = more && !is_due_lkd(s, until_ms);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return err;
+}
+
+/* Houses that are due, until there are none, or something else to do. */
+static enum err look_at_houses(struct settler *s, int64_t until_ms)
+{
+    bool more = true;
+    enum err err = ERR_OK;
+
+    while (more && !err) {
+        struct txn t;
+        uint64_t acts;
+
+        place_take(s);
+        t = views_read(s->app->views);
+        acts = views_acts(&t);
+        if (!(err = txn_end(&t)))
+            err = judge_houses(s, HOUSES_STEP, acts, &more);
         pthread_mutex_unlock(&s->place);
         pthread_mutex_lock(&s->lock);
         more = more && !is_due_lkd(s, until_ms);
@@ -446,6 +487,8 @@ static void *settler_run(void *arg)
         until_ms = clock_monotonic_ms() + (int64_t)s->every_s * 1000;
         if (!err)
             report(tidy(s, until_ms), "tidying");
+        if (!err)
+            report(look_at_houses(s, until_ms), "looking at houses");
     }
     return NULL;
 }
@@ -500,6 +543,7 @@ void settler_close(struct settler *s)
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->place);
     adjuster_free(s->adjuster);
+    house_round_done(&s->houses);
     free(s->touched.at);
     free(s);
 }

@@ -6,7 +6,8 @@
  *            "rules"        → u64 the judge's hash of what it judges by
  *            "changes"      → u64 how often flags and conditions were changed
  *   DATED    i64 onset · serial 00 · flag's id → the judge's own encoding; nothing in stores of before      big-endian
- *   CONDITIONS  u32 meter  → the judge's own encoding         big-endian */
+ *   CONDITIONS  u32 meter  → the judge's own encoding         big-endian
+ *   HOUSES   u32 point     → server/house_row.h's encoding    big-endian */
 #include "storage/views.h"
 
 #include "proto/base/rd.h"
@@ -17,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATES, FLAGS, META, DATED, CONDITIONS, TABLES };
+enum { STATES, FLAGS, META, DATED, CONDITIONS, HOUSES, TABLES };
 
 #define HEAD_SIZE 8
 
@@ -27,6 +28,7 @@ static const struct table tables[TABLES] = {
     [META] = { "meta", 0 },
     [DATED] = { "dated", TABLE_LATER },
     [CONDITIONS] = { "conditions", TABLE_LATER },
+    [HOUSES] = { "houses", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -302,6 +304,22 @@ uint32_t condition_meter(struct span key)
     struct rd r = rd_of(key);
 
     return rd_be32(&r);
+}
+
+/* ---- houses ---- */
+
+bool views_house(struct txn *t, uint32_t point, struct span *out_view)
+{
+    struct key k = chunk_key(point);
+
+    return txn_get(t, HOUSES, key_span(&k), out_view);
+}
+
+void views_put_house(struct txn *t, uint32_t point, struct span row)
+{
+    struct key k = chunk_key(point);
+
+    txn_put(t, HOUSES, key_span(&k), row);
 }
 
 /* ---- how far ---- */

@@ -57,6 +57,10 @@ void views_del_condition(struct txn *t, uint32_t meter);
 struct scan views_conditions(struct txn *t, struct key *room, uint32_t from_meter); /* in order of meters; `room` lives as long as the scan */
 uint32_t condition_meter(struct span key);
 
+/* What is known of a house, by its building's point; server/house_row.h's encoding. No flag changes by it. */
+bool views_house(struct txn *t, uint32_t point, struct span *out_view);
+void views_put_house(struct txn *t, uint32_t point, struct span row);
+
 /* Rises with every change of a flag or a condition: what was made of them holds as long as it stands. */
 uint64_t views_changes(struct txn *t);
 

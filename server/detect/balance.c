@@ -23,7 +23,6 @@
 #define WEEKS_LEVEL 10   /* for a level without a step */
 #define HOLD 2           /* weeks more in which it is the same one */
 #define ROWS_EACH 3      /* instants for each coefficient, at least */
-#define STEPS_MOST 12    /* that are taken in */
 #define Z95 1.96
 
 const struct balance_rules balance_usual = { .z_least = 4, .margin = 15, .share_least = 0.08 };
@@ -292,20 +291,14 @@ static enum err sum_up(struct balance *b)
 
 /* ---- least squares over the weeks so far ---- */
 
-struct regressor {
-    unsigned column, week; /* counts from that week on */
-};
-
 struct fit {
     const struct balance *b;
+    struct balance_scan *scan;
     unsigned week; /* until its beginning */
-    struct regressor at[BALANCE_CHILDREN_MOST + 1 + STEPS_MOST];
+    struct balance_step at[BALANCE_CHILDREN_MOST + 1 + BALANCE_STEPS_MOST];
     unsigned count;
     double *inverse, *rhs, *beta, *work; /* inverse: of count × count */
     double rss, variance;
-    struct pending {
-        unsigned column, since, last; /* weeks in which it was the best step */
-    } pending;
 };
 
 /* Σ of column i × column j over the weeks [from, until). */
@@ -394,7 +387,7 @@ static bool fit_solve(struct fit *f)
 
 /* One more column from a week on: its coefficient and what it takes off the residual. */
 struct trial_step {
-    struct regressor at;
+    struct balance_step at;
     double delta, se, gain; /* gain: χ² */
 };
 
@@ -525,12 +518,33 @@ static struct balance_finding *standing(struct balance_finding *list, size_t cou
 /* In the first days after a step many series fit it: the same one has to be the best for some weeks. */
 static bool holds(struct fit *f, unsigned column)
 {
-    struct pending *p = &f->pending;
+    struct balance_pending *p = &f->scan->pending;
 
     if (p->column != column || p->last + 1 < f->week)
-        *p = (struct pending){ column, f->week, f->week };
+        *p = (struct balance_pending){ column, f->week, f->week };
     p->last = f->week;
     return f->week - p->since >= HOLD;
+}
+
+/* When it is told what the week at hand shows. */
+static int64_t told_s(const struct fit *f)
+{
+    return week_s(f->b, later(f->week, f->scan->own_week));
+}
+
+/* What came and went in weeks that were looked at before is none. */
+static void clear(struct balance_finding *was, int64_t cleared_s, struct balance_finding *list,
+                  size_t *count)
+{
+    was->cleared_s = cleared_s;
+    if (was->raised_s == cleared_s)
+        memmove(was, was + 1, (size_t)(&list[--*count] - was) * sizeof *was);
+}
+
+static void take_in(struct fit *f, const struct balance_step *step)
+{
+    f->at[f->count++] = *step;
+    f->scan->steps[f->scan->step_count++] = *step;
 }
 
 /* A step that stands out: it joins the regressors, and is told if it is a child's that counts less, or counts fully again. */
@@ -541,7 +555,7 @@ static bool take_step(struct fit *f, const struct balance_rules *r, struct balan
     struct balance_finding g = { 0 }, *was;
     double se;
 
-    if (f->count == sizeof f->at / sizeof f->at[0])
+    if (f->scan->step_count == BALANCE_STEPS_MOST)
         return false;
     best_steps(f, &best, &second);
     if (best.gain < r->z_least * r->z_least || best.gain - second.gain < r->margin ||
@@ -550,7 +564,7 @@ static bool take_step(struct fit *f, const struct balance_rules *r, struct balan
     if (best.at.column <= f->b->children) {
         g.child = best.at.column;
         g.stepped = true;
-        g.raised_s = week_s(f->b, f->week);
+        g.raised_s = told_s(f);
         g.onset_s = week_s(f->b, best.at.week);
         g.before = level_of(f, g.child, f->week, &se);
         g.z = best.delta / best.se;
@@ -558,25 +572,25 @@ static bool take_step(struct fit *f, const struct balance_rules *r, struct balan
         tell(f, &g, best.delta, best.se, best.at.week);
         if (best.delta > 0 && g.share < r->share_least)
             return false;
-        if (was && best.delta < 0)
-            was->cleared_s = g.raised_s;
+        if (was && best.delta < 0 && g.onset_s > was->onset_s)
+            clear(was, g.raised_s, out, count);
         else if (best.delta > 0 && !was && *count < most)
             out[(*count)++] = g;
     }
-    f->at[f->count++] = best.at;
+    take_in(f, &best.at);
     return true;
 }
 
-/* Those that counted too little from the first week on. */
+/* Those that counted too little from the first week on, and do. */
 static void look_at_levels(const struct fit *f, struct balance_finding *out, size_t most,
                            size_t *count)
 {
     for (unsigned child = 1; child <= f->b->children && f->week >= WEEKS_LEVEL && *count < most;
          child++) {
         struct balance_finding g = {
-            .child = child, .raised_s = week_s(f->b, f->week), .onset_s = f->b->from_s, .before = 1
+            .child = child, .raised_s = told_s(f), .onset_s = f->b->from_s, .before = 1
         };
-        double se, level = level_of(f, child, 0, &se);
+        double se, level = level_of(f, child, f->week, &se);
 
         if (level - Z95 * se < B_HIGH || standing(out, *count, child))
             continue;
@@ -586,13 +600,17 @@ static void look_at_levels(const struct fit *f, struct balance_finding *out, siz
     }
 }
 
-static enum err fit_begin(struct fit *f, const struct balance *b)
+static enum err fit_begin(struct fit *f, const struct balance *b, struct balance_scan *scan)
 {
     size_t most = sizeof f->at / sizeof f->at[0];
 
-    *f = (struct fit){ .b = b, .count = b->children + 1, .variance = 1 };
+    *f = (struct fit){
+        .b = b, .scan = scan, .count = b->children + 1, .variance = scan->week ? scan->variance : 1
+    };
     for (unsigned k = 0; k < f->count; k++)
-        f->at[k] = (struct regressor){ k + 1, 0 };
+        f->at[k] = (struct balance_step){ k + 1, 0 };
+    for (unsigned k = 0; k < scan->step_count; k++)
+        f->at[f->count++] = scan->steps[k];
     f->inverse = (double *)malloc(most * (most + 3) * sizeof *f->inverse);
     if (!f->inverse)
         return ERR_NO_MEMORY;
@@ -603,25 +621,27 @@ static enum err fit_begin(struct fit *f, const struct balance *b)
 }
 
 enum err balance_find(struct balance *b, const struct balance_rules *rules, int64_t until_s,
-                      struct balance_finding *out, size_t most, size_t *out_count)
+                      struct balance_scan *scan, struct balance_finding *out, size_t most,
+                      size_t *out_count)
 {
     struct fit f;
-    size_t count = 0;
+    unsigned week = scan->week > WEEKS_BEFORE ? scan->week + 1 : WEEKS_BEFORE + 1;
     bool known;
     enum err err = b->summed ? ERR_OK : sum_up(b);
 
     if (!err)
-        err = fit_begin(&f, b);
+        err = fit_begin(&f, b, scan);
     if (err)
         return err;
-    for (unsigned week = WEEKS_BEFORE + 1; week <= b->weeks && week_s(b, week) <= until_s; week++) {
+    for (; week <= b->weeks && week_s(b, week) <= until_s; week++) {
         f.week = week;
-        while ((known = fit_solve(&f)) && take_step(&f, rules, out, most, &count))
+        while ((known = fit_solve(&f)) && take_step(&f, rules, out, most, out_count))
             ;
         if (known)
-            look_at_levels(&f, out, most, &count);
+            look_at_levels(&f, out, most, out_count);
+        scan->week = week;
+        scan->variance = f.variance;
     }
     free(f.inverse);
-    *out_count = count;
     return ERR_OK;
 }

@@ -37,6 +37,21 @@ struct balance_rules {
 };
 extern const struct balance_rules balance_usual;
 
+#define BALANCE_STEPS_MOST 12 /* that are taken in */
+/* How far it was looked and what was taken in by then, so that the next week can be looked at alone: plain numbers, to be kept as long as registers and weeks are the same. Zeroed: not yet. */
+struct balance_scan {
+    unsigned own_week; /* set by the caller: the weeks up to it were looked at by a balance that began before this one. What stands out in them is told at its end */
+    unsigned week;     /* until its end */
+    unsigned step_count;
+    struct balance_step {
+        unsigned column, week; /* counts from that week on */
+    } steps[BALANCE_STEPS_MOST];
+    struct balance_pending {
+        unsigned column, since, last; /* weeks in which it was the best step */
+    } pending;
+    double variance;
+};
+
 struct balance_finding {
     unsigned child;                     /* its column */
     bool stepped;                       /* false: high from the beginning on */
@@ -49,7 +64,8 @@ struct balance_finding {
     unsigned children, weeks; /* that it rests on */
 };
 
-/* What stands by the end of the week before `until_s`, in order of raising. NO_MEMORY. */
-MUST_CHECK enum err balance_find(struct balance *b, const struct balance_rules *rules, int64_t until_s, struct balance_finding *out, size_t most, size_t *out_count);
+/* What stands by the end of the week before `until_s`, in order of raising. `out` begins with the *out_count that an earlier look, or a balance before this one, found: their onset_s may lie before from_s; those
+ * that stand end by a step back alone. `scan` goes on. NO_MEMORY. */
+MUST_CHECK enum err balance_find(struct balance *b, const struct balance_rules *rules, int64_t until_s, struct balance_scan *scan, struct balance_finding *out, size_t most, size_t *out_count);
 
 #endif

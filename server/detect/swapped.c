@@ -260,13 +260,15 @@ static int64_t week_s(const struct swapped *s, unsigned week)
     return s->from_s + (int64_t)week * WEEK_S;
 }
 
-static struct swapped_finding finding_of(struct look *l, const struct pair *p, unsigned week)
+static struct swapped_finding finding_of(struct look *l, const struct pair *p, unsigned week,
+                                         int64_t told_s)
 {
     look_at_week(l, p->week, week);
     return (struct swapped_finding){ .first = p->first,
                                      .second = p->second,
                                      .onset_s = week_s(l->s, p->week),
-                                     .raised_s = week_s(l->s, week),
+                                     .since_s = week_s(l->s, p->week),
+                                     .raised_s = told_s,
                                      .score = p->score,
                                      .first_before_lpd = l->before[p->first].lpd,
                                      .first_after_lpd = l->since[p->first].lpd,
@@ -276,46 +278,75 @@ static struct swapped_finding finding_of(struct look *l, const struct pair *p, u
                                      .weeks_after = l->since[p->first].weeks };
 }
 
+/* What is known of the meters from before. */
+static void begin_from(struct look *l, const struct swapped_finding *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t weeks = (list[i].since_s - l->s->from_s + WEEK_S / 2) / WEEK_S;
+
+        if (weeks > 0)
+            l->own_from[list[i].first] = l->own_from[list[i].second] = (unsigned)weeks;
+    }
+}
+
+static struct pair best_of_week(struct look *l, const struct swapped_rules *r, unsigned week)
+{
+    unsigned first = week > WEEKS_BACK + WEEKS_BEFORE ? week - WEEKS_BACK : WEEKS_BEFORE;
+    struct pair best = { 0 };
+
+    for (unsigned since = first; since + WEEKS_SINCE <= week; since++) {
+        look_at_week(l, since, week);
+        best_pair(l, r, since, &best);
+    }
+    return best;
+}
+
+/* Whether the pair is the best one for long enough. */
+static bool holds(const struct swapped_rules *r, struct swapped_scan *scan, const struct pair *best)
+{
+    if (best->score < r->least || best->score - best->rival < r->margin) {
+        scan->held = 0;
+        return false;
+    }
+    scan->held = scan->held && best->first == scan->first && best->second == scan->second
+                     ? scan->held + 1
+                     : 1;
+    scan->first = best->first;
+    scan->second = best->second;
+    return scan->held > HOLD;
+}
+
 enum err swapped_find(const struct swapped *s, const struct swapped_rules *r, int64_t until_s,
-                      struct swapped_finding *out, size_t most, size_t *out_count)
+                      struct swapped_scan *scan, struct swapped_finding *out, size_t most,
+                      size_t *out_count)
 {
     struct look l = { .s = s };
-    struct pair was = { 0 };
-    unsigned held = 0;
-    size_t count = 0;
+    unsigned least = WEEKS_BEFORE + WEEKS_SINCE, week = scan->week < least ? least : scan->week + 1;
 
     if (!(l.before = (struct hand *)calloc(2 * (size_t)s->meters, sizeof *l.before)))
         return ERR_NO_MEMORY;
     l.since = l.before + s->meters;
-    for (unsigned week = WEEKS_BEFORE + WEEKS_SINCE; week <= s->weeks && week_s(s, week) <= until_s;
-         week++) {
-        unsigned first = week > WEEKS_BACK + WEEKS_BEFORE ? week - WEEKS_BACK : WEEKS_BEFORE;
-        struct pair best = { 0 };
+    begin_from(&l, out, *out_count);
+    for (; week <= s->weeks && week_s(s, week) <= until_s; week++) {
+        int64_t told_s = week_s(s, week > scan->own_week ? week : scan->own_week);
+        struct pair best = best_of_week(&l, r, week);
         struct swapped_finding *stands;
 
-        for (unsigned since = first; since + WEEKS_SINCE <= week; since++) {
-            look_at_week(&l, since, week);
-            best_pair(&l, r, since, &best);
-        }
-        if (best.score < r->least || best.score - best.rival < r->margin) {
-            held = 0;
+        scan->week = week;
+        if (!holds(r, scan, &best))
+            continue;
+        stands = standing(out, *out_count, &best);
+        if (stands && stands->first == best.first && stands->second == best.second) {
+            stands->cleared_s = told_s;
+            stands->since_s = week_s(s, best.week);
+        } else if (!stands && *out_count < most) {
+            out[(*out_count)++] = finding_of(&l, &best, week, told_s);
+        } else {
             continue;
         }
-        held = held && best.first == was.first && best.second == was.second ? held + 1 : 1;
-        was = best;
-        stands = standing(out, count, &best);
-        if (held <= HOLD)
-            continue;
-        if (stands && stands->first == best.first && stands->second == best.second)
-            stands->cleared_s = week_s(s, week);
-        else if (!stands && count < most)
-            out[count++] = finding_of(&l, &best, week);
-        else
-            continue;
         l.own_from[best.first] = l.own_from[best.second] = best.week;
-        held = 0;
+        scan->held = 0;
     }
     free(l.before);
-    *out_count = count;
     return ERR_OK;
 }

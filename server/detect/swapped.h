@@ -33,13 +33,20 @@ extern const struct swapped_rules swapped_usual;
 
 struct swapped_finding {
     unsigned first, second;
-    int64_t onset_s, raised_s, cleared_s; /* ends of weeks; cleared_s 0: it lasts */
+    int64_t onset_s, raised_s, cleared_s; /* ends of weeks; cleared_s 0: it lasts; raised_s: it came and went in weeks that were looked at before, so nobody is told */
+    int64_t since_s; /* since when both count what they do now: onset_s, or when they swapped back */
     double score;
     double first_before_lpd, first_after_lpd, second_before_lpd, second_after_lpd;
     unsigned weeks_before, weeks_after;
 };
 
-/* By the end of the week before until_s, in order of raising. NO_MEMORY. */
-MUST_CHECK enum err swapped_find(const struct swapped *s, const struct swapped_rules *rules, int64_t until_s, struct swapped_finding *out, size_t most, size_t *out_count);
+/* As balance_scan. */
+struct swapped_scan {
+    unsigned own_week, week;
+    unsigned first, second, held; /* the pair that was the best last, for so many weeks in a row */
+};
+
+/* By the end of the week before until_s, in order of raising. `out` and `scan` go on as those of balance_find. NO_MEMORY. */
+MUST_CHECK enum err swapped_find(const struct swapped *s, const struct swapped_rules *rules, int64_t until_s, struct swapped_scan *scan, struct swapped_finding *out, size_t most, size_t *out_count);
 
 #endif

@@ -1,4 +1,4 @@
-"""Readings of a building's meter MB and of the flats M1 to M6 behind it, an hour each, as CSV: houses.py FROM-WEEK WEEKS SWAP-WEEK SLOW-WEEK [LEFT-OUT-METER]
+"""Readings of a building's meter MB and of the flats M1 to M6 behind it, an hour each, as CSV: houses.py FROM-WEEK WEEKS SWAP-WEEK SLOW-WEEK [LEFT-OUT-METER [HOURS-BETWEEN]]
 Weeks count from Monday, 5 January 2026 in Shanghai. From SWAP-WEEK on M2 and M5 count each other's water, from SLOW-WEEK on M4 counts 60 %; 0: never. A flat draws at two hours of its own, and a little in between."""
 import random
 import sys
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 first, weeks, swap, slow = (int(x) for x in sys.argv[1:5])
 missing = sys.argv[5] if len(sys.argv) > 5 else ""
+every = int(sys.argv[6]) if len(sys.argv) > 6 else 1
 begin = datetime(2026, 1, 4, 16, tzinfo=timezone.utc)
 flats = range(1, 7)
 index = {m: 0 for m in ("MB", *(f"M{f}" for f in flats))}
@@ -15,7 +16,7 @@ away = {f: 0 for f in flats}
 out = []
 for n in range((first + weeks) * 168 + 1):
     at = begin + timedelta(hours=n)
-    if n >= first * 168:
+    if n >= first * 168 and n % every == 0:
         for m, v in index.items():
             if m != missing:
                 out.append(f"{m},{at:%Y-%m-%dT%H:%M:%SZ},{int(v)}")

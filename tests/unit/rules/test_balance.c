@@ -1,88 +1,26 @@
 /* A house of eight flats in plain numbers: each draws at its own hours, the meter before all of them counts all of it. */
+#define FLATS_WEEKS 40
 #include "server/detect/balance.h"
 #include "server/detect/swapped.h"
 #include "tests/check.h"
-#include "tools/sim/chance.h"
+#include "tests/unit/rules/flats.h"
 
 #include <stdlib.h>
-
-#define FLATS 8
-#define WEEKS 40
-#define HOURS (WEEKS * 168 - 4)
-#define FROM_S INT64_C(1767553200) /* a Monday's midnight in Shanghai */
-
-struct house {
-    double litres[FLATS][HOURS]; /* what is drawn */
-    double counted[FLATS][HOURS], parent[HOURS];
-};
-
-/* Flat f draws mostly at two hours of its own, every flat more or less from day to day, and is away at times. */
-static void live(struct house *h, uint64_t seed)
-{
-    for (int f = 0; f < FLATS; f++) {
-        struct chance c = chance_of(seed, (uint64_t)f, 1);
-        double lively = 60 + 25 * f, mood = 1;
-        int away = 0;
-
-        for (int n = 0; n < HOURS; n++) {
-            int hour = n % 24, first = 6 + f % 4, last = 17 + f % 5;
-
-            if (hour == 0) {
-                mood = chance_even(&c, 0.5, 1.5);
-                away = away > 0 ? away - 1 : chance_happens(&c, 0.02) ? chance_whole(&c, 2, 9) : 0;
-            }
-            h->litres[f][n] = away ? 0
-                              : hour == first || hour == last
-                                  ? floor(lively * mood * chance_even(&c, 0.2, 1.2))
-                              : hour > 6 && chance_happens(&c, 0.2) ? floor(chance_even(&c, 3, 30))
-                                                                    : 0;
-        }
-    }
-}
-
-static struct house *lived(uint64_t seed, double loss_lph)
-{
-    struct house *h = (struct house *)calloc(1, sizeof *h);
-
-    assert_non_null(h);
-    live(h, seed);
-    memcpy(h->counted, h->litres, sizeof h->counted);
-    for (int n = 0; n < HOURS; n++) {
-        h->parent[n] = loss_lph;
-        for (int f = 0; f < FLATS; f++)
-            h->parent[n] += h->litres[f][n];
-    }
-    return h;
-}
-
-static void slow_from(struct house *h, int flat, int from, int until, double share)
-{
-    for (int n = from; n < until; n++)
-        h->counted[flat][n] *= 1 - share;
-}
-
-static const struct meter_facts a_litre = { .resolution_ml = 1000, .dn_mm = 15 };
-
-static struct judge_step step_of(int n, double litres)
-{
-    return (struct judge_step){ .from_s = (uint32_t)(FROM_S + (int64_t)n * 3600),
-                                .to_s = (uint32_t)(FROM_S + (int64_t)(n + 1) * 3600),
-                                .used_ml = (int64_t)(litres * 1000) };
-}
 
 static size_t found_in(const struct house *h, int64_t until_s, struct balance_finding out[16])
 {
     struct balance *b;
+    struct balance_scan scan = { 0 };
     size_t count = 0;
 
-    assert_ok(balance_new(FROM_S + BALANCE_FROM_S, WEEKS - 1, FLATS, &b));
+    assert_ok(balance_new(FROM_S + BALANCE_FROM_S, FLATS_WEEKS - 1, FLATS, &b));
     for (int n = 0; n < HOURS; n++)
         for (int f = -1; f < FLATS; f++) {
             struct judge_step s = step_of(n, f < 0 ? h->parent[n] : h->counted[f][n]);
 
             balance_take(b, (unsigned)(f + 1), &a_litre, &s);
         }
-    assert_ok(balance_find(b, &balance_usual, until_s, out, 16, &count));
+    assert_ok(balance_find(b, &balance_usual, until_s, &scan, out, 16, &count));
     balance_free(b);
     return count;
 }
@@ -172,28 +110,20 @@ static void what_is_out_of_bounds_is_no_balance(void **state)
 static size_t pairs_in(const struct house *h, struct swapped_finding out[16])
 {
     struct swapped *s;
+    struct swapped_scan scan = { 0 };
     size_t count = 0;
 
-    assert_ok(swapped_new(FROM_S, WEEKS - 1, FLATS, &s));
+    assert_ok(swapped_new(FROM_S, FLATS_WEEKS - 1, FLATS, &s));
     for (int n = 0; n < HOURS; n++)
         for (int f = 0; f < FLATS; f++) {
             struct judge_step step = step_of(n, h->counted[f][n]);
 
             swapped_take(s, (unsigned)f, &step);
         }
-    assert_ok(swapped_find(s, &swapped_usual, FROM_S + (int64_t)HOURS * 3600, out, 16, &count));
+    assert_ok(
+        swapped_find(s, &swapped_usual, FROM_S + (int64_t)HOURS * 3600, &scan, out, 16, &count));
     swapped_free(s);
     return count;
-}
-
-static void swap_from(struct house *h, int a, int b, int from)
-{
-    for (int n = from; n < HOURS; n++) {
-        double of_a = h->counted[a][n];
-
-        h->counted[a][n] = h->counted[b][n];
-        h->counted[b][n] = of_a;
-    }
 }
 
 static void two_that_count_each_others_water_are_named_once(void **state)

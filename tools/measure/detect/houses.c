@@ -5,7 +5,6 @@
 
 #define DAY_S 86400.0
 #define WEEK_S (7 * DAY_S)
-#define FINDINGS_MOST 64
 #define THREADS_MAX 64
 
 /* ---- one house through the rules ---- */
@@ -45,18 +44,30 @@ static void take_hand(void *to, unsigned column, const struct meter_facts *m,
     swapped_take((struct swapped *)to, column, step);
 }
 
-static unsigned weeks_of(const struct house *h, double from_s, unsigned most)
+/* The first Monday of the house. */
+static double origin_of(const struct house *h)
+{
+    int64_t days_to_monday = 6 - (h->parent.from_day + 2) % 7; /* day 0 was a Thursday */
+
+    return h->parent.from_s + (double)days_to_monday * DAY_S;
+}
+
+static unsigned weeks_of(const struct house *h, double from_s)
 {
     double weeks = (h->parent.to_s - from_s) / WEEK_S;
 
-    return weeks < most ? (unsigned)weeks : most;
+    return weeks < 0 ? 0 : (unsigned)weeks;
 }
 
-enum err house_balance(const struct house *h, struct balance **out)
+static unsigned held(unsigned weeks)
 {
-    double from_s = h->parent.from_s + BALANCE_FROM_S;
-    enum err err = balance_new((int64_t)from_s, weeks_of(h, from_s, BALANCE_WEEKS_MOST),
-                               (unsigned)h->count, out);
+    return weeks < HOUSE_WEEKS ? weeks : HOUSE_WEEKS;
+}
+
+enum err house_balance(const struct house *h, double from_s, struct balance **out)
+{
+    from_s += BALANCE_FROM_S;
+    enum err err = balance_new((int64_t)from_s, held(weeks_of(h, from_s)), (unsigned)h->count, out);
 
     if (err)
         return err;
@@ -66,12 +77,9 @@ enum err house_balance(const struct house *h, struct balance **out)
     return ERR_OK;
 }
 
-enum err house_hands(const struct house *h, struct swapped **out)
+enum err house_hands(const struct house *h, double from_s, struct swapped **out)
 {
-    int64_t days_to_monday = 6 - (h->parent.from_day + 2) % 7; /* day 0 was a Thursday */
-    double from_s = h->parent.from_s + (double)days_to_monday * DAY_S;
-    enum err err = swapped_new((int64_t)from_s, weeks_of(h, from_s, SWAPPED_WEEKS_MOST),
-                               (unsigned)h->count, out);
+    enum err err = swapped_new((int64_t)from_s, held(weeks_of(h, from_s)), (unsigned)h->count, out);
 
     for (int i = 0; i < h->count && !err; i++)
         take_rows(*out, (unsigned)i, &h->flats[i], take_hand);
@@ -80,49 +88,62 @@ enum err house_hands(const struct house *h, struct swapped **out)
 
 /* ---- what it found ---- */
 
-static enum err tell_balance(const struct house *h, struct house_told *out)
+static enum err look_at_window(const struct house *h, unsigned window, double origin_s,
+                               struct house_story *story)
 {
-    struct balance_finding found[FINDINGS_MOST];
-    struct balance *b = NULL;
-    size_t count = 0;
-    enum err err = house_balance(h, &b);
+    struct house_column columns[FLATS_MAX];
+    struct house_window w = { .columns = columns, .count = (unsigned)h->count };
+    double from_s = origin_s + house_window_first(window) * WEEK_S;
+    enum err err = house_balance(h, from_s, &w.balance);
 
-    if (!err)
-        err =
-            balance_find(b, &balance_usual, (int64_t)h->parent.to_s, found, FINDINGS_MOST, &count);
-    for (size_t i = 0; i < count && !err && out->count < HOUSE_TOLD_MOST; i++)
-        out->at[out->count++] =
-            (struct house_flag){ HOUSE_SLOW,       found[i].child - 1, found[i].child - 1,
-                                 found[i].onset_s, found[i].raised_s,  found[i].lost_lpd };
-    balance_free(b);
+    for (unsigned i = 0; i < w.count; i++)
+        columns[i] = (struct house_column){ .meter = i + 1 };
+    house_story_begin(story, window);
+    if (!err && !(err = house_hands(h, from_s, &w.hands)))
+        err = house_story_look(story, &w, (int64_t)h->parent.to_s);
+    balance_free(w.balance);
+    swapped_free(w.hands);
     return err;
 }
 
-static enum err tell_hands(const struct house *h, struct house_told *out)
+static void tell(const struct house_story *story, struct house_told *out)
 {
-    struct swapped_finding found[FINDINGS_MOST];
-    struct swapped *hands = NULL;
-    size_t count = 0;
-    enum err err = house_hands(h, &hands);
+    out->count = 0;
+    for (unsigned i = 0; i < story->slow_count && out->count < HOUSE_TOLD_MOST; i++) {
+        const struct house_slow *s = &story->slow[i];
 
-    if (!err)
-        err = swapped_find(hands, &swapped_usual, (int64_t)h->parent.to_s, found, FINDINGS_MOST,
-                           &count);
-    for (size_t i = 0; i < count && !err && out->count < HOUSE_TOLD_MOST; i++)
         out->at[out->count++] =
-            (struct house_flag){ HOUSE_SWAPPED,    found[i].first,    found[i].second,
-                                 found[i].onset_s, found[i].raised_s, 0 };
-    swapped_free(hands);
-    return err;
+            (struct house_flag){ HOUSE_SLOW,    s->at.meter - 1, s->at.meter - 1, s->f.onset_s,
+                                 s->f.raised_s, s->f.cleared_s,  s->f.lost_lpd };
+    }
+    for (unsigned i = 0; i < story->pair_count && out->count < HOUSE_TOLD_MOST; i++) {
+        const struct house_pair *p = &story->pairs[i];
+
+        if (p->f.cleared_s == p->f.raised_s)
+            continue;
+        out->at[out->count++] = (struct house_flag){ HOUSE_SWAPPED,
+                                                     p->first.meter - 1,
+                                                     p->second.meter - 1,
+                                                     p->f.onset_s,
+                                                     p->f.raised_s,
+                                                     p->f.cleared_s,
+                                                     0 };
+    }
 }
 
 enum err house_tell(const struct house *h, struct house_told *out)
 {
-    enum err err;
+    struct house_story *story = (struct house_story *)calloc(1, sizeof *story);
+    double origin_s = origin_of(h);
+    unsigned weeks = weeks_of(h, origin_s + BALANCE_FROM_S);
+    enum err err = story ? ERR_OK : ERR_NO_MEMORY;
 
-    out->count = 0;
-    err = tell_balance(h, out);
-    return err ? err : tell_hands(h, out);
+    for (unsigned window = 0; !err && window <= house_window_of(weeks); window++)
+        err = look_at_window(h, window, origin_s, story);
+    if (!err)
+        tell(story, out);
+    free(story);
+    return err;
 }
 
 static bool is_of_fault(const struct house_flag *f, const struct house *h)

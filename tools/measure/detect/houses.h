@@ -5,22 +5,21 @@
 #ifndef NILO_TOOLS_MEASURE_DETECT_HOUSES_H
 #define NILO_TOOLS_MEASURE_DETECT_HOUSES_H
 
-#include "server/detect/balance.h"
-#include "server/detect/swapped.h"
+#include "server/detect/house_story.h"
 #include "tools/measure/detect/bench.h"
 #include "tools/sim/house.h"
 
 #define HOUSE_WITHIN_D 120
 
-/* What holds of each register of a house, by track.c as the judge has it. NO_MEMORY. */
-MUST_CHECK enum err house_balance(const struct house *h, struct balance **out);
-MUST_CHECK enum err house_hands(const struct house *h, struct swapped **out);
+/* What holds of each register of a house from a Monday's midnight on, by track.c as the judge has it. NO_MEMORY. */
+MUST_CHECK enum err house_balance(const struct house *h, double from_s, struct balance **out);
+MUST_CHECK enum err house_hands(const struct house *h, double from_s, struct swapped **out);
 
 /* One flag that a house raised: of the flats `first` and, swapped, `second`, from 0 on. */
 struct house_flag {
     enum house_fault kind;
     unsigned first, second;
-    int64_t onset_s, raised_s;
+    int64_t onset_s, raised_s, cleared_s;
     double lost_lpd;
 };
 #define HOUSE_TOLD_MOST 128
