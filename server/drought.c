@@ -252,6 +252,46 @@ static enum err look_at_zone(struct drought *d, const struct still *s, size_t co
     return err ? err : touch(s, count, touched);
 }
 
+/* Whether a meter is fitted anywhere in the zone. */
+static bool anyone_left(struct txn *t, uint32_t zone, int64_t now_s)
+{
+    struct ledger_row row;
+    struct points_walk w;
+    struct fitting f;
+    bool some = false;
+
+    if (!ledger_by_id(t, LIST_ZONE, zone, INT64_MAX, &row))
+        return false;
+    w = ledger_points_walk(t, true, cells_of(&row).at[CELL_ZONE_zone]);
+    while (!some && points_next(&w))
+        some = fitting_at(t, true, w.point, now_s, &f) == ERR_OK;
+    points_done(&w);
+    return some;
+}
+
+/* A zone that is dry and of which no meter was read lately: where none is left that could be, nobody would ever say that water flows again. */
+static enum err end_deserted(struct drought *d, const struct outages *known, int64_t now_s)
+{
+    enum err err = ERR_OK, ended;
+
+    for (size_t i = 0; i < known->count && !err; i++) {
+        const struct outage *o = &known->at[i];
+        char id[FLAG_ID_SIZE];
+        struct txn t;
+        bool left;
+
+        if (!o->zone || o->cleared_s || d->zones[o->zone].meters)
+            continue;
+        t = ledger_read(d->app->ledger);
+        left = anyone_left(&t, o->zone, now_s);
+        ended = txn_end(&t);
+        memcpy(id, o->id, sizeof id);
+        if (!(err = ended) && !left)
+            err = outage_end(d->app, id, now_s, now_s);
+    }
+    return err;
+}
+
 enum err drought_look(struct drought *d, int64_t now_s, struct news *touched)
 {
     const struct outages *known;
@@ -259,6 +299,7 @@ enum err drought_look(struct drought *d, int64_t now_s, struct news *touched)
 
     if (!d || err || (err = collect(d, known, now_s)))
         return err;
+    err = end_deserted(d, known, now_s);
     for (size_t at = 0, end; at < d->list_count && !err; at = end) {
         for (end = at; end < d->list_count && d->list[end].zone == d->list[at].zone; end++)
             ;

@@ -4,6 +4,7 @@
 #include "server/lives.h"
 #include "server/outages.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define EVERY_S 60 /* between two looks that nobody asked for */
@@ -16,7 +17,9 @@ struct heard {
     uint32_t cell;
     uint16_t period_min, longest_quarters;
     uint8_t level; /* of its silence, as it was told to the judge: 0 none, to SILENCE_LEVELS */
-    uint8_t spare[3];
+    uint8_t spare;
+    uint16_t
+        late_share; /* of its time for which it was late by itself, in 65 535ths, as far back as it remembers */
 };
 _Static_assert(sizeof(struct heard) == 16, "ten million of them are held in memory");
 
@@ -43,6 +46,7 @@ struct hearing {
     } * members;              /* of the cells that are looked at, cell by cell */
     size_t member_count, member_cap;
     uint32_t *times; /* room for CELL_METERS_MOST */
+    double *shares;  /* twice that, and one */
 };
 
 /* ---- who was heard ---- */
@@ -64,22 +68,45 @@ static enum err room_for(struct hearing *h, uint32_t meter)
     return ERR_OK;
 }
 
+static void limits_of(const struct heard *e, struct silence_limits *out)
+{
+    silence_limits(e->period_min * 60u, e->longest_quarters * 900u, out);
+}
+
+/* For how much of its time it is late, with the pause that ended now; an outage's pause is not its own. */
+static uint16_t late_share(struct hearing *h, const struct heard *e, const struct vitals *v)
+{
+    const struct outages *o = h->app ? h->app->outages : NULL;
+    struct silence_limits limits;
+    double share = e->late_share, pause_s = (double)v->arrival_s - e->last_s, late_s, weight;
+
+    limits_of(e, &limits);
+    if (!e->last_s)
+        return (uint16_t)(65535 * (vitals_longest_s(v) > limits.later_s ? LATE_SHARE_POOR
+                                                                        : LATE_SHARE_LEAST));
+    if (pause_s <= 0)
+        return e->late_share;
+    late_s = pause_s > limits.late_s ? pause_s - limits.late_s : 0;
+    if (late_s > 0 && o && outage_of(o, e->cell, e->last_s, v->arrival_s))
+        return e->late_share;
+    weight = 1 - exp(-pause_s / LATE_SHARE_FADES_S);
+    share += weight * (65535 * late_s / pause_s - share);
+    return (uint16_t)(share + 0.5);
+}
+
 enum err hearing_heard(struct hearing *h, uint32_t meter, const struct vitals *v)
 {
     enum err err = h ? room_for(h, meter) : ERR_OK;
     uint32_t minutes = vitals_period_s(v) / 60;
+    uint16_t share = h && !err && v->position ? late_share(h, &h->at[meter], v) : 0;
 
     if (h && !err && v->position)
-        h->at[meter] = (struct heard){ .last_s = v->arrival_s,
+        h->at[meter] = (struct heard){ .late_share = share,
+                                       .last_s = v->arrival_s,
                                        .cell = v->cell,
                                        .period_min = (uint16_t)minutes,
                                        .longest_quarters = v->longest_quarters };
     return err;
-}
-
-static void limits_of(const struct heard *e, struct silence_limits *out)
-{
-    silence_limits(e->period_min * 60u, e->longest_quarters * 900u, out);
 }
 
 static uint8_t level_at(const struct heard *e, const struct silence_limits *limits, int64_t now_s)
@@ -128,7 +155,8 @@ enum err hearing_open(struct app *app, struct hearing **out)
     struct filling f = { .h = h, .now_s = clock_now_s(&app->clock) };
     enum err err = h ? ERR_OK : ERR_NO_MEMORY;
 
-    if (!err && !(h->times = (uint32_t *)malloc(CELL_METERS_MOST * sizeof *h->times)))
+    if (!err && (!(h->times = (uint32_t *)malloc(CELL_METERS_MOST * sizeof *h->times)) ||
+                 !(h->shares = (double *)malloc((2 * CELL_METERS_MOST + 1) * sizeof *h->shares))))
         err = ERR_NO_MEMORY;
     if (!err)
         h->app = app;
@@ -149,6 +177,7 @@ void hearing_close(struct hearing *h)
     free(h->cells);
     free(h->members);
     free(h->times);
+    free(h->shares);
     free(h);
 }
 
@@ -294,6 +323,7 @@ struct look {
     uint32_t grace_s; /* the longest time that one of them may be late */
     uint32_t *times_s;
     size_t time_count;
+    double *shares; /* of each, for how much of its time it is late */
 };
 
 static void look_at_meter(struct look *l, const struct heard *e)
@@ -305,6 +335,7 @@ static void look_at_meter(struct look *l, const struct heard *e)
     limits_of(e, &limits);
     allowed_s = l->few ? limits.later_s : limits.late_s;
     late = l->now_s - e->last_s > allowed_s;
+    l->shares[l->meters] = fmax(e->late_share / 65535.0, LATE_SHARE_LEAST);
     l->meters++;
     l->late += late;
     if (late && e->last_s > l->onset_s)
@@ -324,6 +355,7 @@ static enum err look_at_members(struct look *l, const struct member *members, si
     enum err err = ERR_OK, ended;
 
     l->times_s = h->times;
+    l->shares = h->shares;
     for (size_t i = 0; i < count && !err; i += every)
         if (is_in_use(h, &t, members[i].meter, l->now_s, &l->point, &err))
             look_at_meter(l, &h->at[members[i].meter]);
@@ -352,7 +384,8 @@ static enum err look_for_outage(struct hearing *h, struct cell *c, int64_t now_s
     enum err err;
 
     l.of_late = true;
-    if ((err = look_at_members(&l, members, count)) || !outage_is_one(l.meters, l.late, !c->id))
+    if ((err = look_at_members(&l, members, count)) || !outage_is_one(l.meters, l.late, !c->id) ||
+        outage_chance(l.shares, l.meters, l.late, l.shares + l.meters) > OUTAGE_CHANCE)
         return err;
     f = (struct outage_facts){ .cell = c->id,
                                .point = c->id ? l.point : 0,

@@ -8,7 +8,24 @@
 
 #define CELL_OF(v) ((uint32_t)(verdict_value((v), "cell") / 1000))
 
+#define AGAIN_S                                                                                    \
+    (90 *                                                                                          \
+     86400) /* whose onset lies farther back than that before the newest's is not born any more */
+
 /* ---- what is known of them ---- */
+
+static int outage_order(const void *a, const void *b)
+{
+    const struct outage *x = (const struct outage *)a, *y = (const struct outage *)b;
+
+    if (x->zone != y->zone)
+        return x->zone < y->zone ? -1 : 1;
+    if (x->cell != y->cell)
+        return x->cell < y->cell ? -1 : 1;
+    if (x->onset_s != y->onset_s)
+        return x->onset_s < y->onset_s ? -1 : 1;
+    return strcmp(x->id, y->id);
+}
 
 static enum err push(struct outages *o, const struct outage *new)
 {
@@ -25,23 +42,79 @@ static enum err push(struct outages *o, const struct outage *new)
     return ERR_OK;
 }
 
+/* Those that were pushed take their places. */
+static void settle_down(struct outages *o)
+{
+    if (o->count > o->held)
+        qsort(o->at, o->count, sizeof *o->at, outage_order);
+    o->held = o->count;
+}
+
+static enum err read_one(struct txn *ledger, const struct scan *s, struct outage *out)
+{
+    struct flag_record b;
+    enum err err = flag_decode(s->key, s->value, &b);
+
+    if (err)
+        return err;
+    *out = (struct outage){ .cell = CELL_OF(&b.verdict), .onset_s = b.verdict.onset_s };
+    if ((out->zone = (uint32_t)(verdict_value(&b.verdict, "zone") / 1000)))
+        out->cell = OUTAGE_NO_CELL;
+    memcpy(out->id, b.id, sizeof out->id);
+    if (!ledger_flag_ended(ledger, span_text(b.id), &out->cleared_s))
+        out->cleared_s = 0;
+    return ledger->err;
+}
+
+/* Of one that was read before its end may be new. */
+static enum err take_one(struct outages *o, const struct outage *x)
+{
+    struct outage *known =
+        o->held ? (struct outage *)bsearch(x, o->at, o->held, sizeof *x, outage_order) : NULL;
+
+    if (!known)
+        return push(o, x);
+    known->cleared_s = x->cleared_s;
+    return ERR_OK;
+}
+
+/* Where the next reading begins. */
+static void note_from(struct outages *o)
+{
+    int64_t newest_s = 0, lasts_s = INT64_MAX;
+
+    for (size_t i = 0; i < o->count; i++) {
+        if (o->at[i].onset_s > newest_s)
+            newest_s = o->at[i].onset_s;
+        if (!o->at[i].cleared_s && o->at[i].onset_s < lasts_s)
+            lasts_s = o->at[i].onset_s;
+    }
+    o->from_s = newest_s - AGAIN_S < lasts_s ? newest_s - AGAIN_S : lasts_s;
+}
+
 enum err outages_load(struct txn *ledger, struct outages *o)
 {
-    struct flag_records births = { 0 };
-    enum err err = flags_born(ledger, 0, &births);
+    static const char prefix[] = "00000000-";
+    char from[FLAG_ID_SIZE];
+    struct scan s;
+    enum err err = ERR_OK;
 
-    for (size_t i = 0; i < births.count && !err; i++) {
-        const struct flag_record *b = &births.at[i];
-        struct outage new = { .cell = CELL_OF(&b->verdict), .onset_s = b->verdict.onset_s };
+    o->count = o->held;
+    flag_id(from, 0, &detector_outage, o->from_s > 0 ? o->from_s : 0);
+    s = ledger_flags_from(ledger, span_text(from));
+    while (!err && scan_next(&s)) {
+        struct outage x;
 
-        if ((new.zone = (uint32_t)(verdict_value(&b->verdict, "zone") / 1000)))
-            new.cell = OUTAGE_NO_CELL;
-        memcpy(new.id, b->id, sizeof new.id);
-        if (!ledger_flag_ended(ledger, span_text(b->id), &new.cleared_s))
-            new.cleared_s = 0;
-        err = ledger->err ? ledger->err : push(o, &new);
+        if (s.key.len < sizeof prefix - 1 || memcmp(s.key.at, prefix, sizeof prefix - 1) != 0)
+            break;
+        if (!(err = read_one(ledger, &s, &x)))
+            err = take_one(o, &x);
     }
-    flag_records_done(&births);
+    scan_done(&s);
+    if (!err && !(err = ledger->err)) {
+        settle_down(o);
+        note_from(o);
+    }
     return err;
 }
 
@@ -58,7 +131,8 @@ static enum err know(struct app *app, struct outages **out)
         return ERR_NO_MEMORY;
     if (o->loaded)
         return ERR_OK;
-    o->count = 0;
+    o->count = o->held = 0;
+    o->from_s = 0;
     t = ledger_read(app->ledger);
     err = outages_load(&t, o);
     ended = txn_end(&t);
@@ -91,28 +165,61 @@ void outages_free(struct outages *o)
     free(o);
 }
 
+/* The first of a zone, or of a cell; count where there is none. */
+static size_t first_of(const struct outages *o, uint32_t zone, uint32_t cell)
+{
+    size_t low = 0, high = o->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct outage *x = &o->at[middle];
+
+        if (x->zone < zone || (x->zone == zone && x->cell < cell))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool outages_ever_dry(const struct outages *o, uint32_t zone)
+{
+    size_t at = zone ? first_of(o, zone, 0) : o->count;
+
+    return at < o->count && o->at[at].zone == zone;
+}
+
 void outages_dry(const struct outages *o, uint32_t zone, struct pauses *out)
 {
-    for (size_t i = 0; zone && i < o->count; i++)
-        if (o->at[i].zone == zone)
-            pauses_add(out, PAUSE_DRY, o->at[i].onset_s,
-                       o->at[i].cleared_s ? o->at[i].cleared_s : INT64_MAX);
+    for (size_t i = zone ? first_of(o, zone, 0) : o->count; i < o->count && o->at[i].zone == zone;
+         i++)
+        pauses_add(out, PAUSE_DRY, o->at[i].onset_s,
+                   o->at[i].cleared_s ? o->at[i].cleared_s : INT64_MAX);
+}
+
+static const struct outage *newest_of(const struct outages *o, uint32_t cell, int64_t from_s,
+                                      int64_t told_s)
+{
+    const struct outage *found = NULL;
+
+    for (size_t i = first_of(o, 0, cell); i < o->count; i++) {
+        const struct outage *x = &o->at[i];
+
+        if (x->zone || x->cell != cell || x->onset_s >= told_s)
+            break;
+        if (!x->cleared_s || from_s < x->cleared_s)
+            found = x;
+    }
+    return found;
 }
 
 const struct outage *outage_of(const struct outages *o, uint32_t cell, int64_t from_s,
                                int64_t told_s)
 {
-    const struct outage *found = NULL;
+    const struct outage *all = newest_of(o, OUTAGE_ALL, from_s, told_s),
+                        *own = cell ? newest_of(o, cell, from_s, told_s) : NULL;
 
-    for (size_t i = 0; i < o->count; i++) {
-        const struct outage *x = &o->at[i];
-
-        if (!x->zone && (x->cell == OUTAGE_ALL || (cell && x->cell == cell)) &&
-            told_s > x->onset_s && (!x->cleared_s || from_s < x->cleared_s) &&
-            (!found || x->onset_s > found->onset_s))
-            found = x;
-    }
-    return found;
+    return !all || (own && own->onset_s > all->onset_s) ? own : all;
 }
 
 /* ---- as flags ---- */
@@ -139,17 +246,16 @@ static void end_record(struct flag_record *f, int64_t cleared_s)
 }
 
 /* Of two that began in one second the later told has the next second in its id. */
-static void name(const struct outages *o, struct flag_record *f)
+static enum err name(struct app *app, struct flag_record *f)
 {
+    struct txn t = ledger_read(app->ledger);
     int64_t second = f->verdict.onset_s;
-    bool used = true;
+    struct span facts;
 
-    while (used) {
+    do
         flag_id(f->id, 0, f->kind, second++);
-        used = false;
-        for (size_t i = 0; i < o->count && !used; i++)
-            used = strcmp(o->at[i].id, f->id) == 0;
-    }
+    while (ledger_flag_born(&t, span_text(f->id), &facts));
+    return txn_end(&t);
 }
 
 /* What the ledger tells in a moment, views will show in another. */
@@ -192,70 +298,69 @@ enum err outage_begin(struct app *app, const struct outage_facts *f, int64_t now
     if (err)
         return err;
     outage_judge(&seen, &r.verdict);
-    name(o, &r);
+    if ((err = name(app, &r)))
+        return err;
     memcpy(new.id, r.id, sizeof new.id);
     if (!(err = push(o, &new)) && (err = tell(app, &r, now_s)))
         o->loaded = false; /* whether it stands in the ledger is asked there */
+    settle_down(o);
     return err;
 }
 
-static enum err all_born(struct app *app, struct flag_records *out)
+static enum err born(struct app *app, const char *id, struct flag_record *out)
 {
     struct txn t = ledger_read(app->ledger);
-    enum err err = flags_born(&t, 0, out), ended = txn_end(&t);
+    struct span facts;
+    enum err err = ledger_flag_born(&t, span_text(id), &facts)
+                       ? flag_decode(span_text(id), facts, out)
+                       : ERR_CORRUPT, /* it is told of because it stands there */
+        ended = txn_end(&t);
 
-    return err ? err : ended;
+    return ended ? ended : err;
 }
 
 enum err outage_end(struct app *app, const char *id, int64_t cleared_s, int64_t now_s)
 {
-    struct flag_records births = { 0 };
+    struct flag_record f;
     struct outages *o;
     enum err err = know(app, &o);
 
-    if (err)
+    if (err || (err = born(app, id, &f)))
         return err;
-    err = all_born(app, &births);
-    for (size_t i = 0; i < births.count && !err; i++) {
-        struct flag_record *f = &births.at[i];
-
-        if (strcmp(f->id, id) != 0)
-            continue;
-        end_record(f, cleared_s);
-        err = tell(app, f, now_s);
-    }
+    end_record(&f, cleared_s);
+    err = tell(app, &f, now_s);
     for (size_t i = 0; i < o->count && !err; i++)
-        if (strcmp(o->at[i].id, id) == 0)
+        if (strcmp(o->at[i].id, f.id) == 0)
             o->at[i].cleared_s = cleared_s;
-    flag_records_done(&births);
     return err;
+}
+
+/* What views hold of it becomes what the ledger says. */
+static enum err show(struct app *app, const struct outage *x)
+{
+    struct txn views = views_read(app->views);
+    struct flag_record f, shown = { .ended = false };
+    struct span kept;
+    bool known = views_flag(&views, span_text(x->id), &kept);
+    enum err err = known ? flag_decode(span_text(x->id), kept, &shown) : views.err;
+
+    txn_abort(&views);
+    if (err ||
+        (known && shown.ended == (x->cleared_s != 0) && shown.verdict.cleared_s == x->cleared_s))
+        return err;
+    if ((err = born(app, x->id, &f)))
+        return err;
+    if (x->cleared_s)
+        end_record(&f, x->cleared_s);
+    return put(app, &f);
 }
 
 enum err outages_show(struct app *app)
 {
-    struct flag_records births = { 0 };
     const struct outages *o;
     enum err err = outages_know(app, &o);
 
-    if (err)
-        return err;
-    err = all_born(app, &births);
-    for (size_t i = 0; i < births.count && !err; i++) {
-        struct flag_record *f = &births.at[i];
-        struct txn views = views_read(app->views);
-        struct span kept;
-        bool known = views_flag(&views, span_text(f->id), &kept);
-        struct flag_record shown = { .ended = false };
-
-        err = known ? flag_decode(span_text(f->id), kept, &shown) : views.err;
-        txn_abort(&views);
-        for (size_t k = 0; k < o->count; k++)
-            if (o->at[k].cleared_s && strcmp(o->at[k].id, f->id) == 0)
-                end_record(f, o->at[k].cleared_s);
-        if (!err &&
-            (!known || shown.ended != f->ended || shown.verdict.cleared_s != f->verdict.cleared_s))
-            err = put(app, f);
-    }
-    flag_records_done(&births);
+    for (size_t i = 0; i < (err ? 0 : o->count) && !err; i++)
+        err = show(app, &o->at[i]);
     return err;
 }

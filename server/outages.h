@@ -20,15 +20,18 @@ struct outage {
     int64_t back_s;             /* since when enough of its meters are heard again, as the clock saw it; 0: they are not, or nobody looked */
 };
 struct outages {
-    struct outage *at; /* in order of id */
+    struct outage *at; /* by zone, then cell, then onset */
     size_t count, cap;
     bool loaded;
+    size_t held;       /* what was read before, however `count` was set meanwhile; */
+    int64_t from_s;    /* and those of earlier onset need not be read again */
 };
 /* What the ledger tells of them, read once; it changes by outage_begin and outage_end alone. CORRUPT, NO_MEMORY. */
 MUST_CHECK enum err outages_know(struct app *app, const struct outages **out);
-/* The same for anybody, as of the transaction; `o` zeroed, its `at` the caller's to free. */
+/* The same for anybody, as of the transaction; `o` zeroed, its `at` the caller's to free. Read again into the same `o` only what may be new since: births of the last 90 days, and since the first that lasts. */
 MUST_CHECK enum err outages_load(struct txn *ledger, struct outages *o);
 void outage_back(struct app *app, const char *id, int64_t back_s);
+bool outages_ever_dry(const struct outages *o, uint32_t zone);
 /* When a point's zone was without water. */
 void outages_dry(const struct outages *o, uint32_t zone, struct pauses *out);
 void outages_free(struct outages *o); /* NULL is fine */

@@ -265,6 +265,7 @@ void act_flag_born(struct act *a, struct span id, struct span facts);
 bool ledger_flag_born(struct txn *t, struct span id, struct span *out_facts);
 /* Births of a meter, for a rebuild to find again: ids begin with the meter's id as 8 hex digits. */
 struct scan ledger_flags_of(struct txn *t, uint32_t meter);
+struct scan ledger_flags_from(struct txn *t, struct span id); /* in order of id, that one or what comes after it; `id` lives until the first step */
 struct flag_decision {
     uint8_t state; /* 1 confirmed, 2 dismissed */
     int64_t at_s;

@@ -34,6 +34,11 @@ struct scan ledger_flags_of(struct txn *t, uint32_t meter)
     return scan_from(t, LEDGER_BORN, span_of(from, 8));
 }
 
+struct scan ledger_flags_from(struct txn *t, struct span id)
+{
+    return scan_from(t, LEDGER_BORN, id);
+}
+
 static const char *state_text(uint8_t state)
 {
     return state == 1 ? "confirmed" : state == 2 ? "dismissed" : "";

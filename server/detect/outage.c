@@ -3,12 +3,14 @@
  *   late     a meter that says nothing for one and a quarter of its own periods, at least 2 hours; in a cell of fewer than ten meters for two and a quarter (silent.h)
  *   raised   when more than half of the cell's meters are late, of at least three; of all meters there are more than half, of at least twenty: then the server's own way to them is what
  *            to look at, and no cell has an outage of its own
+ *            and when chance would not do it once in 10 000 times: each meter is late by itself for the share of its time for which it was so in the last months, outages left out; of three meters with good radios
+ *            all must be late, and of poor ones more than a handful
  *   onset    when the last of those that are late was heard
  *   cleared  when fewer than a third are late, as soon as that has lasted as long as they may be late: whoever is not back by then is silent by himself (silent.c)
  *   surer    90 % from ten meters on, else 75 %
  *
  * Dry: of a zone's meters that were read in the last two days, at least ten, nine of ten stand still for a day and more, and nine of ten of those stopped within 12 hours of each other: people do not, a closed valve
- * does.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when of ten that were read, or more, fewer than half stand still: after a start few are known at first. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
+ * does.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when of ten that were read, or more, fewer than half stand still: after a start few are known at first; or when no meter is fitted in it any more. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
  *
  * Meters that were taken off, are suspended, or were silent for a month before, do not count. It judges no step: server/hearing.c watches the clock, server/outages.c keeps its flags.
  * Source: handbook of the fleet, §6.5: cluster by cell and gateway before sending people; the figures are ours. */
@@ -16,9 +18,27 @@
 
 #include "server/detect/detect_priv.h"
 
+#include <string.h>
+
 bool outage_is_one(uint32_t meters, uint32_t late, bool all)
 {
     return meters >= (all ? OUTAGE_ALL_LEAST : OUTAGE_LEAST) && (uint64_t)late * 2 > meters;
+}
+
+/* room[k]: the chance of k of those seen so far; of `late` and more in the last place. */
+double outage_chance(const double *share, uint32_t meters, uint32_t late, double *room)
+{
+    memset(room, 0, (late + 1) * sizeof *room);
+    room[0] = 1;
+    for (uint32_t i = 0; i < meters; i++) {
+        double p = share[i];
+
+        for (uint32_t k = late; k > 0; k--)
+            room[k] = room[k] * (k < late ? 1 - p : 1) + room[k - 1] * p;
+        if (late)
+            room[0] *= 1 - p;
+    }
+    return room[late];
 }
 
 bool outage_is_over(uint32_t meters, uint32_t late)

@@ -53,6 +53,12 @@ struct silence {
 
 bool outage_is_one(uint32_t meters, uint32_t late, bool all);
 bool outage_is_over(uint32_t meters, uint32_t late);
+/* How likely it is that so many of the meters are late at one time by themselves: each is, apart from the others, for its own share of the time (0 to 1). By exact sums (Poisson's binomial). `room`: late + 1 numbers. */
+double outage_chance(const double *share, uint32_t meters, uint32_t late, double *room);
+#define OUTAGE_CHANCE 1e-4 /* of a cell, at one time: above it that is no outage yet */
+#define LATE_SHARE_LEAST 0.02 /* whatever a meter showed: it may be dead */
+#define LATE_SHARE_POOR 0.08 /* of one of which nothing is known but that it was once silent for longer than it may be */
+#define LATE_SHARE_FADES_S (60 * 86400) /* e-fold in which a share is forgotten */
 
 /* A zone without water: meters that were read and stand still. */
 #define DRY_LEAST 10              /* meters of a zone */

@@ -23,6 +23,7 @@
 #include "server/registers.h"
 #include "server/settler.h"
 #include "storage/rowset.h"
+#include "tools/measure/detect/interval.h"
 #include "tools/sim/chance.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@
 #define TRAIN_SEED UINT64_C(20260301)
 #define TEST_SEED UINT64_C(71828182845904523)
 #define LEVELS 5
+#define SCORED_MOST 16384
 #define NEVER UINT32_MAX
 
 struct radio {
@@ -61,6 +63,7 @@ struct town {
     uint32_t all_s, all_back_s;
     uint32_t look;
     bool list;
+    char scored[SCORED_MOST][FLAG_ID_SIZE]; /* outages */
     /* what came of it */
     unsigned right[LEVELS], deaf[LEVELS], wrong[LEVELS], poor[LEVELS], in_outage[LEVELS];
     unsigned dead, found[LEVELS], before_all;
@@ -276,15 +279,19 @@ static enum err score(struct town *t, const struct news *touched, uint32_t now_s
 static void score_outages(struct town *t, uint32_t now_s, size_t *seen)
 {
     const struct outages *o = t->app.outages;
-    size_t count = 0;
 
-    for (size_t i = 0; i < (o ? o->count : 0); i++) {
+    if (!o || o->count == *seen)
+        return;
+    for (size_t i = 0; i < o->count; i++) {
         const struct outage *x = &o->at[i];
         struct area *a = x->cell ? &t->areas[x->cell - 1] : NULL;
+        bool scored = false;
 
-        count++;
-        if (count <= *seen)
+        for (size_t k = 0; k < *seen && !scored; k++)
+            scored = strcmp(t->scored[k], x->id) == 0;
+        if (scored || *seen == SCORED_MOST)
             continue;
+        memcpy(t->scored[(*seen)++], x->id, sizeof x->id);
         if (!a)
             printf("everything: told %.1f h after it began\n", (now_s - t->all_s) / 3600.0);
         else if (now_s >= a->out_s && now_s < a->back_s + 2 * DAY_S) {
@@ -299,7 +306,6 @@ static void score_outages(struct town *t, uint32_t now_s, size_t *seen)
                        (now_s - FIRST_S) / (double)DAY_S);
         }
     }
-    *seen = count;
 }
 
 static int by_value(const void *a, const void *b)
@@ -309,24 +315,48 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Cells in which two or three poor radios are most of the meters. */
+static void print_small(const struct town *t)
+{
+    static const uint32_t most[] = { 4, 9, 400 };
+    uint32_t least = 3;
+
+    for (int b = 0; b < 3; least = most[b++] + 1) {
+        unsigned right = 0, wrong = 0;
+        struct interval i;
+
+        for (uint32_t n = 0; n < t->cells; n++)
+            if (t->areas[n].meters >= least && t->areas[n].meters <= most[b]) {
+                right += t->areas[n].told;
+                wrong += t->areas[n].wrong;
+            }
+        i = wilson(right, right + wrong);
+        printf("  cells of %3u to %3u meters: precision %.3f [%.3f, %.3f] of %u\n", least, most[b],
+               right + wrong ? right / (double)(right + wrong) : 0, i.low, i.high, right + wrong);
+    }
+}
+
 static void print_outages(struct town *t)
 {
     static const double bounds_h[] = { 6, 24, 48, 168, 721 };
     unsigned right = 0, wrong = 0;
+    struct interval i;
 
-    for (uint32_t i = 0; i < t->cells; i++) {
-        right += t->areas[i].told;
-        wrong += t->areas[i].wrong;
+    for (uint32_t n = 0; n < t->cells; n++) {
+        right += t->areas[n].told;
+        wrong += t->areas[n].wrong;
     }
-    printf("outage: told %u, right %u (precision %.3f), and %u of cells before everything was seen "
-           "to be out\n",
-           right + wrong, right, right / (double)(right + wrong), t->before_all);
+    i = wilson(right, right + wrong);
+    printf("outage: told %u, right %u: precision %.3f [%.3f, %.3f]; and %u of cells before "
+           "everything was seen to be out\n",
+           right + wrong, right, right / (double)(right + wrong), i.low, i.high, t->before_all);
+    print_small(t);
     for (int b = 0; b < 4; b++) {
         unsigned all = 0, found = 0, delays = 0;
         double *delay_h = (double *)malloc(t->cells * sizeof *delay_h);
 
-        for (uint32_t i = 0; i < t->cells && delay_h; i++) {
-            const struct area *a = &t->areas[i];
+        for (uint32_t n = 0; n < t->cells && delay_h; n++) {
+            const struct area *a = &t->areas[n];
             double lasted_h = (a->back_s - a->out_s) / 3600.0;
 
             if (a->out_s == NEVER || a->meters < 3 || lasted_h < bounds_h[b] ||
@@ -348,8 +378,10 @@ static void print_outages(struct town *t)
         }
         if (delays)
             qsort(delay_h, delays, sizeof *delay_h, by_value);
-        printf("  lasting %3.0f to %3.0f h: recall %.3f of %u, median delay %.0f h\n", bounds_h[b],
-               bounds_h[b + 1], found / (double)all, all, delays ? delay_h[delays / 2] : 0);
+        i = wilson(found, all);
+        printf("  lasting %3.0f to %3.0f h: recall %.3f [%.3f, %.3f] of %u, median delay %.0f h\n",
+               bounds_h[b], bounds_h[b + 1], found / (double)all, i.low, i.high, all,
+               delays ? delay_h[delays / 2] : 0);
         free(delay_h);
     }
 }
@@ -357,19 +389,23 @@ static void print_outages(struct town *t)
 static void print_silent(struct town *t)
 {
     double years = t->meters * (t->days / 365.25);
+    struct interval right, found, wrong;
 
     for (uint32_t m = 1; m <= t->meters; m++)
         t->dead += t->radios[m].dead_s < FIRST_S + (t->days - 21) * DAY_S;
     for (unsigned l = 0; l < LEVELS; l++) {
         if (t->found[l])
             qsort(t->delays[l], t->found[l], sizeof *t->delays[l], by_value);
-        printf("silent, %2u %% and surer: precision %.3f, recall %.3f of %u dead, median delay "
-               "%.1f days; deaf for weeks %u; false %u (%.2f per 1 000 meter-years): poor radio "
-               "%u, within outages %u\n",
-               level_least[l], t->right[l] / (double)(t->right[l] + t->wrong[l]),
-               t->found[l] / (double)t->dead, t->dead,
+        right = wilson(t->right[l], t->right[l] + t->wrong[l]);
+        found = wilson(t->found[l] < t->dead ? t->found[l] : t->dead, t->dead);
+        wrong = rate_of(t->wrong[l], years / 1000);
+        printf("silent, %2u %% and surer: precision %.3f [%.3f, %.3f], recall %.3f [%.3f, %.3f] of "
+               "%u dead, median delay %.1f days; deaf for weeks %u; false %u (%.2f [%.2f, %.2f] "
+               "per 1 000 meter-years): poor radio %u, within outages %u\n",
+               level_least[l], t->right[l] / (double)(t->right[l] + t->wrong[l]), right.low,
+               right.high, t->found[l] / (double)t->dead, found.low, found.high, t->dead,
                t->found[l] ? t->delays[l][t->found[l] / 2] : 0, t->deaf[l], t->wrong[l],
-               1000 * t->wrong[l] / years, t->poor[l], t->in_outage[l]);
+               1000 * t->wrong[l] / years, wrong.low, wrong.high, t->poor[l], t->in_outage[l]);
     }
 }
 

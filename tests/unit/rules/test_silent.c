@@ -2,6 +2,8 @@
 #include "server/detect/silent.h"
 #include "tests/check.h"
 
+#include <math.h>
+
 #include "proto/base/wr.h"
 
 #include <string.h>
@@ -123,6 +125,34 @@ static void a_cell_is_out_with_more_than_half_and_back_below_a_third(void **stat
     assert_true(outage_is_over(0, 0)); /* its meters went over to others */
 }
 
+static double chance(unsigned meters, unsigned late, double share)
+{
+    double shares[64], room[65];
+
+    for (unsigned i = 0; i < meters; i++)
+        shares[i] = share;
+    return outage_chance(shares, meters, late, room);
+}
+
+/* Against the sums by hand, and what they are for. */
+static void how_likely_so_many_are_late_by_chance_is_summed_up_exactly(void **state)
+{
+    const double mixed[3] = { 0.5, 0.1, 0.2 };
+    double room[4];
+
+    (void)state;
+    assert_true(fabs(outage_chance(mixed, 3, 0, room) - 1) < 1e-12);
+    assert_true(fabs(outage_chance(mixed, 3, 1, room) - (1 - 0.5 * 0.9 * 0.8)) < 1e-12);
+    assert_true(fabs(outage_chance(mixed, 3, 2, room) -
+                     (0.5 * 0.1 * 0.8 + 0.5 * 0.9 * 0.2 + 0.5 * 0.1 * 0.2 + 0.5 * 0.1 * 0.2)) <
+                1e-12);
+    assert_true(fabs(outage_chance(mixed, 3, 3, room) - 0.5 * 0.1 * 0.2) < 1e-12);
+    assert_true(chance(3, 2, LATE_SHARE_LEAST) > OUTAGE_CHANCE); /* two of three may be chance, */
+    assert_true(chance(3, 3, LATE_SHARE_LEAST) < OUTAGE_CHANCE); /* all of them are none, */
+    assert_true(chance(4, 4, 0.2) > OUTAGE_CHANCE); /* but of poor radios they may be again */
+    assert_true(chance(12, 10, 0.2) < OUTAGE_CHANCE);
+}
+
 static void a_zone_is_dry_when_its_meters_stopped_together(void **state)
 {
     const struct dry_seen few = { .meters = 9, .still = 9, .together = 9 };
@@ -181,6 +211,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_was_silent_for_long_before_has_to_surpass_himself),
         cmocka_unit_test(what_is_a_part_of_an_outage_says_so),
         cmocka_unit_test(a_cell_is_out_with_more_than_half_and_back_below_a_third),
+        cmocka_unit_test(how_likely_so_many_are_late_by_chance_is_summed_up_exactly),
         cmocka_unit_test(a_zone_is_dry_when_its_meters_stopped_together),
         cmocka_unit_test(an_outage_names_its_cell_and_how_many),
     };

@@ -162,6 +162,29 @@ static void when_everything_is_silent_no_cell_and_no_meter_is_told_of(void **sta
     end();
 }
 
+/* Three poor radios of one cell are silent for days now and then, each by itself: that they are all at one time is no outage; of three good ones it is. */
+static void a_cell_of_poor_radios_is_not_out_by_chance(void **state)
+{
+    (void)state;
+    begin(40);
+    for (unsigned d = 0; d < 60; d++) {
+        struct news touched = { 0 };
+
+        now_s += DAY;
+        for (uint32_t m = 1; m <= 3; m++)
+            if ((d + 5 * m) % 15 >= 5) /* five days of fifteen it is not heard */
+                report(&touched, m, m, 7);
+        report(&touched, 4, 6, 8);
+        report(&touched, 11, 40, 9);
+        look(&touched);
+    }
+    assert_null(strstr(flags(), "outage"));
+    days(4, 11, 40, 9); /* now none of both cells is */
+    assert_null(strstr(flags(), "outage 7 "));
+    assert_non_null(strstr(flags(), "outage 8 open"));
+    end();
+}
+
 static bool tell_figures(void *arg, const struct flag *f)
 {
     int64_t *figures = (int64_t *)arg;
@@ -291,6 +314,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(when_everything_is_silent_no_cell_and_no_meter_is_told_of),
+        cmocka_unit_test(a_cell_of_poor_radios_is_not_out_by_chance),
         cmocka_unit_test(an_outage_of_many_meters_says_how_many),
         cmocka_unit_test(two_cells_that_fall_silent_in_one_second_are_two_flags),
         cmocka_unit_test(what_a_start_finds_is_what_was_told),

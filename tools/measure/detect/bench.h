@@ -18,6 +18,7 @@
 #define NILO_TOOLS_MEASURE_DETECT_BENCH_H
 
 #include "server/detect/detect.h"
+#include "tools/measure/detect/interval.h"
 #include "tools/sim/trial.h"
 
 #include <stdio.h>
@@ -102,11 +103,6 @@ MUST_CHECK enum err real_run(const char *path, uint64_t seed, uint32_t kinds, un
 
 /* ---- sums.c ---- */
 
-struct interval {
-    double value, low, high; /* value NAN: nothing to count */
-};
-struct interval wilson(unsigned hits, unsigned all);      /* 95 % */
-struct interval rate_of(unsigned count, double exposure); /* exact Poisson, 95 % */
 double quantile(double *values, size_t count, double q);  /* sorts them; NAN of none */
 
 /* What is counted together; 0 or −1: any. */
