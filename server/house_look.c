@@ -2,6 +2,7 @@
 
 #include "proto/base/crc.h"
 #include "server/accounts.h"
+#include "server/judge_priv.h"
 #include "server/readings.h"
 #include "server/registers.h"
 
@@ -210,6 +211,30 @@ static enum err take_readings(struct looking *k, uint32_t meter, unsigned column
     return ERR_OK;
 }
 
+/* When nothing was to be used in the flat, by events, orders and what the meter says of its valve. */
+static enum err take_idle(struct looking *k, unsigned column)
+{
+    const struct stay *c = &k->columns[column];
+    struct fitting f = { .meter = c->column.meter,
+                         .point = c->column.point,
+                         .from_s = c->column.fitting_from_s,
+                         .to_s = c->fitting_to_s };
+    struct meter_facts m;
+    struct pauses pauses;
+    enum err err = meter_facts_by_id(k->ledger, c->column.meter, &m);
+
+    if (err || (err = judge_pauses(k->app, k->ledger, &m, &f, &pauses)))
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    for (size_t i = 0; i < pauses.count; i++) {
+        const struct pause *p = &pauses.at[i];
+
+        if (p->from_s >= c->from_s && p->from_s < c->to_s)
+            swapped_idle(k->hands, column, p->why == PAUSE_SHUT, p->from_s,
+                         earlier(p->to_s, c->to_s));
+    }
+    return ERR_OK;
+}
+
 static enum err take_all(struct looking *k)
 {
     enum err err = balance_new(k->from_s + BALANCE_FROM_S, k->known_weeks, k->count, &k->balance);
@@ -227,6 +252,8 @@ static enum err take_all(struct looking *k)
 
         balance_fitted(k->balance, i + 1, c->from_s, c->to_s);
         err = take_readings(k, c->column.meter, i + 1, c->from_s, c->to_s);
+        if (!err)
+            err = take_idle(k, i);
     }
     return err;
 }

@@ -1,7 +1,7 @@
 #include "server/house_row.h"
 
 #define VERSION                                                                                    \
-    1 /* another one has every house looked at from its beginning: raise it when what is found changes */
+    2 /* another one has every house looked at from its beginning: raise it when what is found changes */
 
 enum { UNTOLD = 1, UNFINISHED = 2, ALL_METERS = 4 };
 
@@ -156,6 +156,9 @@ static void put_pair(struct wr *w, const struct house_pair *p)
     wr_zigzag(w, f->raised_s);
     wr_zigzag(w, f->cleared_s);
     wr_zigzag(w, f->since_s);
+    wr_varint(w, f->vacant_days);
+    wr_varint(w, f->shut_days);
+    wr_u8(w, f->second_idle);
     put_real(w, f->score);
     put_real(w, f->first_before_lpd);
     put_real(w, f->first_after_lpd);
@@ -175,6 +178,9 @@ static void get_pair(struct rd *r, struct house_pair *out)
     f->raised_s = rd_zigzag(r);
     f->cleared_s = rd_zigzag(r);
     f->since_s = rd_zigzag(r);
+    f->vacant_days = get_whole(r);
+    f->shut_days = get_whole(r);
+    f->second_idle = rd_u8(r) != 0;
     f->score = get_real(r);
     f->first_before_lpd = get_real(r);
     f->first_after_lpd = get_real(r);

@@ -1,11 +1,11 @@
 /* What is kept of a house between looks, in views: what was found, and how far (server/detect/house_story.h).
  *
- *   version 1: u8 1 · u8 bits (1 its meters are not judged by it yet, 2 windows are missing, 4 all meters are to be judged) · zigzag origin · zigzag end of the last week · zigzag instant from which on something came late (0: nothing did)
+ *   version 2: u8 2 · u8 bits (1 its meters are not judged by it yet, 2 windows are missing, 4 all meters are to be judged) · zigzag origin · zigzag end of the last week · zigzag instant from which on something came late (0: nothing did)
  *     u32 sum of the window's columns · u32 sum of those before · varint window
  *     the balance: varint own week · varint week · varint pending column · varint since · varint last · f64 variance · u8 steps · steps × (varint column · varint week)
  *     the hands: varint own week · varint week · varint first · varint second · varint held
  *     u8 slow ones, each: a column · varint building's meter · u8 stepped · times · f64 b before · b since · share, low, high · litres a day lost, low, high · z · litres an hour lost between · varint meters · varint weeks
- *     u8 pairs, each: two columns · times · zigzag since · f64 score · litres a day of the first before, since, of the second before, since · varint weeks before · varint since
+ *     u8 pairs, each: two columns · times · zigzag since · varint vacant days · varint shut days · u8 1 where the second is idle · f64 score · litres a day of the first before, since, of the second before, since · varint weeks before · varint since
  *   a column: varint meter · varint point · zigzag fitting's from      times: zigzag onset · zigzag raised · zigzag cleared      f64: u64, little-endian: IEEE 754 */
 #ifndef NILO_SERVER_HOUSE_ROW_H
 #define NILO_SERVER_HOUSE_ROW_H

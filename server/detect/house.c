@@ -1,12 +1,14 @@
 /* What flags say of meters that are looked at as a house (balance.h, swapped.h): the verdicts, and the sentences.
  *
- *   swapped   medium; sure by how often such a pair is one in the bench (test seeds): 90 %; nothing is lost, but two accounts pay each other's water
+ *   swapped   medium; by hands sure by how often such a pair is one in the bench (test seeds): 90 %; by a valve that was shut 70 %, by a vacant flat 60 %, which are ours: nobody has such days in numbers; nothing is lost, but two accounts pay each other's water
  *   slow      behind a building's meter: what is lost, with its interval, from the balance */
 #include "server/detect/house.h"
 
 #include <math.h>
 
 #define SWAPPED_CONFIDENCE 90
+#define SHUT_CONFIDENCE 70
+#define VACANT_CONFIDENCE 60
 #define STEP_CONFIDENCE 90
 #define LEVEL_CONFIDENCE 70
 #define WEAK_Z 6 /* of a step: below it less sure */
@@ -25,7 +27,9 @@ void house_swapped_verdict(const struct swapped_finding *f, bool first, uint32_t
                              .raised_s = f->raised_s,
                              .cleared_s = f->cleared_s,
                              .severity = SEVERITY_MEDIUM,
-                             .confidence_pct = SWAPPED_CONFIDENCE };
+                             .confidence_pct = f->vacant_days ? VACANT_CONFIDENCE
+                                               : f->shut_days ? SHUT_CONFIDENCE
+                                                              : SWAPPED_CONFIDENCE };
     verdict_meter(out, "other_meter", other);
     verdict_number(out, "use_before_lpd",
                    thousandths(first ? f->first_before_lpd : f->second_before_lpd));
@@ -35,6 +39,12 @@ void house_swapped_verdict(const struct swapped_finding *f, bool first, uint32_t
                    thousandths(first ? f->second_before_lpd : f->first_before_lpd));
     verdict_number(out, "other_since_lpd",
                    thousandths(first ? f->second_after_lpd : f->first_after_lpd));
+    if (f->vacant_days || f->shut_days) {
+        verdict_number(out, f->shut_days ? "shut_days" : "vacant_days",
+                       (int64_t)(f->shut_days + f->vacant_days) * 1000);
+        verdict_number(out, "own_flat_idle", first != f->second_idle ? 1000 : 0);
+        return;
+    }
     verdict_number(out, "score", thousandths(f->score));
     verdict_number(out, "weeks_before", (int64_t)f->weeks_before * 1000);
     verdict_number(out, "weeks_since", (int64_t)f->weeks_after * 1000);
@@ -97,9 +107,47 @@ void house_slow_explain(const struct verdict *v, const struct judge_place *p, st
     wr_text(zh, "。请现场以小流量和常用流量检测，或换表。");
 }
 
+/* By days on which nothing was to be used in one of the two flats. */
+static void idle_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
+                         struct wr *zh)
+{
+    bool own = verdict_value(v, "own_flat_idle") != 0, shut = verdict_value(v, "shut_days") != 0;
+    int days = (int)((verdict_value(v, "shut_days") + verdict_value(v, "vacant_days")) / 1000);
+
+    wr_text(en, "Suspect: from ");
+    say_date(en, p->zone, v->onset_s);
+    wr_text(zh, "疑似串户：自");
+    say_date(zh, p->zone, v->onset_s);
+    if (own) {
+        wr_format(
+            en,
+            " on, for %d days, %s, and it turned; meter %s of the same building stood instead. ",
+            days,
+            shut ? "this meter's valve was shut" : "nobody was to use water through this meter",
+            other_of(p));
+        wr_format(zh, "起%d天，%s，但本表走字，而同楼水表 %s 停走。", days,
+                  shut ? "本表阀门已关" : "本户应无用水", other_of(p));
+    } else {
+        wr_format(en,
+                  " on this meter stood for %d days, as never before, while meter %s of the same "
+                  "building turned, %s. ",
+                  days, other_of(p),
+                  shut ? "whose valve was shut" : "through which nobody was to use water");
+        wr_format(zh, "起%d天，本表停走，而同楼水表 %s %s却走字。", days, other_of(p),
+                  shut ? "阀门已关" : "应无用水");
+    }
+    wr_text(en, "Shut the valve of one flat and see which meter stops; if they are crossed, put "
+                "the accounts right.");
+    wr_text(zh, "请关闭其中一户阀门，查看哪只表停走；如属串户，更正户表对应关系。");
+}
+
 static void swapped_explain(const struct verdict *v, const struct judge_place *p, struct wr *en,
                             struct wr *zh)
 {
+    if (verdict_value(v, "shut_days") || verdict_value(v, "vacant_days")) {
+        idle_explain(v, p, en, zh);
+        return;
+    }
     wr_text(en, "Suspect: since ");
     say_date(en, p->zone, v->onset_s);
     wr_format(

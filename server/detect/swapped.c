@@ -1,10 +1,9 @@
-#include "server/detect/swapped.h"
+#include "server/detect/swapped_priv.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WEEK_S (7 * 86400)
 #define SLOT_S 7200
 #define FEATURES (SWAPPED_SLOTS + 2) /* and the volume of days of work and of weekends */
 #define WEEKS_BACK 26                /* before and since, at most */
@@ -19,13 +18,6 @@
 
 const struct swapped_rules swapped_usual = { .least = 100, .part = 0.2, .margin = 15, .fit = 3.5 };
 
-struct swapped {
-    int64_t from_s;
-    unsigned meters, weeks;
-    double *litres; /* [(meter × weeks + week) × SWAPPED_SLOTS + slot] */
-    float *covered; /* [meter × weeks + week]: seconds */
-};
-
 enum err swapped_new(int64_t from_s, unsigned weeks, unsigned meters, struct swapped **out)
 {
     struct swapped *s;
@@ -38,7 +30,8 @@ enum err swapped_new(int64_t from_s, unsigned weeks, unsigned meters, struct swa
     *s = (struct swapped){ .from_s = from_s, .meters = meters, .weeks = weeks };
     s->litres = (double *)calloc(cells * SWAPPED_SLOTS, sizeof *s->litres);
     s->covered = (float *)calloc(cells, sizeof *s->covered);
-    if (!s->litres || !s->covered) {
+    s->days = (struct swapped_day *)calloc(cells * 7, sizeof *s->days);
+    if (!s->litres || !s->covered || !s->days) {
         swapped_free(s);
         return ERR_NO_MEMORY;
     }
@@ -52,6 +45,7 @@ void swapped_free(struct swapped *s)
         return;
     free(s->litres);
     free(s->covered);
+    free(s->days);
     free(s);
 }
 
@@ -82,6 +76,7 @@ void swapped_take(struct swapped *s, unsigned meter, const struct judge_step *st
             end_s = to_s;
         s->litres[i * SWAPPED_SLOTS + slot_of(since_s % WEEK_S)] += rate * (double)(end_s - at_s);
         s->covered[i] += (float)(end_s - at_s);
+        idle_take(s, meter, since_s / 86400, rate * (double)(end_s - at_s), end_s - at_s);
         at_s = end_s;
     }
 }
@@ -333,6 +328,7 @@ enum err swapped_find(const struct swapped *s, const struct swapped_rules *r, in
         struct swapped_finding *stands;
 
         scan->week = week;
+        idle_find(s, week, told_s, out, most, out_count);
         if (!holds(r, scan, &best))
             continue;
         stands = standing(out, *out_count, &best);

@@ -9,6 +9,12 @@
  *   raised   in a week in which the score is at least `least`, each of the two parts at least `part` of it, no other pair with either of them comes within `margin`, and it was so HOLD weeks before
  *   cleared  in a week in which the same pair swaps back
  *
+ * And without any change, for two that were crossed from the first day on: for some days nothing is to be used in one flat (server/detect/idle.c), and its meter turns while one other stands.
+ *
+ *   raised   through SWAPPED_VACANT_DAYS since its account was suspended, or somebody found the flat vacant, the meter turned on three of five days, and of all others exactly one stood, which never stood for so
+ *            long before; or while the meter's valve was shut, for SWAPPED_SHUT_DAYS at least, and the one that stood turned until two days before and again two days after
+ *   cleared  when such days show the same meter standing, as it should; or by hands, as above
+ *
  * A new tenant moves one home's hand and not the other's, so that his part falls. Pure; a week's finding rests on that week and those before it. Source: handbook §6.5 (two accounts swap levels on one date). */
 #ifndef NILO_SERVER_DETECT_SWAPPED_H
 #define NILO_SERVER_DETECT_SWAPPED_H
@@ -19,12 +25,19 @@
 #define SWAPPED_WEEKS_MOST 60
 #define SWAPPED_METERS_MOST 64
 
+#define SWAPPED_SHUT_DAYS 3
+#define SWAPPED_VACANT_DAYS 28
+#define SWAPPED_IDLE_MOST 64 /* spans of all meters of a house: more are passed over */
+
 struct swapped;
 
 /* From a civil midnight that begins a Monday on. LIMIT, NO_MEMORY. */
 MUST_CHECK enum err swapped_new(int64_t from_s, unsigned weeks, unsigned meters, struct swapped **out);
 void swapped_free(struct swapped *s); /* NULL is fine */
 void swapped_take(struct swapped *s, unsigned meter, const struct judge_step *step); /* meters from 0 on */
+
+/* Nothing is to be used through the meter from from_s on until to_s; `shut`: its valve is shut by a command. */
+void swapped_idle(struct swapped *s, unsigned meter, bool shut, int64_t from_s, int64_t to_s);
 
 struct swapped_rules {
     double least, part, margin, fit;
@@ -35,6 +48,8 @@ struct swapped_finding {
     unsigned first, second;
     int64_t onset_s, raised_s, cleared_s; /* ends of weeks; cleared_s 0: it lasts; raised_s: it came and went in weeks that were looked at before, so nobody is told */
     int64_t since_s; /* since when both count what they do now: onset_s, or when they swapped back */
+    unsigned vacant_days, shut_days; /* by which it was found; both 0: by hands */
+    bool second_idle;                /* it is the second in whose flat nothing was to be used */
     double score;
     double first_before_lpd, first_after_lpd, second_before_lpd, second_after_lpd;
     unsigned weeks_before, weeks_after;
