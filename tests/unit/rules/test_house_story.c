@@ -2,11 +2,8 @@
 #define FLATS_WEEKS 132
 #include "server/detect/house_story.h"
 
-#include "server/house_row.h"
 #include "tests/check.h"
 #include "tests/unit/rules/flats.h"
-
-#define BUILDING 99
 
 /* The registers of a window as far as `weeks` of the house are known. */
 static void look(struct house_story *s, const struct house *h, unsigned window, unsigned weeks)
@@ -186,37 +183,6 @@ static void who_leaves_the_house_has_nothing_standing_there(void **state)
     free(h);
 }
 
-static void a_row_is_read_as_it_was_written_and_no_damage_is(void **state)
-{
-    struct house *h = story_house();
-    struct house_row *a = (struct house_row *)calloc(2, sizeof *a), *b = a + 1;
-    static uint8_t bytes[HOUSE_ROW_MAX];
-    struct wr w = wr_of(bytes, sizeof bytes);
-
-    (void)state;
-    assert_non_null(a);
-    *a = (struct house_row){ .untold = true, .origin_s = FROM_S, .week_s = week(60), .late_s = 77 };
-    a->columns_sum = 5;
-    a->before_sum = 6;
-    look_at_all(&a->story, h, 60);
-    a->story.slow[0].building = BUILDING;
-    a->story.slow[0].f.child = 0; /* the window's own, and not kept */
-    a->story.pairs[0].f.first = a->story.pairs[0].f.second = 0;
-    assert_ok(house_row_write(a, &w));
-    assert_ok(house_row_read(wr_span(&w), b));
-    assert_memory_equal(&a->story.balance, &b->story.balance, sizeof a->story.balance);
-    assert_memory_equal(&a->story.hands, &b->story.hands, sizeof a->story.hands);
-    assert_memory_equal(&a->story.slow[0], &b->story.slow[0], sizeof a->story.slow[0]);
-    assert_memory_equal(&a->story.pairs[0], &b->story.pairs[0], sizeof a->story.pairs[0]);
-    assert_true(b->untold && b->week_s == week(60) && b->late_s == 77 && b->columns_sum == 5);
-    for (size_t len = 1; len < wr_len(&w); len++)
-        assert_int_equal(house_row_read(span_of(bytes, len), b), ERR_CORRUPT);
-    bytes[0] = 200; /* of another version: as if there were none */
-    assert_int_equal(house_row_read(wr_span(&w), b), ERR_NOT_FOUND);
-    free(a);
-    free(h);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,7 +191,6 @@ int main(void)
         cmocka_unit_test(what_is_put_right_years_later_ends),
         cmocka_unit_test(what_came_later_can_be_taken_back_and_found_again),
         cmocka_unit_test(who_leaves_the_house_has_nothing_standing_there),
-        cmocka_unit_test(a_row_is_read_as_it_was_written_and_no_damage_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
