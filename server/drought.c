@@ -3,10 +3,13 @@
 #include "server/detect/silent.h"
 #include "server/fleet/columns.h"
 #include "server/outages.h"
+#include "server/readings.h"
 #include "server/registers.h"
 
 #include <stdlib.h>
 
+#define ASKED_MOST 64  /* meters of a zone whose habit is looked up: of more, every so many-th */
+#define PAUSES_MOST 64 /* of a day and more, in eight weeks */
 #define FRESH_S (2 * 86400) /* whoever was not read for longer tells nothing of today */
 
 #define READ_BEFORE_END_S (2 * 3600)
@@ -34,7 +37,57 @@ struct drought {
     } * zones;    /* by id */
     struct still *list;
     size_t list_count, list_cap;
+    drought_habit *habit;
+    void *habit_arg;
+    struct rows rows;
 };
+
+/* Pauses of a day and more between movements. */
+static uint32_t habit_of(const struct rows *rows)
+{
+    uint32_t pauses[PAUSES_MOST], from_s = 0;
+    int64_t value = INT64_MIN, first_s = 0, last_s = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *r = &rows->at[i];
+
+        if ((r->attr & ATTR_SOURCE) != SOURCE_REMOTE || r->attr & ATTR_FUTURE)
+            continue;
+        if (value == INT64_MIN)
+            first_s = r->time_s;
+        last_s = r->time_s;
+        if (value != INT64_MIN && r->value == value)
+            continue;
+        if (value != INT64_MIN && r->time_s - from_s >= DRY_LEAST_S && count < PAUSES_MOST)
+            pauses[count++] = r->time_s - from_s;
+        value = r->value;
+        from_s = r->time_s;
+    }
+    return standing_habit_h(pauses, count, last_s - first_s);
+}
+
+static enum err habit_by_readings(void *arg, uint32_t meter, uint32_t moved_s, uint32_t *out_h)
+{
+    struct drought *d = (struct drought *)arg;
+    struct txn t = ledger_read(d->app->ledger);
+    struct meter_facts m;
+    enum err err = meter_facts_by_id(&t, meter, &m), ended = txn_end(&t);
+
+    if (err || (err = ended) ||
+        (err = readings_load(d->app, &m, meter_billed_channel(&m),
+                             (int64_t)moved_s > DRY_HABIT_S ? (int64_t)moved_s - DRY_HABIT_S : 0,
+                             (int64_t)moved_s + 1, &d->rows)))
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    *out_h = habit_of(&d->rows);
+    return ERR_OK;
+}
+
+void drought_habit_by(struct drought *d, drought_habit *habit, void *arg)
+{
+    d->habit = habit;
+    d->habit_arg = arg;
+}
 
 enum err drought_open(struct app *app, struct drought **out)
 {
@@ -43,6 +96,7 @@ enum err drought_open(struct app *app, struct drought **out)
     if (!d)
         return ERR_NO_MEMORY;
     d->app = app;
+    drought_habit_by(d, habit_by_readings, d);
     *out = d;
     return ERR_OK;
 }
@@ -54,6 +108,7 @@ void drought_close(struct drought *d)
     free(d->at);
     free(d->zones);
     free(d->list);
+    rows_done(&d->rows);
     free(d);
 }
 
@@ -208,6 +263,26 @@ static enum err point_of(struct drought *d, uint32_t meter, int64_t now_s, uint3
     return err == ERR_NOT_FOUND ? ended : err ? err : ended;
 }
 
+/* Whether nine of ten of those that stand have stood for longer than is their habit. */
+static enum err beyond_habit(struct drought *d, const struct still *s, size_t count, bool *out)
+{
+    size_t every = count / ASKED_MOST + 1, asked = 0, beyond = 0;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < count && !err; i += every) {
+        int64_t stood_s = (int64_t)s[i].read_s - s[i].moved_s;
+        uint32_t habit_h = 0;
+
+        if (stood_s < DRY_LEAST_S)
+            continue;
+        err = d->habit(d->habit_arg, s[i].meter, s[i].moved_s, &habit_h);
+        asked++;
+        beyond += habit_h != DRY_NEVER && stood_s > habit_h * INT64_C(3600);
+    }
+    *out = asked && beyond * 10 >= asked * 9;
+    return err;
+}
+
 /* `s` by when they moved last. Those that are still moved last before any of the others; the last of them says since when. */
 static enum err look_at_zone(struct drought *d, const struct still *s, size_t count, int64_t now_s,
                              struct news *touched)
@@ -237,8 +312,10 @@ static enum err look_at_zone(struct drought *d, const struct still *s, size_t co
         memcpy(id, lasts->id, sizeof id);
         err = outage_end(d->app, id, now_s, now_s);
     } else {
-        if (!dry_is_one(&seen))
-            return ERR_OK;
+        bool unusual;
+
+        if (!dry_is_one(&seen) || (err = beyond_habit(d, s, count, &unusual)) || !unusual)
+            return err;
         if ((err = point_of(d, s[0].meter, now_s, &point)))
             return err;
         f = (struct outage_facts){ .zone = s[0].zone,

@@ -25,6 +25,10 @@ void drought_count(const struct drought *d, int64_t from_s, int64_t to_s, struct
 /* Tells of zones that are dry, or have water again; appends their meters to `touched`, as changed from the beginning. */
 MUST_CHECK enum err drought_look(struct drought *d, int64_t now_s, struct news *touched);
 
+/* For how many hours a meter that moved last at moved_s stands still by habit (standing_habit_h). By default from its readings; for a bench from what it lets happen. */
+typedef enum err drought_habit(void *arg, uint32_t meter, uint32_t moved_s, uint32_t *out_h);
+void drought_habit_by(struct drought *d, drought_habit *habit, void *arg);
+
 /* The zone of a point; 0: none. Errors stick in `ledger`. */
 uint32_t drought_zone(struct txn *ledger, uint32_t point);
 

@@ -10,7 +10,7 @@
  *   surer    90 % from ten meters on, else 75 %
  *
  * Dry: of a zone's meters that were read in the last two days, at least ten, nine of ten stand still for a day and more, and nine of ten of those stopped within 12 hours of each other: people do not, a closed valve
- * does.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when of ten that were read, or more, fewer than half stand still: after a start few are known at first; or when no meter is fitted in it any more. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
+ * does.  Works and weekend homes do each week: so nine of ten of those that stand must have stood for longer than is their habit in the eight weeks before.  Since then nothing is to be expected of its meters (PAUSE_DRY); over when of ten that were read, or more, fewer than half stand still: after a start few are known at first; or when no meter is fitted in it any more. A shut-off of hours is not seen, and disturbs nobody. Surer: 80 %; the figures are ours.
  *
  * Meters that were taken off, are suspended, or were silent for a month before, do not count. It judges no step: server/hearing.c watches the clock, server/outages.c keeps its flags.
  * Source: handbook of the fleet, §6.5: cluster by cell and gateway before sending people; the figures are ours. */
@@ -19,6 +19,8 @@
 #include "server/detect/detect_priv.h"
 
 #include <string.h>
+
+#define HABIT_PART 7
 
 bool outage_is_one(uint32_t meters, uint32_t late, bool all)
 {
@@ -44,6 +46,21 @@ double outage_chance(const double *share, uint32_t meters, uint32_t late, double
 bool outage_is_over(uint32_t meters, uint32_t late)
 {
     return meters == 0 || (uint64_t)late * 3 < meters;
+}
+
+uint32_t standing_habit_h(const uint32_t *pause_s, size_t count, int64_t span_s)
+{
+    static const uint32_t hours[] = { 24, 48, 96, 180, 336 };
+
+    for (size_t n = 0; n < sizeof hours / sizeof hours[0]; n++) {
+        int64_t filled_s = 0;
+
+        for (size_t i = 0; i < count; i++)
+            filled_s += pause_s[i] >= hours[n] * HOUR_S ? pause_s[i] : 0;
+        if (filled_s * HABIT_PART <= span_s)
+            return hours[n];
+    }
+    return DRY_NEVER;
 }
 
 bool dry_may_be(uint32_t meters, uint32_t still)

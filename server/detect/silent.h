@@ -68,6 +68,11 @@ struct dry_seen {
     uint32_t meters, still, together; /* together: of those that are still they stopped with the others */
     int64_t onset_s;                  /* when the last of those that are still moved last */
 };
+/* For how many hours a meter stands still by habit: the least of 24, 48, 96, 180 and 336 of which pauses so long or longer fill no more than a seventh of its time; DRY_NEVER: even those of 336 do. Of the lengths of
+ * its pauses within span_s. */
+#define DRY_NEVER UINT32_MAX
+#define DRY_HABIT_S (56 * 86400) /* that is looked at before it stopped */
+uint32_t standing_habit_h(const uint32_t *pause_s, size_t count, int64_t span_s);
 bool dry_may_be(uint32_t meters, uint32_t still);
 bool dry_is_one(const struct dry_seen *s);
 bool dry_is_over(const struct dry_seen *s);

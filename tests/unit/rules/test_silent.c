@@ -175,6 +175,21 @@ static void a_zone_is_dry_when_its_meters_stopped_together(void **state)
     assert_false(dry_is_over(&known));
 }
 
+static void who_stands_each_weekend_has_that_habit(void **state)
+{
+    enum { WEEKEND = 62 * HOUR, NIGHT_OUT = 30 * HOUR };
+    const uint32_t works[8] = { WEEKEND, WEEKEND, WEEKEND, WEEKEND,
+                                WEEKEND, WEEKEND, WEEKEND, WEEKEND };
+    const uint32_t home[2] = { NIGHT_OUT, 5 * DAY };
+    const uint32_t house_in_the_hills[3] = { 12 * DAY, 19 * DAY, 19 * DAY };
+
+    (void)state;
+    assert_int_equal(standing_habit_h(NULL, 0, DRY_HABIT_S), 24);
+    assert_int_equal(standing_habit_h(home, 2, DRY_HABIT_S), 24);
+    assert_int_equal(standing_habit_h(works, 8, DRY_HABIT_S), 96);
+    assert_int_equal(standing_habit_h(house_in_the_hills, 3, DRY_HABIT_S), DRY_NEVER);
+}
+
 static void an_outage_names_its_cell_and_how_many(void **state)
 {
     struct outage_seen seen = {
@@ -213,6 +228,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cell_is_out_with_more_than_half_and_back_below_a_third),
         cmocka_unit_test(how_likely_so_many_are_late_by_chance_is_summed_up_exactly),
         cmocka_unit_test(a_zone_is_dry_when_its_meters_stopped_together),
+        cmocka_unit_test(who_stands_each_weekend_has_that_habit),
         cmocka_unit_test(an_outage_names_its_cell_and_how_many),
     };
 
