@@ -2,9 +2,11 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ZONE_FOLDER "/usr/share/zoneinfo/"
+#define TROPIC_DDMM 2326    /* 23°26′ */
 #define ZONE_FILE_MAX 65536 /* the largest of tzdata 2024 has 3.7 KB */
 
 /* A name is words of letters, digits, _ + - joined by single slashes: nothing that leaves the
@@ -20,6 +22,31 @@ static bool is_zone_name(const char *name)
             !(*name == '/' && before != '/'))
             return false;
     return before != '/';
+}
+
+/* Column 2 of zone.tab: latitude and longitude as +DDMM+DDDMM or +DDMMSS+DDDMMSS (ISO 6709). A name that is not in it, as those of old, or a
+ * system without the file: north. */
+static enum zone_summer summer_of(const char *name)
+{
+    char line[256], at[32], zone[64];
+    enum zone_summer summer = SUMMER_NORTH;
+    FILE *f = fopen(ZONE_FOLDER "zone.tab", "r");
+
+    while (f && fgets(line, sizeof line, f)) {
+        int ddmm;
+
+        if (line[0] == '#' || sscanf(line, "%*2s %31s %63s", at, zone) != 2 ||
+            strcmp(zone, name) != 0 || sscanf(at, "%5d", &ddmm) != 1)
+            continue;
+        if (abs(ddmm) < TROPIC_DDMM)
+            summer = SUMMER_ALWAYS;
+        else if (ddmm < 0)
+            summer = SUMMER_SOUTH;
+        break;
+    }
+    if (f)
+        fclose(f);
+    return summer;
 }
 
 enum err zone_load(const char *name, struct zone *out, struct refusal *r)
@@ -48,5 +75,6 @@ enum err zone_load(const char *name, struct zone *out, struct refusal *r)
     fclose(f);
     if ((err = zone_read(out, name, span_of(bytes, len))))
         return refuse(r, err, 0, "tz", "%.60s: its file %s", name, err_text(err));
+    out->summer = summer_of(name);
     return ERR_OK;
 }

@@ -39,8 +39,13 @@ struct zone_rule {
     } begin, end;
 };
 
+/* When it is warm at the place that a zone is named after: June to August, December to February, or all the year, between the tropics.
+ * Zeroed: the first. */
+enum zone_summer { SUMMER_NORTH, SUMMER_SOUTH, SUMMER_ALWAYS };
+
 struct zone {
     char name[64];
+    enum zone_summer summer; /* zone_read does not know it: the first */
     uint32_t count;
     int32_t first_offset_s; /* before the first step */
     struct zone_step steps[ZONE_STEPS_MAX];

@@ -237,6 +237,7 @@ enum err zone_read(struct zone *z, const char *name, struct span tzif)
     if (r.err)
         return r.err;
     snprintf(z->name, sizeof(z->name), "%s", name);
+    z->summer = SUMMER_NORTH;
     steps_read(z, &r, &c);
     if ((uint64_t)c.character + c.standard + c.ut > rd_left(&r))
         rd_fail(&r, ERR_TRUNCATED);
@@ -248,6 +249,7 @@ enum err zone_read(struct zone *z, const char *name, struct span tzif)
 void zone_fixed(struct zone *z, const char *name, int32_t offset_s)
 {
     snprintf(z->name, sizeof(z->name), "%s", name);
+    z->summer = SUMMER_NORTH;
     z->count = 0;
     z->first_offset_s = offset_s;
     z->rule = last_offset_for_ever(z);

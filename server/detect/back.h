@@ -30,7 +30,7 @@ struct back {
     uint16_t signs;                     /* of the seven days before, 2 bits each, the newest lowest: enum day_sign */
     uint16_t day;                       /* civil day, since 1970; 0: nothing yet */
     uint16_t event_back, event_forward; /* packed, since event_s */
-    uint16_t last_forward, last_from;   /* the newest step forward: packed ml, low half of its from_s */
+    uint16_t last_forward, last_from;   /* the newest step forward (of a net register with those just before it): packed ml, low half of its from_s */
     uint16_t night_forward, night_back; /* packed, of about eight nights: selfturn.c */
     uint16_t nights;                    /* those in which it ran back, the newest lowest */
     uint8_t flags;

@@ -102,6 +102,7 @@ struct judge_step {
     bool fall;   /* of a register that cannot fall: no flow, but evidence of something; used_ml < 0,
                     or 0 where it is a re-base */
     bool doubted; /* of a net register: other readings, from which it does not follow, lie between */
+    uint8_t misreads; /* of a net register: wild values that were left out so far; 3: or more */
     uint8_t hour; /* civil hour of its middle: 0 to 23 (a day of 25 hours has 23 twice) */
     int32_t day; /* civil day of its middle, days since 1970-01-01 */
     uint32_t from_s, to_s;
@@ -161,7 +162,7 @@ struct detector {
 #define BURST_STATE 12 /* burst.c */
 #define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
 #define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + BURST_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 10 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_VERSION 11 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */
@@ -169,7 +170,7 @@ struct track {
     int64_t value : 56; /* the newest that holds */
     uint64_t flags : 4;
     uint64_t odd_count : 2; /* readings in a row that do not follow, each following the one before */
-    uint64_t sank : 2;      /* how many of them lay no higher than the one before */
+    uint64_t sank : 2;      /* how many of them lay no higher than the one before; of a net register: `misreads` of its steps */
     int64_t above_before : 48; /* `value` over the one that held before it: the step between them is
                                   held back until the next reading bears it out */
     uint64_t value_s_low : 16;
@@ -243,6 +244,18 @@ int64_t lulls_left_out(const struct judge_place *p, int64_t from_s, int64_t to_s
 void pauses_add(struct pauses *p, enum pause_why why, int64_t from_s, int64_t to_s);
 /* Seconds of [from_s, to_s) that lie in pauses; 0 of NULL. */
 int64_t pauses_overlap(const struct pauses *p, int64_t from_s, int64_t to_s);
+
+/* What a flow in [from_s, to_s), or its end, tells of the pipes behind the meter.
+ *
+ *   ALL      it is as everywhere
+ *   END      people say that no water is wanted (suspended, vacant): a flag that stands may end, none is raised
+ *   NOTHING  there was no water, or it comes back and fills tanks and pipes: nothing is raised, and nothing has stopped either. So for
+ *            PAUSES_REFILL_S from the end of PAUSE_DRY on
+ *
+ * 12 hours is ours: a roof tank of 15 m³ behind 1.3 m³/h. */
+#define PAUSES_REFILL_S (12 * 3600)
+enum flow_tells { FLOW_TELLS_ALL, FLOW_TELLS_END, FLOW_TELLS_NOTHING };
+enum flow_tells pauses_flow_tells(const struct pauses *p, int64_t from_s, int64_t to_s); /* ALL of NULL */
 
 /* ---- what detectors share: say.c ---- */
 

@@ -3,8 +3,8 @@
  *   night    what flows at least at night, against the nights of this meter before (leak_nights.c).
  *            The more often a night was as high before, the more such nights it takes
  *   raised   by the 1 to 12 latest nights, if one of these runs is beyond living:
- *              nats     continuous (no pause for wait_hours): 5.8 in a household, else 14;
- *                       by night alone: 12 and 16, over more nights than faint_hours has, and alike
+ *              nats     continuous (no pause for wait_hours): household_nats (5.8), else other_nats (14);
+ *                       by night alone: 12/5.8 and 16/14 times that, over more nights than faint_hours has, and alike
  *                       within 10 % and a litre, or a third of a coarse pulse: a valve that a timer
  *                       leaves open runs evenly, pressure waves (selfturn) do not
  *              size     mean of these nights − the usual night ≥ the least (leak_flow.c)
@@ -26,6 +26,10 @@
  *   severity under 10 L/h low, 50 medium, 200 high, above urgent
  *   confidence, in percent, before it has lasted: the share that was right on train seeds
  *
+ * pauses   while the zone is without water or fills again, or the meter says that its valve is closed, nothing is raised, cleared or
+ *          counted as lost; while the account is suspended or nobody lives there nothing is raised (pauses_flow_tells). Nights that
+ *          such a span touches are no evidence
+ *
  * Estimates and what people typed never get here (detect.h).  A meter of one reading a day tells no
  * night.  Water that flowed back in a night (on the reverse register) makes it no evidence.
  *
@@ -38,10 +42,8 @@
 #define GAP_MOST_S DAY_S       /* beyond, where it began cannot be said */
 #define NIGHT_LEAST_TENTHS 40
 #define RUN_MOST 12
-#define NATS_HOUSEHOLD 5.8f
-#define NATS_OTHERS 14
-#define NATS_HOUSEHOLD_NIGHT 12
-#define NATS_OTHERS_NIGHT 16
+#define NIGHT_TIMES_HOUSEHOLD (12 / 5.8f)
+#define NIGHT_TIMES_OTHERS (16 / 14.0f)
 #define ALIKE 0.1f
 #define ALIKE_L 1.0f
 #define HOSE_LPH 400
@@ -53,7 +55,7 @@
 #define HABIT_S (48 * HOUR_S)
 #define HABIT_NIGHTS 3
 #define OLD_RUN 5
-#define KEPT (NIGHT_AT_HAND | TO_AND_FRO | FEW_THEN | FEW_BEFORE)
+#define KEPT (NIGHT_AT_HAND | NO_EVIDENCE | FEW_THEN | FEW_BEFORE)
 #define AGAIN_NIGHTS 10
 #define NEWS_NIGHTS 7
 #define NIGHT_RUN_H 7 /* of a leak by night */
@@ -126,10 +128,13 @@ static bool is_beyond_living(const struct judge_place *p, const struct leak_proo
 {
     float usual = flow_lph(proof->usual), least = leak_least_lph(p), pulse = leak_pulse_l(p);
     float alike = ALIKE * proof->mean_lph + (leak_is_fine(p) ? ALIKE_L : pulse / 3);
-    float nats = proof->household ? (lasts ? NATS_HOUSEHOLD : NATS_HOUSEHOLD_NIGHT)
-                                  : (lasts ? NATS_OTHERS : NATS_OTHERS_NIGHT);
+    float nats = (float)place_figure(p, proof->household ? FIGURE_LEAK_household_nats
+                                                         : FIGURE_LEAK_other_nats) /
+                 1000;
     bool hose = proof->least_lph > HOSE_LPH && p->meter->dn_mm < HOSE_DN_MM;
 
+    if (!lasts)
+        nats *= proof->household ? NIGHT_TIMES_HOUSEHOLD : NIGHT_TIMES_OTHERS;
     if (proof->nats < nats || proof->mean_lph - usual < least ||
         proof->least_lph - usual < least * 0.95f || (hose && proof->run < HOSE_NIGHTS))
         return false;
@@ -243,9 +248,9 @@ static bool goes_on(struct leak *s, const struct judge_place *p, const struct ju
 static bool end_night(struct leak *s, const struct judge_place *p, const struct judge_step *step,
                       struct verdict *out)
 {
-    bool known = !(s->flags & TO_AND_FRO) && s->night_tenths >= NIGHT_LEAST_TENTHS;
+    bool known = !(s->flags & NO_EVIDENCE) && s->night_tenths >= NIGHT_LEAST_TENTHS;
 
-    s->flags &= (uint8_t) ~(NIGHT_AT_HAND | TO_AND_FRO);
+    s->flags &= (uint8_t) ~(NIGHT_AT_HAND | NO_EVIDENCE);
     s->since = (uint8_t)(s->since < UINT8_MAX ? s->since + 1 : UINT8_MAX);
     if (!known)
         return false;
@@ -312,16 +317,38 @@ static bool see_flow(struct leak *s, const struct judge_place *p, const struct j
            weigh(s, p, step, out);
 }
 
-/* On the reverse register. */
-static void see_back(struct leak *s, const struct judge_step *step)
+/* The night at hand is no evidence, and what has run until now none of anything that runs on. */
+static void set_aside(struct leak *s, const struct judge_step *step)
 {
-    if (step->used_ml <= 0 || step->fall || !(s->flags & NIGHT_AT_HAND))
-        return;
-    s->flags |= TO_AND_FRO;
+    if (s->flags & NIGHT_AT_HAND)
+        s->flags |= NO_EVIDENCE;
     if (s->raised_s)
         return;
     s->since_s = step->to_s;
     s->wait.borne = 0;
+}
+
+/* In a pause. */
+static bool see_pause(struct leak *s, const struct judge_place *p, const struct judge_step *step,
+                      enum flow_tells tells, struct verdict *out)
+{
+    struct leak_flow f;
+
+    set_aside(s, step);
+    if (tells == FLOW_TELLS_NOTHING) {
+        leak_flow_begin(s);
+        s->pause_ticks = 0;
+        return false;
+    }
+    f = leak_flow_take(s, p, step);
+    return s->raised_s && see_flow(s, p, step, f.most_lph, out);
+}
+
+/* On the reverse register. */
+static void see_back(struct leak *s, const struct judge_step *step)
+{
+    if (step->used_ml > 0 && !step->fall && s->flags & NIGHT_AT_HAND)
+        set_aside(s, step);
 }
 
 static bool leak_judge(void *state, const struct judge_place *p, const struct judge_step *step,
@@ -329,6 +356,7 @@ static bool leak_judge(void *state, const struct judge_place *p, const struct ju
 {
     struct leak *s = (struct leak *)state;
     bool night = step->hour < NIGHT_HOURS, over, said = false;
+    enum flow_tells tells;
     struct leak_flow f;
 
     if (step->reverse)
@@ -345,6 +373,9 @@ static bool leak_judge(void *state, const struct judge_place *p, const struct ju
         s->wait.calm = flow_code(leak_nights_calm(s, p));
         leak_flow_begin(s);
     }
+    tells = pauses_flow_tells(p->pauses, step->from_s, step->to_s);
+    if (tells != FLOW_TELLS_ALL)
+        return see_pause(s, p, step, tells, out);
     over = (s->flags & NIGHT_AT_HAND) && (!night || s->day != (uint8_t)step->day);
     if (over && (leak_is_fine(p) || s->pause_ticks == 0 || night)) {
         said = end_night(s, p, step, out);

@@ -38,7 +38,7 @@ _Static_assert(sizeof(struct leak) == LEAK_STATE, "of a meter's room");
 
 enum {
     NIGHT_AT_HAND = 1,
-    TO_AND_FRO = 2,  /* water flowed back in it */
+    NO_EVIDENCE = 2, /* it tells nothing: water flowed back in it, or none was there */
     BY_NIGHT = 4,    /* the leak at hand pauses by day */
     HAD_LEAK = 8,    /* `since` counts from its end */
     AGAIN = 16,      /* the leak at hand comes and goes */

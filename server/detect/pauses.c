@@ -65,3 +65,20 @@ int64_t pauses_overlap(const struct pauses *p, int64_t from_s, int64_t to_s)
     }
     return sum;
 }
+
+enum flow_tells pauses_flow_tells(const struct pauses *p, int64_t from_s, int64_t to_s)
+{
+    enum flow_tells tells = FLOW_TELLS_ALL;
+
+    for (size_t i = 0; p && i < p->count && p->at[i].from_s < to_s; i++) {
+        const struct pause *x = &p->at[i];
+        bool dry = x->why == PAUSE_DRY;
+
+        if (x->to_s <= from_s && !(dry && from_s - x->to_s < PAUSES_REFILL_S))
+            continue;
+        if (dry || x->why == PAUSE_SHUT)
+            return FLOW_TELLS_NOTHING;
+        tells = FLOW_TELLS_END;
+    }
+    return tells;
+}

@@ -2,7 +2,7 @@
  *
  *   a day    counts back where back − forward > 1 pulse; F/R registers: and back ÷ both > 0.9
  *   raised   when the figure `back_days` (3) or more of the last 7 days count back, and since the first back flow the meter ran back by
- *            more than the figure `back_least_l` (50 L): of a net register on the whole, of F/R registers where R ÷ (F + R) > 0.9, too
+ *            more than the figure `back_least_l` (50 L): of a net register on the whole, of F/R registers where R ÷ (F + R) > back_share, too
  *   falling  one register that cannot fall, and falls (track.c): what it fell is back flow, on at
  *            least 4 days: a mechanical dial that nobody registered as `net`. One fall and then a
  *            parallel course is a wrong or re-based read: one day
@@ -18,7 +18,6 @@
 
 #define DAYS 7
 #define FALL_DAYS 4
-#define SHARE 0.9f
 #define GOOD_DAYS 3
 #define LONG_STEP_S (20 * HOUR_S)
 
@@ -31,10 +30,11 @@ static enum day_sign sign_of(const struct back *b, const struct judge_place *p)
 {
     float forward = unpacked_ml(b->today_forward), back = unpacked_ml(b->today_back);
     float pulse = (float)p->meter->resolution_ml;
+    float share = (float)place_figure(p, FIGURE_REVERSED_back_share) / 1000;
 
     if (forward + back <= 0)
         return DAY_NONE;
-    if (back - forward > pulse && (!(b->flags & BACK_BOTH) || back > SHARE * (forward + back)))
+    if (back - forward > pulse && (!(b->flags & BACK_BOTH) || back > share * (forward + back)))
         return DAY_BACK;
     return forward - back > pulse && back < forward / 2 ? DAY_FORWARD : DAY_MIXED;
 }
@@ -103,6 +103,7 @@ static bool is_reversed(const struct back *b, const struct judge_place *p, const
 {
     unsigned back_days = (unsigned)place_figure(p, FIGURE_REVERSED_back_days);
     float back_least = (float)place_figure(p, FIGURE_REVERSED_back_least_l);
+    float share = (float)place_figure(p, FIGURE_REVERSED_back_share) / 1000;
 
     if ((b->flags & BACK_FALLS) && !(b->flags & BACK_BOTH) && back_days < FALL_DAYS)
         back_days = FALL_DAYS;
@@ -110,7 +111,7 @@ static bool is_reversed(const struct back *b, const struct judge_place *p, const
         return false;
     if (!(b->flags & (BACK_BOTH | BACK_FALLS)))
         return b->back_since - b->forward_since > back_least;
-    return b->back_since > back_least && b->back_since > SHARE * (b->back_since + b->forward_since);
+    return b->back_since > back_least && b->back_since > share * (b->back_since + b->forward_since);
 }
 
 /* raised_s 0: it stands, and keeps its onset and when it was raised. */

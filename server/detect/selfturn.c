@@ -3,7 +3,7 @@
  *
  *   night    steps of at most two hours from 0 to 6 o'clock; of the last nights each counts 7/8 of the one after it
  *   raised   when it ran back on at least the figure `nights` (3) of the last 15, by more than the figure `back_least_l` (20 L) and two
- *            pulses in all, and the smaller of forward and back is more than half of the larger
+ *            pulses in all, and the smaller of forward and back is more than the figure `alike` (0.5) of the larger
  *   cleared  after fifteen nights without any
  *   onset    the first of those nights
  *   not      net registers, which show none of it, and forward ones, which show a flow by night like any other
@@ -14,7 +14,6 @@
 #define NIGHT_END_HOUR 6
 #define STEP_MOST_S (2 * HOUR_S + 600)
 #define KEPT (7 / 8.0f)
-#define RATIO 0.5f
 #define PULSES 2
 #define MUCH_ML 20000 /* a night */
 
@@ -54,10 +53,11 @@ static bool is_selfturn(const struct back *b, const struct judge_place *p)
 {
     float forward = unpacked_ml(b->night_forward), back = unpacked_ml(b->night_back);
     float least = (float)place_figure(p, FIGURE_SELFTURN_back_least_l);
+    float ratio = (float)place_figure(p, FIGURE_SELFTURN_alike) / 1000;
     float pulses = PULSES * (float)p->meter->resolution_ml;
 
     return count(b->nights) >= (unsigned)place_figure(p, FIGURE_SELFTURN_nights) && back > least &&
-           back >= pulses && back > RATIO * forward && forward > RATIO * back;
+           back >= pulses && back > ratio * forward && forward > ratio * back;
 }
 
 /* Of the mean of the nights that ran back. */

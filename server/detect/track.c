@@ -10,7 +10,7 @@
  *     value: that value was the wild one, once two readings say so (B11); if the next one is above
  *     it, the low one was wild;
  *   - on a net register a value far outside its two neighbours is left out: there it would be flow
- *     and back flow;
+ *     and back flow. How many there were goes with its steps: who reads digits wrong does it again;
  *   - what follows from nothing waits; the fourth in a row that says the same is a new beginning
  *     (B12: re-base; B9 upwards too).  Where such a register fell no more than water could make it,
  *     the fall is handed on as evidence (`fall`), never as flow; and once it has fallen with four
@@ -20,6 +20,7 @@
 #include <assert.h>
 
 #define ODD_TURNS 4 /* the first that does not follow and three more (B12) */
+#define MISREADS_MOST 3
 
 enum {
     HAS = 1,
@@ -177,6 +178,7 @@ static unsigned take(struct course *t, const struct meter_facts *m, bool net, co
             follows(m, net, t->before, row->value, row->time_s - t->before_s, &whole)) {
             t->value = t->before;
             t->value_s = t->before_s;
+            t->sank = (uint8_t)(t->sank + (t->sank < MISREADS_MOST));
             return go_on(t, net, row, whole, out, 0);
         }
         out[count++] = held_step(t, net, held);
@@ -220,6 +222,7 @@ static unsigned begin_again(struct course *t, const struct meter_facts *m, bool 
     sinks = turn->used_ml < 0 && (t->sank == ODD_TURNS - 1 || (t->flags & SINKS));
     *t = (struct course){ .value = row->value,
                           .value_s = row->time_s,
+                          .sank = net ? t->sank : 0,
                           .flags = (uint8_t)(HAS | (sinks ? SINKS : 0)) };
     return count;
 }
@@ -254,7 +257,8 @@ static unsigned doubt(struct course *t, const struct meter_facts *m, bool net,
     t->odd = row->value;
     t->odd_s = row->time_s;
     t->odd_count++;
-    t->sank = (uint8_t)(sinks ? t->sank + 1 : 0);
+    if (!net)
+        t->sank = (uint8_t)(sinks ? t->sank + 1 : 0);
     if (t->odd_count >= ODD_TURNS || (!net && (t->flags & SINKS) && !high))
         return begin_again(t, m, net, row, out);
     return 0;
@@ -280,6 +284,8 @@ unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, cons
         count = take(&c, m, net, row, used, out);
     else
         count = doubt(&c, m, net, row, out);
+    for (unsigned i = 0; net && i < count; i++)
+        out[i].misreads = c.sank;
     pack(t, &c);
     return count;
 }

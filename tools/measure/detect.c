@@ -25,7 +25,7 @@ struct options {
     unsigned threads, rounds;
     const char *real;
     bool json, curve, truth, list, bad; /* bad: a name that nothing has */
-    int64_t life, house; /* below 0: none */
+    int64_t life, house;                /* below 0: none */
     struct trial_options of;
 };
 
@@ -158,6 +158,8 @@ static enum err print_record(const struct options *o, const struct record *r)
         err = table_curve(r, stdout);
     if (!err && o->curve)
         err = table_standstill(r, stdout);
+    if (!err && o->curve)
+        err = table_registers(r, stdout);
     if (!err && !(err = table_list(r, stdout)))
         err = table_false(r, stdout);
     return err ? err : table_goals(r, false, stdout);
@@ -238,7 +240,8 @@ static bool read_options(int argc, char **argv, struct options *o)
         else
             return false;
     }
-    return !o->bad && o->of.days >= 60 && o->of.days <= 4000 && o->threads >= 1 && o->threads <= THREADS_MAX;
+    return !o->bad && o->of.days >= 60 && o->of.days <= 4000 && o->threads >= 1 &&
+           o->threads <= THREADS_MAX;
 }
 
 int main(int argc, char **argv)

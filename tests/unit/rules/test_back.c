@@ -159,6 +159,175 @@ static void wrong_digits_days_twice_and_typed_metres_are_none(void **state)
     assert_int_equal(story_episodes(&s, &detector_backflow), 0);
 }
 
+static void read_wrong(struct story *s, int64_t off_l, unsigned reads)
+{
+    s->dial_ml = off_l * 1000;
+    story_pass(s, reads * HOUR, true, 0, false, false);
+    s->dial_ml = 0;
+}
+
+/* Two reads in a row, each with a wrong digit, of a meter that was read wrong before: what falls has risen before, or rises again. */
+static void two_wrong_digits_side_by_side_are_none(void **state)
+{
+    static const int64_t slips_l[] = { 10, -10, 100, -100, 300, -500, 1000, -1000, 7000, -10000 };
+    enum { SLIPS = sizeof slips_l / sizeof slips_l[0] };
+
+    (void)state;
+    for (int a = 0; a < SLIPS; a++)
+        for (int b = 0; b < SLIPS; b++) {
+            struct story s;
+
+            begin(&s, REGISTER_NET);
+            until_hour(&s, 13);
+            read_wrong(&s, 1000, 1);
+            story_live(&s, 2);
+            until_hour(&s, 11);
+            read_wrong(&s, slips_l[a], 1);
+            read_wrong(&s, slips_l[b], 1);
+            story_live(&s, 3);
+            if (story_episodes(&s, &detector_backflow))
+                fail_msg("%lld L and %lld L beside the truth", (long long)slips_l[a],
+                         (long long)slips_l[b]);
+        }
+}
+
+/* Which would hide an event whose meter is read right. */
+static void what_flows_back_between_two_draws_is_told_of_a_meter_that_is_read_right(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct story s;
+
+        begin(&s, REGISTER_NET);
+        until_hour(&s, 13);
+        read_wrong(&s, wrong ? 1000 : 0, 1);
+        story_live(&s, 2);
+        until_hour(&s, 14);
+        s.true_ml += 90000;
+        story_pass(&s, HOUR, true, 0, false, false);
+        back(&s, 150);
+        story_pass(&s, HOUR, true, 0, false, false);
+        s.true_ml += 100000;
+        story_live(&s, 2);
+        assert_int_equal(story_episodes(&s, &detector_backflow), wrong ? 0 : 1);
+    }
+}
+
+/* Nobody is heard for two days, and meanwhile it flows back. */
+static void what_flowed_back_in_a_gap_is_told_once_the_meter_proves_right(void **state)
+{
+    static const enum register_form forms[] = { REGISTER_NET, REGISTER_BOTH };
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        for (int lived = 0; lived < 2; lived++) {
+            struct story s;
+            uint32_t from_s;
+
+            begin(&s, forms[i]);
+            until_hour(&s, 15);
+            from_s = s.now_s;
+            back(&s, 2000);
+            story_silence(&s, 48, true);
+            story_pass(&s, 2 * HOUR, false, 0, false, false);
+            assert_int_equal(story_episodes(&s, &detector_backflow), 0);
+            story_pass(&s, 50 * HOUR, lived, 0, false, false); /* at home, or away */
+            assert_int_equal(story_episodes(&s, &detector_backflow), 1);
+            assert_int_equal(story_last(&s, &detector_backflow)->onset_s, from_s);
+            assert_true(story_last(&s, &detector_backflow)->raised_s - from_s <= 5 * DAY);
+        }
+}
+
+/* Turned round while nobody was heard. */
+static void a_gap_before_a_meter_that_runs_back_is_no_event(void **state)
+{
+    struct story s;
+
+    (void)state;
+    begin(&s, REGISTER_NET);
+    until_hour(&s, 15);
+    story_pass(&s, 48 * HOUR, true, 0, true, true);
+    story_backwards(&s, 6);
+    assert_true(story_is_open(&s, &detector_reversed));
+    assert_int_equal(story_episodes(&s, &detector_backflow), 0);
+}
+
+static void a_register_set_down_in_a_gap_is_none(void **state)
+{
+    struct story s;
+
+    (void)state;
+    begin(&s, REGISTER_NET);
+    s.dial_ml = -60000000;
+    story_silence(&s, 72, true);
+    story_live(&s, 10);
+    assert_int_equal(story_episodes(&s, &detector_backflow), 0);
+}
+
+/* A flat where nobody has lived yet. */
+static void where_nothing_ever_ran_an_event_is_told_a_day_later(void **state)
+{
+    static const enum register_form forms[] = { REGISTER_NET, REGISTER_BOTH };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct story s;
+        uint32_t from_s;
+
+        story_begin(&s);
+        s.meter.form = forms[i];
+        story_still(&s, 20 * 24 + 15);
+        from_s = s.now_s;
+        back(&s, 900);
+        story_still(&s, 24);
+        assert_int_equal(story_episodes(&s, &detector_backflow), 0);
+        story_still(&s, 12);
+        assert_true(story_is_open(&s, &detector_backflow));
+        assert_int_equal(story_last(&s, &detector_backflow)->onset_s, from_s);
+        assert_in_range(story_last(&s, &detector_backflow)->raised_s, from_s + DAY,
+                        from_s + 2 * DAY);
+    }
+}
+
+/* Its first night falls into a gap of eight hours: as much forward as back. */
+static void a_night_of_pressure_waves_that_nobody_heard_is_none(void **state)
+{
+    static const int64_t pulses_l[] = { 1, 10, 100 };
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct story s;
+
+        story_begin(&s);
+        s.meter.form = REGISTER_BOTH;
+        s.meter.resolution_ml = pulses_l[i] * 1000;
+        story_live(&s, 20);
+        until_hour(&s, 23);
+        s.true_ml += 240000;
+        back(&s, 240);
+        story_silence(&s, 8, true);
+        story_live(&s, 3);
+        assert_int_equal(story_episodes(&s, &detector_backflow), 0);
+    }
+}
+
+static void one_coarse_pulse_by_night_is_none_and_by_day_one_is(void **state)
+{
+    (void)state;
+    for (int night = 0; night < 2; night++) {
+        struct story s;
+
+        story_begin(&s);
+        s.meter.form = REGISTER_BOTH;
+        s.meter.resolution_ml = 100000;
+        story_live(&s, 20);
+        until_hour(&s, night ? 22 : 14);
+        back(&s, 130);
+        story_live(&s, 2);
+        assert_int_equal(story_episodes(&s, &detector_backflow), night ? 0 : 1);
+    }
+}
+
 static void a_register_set_down_by_technicians_is_none(void **state)
 {
     static const enum register_form forms[] = { REGISTER_NET, REGISTER_BOTH };
@@ -284,6 +453,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_second_event_keeps_the_first_ones_onset),
         cmocka_unit_test(a_meter_that_proves_to_be_turned_round_is_no_backflow),
         cmocka_unit_test(wrong_digits_days_twice_and_typed_metres_are_none),
+        cmocka_unit_test(two_wrong_digits_side_by_side_are_none),
+        cmocka_unit_test(what_flows_back_between_two_draws_is_told_of_a_meter_that_is_read_right),
+        cmocka_unit_test(what_flowed_back_in_a_gap_is_told_once_the_meter_proves_right),
+        cmocka_unit_test(a_gap_before_a_meter_that_runs_back_is_no_event),
+        cmocka_unit_test(a_register_set_down_in_a_gap_is_none),
+        cmocka_unit_test(where_nothing_ever_ran_an_event_is_told_a_day_later),
+        cmocka_unit_test(a_night_of_pressure_waves_that_nobody_heard_is_none),
+        cmocka_unit_test(one_coarse_pulse_by_night_is_none_and_by_day_one_is),
         cmocka_unit_test(a_register_set_down_by_technicians_is_none),
         cmocka_unit_test(a_roll_over_backwards_is_what_flowed_back),
         cmocka_unit_test(what_turns_by_itself_by_night_is_told_after_some_nights),

@@ -503,6 +503,92 @@ static void shifts_through_the_week_are_no_leak(void **state)
     assert_int_equal(story_episodes(&s, &detector_leak), 0);
 }
 
+/* From `from` until `to` hours after now. */
+static void pause(struct story *s, struct pauses *p, enum pause_why why, unsigned from, unsigned to)
+{
+    s->place.pauses = p;
+    pauses_add(p, why, s->now_s + from * HOUR, s->now_s + to * HOUR);
+}
+
+static void a_street_without_water_clears_no_leak(void **state)
+{
+    static const enum pause_why whys[] = { PAUSE_DRY, PAUSE_SHUT };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct story s;
+        struct pauses p = { 0 };
+        int64_t raised_s, lost;
+
+        begin(&s, 1);
+        story_leak(&s, 60, 20);
+        assert_true(leak_open(&s));
+        raised_s = story_last(&s, &detector_leak)->raised_s;
+        pause(&s, &p, whys[i], 0, 36);
+        story_still(&s, 36);
+        assert_true(leak_open(&s));
+        story_leak(&s, 24 * 8, 20);
+        assert_true(leak_open(&s));
+        assert_int_equal(story_last(&s, &detector_leak)->raised_s, raised_s);
+        assert_int_equal(story_episodes(&s, &detector_leak), 1);
+        /* what did not flow was not lost: 20 L/h for 9.5 days at most */
+        lost = verdict_value(story_last(&s, &detector_leak), "lost_l");
+        assert_in_range(lost, 7 * 24 * 18000, 10 * 24 * 22000);
+        story_live(&s, 2);
+        assert_false(leak_open(&s)); /* now it has stopped */
+    }
+}
+
+/* Tanks and pipes fill for ten hours, the night long. */
+static void what_fills_again_is_no_leak(void **state)
+{
+    struct story s;
+    struct pauses p = { 0 };
+
+    (void)state;
+    begin(&s, 1);
+    pause(&s, &p, PAUSE_DRY, 0, 22);
+    story_still(&s, 22);
+    story_leak(&s, 10, 200);
+    story_live(&s, 10);
+    assert_quiet(&s);
+}
+
+static void where_no_water_is_wanted_no_leak_is_raised(void **state)
+{
+    static const enum pause_why whys[] = { PAUSE_SUSPENDED, PAUSE_VACANT };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct story s;
+        struct pauses p = { 0 };
+
+        begin(&s, 1);
+        pause(&s, &p, whys[i], 0, 24 * 10);
+        story_leak(&s, 24 * 10, 20);
+        assert_quiet(&s);
+        story_leak(&s, 24 * 4,
+                   20); /* it still runs when the people are back: told by the nights before */
+        assert_true(leak_open(&s));
+    }
+}
+
+static void one_that_stops_while_nobody_lives_there_ends(void **state)
+{
+    struct story s;
+    struct pauses p = { 0 };
+
+    (void)state;
+    begin(&s, 1);
+    story_leak(&s, 60, 20);
+    assert_true(leak_open(&s));
+    pause(&s, &p, PAUSE_VACANT, 0, 24 * 30);
+    story_leak(&s, 24 * 5, 20);
+    assert_true(leak_open(&s));
+    story_still(&s, 24);
+    assert_false(leak_open(&s));
+}
+
 static void a_zone_inlet_never_leaks(void **state)
 {
     struct story s;
@@ -581,6 +667,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_house_of_many_flats_tells_of_a_change_alone),
         cmocka_unit_test(a_flow_in_a_byte_is_right_within_three_percent),
         cmocka_unit_test(shifts_through_the_week_are_no_leak),
+        cmocka_unit_test(a_street_without_water_clears_no_leak),
+        cmocka_unit_test(what_fills_again_is_no_leak),
+        cmocka_unit_test(where_no_water_is_wanted_no_leak_is_raised),
+        cmocka_unit_test(one_that_stops_while_nobody_lives_there_ends),
         cmocka_unit_test(a_zone_inlet_never_leaks),
         cmocka_unit_test(each_leak_is_told_once_from_the_data_alone),
         cmocka_unit_test(a_crew_understands_it),

@@ -84,12 +84,32 @@ static void without_room_the_closest_become_one(void **state)
     assert_int_equal(p.at[PAUSES_MAX - 1].from_s, 10000);
 }
 
+static void a_flow_tells_by_why_and_when(void **state)
+{
+    struct pauses p = { 0 };
+
+    (void)state;
+    assert_int_equal(pauses_flow_tells(NULL, 0, 100), FLOW_TELLS_ALL);
+    pauses_add(&p, PAUSE_VACANT, 1000, 2000);
+    pauses_add(&p, PAUSE_SHUT, 3000, 4000);
+    pauses_add(&p, PAUSE_DRY, 5000, 6000);
+    assert_int_equal(pauses_flow_tells(&p, 0, 1000), FLOW_TELLS_ALL);
+    assert_int_equal(pauses_flow_tells(&p, 0, 1001), FLOW_TELLS_END);
+    assert_int_equal(pauses_flow_tells(&p, 2000, 3000), FLOW_TELLS_ALL);
+    assert_int_equal(pauses_flow_tells(&p, 1500, 3001), FLOW_TELLS_NOTHING);
+    assert_int_equal(pauses_flow_tells(&p, 4000, 5000), FLOW_TELLS_ALL);
+    assert_int_equal(pauses_flow_tells(&p, 5999, 7000), FLOW_TELLS_NOTHING);
+    assert_int_equal(pauses_flow_tells(&p, 5999 + PAUSES_REFILL_S, 90000), FLOW_TELLS_NOTHING);
+    assert_int_equal(pauses_flow_tells(&p, 6000 + PAUSES_REFILL_S, 90000), FLOW_TELLS_ALL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlap_counts_what_lies_within),
         cmocka_unit_test(what_touches_becomes_one),
         cmocka_unit_test(random_spans_are_those_of_a_bitmap),
+        cmocka_unit_test(a_flow_tells_by_why_and_when),
         cmocka_unit_test(without_room_the_closest_become_one),
     };
 

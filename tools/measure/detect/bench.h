@@ -10,7 +10,7 @@
  *   houses.c  houses with a meter before all flats; real_house.c: of real series
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
- * the onset and two days after the end; of several the first (found), the others are repeats. A flag of a kind that the fault explains
+ * the onset and two days after the end, or after the first reading from then on where that lies in a gap; of several the first (found), the others are repeats. A flag of a kind that the fault explains
  * counts neither for nor against; nor, in a real series, does one that is right for no fault while the series without it has one of the same kind. All others are false, also one that stood before the fault began.  A fault is missed if no flag
  * counts for it; where a goal has a time limit, if none does within it.  Not scored: a fault under which nothing was used or lost, for
  * nothing shows it; overdue, which follows from the calendar. What takes a whole house is scored apart: houses.h. */
@@ -70,6 +70,7 @@ struct subject {
     uint32_t mishaps;
     int32_t resolution_l, dn_mm;
     double years, size, onset_s, end_s, would_lpd, lost_lpd, used_lpd, seen_share;
+    double shown_s; /* the first reading after the end: before it nobody can tell of what ended in a gap */
     double zero_run_d; /* the longest before the fault */
     bool steady;       /* as of a note, before the fault */
     unsigned left_out; /* a set of rules: the fault is not scored for them */
@@ -111,6 +112,7 @@ struct pick {
     uint32_t
         kinds; /* a set of 1 << enum fault_kind: of recall; 0: all for which the rule's flag is right */
     int32_t resolution_l; /* 0 any */
+    unsigned form;        /* 1 + enum register_form; 0 any */
     double size_least,
         size_below;  /* of recall: the fault's size; of precision: what was told. Both 0: any */
     double within_d; /* of recall; 0: until the end */
@@ -139,6 +141,7 @@ MUST_CHECK enum err table_recall(const struct record *r, FILE *out);
 MUST_CHECK enum err table_curve(const struct record *r, FILE *out);
 MUST_CHECK enum err table_standstill(const struct record *r, FILE *out); /* standstill.c */
 MUST_CHECK enum err table_goals(const struct record *r, bool json, FILE *out);
+MUST_CHECK enum err table_registers(const struct record *r, FILE *out);
 MUST_CHECK enum err table_list(const struct record *r, FILE *out);
 MUST_CHECK enum err table_false(const struct record *r, FILE *out);
 void list_truth(const struct record *r, FILE *out);

@@ -69,6 +69,16 @@ static bool is_steady(const struct trial *l, double until_s)
     return until_s - l->from_s >= KNOWN_D * 86400.0 && zero_run_d(l, until_s) < STEADY_D;
 }
 
+/* The first reading of the meter's own from the fault's end on; the end where there is none. */
+static double shown_s(const struct trial *l)
+{
+    for (size_t i = 0; l->fault.kind != FAULT_NONE && i < l->count; i++)
+        if (l->rows[i].row.time_s >= l->fault.end_s &&
+            (l->rows[i].row.attr & ATTR_SOURCE) == SOURCE_REMOTE)
+            return l->rows[i].row.time_s;
+    return l->fault.end_s;
+}
+
 static struct subject subject_of(const struct trial *l, bool real)
 {
     struct subject s = { .n = l->n,
@@ -91,6 +101,7 @@ static struct subject subject_of(const struct trial *l, bool real)
                          .used_lpd = l->used_lpd,
                          .seen_share = l->seen_share };
 
+    s.shown_s = shown_s(l);
     if (fault_has_flag(fault_about[s.fault].right, "stuck"))
         s.zero_run_d = zero_run_d(l, l->fault.onset_s);
     s.steady = is_steady(l, l->fault.onset_s);
@@ -120,7 +131,7 @@ static struct note note_of(const struct trial *l, const struct subject *s, const
                       .outcome = NOTE_FALSE };
     const char *flag = rules[t->rule].flag;
     bool during = s->fault != FAULT_NONE && (double)t->raised_s >= s->onset_s &&
-                  (double)t->raised_s <= s->end_s + GRACE_S;
+                  (double)t->raised_s <= s->shown_s + GRACE_S;
 
     if (t->too) {
         n.outcome = NOTE_TOO;
@@ -160,7 +171,7 @@ enum err record_add(struct record *r, const struct trial *l, const struct told_l
     for (unsigned i = 0; i < told->count; i++) {
         const struct told *t = &told->at[i];
 
-        if (t->too && !(found & 1u << t->rule) && (double)t->raised_s < s.end_s + GRACE_S &&
+        if (t->too && !(found & 1u << t->rule) && (double)t->raised_s < s.shown_s + GRACE_S &&
             (t->open || (double)t->cleared_s > s.onset_s))
             s.left_out |= 1u << t->rule;
     }

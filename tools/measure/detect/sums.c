@@ -79,7 +79,7 @@ double quantile(double *values, size_t count, double q)
 static bool of_place(const struct subject *s, const struct pick *p)
 {
     return (p->resolution_l == 0 || s->resolution_l == p->resolution_l) &&
-           (!p->homes || s->way <= WAY_VACANT) &&
+           (p->form == 0 || s->form + 1u == p->form) && (!p->homes || s->way <= WAY_VACANT) &&
            (!p->seldom || s->way == WAY_SECOND_HOME || s->way == WAY_VACANT);
 }
 

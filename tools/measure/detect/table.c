@@ -123,6 +123,39 @@ enum err table_curve(const struct record *r, FILE *out)
     return ERR_OK;
 }
 
+/* ---- what a register leaves of water that flowed back ---- */
+
+enum err table_registers(const struct record *r, FILE *out)
+{
+    static const struct {
+        enum register_form form;
+        const char *text;
+    } forms[] = { { REGISTER_BOTH, "two registers" }, { REGISTER_NET, "one that runs both ways" } };
+    unsigned rule = rule_named("backflow");
+
+    if (!rule_is_built(rule))
+        return ERR_OK;
+    fprintf(out, "\nbackflow by register\n%-24s %-6s%7s%7s%7s   %-19s   %-19s\n", "", "pulse",
+            "faults", "found", "false", "precision", "recall");
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++)
+        for (size_t i = 0; i < CLASSES; i++) {
+            struct pick p = { .rule = rule,
+                              .form = 1 + (unsigned)forms[f].form,
+                              .resolution_l = classes_l[i] };
+            struct figures x;
+            enum err err = figures_of(r, &p, &x);
+
+            if (err)
+                return err;
+            fprintf(out, "%-24s %-6s%7u%7u%7u", i ? "" : forms[f].text, class_name(classes_l[i]),
+                    x.faults, x.found, x.wrong);
+            put_share(out, x.precision);
+            put_share(out, x.recall);
+            fprintf(out, "\n");
+        }
+    return ERR_OK;
+}
+
 /* ---- where false flags come from ---- */
 
 enum err table_false(const struct record *r, FILE *out)
@@ -169,16 +202,27 @@ static void put_time(FILE *out, int64_t at_s)
     fprintf(out, "%04d-%02u-%02uT%02u:%02uZ", c.year, c.month, c.day, c.hour, c.minute);
 }
 
+static void put_subject(FILE *out, const struct subject *s)
+{
+    static const char *const forms[] = {
+        [REGISTER_FORWARD] = "forward", [REGISTER_NET] = "net", [REGISTER_BOTH] = "both"
+    };
+
+    fprintf(out, "%u,%s,%d,%d,%s,%s", s->n, way_name[s->way], s->dn_mm, s->resolution_l,
+            forms[s->form], fault_about[s->fault].text);
+}
+
 void list_truth(const struct record *r, FILE *out)
 {
-    fprintf(out, "life,way,dn,resolution_l,fault,onset,end,size,lost_lpd,would_lpd,used_lpd\n");
+    fprintf(out,
+            "life,way,dn,resolution_l,register,fault,onset,end,size,lost_lpd,would_lpd,used_lpd\n");
     for (size_t i = 0; i < r->subject_count; i++) {
         const struct subject *s = &r->subjects[i];
 
         if (s->fault == FAULT_NONE)
             continue;
-        fprintf(out, "%u,%s,%d,%d,%s,", s->n, way_name[s->way], s->dn_mm, s->resolution_l,
-                fault_about[s->fault].text);
+        put_subject(out, s);
+        fprintf(out, ",");
         put_time(out, (int64_t)s->onset_s);
         fputc(',', out);
         put_time(out, (int64_t)s->end_s);
@@ -197,15 +241,14 @@ static bool is_found(const struct record *r, size_t subject, unsigned rule)
 
 void list_notes(const struct record *r, FILE *out)
 {
-    fprintf(out,
-            "life,way,dn,resolution_l,fault,size,rule,outcome,onset,raised,told_lph,confidence\n");
+    fprintf(out, "life,way,dn,resolution_l,register,fault,size,rule,outcome,onset,raised,told_lph,"
+                 "confidence\n");
     for (size_t i = 0; i < r->note_count; i++) {
         const struct note *n = &r->notes[i];
         const struct subject *s = &r->subjects[n->subject];
 
-        fprintf(out, "%u,%s,%d,%d,%s,%.3f,%s,%s,", s->n, way_name[s->way], s->dn_mm,
-                s->resolution_l, fault_about[s->fault].text, s->size, rules[n->rule].name,
-                note_name[n->outcome]);
+        put_subject(out, s);
+        fprintf(out, ",%.3f,%s,%s,", s->size, rules[n->rule].name, note_name[n->outcome]);
         put_time(out, n->onset_s);
         fputc(',', out);
         put_time(out, n->raised_s);
@@ -218,8 +261,8 @@ void list_notes(const struct record *r, FILE *out)
             if (s->fault && rules[rule].detector && !(s->left_out & 1u << rule) &&
                 fault_has_flag(fault_about[s->fault].right, rules[rule].flag) &&
                 !is_found(r, i, rule)) {
-                fprintf(out, "%u,%s,%d,%d,%s,%.3f,%s,missed,", s->n, way_name[s->way], s->dn_mm,
-                        s->resolution_l, fault_about[s->fault].text, s->size, rules[rule].name);
+                put_subject(out, s);
+                fprintf(out, ",%.3f,%s,missed,", s->size, rules[rule].name);
                 put_time(out, (int64_t)s->onset_s);
                 fprintf(out, ",,,\n");
             }
