@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #define DAY_S 86400u
-#define VERSION 1
+#define VERSION 2
+#define VERSION_STEPLESS 1
 
 #define TAMPER_REPORTS 3
 #define TAMPER_DOUBT_S (7 * DAY_S) /* before it was told */
@@ -16,13 +17,17 @@
 #define SAMPLE_DAYS 2
 #define LEVEL_OF 3
 #define SAMPLES_LEAST (2 * LEVEL_OF)
-#define FORECAST_DAYS 120
+#define MONTH_DAYS 30
+#define FORECAST_DAYS (PAST_BATTERY_MONTHS * MONTH_DAYS)
 #define FALLEN_MV 120   /* seasons move a cell by less */
 #define RATE_LEAST 2000 /* thousandths of a mV a day: likewise */
 
 static const uint32_t hold_s[PAST_KINDS] = { TAMPER_HOLD_S, CLOCK_HOLD_S, BATTERY_HOLD_S };
 static const uint32_t doubt_s[PAST_KINDS] = { TAMPER_DOUBT_S, CLOCK_HOLD_S, BATTERY_HOLD_S };
 static const uint32_t reports_least[PAST_KINDS] = { TAMPER_REPORTS, LOST_REPORTS, BATTERY_REPORTS };
+
+static const int64_t standing_limit[PAST_KINDS] = { TAMPER_REPORTS, PAST_CLOCK_LEAST_MIN,
+                                                    PAST_BATTERY_MONTHS };
 
 /* ---- spans ---- */
 
@@ -44,7 +49,7 @@ static struct past_span *new_span(struct past *p, enum past_kind k, uint32_t fro
         return s;
     }
     s = &p->spans[k][p->count[k]++];
-    *s = (struct past_span){ .from_s = from_s };
+    *s = (struct past_span){ .from_s = from_s, .stepped = true };
     return s;
 }
 
@@ -62,6 +67,36 @@ static struct past_span *show(struct past *p, enum past_kind k, uint32_t now_s, 
     if (!s->raised_s && s->reports >= reports_least[k])
         s->raised_s = now_s;
     return s;
+}
+
+static void step(struct past_span *s, unsigned n, uint32_t now_s)
+{
+    if (n < PAST_STEPS && !s->step_s[n])
+        s->step_s[n] = now_s;
+}
+
+uint32_t past_raised(enum past_kind k, const struct past_span *s, int64_t limit)
+{
+    int64_t n = 0;
+
+    if (!s->raised_s || !s->stepped)
+        return s->raised_s;
+    switch (k) {
+    case PAST_TAMPER:
+        n = limit - 1;
+        break;
+    case PAST_CLOCK:
+        n = limit - PAST_CLOCK_LEAST_MIN;
+        break;
+    default:
+        n = 2 * (PAST_BATTERY_MONTHS - limit) + 1;
+        break;
+    }
+    if (n < 0 || n >= PAST_STEPS || limit == standing_limit[k])
+        return s->raised_s;
+    if (k == PAST_CLOCK && s->bits & STATUS_CLOCK_LOST) /* that needs no minutes */
+        return s->raised_s;
+    return s->step_s[n];
 }
 
 /* A report at now_s does not. */
@@ -187,6 +222,9 @@ static bool take_clock(struct past *p, const struct vitals *now)
         clock_began(now, s);
     if (wrong && !s->raised_s)
         s->raised_s = now->arrival_s;
+    for (unsigned n = 0; n < PAST_STEPS; n++)
+        if (llabs((int64_t)agreed_s) > (n + PAST_CLOCK_LEAST_MIN) * INT64_C(60))
+            step(s, n, now->arrival_s);
     s->value = offset_s;
     if (llabs((int64_t)offset_s) > llabs((int64_t)s->worst))
         s->worst = offset_s;
@@ -230,12 +268,20 @@ bool past_battery(const struct past *p, struct past_battery *out)
     return true;
 }
 
+static bool is_near_end(const struct past *p, const struct past_battery *b)
+{
+    return b->level_mv <= b->end_mv + p->full_mv / 10;
+}
+
+static bool ends_within(const struct past *p, const struct past_battery *b, unsigned days)
+{
+    return b->until_s && p->full_mv - b->level_mv >= FALLEN_MV &&
+           b->until_s < (p->samples[0].day + days) * DAY_S;
+}
+
 static bool is_running_out(const struct past *p, const struct past_battery *b)
 {
-    if (b->level_mv <= b->end_mv + p->full_mv / 10)
-        return true;
-    return b->until_s && p->full_mv - b->level_mv >= FALLEN_MV &&
-           b->until_s < (p->samples[0].day + FORECAST_DAYS) * DAY_S;
+    return is_near_end(p, b) || ends_within(p, b, FORECAST_DAYS);
 }
 
 static bool sample(struct past *p, const struct vitals *now)
@@ -281,6 +327,10 @@ static bool take_battery(struct past *p, const struct vitals *now)
     if (!low && !(sampled && runs_out))
         return (!runs_out && hide(p, PAST_BATTERY, now->arrival_s)) || sampled;
     s = show(p, PAST_BATTERY, now->arrival_s, now->status & STATUS_BATTERY_LOW);
+    for (unsigned n = 0; n < PAST_BATTERY_MONTHS; n++)
+        if (low || (known && (is_near_end(p, &b) ||
+                              ends_within(p, &b, (PAST_BATTERY_MONTHS - n) * MONTH_DAYS))))
+            step(s, 2 * n + (s->step_s[2 * n] != 0), now->arrival_s);
     if (s->reports == 1)
         s->from_s = fall_began_s(p, &b, now->arrival_s);
     s->value = b.level_mv;
@@ -296,10 +346,13 @@ static bool take_battery(struct past *p, const struct vitals *now)
 static bool take_tamper(struct past *p, const struct vitals *now)
 {
     uint32_t bits = now->status & PAST_TAMPER_BITS;
+    struct past_span *s;
 
     if (!bits)
         return hide(p, PAST_TAMPER, now->arrival_s);
-    show(p, PAST_TAMPER, now->arrival_s, bits);
+    s = show(p, PAST_TAMPER, now->arrival_s, bits);
+    if (s->reports <= PAST_TAMPER_STEPS)
+        step(s, s->reports - 1, now->arrival_s);
     return true;
 }
 
@@ -320,6 +373,21 @@ void past_take(struct past *p, const struct vitals *was, const struct vitals *no
 
 /* ---- bytes ---- */
 
+static void steps_encode(const struct past_span *s, struct wr *w)
+{
+    uint8_t count = PAST_STEPS;
+
+    while (count && !s->step_s[count - 1])
+        count--;
+    if (!s->stepped) {
+        wr_u8(w, 0);
+        return;
+    }
+    wr_u8(w, (uint8_t)(count + 1));
+    for (unsigned i = 0; i < count; i++)
+        wr_varint(w, s->step_s[i]);
+}
+
 static void span_encode(const struct past_span *s, struct wr *w)
 {
     wr_varint(w, s->from_s);
@@ -333,6 +401,7 @@ static void span_encode(const struct past_span *s, struct wr *w)
     wr_zigzag(w, s->worst);
     wr_zigzag(w, s->rate);
     wr_varint(w, s->until_s);
+    steps_encode(s, w);
 }
 
 void past_encode(const struct past *p, struct wr *w)
@@ -367,7 +436,16 @@ static uint8_t count_read(struct rd *r, uint8_t most)
     return count;
 }
 
-static void span_decode(struct rd *r, struct past_span *s)
+static void steps_decode(struct rd *r, struct past_span *s)
+{
+    uint8_t count = count_read(r, PAST_STEPS + 1);
+
+    s->stepped = count > 0;
+    for (unsigned i = 0; i + 1 < count; i++)
+        s->step_s[i] = (uint32_t)rd_varint(r);
+}
+
+static void span_decode(struct rd *r, struct past_span *s, bool steps)
 {
     s->from_s = (uint32_t)rd_varint(r);
     s->raised_s = (uint32_t)rd_varint(r);
@@ -380,6 +458,8 @@ static void span_decode(struct rd *r, struct past_span *s)
     s->worst = (int32_t)rd_zigzag(r);
     s->rate = (int32_t)rd_zigzag(r);
     s->until_s = (uint32_t)rd_varint(r);
+    if (steps)
+        steps_decode(r, s);
 }
 
 enum err past_decode(struct span bytes, struct past *out)
@@ -387,7 +467,9 @@ enum err past_decode(struct span bytes, struct past *out)
     struct rd r = rd_of(bytes);
     struct past p = { 0 };
 
-    if (rd_u8(&r) != VERSION)
+    uint8_t version = rd_u8(&r);
+
+    if (version != VERSION && version != VERSION_STEPLESS)
         return ERR_CORRUPT;
     p.full_mv = (uint16_t)rd_varint(&r);
     p.sample_count = count_read(&r, PAST_SAMPLES);
@@ -403,7 +485,7 @@ enum err past_decode(struct span bytes, struct past *out)
     for (unsigned k = 0; k < PAST_KINDS; k++) {
         p.count[k] = count_read(&r, PAST_SPANS);
         for (unsigned i = 0; i < p.count[k]; i++)
-            span_decode(&r, &p.spans[k][i]);
+            span_decode(&r, &p.spans[k][i], version == VERSION);
     }
     if (r.err || rd_left(&r))
         return ERR_CORRUPT;

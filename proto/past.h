@@ -15,6 +15,11 @@
  * What was never told is forgotten when it is over. Of a kind PAST_SPANS are kept: with that many the last one comes back instead of another
  * one, so that nothing that was told is forgotten.
  *
+ * The limits above are the loosest that anybody may set (server/detect/rules.def). What stricter ones ask is kept as steps, each an instant that stays what it is once it is known:
+ *     tamper    of the first 12 reports that showed it, the arrival of each
+ *     clock     of the limits 2 to 15 minutes, when the least of the last four offsets was first beyond each
+ *     battery   of ends within 1, 2, 3 and 4 times 30 days, when that was seen for the first and the second time; a low battery, and one near its end, is within all
+ *
  * Battery: a sample every two days, twelve of them. Level: the mean of the newest three; full: the highest level ever; the end: 0.7 of it
  * (2.5 V of 3.6); the fall: from the mean of the oldest three to the level. */
 #ifndef NILO_PROTO_PAST_H
@@ -27,6 +32,11 @@
 #define PAST_TAMPER_BITS ((uint32_t)(STATUS_MAGNET | STATUS_TAMPER | STATUS_DRY))
 #define PAST_CLOCK_WARN_S 120
 #define PAST_CLOCK_RIGHT_S 60
+
+#define PAST_STEPS 14
+#define PAST_TAMPER_STEPS 12
+#define PAST_CLOCK_LEAST_MIN 2
+#define PAST_BATTERY_MONTHS 4
 
 enum past_kind { PAST_TAMPER, PAST_CLOCK, PAST_BATTERY, PAST_KINDS };
 
@@ -42,7 +52,13 @@ struct past_span {
     int32_t worst;     /* clock: furthest from right, seconds; battery: lowest, mV */
     int32_t rate;      /* clock: thousandths of a second a day that it runs off, 0: it jumped; battery: thousandths of a mV a day, below 0: falls */
     uint32_t until_s;  /* battery: when it will be at its end; 0: not to be told */
+    bool stepped;      /* false: its beginning is from a time when no steps were kept */
+    uint32_t step_s[PAST_STEPS]; /* as above; 0: not reached */
 };
+
+/* When a span of a kind would have been enough to tell by a limit that is stricter than raised_s; 0: it is not. By the standing one it is raised_s, and so it is where no steps were kept.
+ *   tamper  reports, 3 to 12      clock  minutes, 2 to 15 (or it was lost)      battery  times 30 days, 4 to 1 */
+uint32_t past_raised(enum past_kind k, const struct past_span *s, int64_t limit);
 
 #define PAST_SPANS 8
 #define PAST_SHUTS 16
@@ -76,9 +92,10 @@ struct past_battery {
 };
 bool past_battery(const struct past *p, struct past_battery *out);
 
-/* Bytes: u8 version 1 · varint full mV · u8 samples: varint day, varint mV each · u8 shuts: varint from, varint to each · for each kind u8 spans, and of each
- *   varint from, raised, seen, quiet · u8 ended · varint bits, reports · zigzag value, worst, rate · varint until */
-#define PAST_BYTES_MAX 2048
+/* Bytes: u8 version 2 · varint full mV · u8 samples: varint day, varint mV each · u8 shuts: varint from, varint to each · for each kind u8 spans, and of each
+ *   varint from, raised, seen, quiet · u8 ended · varint bits, reports · zigzag value, worst, rate · varint until · u8 steps, 0: stepped is false, else
+ *   one more than follow · varint each. Version 1 had no steps. */
+#define PAST_BYTES_MAX 4096
 void past_encode(const struct past *p, struct wr *w);
 MUST_CHECK enum err past_decode(struct span bytes, struct past *out); /* CORRUPT */
 

@@ -14,6 +14,7 @@
 
 struct commands;
 struct cookbook;
+struct fields_kept;
 struct figures_keeper;
 struct figures_kept;
 struct formats;
@@ -71,6 +72,7 @@ struct app {
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */
     struct commands *commands; /* to meters; NULL in programs that hear none */
     struct rankings *rankings; /* of meters to be changed, kept for a while; NULL in programs that show none */
+    struct fields_kept *fields_kept; /* the lists that crews get, kept for a while; NULL in programs that show none */
     struct rules_shelf *rules; /* of validation, as people set them: kept for a while */
     struct replays *replays; /* of rules of flags, before they are switched on; NULL in programs that make none */
     struct hooks *hooks; /* who is told of what happens; NULL in programs that tell nobody */

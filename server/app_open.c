@@ -4,6 +4,7 @@
 #include "server/commands.h"
 #include "server/cycles.h"
 #include "server/drought.h"
+#include "server/field_list.h"
 #include "server/figures.h"
 #include "server/hearing.h"
 #include "server/hooks.h"
@@ -306,7 +307,7 @@ static bool touch_subject(void *arg, const struct audit_record *record)
         if (end)
             rd_u8(&r);
         if (meter)
-            settler_touch(u->app->settler, meter);
+            settler_touch_behind(u->app->settler, meter);
         touch_point(u, name);
     }
     return !u->everyone && !u->err;
@@ -453,7 +454,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = hooks_open(app, &app->hooks, r)) ||
         (err = notices_open(app, &notices, &app->notices, r)) ||
-        (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
+        (err = fields_kept_new(&app->fields_kept)) || (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
         (err = hearing_open(app, &app->hearing)) || (err = drought_open(app, &app->drought)) ||
         (err = lulls_open(app, &app->lulls)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
@@ -491,6 +492,8 @@ void app_stop(struct app *app)
     app->figures = NULL;
     rankings_close(app->rankings);
     app->rankings = NULL;
+    fields_kept_free(app->fields_kept);
+    app->fields_kept = NULL;
 }
 
 void app_close_store(struct app *app)

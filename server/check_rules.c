@@ -208,6 +208,7 @@ void rules_put_figure(struct out *o, const char *name, enum figure_unit unit, in
     case UNIT_DAYS:
     case UNIT_SECONDS:
     case UNIT_HOURS:
+    case UNIT_MINUTES:
         out_member_int(o, name, value);
         break;
     }

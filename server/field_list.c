@@ -2,7 +2,6 @@
 
 #include "proto/base/wr.h"
 #include "server/flag_rules.h"
-#include "server/prices.h"
 #include "server/registers.h"
 
 #include <stdlib.h>
@@ -17,12 +16,15 @@ struct standing {
 
 struct making {
     struct app *app;
-    const struct field_wish *wish;
-    struct field_list *out;
+    int only;                /* enum detect_rule: flags of it alone; -1: the one that is worth most */
+    struct field_list *out;  /* who goes, or is found */
+    struct field_list *left; /* who does not; NULL: nobody asks */
     struct txn ledger;
     struct flag_rules *rules;
-    struct fleet_rules prices;
+    const struct fleet_rules *prices;
     int32_t today;
+    char zone_name[128], route_name[128]; /* that were looked up last */
+    uint32_t zone, route;
     /* the meter at hand */
     uint32_t meter;
     size_t count;
@@ -32,7 +34,7 @@ struct making {
 
 /* ---- the rows ---- */
 
-static int by_key(const void *a, const void *b)
+int field_order(const void *a, const void *b)
 {
     return memcmp(((const struct field_row *)a)->key, ((const struct field_row *)b)->key,
                   FIELD_KEY);
@@ -41,7 +43,7 @@ static int by_key(const void *a, const void *b)
 static enum err push(struct field_list *l, const struct field_row *row)
 {
     if (l->count == FIELD_ROWS_MOST) { /* the lesser half goes */
-        qsort(l->at, l->count, sizeof *l->at, by_key);
+        qsort(l->at, l->count, sizeof *l->at, field_order);
         l->count /= 2;
         l->more = true;
     }
@@ -81,18 +83,35 @@ static uint32_t kinds_of(const struct making *m, size_t without)
     return kinds;
 }
 
-/* Where it is, as the wish has it. */
-static bool is_there(struct making *m, uint32_t point)
+static uint32_t id_named(struct txn *t, enum list_kind kind, struct span name, char known[128],
+                         uint32_t *known_id)
 {
-    const struct field_wish *w = m->wish;
     struct ledger_row row;
 
-    if (!w->zone.len && !w->route.len)
-        return true;
+    if (!name.len || name.len >= 128)
+        return 0;
+    if (*known_id && span_equal(name, span_text(known)))
+        return *known_id;
+    if (!ledger_find(t, kind, name, INT64_MAX, &row))
+        return 0;
+    memcpy(known, name.at, name.len);
+    known[name.len] = 0;
+    return *known_id = row.id;
+}
+
+/* Where it is. */
+static void place(struct making *m, uint32_t point, struct field_row *out)
+{
+    struct ledger_row row;
+    struct cells cells;
+
     if (!ledger_by_id(&m->ledger, LIST_POINT, point, INT64_MAX, &row))
-        return false;
-    return (!w->zone.len || span_equal(row.cells[CELL_POINT_zone], w->zone)) &&
-           (!w->route.len || span_equal(row.cells[CELL_POINT_route], w->route));
+        return;
+    cells = cells_of(&row);
+    out->zone =
+        id_named(&m->ledger, LIST_ZONE, cells.at[CELL_POINT_zone], m->zone_name, &m->zone);
+    out->route =
+        id_named(&m->ledger, LIST_ROUTE, cells.at[CELL_POINT_route], m->route_name, &m->route);
 }
 
 static bool weigh(struct making *m, const struct point_facts *point,
@@ -117,14 +136,14 @@ static bool weigh(struct making *m, const struct point_facts *point,
                                  .onset_s = s->verdict.onset_s,
                                  .lost_mlpd = s->verdict.lost_mlpd };
 
-        if (m->wish->of_rule && (int)s->rule != m->wish->rule)
+        if (m->only >= 0 && (int)s->rule != m->only)
             continue;
         memcpy(row.id, s->id, sizeof row.id);
         row.money_month =
-            field_money_month(&s->verdict, s->confirmed, m->prices.water_m3[point->use]);
+            field_money_month(&s->verdict, s->confirmed, m->prices->water_m3[point->use]);
         key_of(&row, s->verdict.severity);
         if (found && ((row.why != FIELD_GO) > (best.why != FIELD_GO) ||
-                      ((row.why != FIELD_GO) == (best.why != FIELD_GO) && by_key(&row, &best) > 0)))
+                      ((row.why != FIELD_GO) == (best.why != FIELD_GO) && field_order(&row, &best) > 0)))
             continue;
         best = row;
         *out_best = i;
@@ -132,14 +151,6 @@ static bool weigh(struct making *m, const struct point_facts *point,
     }
     *out = best;
     return found;
-}
-
-static bool is_listed(const struct field_wish *w, const struct field_row *row)
-{
-    bool goes =
-        w->of_rule ? row->why != FIELD_UNSURE && row->why != FIELD_EXPLAINED : row->why == FIELD_GO;
-
-    return goes != w->left_out && (w->rule < 0 || (int)row->rule == w->rule);
 }
 
 static enum err end_meter(struct making *m)
@@ -158,10 +169,12 @@ static enum err end_meter(struct making *m)
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     if ((err = flag_rules_of(m->rules, &m->ledger, m->meter, point.use, facts.dn_mm, &book)))
         return err;
-    if (!weigh(m, &point, rules_on(book, m->today), &row, &best) || !is_listed(m->wish, &row) ||
-        !is_there(m, m->at[best].point))
+    if (!weigh(m, &point, rules_on(book, m->today), &row, &best))
         return m->ledger.err;
-    return push(m->out, &row);
+    if (m->only >= 0)
+        return row.why != FIELD_UNSURE && row.why != FIELD_EXPLAINED ? push(m->out, &row) : ERR_OK;
+    place(m, m->at[best].point, &row);
+    return m->ledger.err ? m->ledger.err : push(row.why == FIELD_GO ? m->out : m->left, &row);
 }
 
 static bool take(void *arg, const struct flag_head *h)
@@ -189,31 +202,73 @@ static bool take(void *arg, const struct flag_head *h)
     return true;
 }
 
-enum err field_list_make(struct app *app, const struct field_wish *wish, struct field_list *out)
+/* The flags of one meter; 0: of all. */
+static enum err walk(struct making *m, uint32_t meter)
 {
-    struct flag_filter q = { .states = 1u << FLAG_OPEN | 1u << FLAG_CONFIRMED,
-                             .meter = wish->meter };
-    struct making *m = (struct making *)calloc(1, sizeof *m);
+    struct flag_filter q = { .states = 1u << FLAG_OPEN | 1u << FLAG_CONFIRMED, .meter = meter };
+    enum err err;
+
+    m->meter = 0;
+    m->count = 0;
+    if (!(err = flag_heads_each(m->app, &q, take, m)) && !(err = m->err))
+        err = end_meter(m);
+    return err;
+}
+
+static enum err make(struct making *m, const uint32_t *meters, size_t count)
+{
     enum err err, ended;
 
-    *out = (struct field_list){ 0 };
-    if (!m)
-        return ERR_NO_MEMORY;
-    m->app = app;
-    m->wish = wish;
-    m->out = out;
-    m->today = (int32_t)zone_day_number(&app->zone, clock_now_s(&app->clock));
-    m->ledger = ledger_read(app->ledger);
-    if (!(err = fleet_rules_now(app, &m->ledger, &m->prices)) &&
-        !(err = flag_rules_open(app, &m->ledger, &m->rules)) &&
-        !(err = flag_heads_each(app, &q, take, m)) && !(err = m->err))
-        err = end_meter(m);
+    m->ledger = ledger_read(m->app->ledger);
+    if (!(err = flag_rules_open(m->app, &m->ledger, &m->rules)) && !meters)
+        err = walk(m, 0);
+    for (size_t i = 0; meters && i < count && !err; i++)
+        err = walk(m, meters[i]);
     flag_rules_close(m->rules);
     ended = txn_end(&m->ledger);
+    err = err ? err : ended;
+    if (!err && m->out->count)
+        qsort(m->out->at, m->out->count, sizeof *m->out->at, field_order);
+    if (!err && m->left && m->left->count)
+        qsort(m->left->at, m->left->count, sizeof *m->left->at, field_order);
+    return err;
+}
+
+enum err field_list_of_rule(struct app *app, enum detect_rule rule, struct field_list *out)
+{
+    struct making *m = (struct making *)calloc(1, sizeof *m);
+    enum err err = m ? ERR_OK : ERR_NO_MEMORY;
+
+    *out = (struct field_list){ 0 };
+    if (!err) {
+        m->app = app;
+        m->only = (int)rule;
+        m->out = out;
+        m->prices = &app->fleet_rules; /* money decides nothing here */
+        m->today = (int32_t)zone_day_number(&app->zone, clock_now_s(&app->clock));
+        err = make(m, NULL, 0);
+    }
     free(m);
-    if (!err && out->count)
-        qsort(out->at, out->count, sizeof *out->at, by_key);
-    return err ? err : ended;
+    return err;
+}
+
+enum err field_lists_make(struct app *app, const uint32_t *meters, size_t count,
+                          struct field_lists *out)
+{
+    struct making *m = (struct making *)calloc(1, sizeof *m);
+    enum err err = m ? ERR_OK : ERR_NO_MEMORY;
+
+    if (!err) {
+        m->app = app;
+        m->only = -1;
+        m->out = &out->goes;
+        m->left = &out->left_out;
+        m->prices = &out->prices;
+        m->today = out->today;
+        err = make(m, meters, count);
+    }
+    free(m);
+    return err;
 }
 
 void field_list_done(struct field_list *l)

@@ -47,6 +47,11 @@ struct hearing {
     size_t member_count, member_cap;
     uint32_t *times; /* room for CELL_METERS_MOST */
     double *shares;  /* twice that, and one */
+    struct again {
+        uint32_t meter, last_s; /* last_s: as it was heard then; heard since, it is of no silence any more */
+        int64_t at_s;
+    } * again;
+    size_t again_count, again_cap;
 };
 
 /* ---- who was heard ---- */
@@ -70,7 +75,7 @@ static enum err room_for(struct hearing *h, uint32_t meter)
 
 static void limits_of(const struct heard *e, struct silence_limits *out)
 {
-    silence_limits(e->period_min * 60u, e->longest_quarters * 900u, out);
+    silence_limits(e->period_min * 60u, e->longest_quarters * 900u, NULL, out);
 }
 
 /* For how much of its time it is late, with the pause that ended now; an outage's pause is not its own. */
@@ -131,6 +136,23 @@ void hearing_counts_from(struct hearing *h, uint32_t meter, int64_t from_s, int6
     e->level = level_at(e, &limits, now_s);
 }
 
+enum err hearing_look_again(struct hearing *h, uint32_t meter, int64_t at_s)
+{
+    if (!h || meter >= h->count)
+        return ERR_OK;
+    if (h->again_count == h->again_cap) {
+        size_t cap = h->again_cap ? h->again_cap * 2 : 256;
+        struct again *more = (struct again *)realloc(h->again, cap * sizeof *more);
+
+        if (!more)
+            return ERR_NO_MEMORY;
+        h->again = more;
+        h->again_cap = cap;
+    }
+    h->again[h->again_count++] = (struct again){ meter, h->at[meter].last_s, at_s };
+    return ERR_OK;
+}
+
 /* Whoever is silent at a start is looked at once more, for what it depended on is not known here; those that were left over long ago are not. */
 struct filling {
     struct hearing *h;
@@ -178,6 +200,7 @@ void hearing_close(struct hearing *h)
     free(h->members);
     free(h->times);
     free(h->shares);
+    free(h->again);
     free(h);
 }
 
@@ -572,6 +595,25 @@ static enum err look_at_meters(struct hearing *h, int64_t now_s, struct news *to
     return err;
 }
 
+static enum err look_at_asked(struct hearing *h, int64_t now_s, struct news *touched)
+{
+    size_t kept = 0;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < h->again_count; i++) {
+        struct again a = h->again[i];
+
+        if (h->at[a.meter].last_s != a.last_s)
+            continue;
+        if (!err && a.at_s <= now_s)
+            err = news_push_of(touched, a.meter, NEWS_SILENCE);
+        else
+            h->again[kept++] = a;
+    }
+    h->again_count = kept;
+    return err;
+}
+
 enum err hearing_look(struct hearing *h, int64_t now_s, bool asked, struct news *touched)
 {
     enum err err;
@@ -579,7 +621,7 @@ enum err hearing_look(struct hearing *h, int64_t now_s, bool asked, struct news 
     if (!h || (!asked && now_s < h->looked_s + EVERY_S && now_s >= h->looked_s))
         return ERR_OK;
     if ((err = count_cells(h, now_s)) || (err = look_at_cells(h, now_s)) ||
-        (err = look_at_meters(h, now_s, touched)))
+        (err = look_at_meters(h, now_s, touched)) || (err = look_at_asked(h, now_s, touched)))
         return err;
     h->looked_s = now_s;
     return ERR_OK;

@@ -22,6 +22,10 @@ MUST_CHECK enum err hearing_heard(struct hearing *h, uint32_t meter, const struc
  * of outages in the ledger and shows them in views. Where nobody asks (`asked` false) it looks once a minute. */
 MUST_CHECK enum err hearing_look(struct hearing *h, int64_t now_s, bool asked, struct news *touched);
 
+/* By the meter's own figures its silence becomes another at that instant, which need not be one that is watched for here: it is judged then. Asked for more than once is fine. `h` NULL is
+ * fine. NO_MEMORY. */
+MUST_CHECK enum err hearing_look_again(struct hearing *h, uint32_t meter, int64_t at_s);
+
 /* The judge saw that it is in use since later than it was heard: its silence counts from then on. `h` NULL is fine. */
 void hearing_counts_from(struct hearing *h, uint32_t meter, int64_t from_s, int64_t now_s);
 

@@ -70,6 +70,7 @@ struct slice {
     struct flag_rules *rules;
     struct houses *houses;
     const struct rule_book *book; /* of the last fitting that was folded */
+    int64_t before_mlpd; /* what was used at the last fitting's point before it, while its register has not turned; else 0 */
     int64_t since_s; /* the newest reading that was folded before; 0: all is made anew */
     bool said;       /* a detector said something */
     bool dials;      /* among the rows that were loaded are dial reads */
@@ -271,14 +272,14 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
                              struct meter_state *state)
 {
     enum err err = point_facts_by_id(&s->ledger, f->point, &s->point);
-    int64_t before_mlpd = 0;
 
     if (err)
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     if ((err = flag_rules_of(s->rules, &s->ledger, s->meter.id, s->point.use, s->meter.dn_mm,
                              &s->book)))
         return err;
-    if (!detect_has_moved(&state->detect) && (err = used_before(s, f, &before_mlpd)))
+    s->before_mlpd = 0;
+    if (!detect_has_moved(&state->detect) && (err = used_before(s, f, &s->before_mlpd)))
         return err;
     s->place =
         (struct judge_place){ .meter = &s->meter,
@@ -289,7 +290,7 @@ static enum err fold_fitting(struct slice *s, const struct fitting *f, int64_t f
                               .pauses = s->pauses.count ? &s->pauses : NULL,
                               .lulls = s->point.use < LULL_CLASSES ? &s->lulls[s->point.use] : NULL,
                               .today = &s->today,
-                              .used_before_mlpd = before_mlpd,
+                              .used_before_mlpd = s->before_mlpd,
                               .book = s->book };
     if ((err = load(s, f, from_s)))
         return err;
@@ -383,6 +384,23 @@ static uint32_t holidays_hash(const struct holidays *h)
 static uint32_t book_hash(const struct slice *s, uint32_t until_s)
 {
     return s->book ? rule_book_hash(s->book, (int32_t)zone_day_number(&s->app->zone, until_s)) : 0;
+}
+
+/* While its register has not turned it is judged by what was used before it, too. Afterwards nothing asks for that; but whoever changes an earlier fitting has those behind it judged anew
+ * (settler_touch_behind). */
+static uint32_t before_hash(const struct slice *s, const struct meter_state *state)
+{
+    return s->before_mlpd && !detect_has_moved(&state->detect)
+               ? crc32c(0, &s->before_mlpd, sizeof s->before_mlpd)
+               : 0;
+}
+
+static enum err look_before(struct slice *s, const struct meter_state *state)
+{
+    s->before_mlpd = 0;
+    return s->fittings.count && !detect_has_moved(&state->detect)
+               ? used_before(s, &s->fittings.at[s->fittings.count - 1], &s->before_mlpd)
+               : ERR_OK;
 }
 
 /* Facts and fittings of the meter; the point of its last fitting, and the figures there. */
@@ -539,18 +557,20 @@ static enum err keep_flags(struct slice *s)
 static enum err fold(struct slice *s, struct meter_state *state, uint32_t first_s)
 {
     uint32_t hash = facts_hash(s), before_s = 0;
-    enum err err;
+    enum err err = look_before(s, state);
 
     s->said = false;
     s->billed.count = 0;
-    if (!goes_on(s, state, first_s, hash)) {
+    if (err)
+        return err;
+    if (!goes_on(s, state, first_s, hash ^ before_hash(s, state))) {
         metrics_add(METRIC_JUDGE_RESTARTS, state->begun != 0);
         err = fold_all(s, state, hash);
     } else {
         before_s = state->last_s;
         err = fold_fitting(s, &s->fittings.at[s->fittings.count - 1], (int64_t)before_s + 1, state);
     }
-    state->facts_hash = hash ^ book_hash(s, state->last_s);
+    state->facts_hash = hash ^ book_hash(s, state->last_s) ^ before_hash(s, state);
     s->since_s = before_s;
     if (monthly_is_due(&s->app->zone, s->meter.id, before_s ? before_s : state->fitting_from_s,
                        state->last_s))
@@ -601,10 +621,11 @@ static enum err look_at_sources(struct slice *s, struct meter_state *state)
                                .dial_s = &state->dial_s };
     enum err err = ERR_OK;
 
-    for (size_t n = 0; !err && (source = judge_source_at(n)); n++)
-        if (s->news & (source->news | (source->idle_without ? 0 : NEWS_REGISTER)) &&
-            !(source->idle && source->idle(&view)))
+    for (size_t n = 0; !err && (source = judge_source_at(n)); n++) {
+        view.news = s->news & (source->news | (source->idle_without ? 0 : NEWS_REGISTER));
+        if (view.news && !(source->idle && source->idle(&view)))
             err = look_at(s, source, &view);
+    }
     return err;
 }
 

@@ -22,13 +22,37 @@ static int64_t lost_mlpd(const struct dial_check *c)
     return (int64_t)((__int128)c->off_ml * DAY_S / (seconds > DAY_S ? seconds : DAY_S));
 }
 
-static void fill(const struct dial_episode *e, const struct dial_check *c, struct verdict *out)
+/* The dial read with which an episode is told by the figures of its own day; and how many said so until the last. NULL: it is not. */
+static const struct dial_check *told_with(const struct judge_view *v, const struct dial_checks *all,
+                                          const struct dial_episode *e, unsigned *out_reads)
+{
+    const struct dial_check *found = NULL;
+
+    *out_reads = 0;
+    for (size_t i = 0; i <= e->last; i++) {
+        const struct dial_check *c = &all->at[i];
+        const int64_t *value;
+
+        if (c->at_s < e->onset_s || c->verdict != DIAL_OFF)
+            continue;
+        value = rules_on(v->book, (int32_t)zone_day_number(&v->app->zone, c->at_s))->value;
+        if ((c->off_ml < 0 ? -c->off_ml : c->off_ml) <= value[FIGURE_OUT_OF_STEP_off_least_l])
+            continue;
+        ++*out_reads;
+        if (!found && *out_reads >= (uint64_t)value[FIGURE_OUT_OF_STEP_reads])
+            found = c;
+    }
+    return found;
+}
+
+static void fill(const struct dial_episode *e, const struct dial_check *c, int64_t raised_s,
+                 struct verdict *out)
 {
     int64_t lost = lost_mlpd(c);
 
     *out = (struct verdict){ .open = !e->ended,
                              .onset_s = e->onset_s,
-                             .raised_s = e->onset_s,
+                             .raised_s = raised_s,
                              .cleared_s = e->ended ? e->cleared_s : 0,
                              .severity = severity_of_loss(lost),
                              .lost_mlpd = lost,
@@ -55,6 +79,7 @@ static enum err fitting_episodes(const struct judge_view *v, const struct fittin
     struct dial_checks checks = { 0 };
     struct dials d;
     size_t count = 0;
+    unsigned reads;
     enum err err = dials_load(v->app, v->ledger, v->meter, f, &d);
 
     if (!err && !(err = dials_check(v->meter, f, &d.rows, d.told, d.told_count, &checks)))
@@ -65,8 +90,12 @@ static enum err fitting_episodes(const struct judge_view *v, const struct fittin
                                  .point = f->point,
                                  .fitting_from_s = f->from_s,
                                  .ended = episodes[i].ended };
+        const struct dial_check *told = told_with(v, &checks, &episodes[i], &reads);
 
-        fill(&episodes[i], &checks.at[episodes[i].last], &r.verdict);
+        if (!told)
+            continue;
+        episodes[i].reads = reads;
+        fill(&episodes[i], &checks.at[episodes[i].last], told->at_s, &r.verdict);
         if (f->to_s != FITTING_OPEN)
             flag_record_end(&r, f->to_s);
         err = flag_records_push(out, &r);

@@ -72,6 +72,7 @@ struct judge_view {
     int64_t since_s, last_s; /* the newest reading that was folded before this pass, 0: all is made anew; and now */
     const struct outages *outages; /* all of them */
     bool rehearsed;                /* by a thread of its own: nothing but `out` may change */
+    unsigned news;                 /* NEWS_…, of those that the source at hand asks for: why it is looked at */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
 
@@ -80,7 +81,7 @@ struct judge_source {
     const struct detector *kinds[SOURCE_KINDS]; /* its own; NULL behind the last */
     bool (*own)(const struct flag_record *r); /* of kinds that it shares with another source: whether the record is its; NULL: all are */
     unsigned news; /* a set of NEWS_…: after these it is looked at; after NEWS_REGISTER too, for then all is made anew, */
-    bool (*idle)(const struct judge_view *v); /* may be NULL. True: it finds nothing, and never did (but where all is made anew) */
+    bool (*idle)(const struct judge_view *v); /* may be NULL. True: it finds what it found before, or nothing and never did (but where all is made anew) */
     bool idle_without; /* unless this is set: where its news did not come either, it would find nothing */
     /* Appends all its episodes of the meter, of the same kind in order of onset; ids, `told_s` and `withdrawn` are given later.
      * Where a fitting has ended, none of them is open (flag_record_end). */

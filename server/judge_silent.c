@@ -39,7 +39,7 @@ static enum err within_outage(struct silences *s, struct silence *x, bool *out_h
     bool told;
     enum err err;
 
-    silence_limits(x->period_s, x->longest_s, &limits);
+    silence_limits(x->period_s, x->longest_s, x->rules, &limits);
     *out_hidden = false;
     if (!(o = outage_of(s->outages, x->cell, x->from_s, x->from_s + limits.level_s[0])))
         return ERR_OK;
@@ -59,11 +59,17 @@ static enum err look(struct silences *s, const struct fitting *f, struct silence
                              .meter = s->view->meter->id,
                              .point = f->point,
                              .fitting_from_s = f->from_s };
+    int64_t next_s;
     bool hidden;
     enum err err;
 
+    x->rules =
+        rules_on(s->view->book, (int32_t)zone_day_number(&s->view->app->zone, silence_ruled_s(x)));
     if (!x->ended && x->from_s > x->heard_s && !s->view->rehearsed)
         hearing_counts_from(s->view->app->hearing, r.meter, x->from_s, s->view->now_s);
+    if (x->rules != &detect_rules_standing && !s->view->rehearsed && (next_s = silence_next_s(x)) &&
+        (err = hearing_look_again(s->view->app->hearing, r.meter, next_s)))
+        return err;
     if (x->until_s <= x->from_s || !silence_judge(x, &r.verdict))
         return ERR_OK;
     if ((err = within_outage(s, x, &hidden)) || hidden || !silence_judge(x, &r.verdict))

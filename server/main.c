@@ -1,5 +1,6 @@
 /* nilod: options, open, start, wait, stop in reverse order. */
 #include "server/app_open.h"
+#include "server/field_list.h"
 #include "server/gateway/mqtt.h"
 #include "server/gateway/udp.h"
 #include "server/hooks.h"
@@ -264,10 +265,12 @@ static enum err self_check(struct nilod *n, struct refusal *r)
     if (!getenv("NILOD_SELF_CHECK"))
         return ERR_OK;
     /* What the clock made due since the last pass is nobody's act. */
-    if ((err = settler_settle(n->app.settler)) || (err = rankings_check(&n->app, &meter)) || !meter)
+    if ((err = settler_settle(n->app.settler)) || (err = rankings_check(&n->app, &meter)))
+        return err;
+    if (!meter && ((err = fields_check(&n->app, &meter)) || !meter))
         return err;
     return refuse(r, ERR_CORRUPT, 0, "",
-                  "self-check: the kept ranking of replacements is not what all meters say, first "
+                  "self-check: the kept ranking of replacements, or the list for crews, is not what all meters say, first "
                   "at the meter number %u: who changed it did not call rankings_touch",
                   meter);
 }

@@ -5,6 +5,7 @@
  *
  * A ranking knows all touches before its number.  Whoever makes one notes the number first and reads the store after it, so that what it does not know is remembered; a touch that it saw
  * already is looked at once more. */
+#include "server/field_list.h"
 #include "server/judge_condition.h"
 #include "server/lives.h"
 #include "server/prices.h"
@@ -157,6 +158,8 @@ void rankings_touch(struct rankings *all, const uint32_t *meters, size_t count)
 {
     if (!all || !count)
         return;
+    if (all->app)
+        fields_kept_touch(all->app->fields_kept, meters, count);
     pthread_mutex_lock(&all->lock);
     if (!all->newest && all->wanted_from[FOR_ALL] == NOBODY &&
         all->wanted_from[FOR_THREAD] == NOBODY) {
@@ -659,6 +662,15 @@ static void run_errand(struct app *app, void (*run)(struct app *app))
         pthread_join(thread, NULL);
 }
 
+/* The list that crews get rests on the same. Who asks is told what is wrong. */
+static void look_at_fields(struct app *app)
+{
+    struct field_lists *l = NULL;
+
+    if (!field_lists_hold(app, &l))
+        field_lists_release(l);
+}
+
 /* The first one is made at low priority; what was touched is looked at as if somebody asked, for who asks may wait for it. */
 static void look_after(struct app *app)
 {
@@ -668,8 +680,10 @@ static void look_after(struct app *app)
     ranking_release(r);
     if (first) {
         run_errand(app, make_first);
+        run_errand(app, look_at_fields);
         return;
     }
+    look_at_fields(app);
     if (ranking_hold(app, &r))
         return;
     if (r->touched_count > OWN_MOST)

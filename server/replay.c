@@ -2,6 +2,7 @@
 
 #include "server/judge_priv.h"
 #include "server/registers.h"
+#include "server/replay_keep.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +19,7 @@ struct replays {
     pthread_mutex_t lock;
     pthread_t thread;
     bool started; /* a thread is to be joined */
-    atomic_bool stop;
+    atomic_bool stop, closing;
     uint32_t last_id;
     size_t count;
     struct replay at[REPLAYS_KEPT]; /* the oldest first */
@@ -33,7 +34,8 @@ const char *replay_change_name(enum replay_change c)
 
 const char *replay_state_name(enum replay_state s)
 {
-    static const char *const names[] = { "running", "done", "stopped", "failed" };
+    static const char *const names[REPLAY_STATES] = { "running", "done", "stopped", "failed",
+                                                      "interrupted" };
 
     return names[s];
 }
@@ -83,6 +85,8 @@ struct running {
     struct app *app;
     struct replay *r; /* its place: only the running thread writes it, under the lock */
     struct replay_wish wish;
+    uint32_t drop; /* what is kept of this one goes; 0: none */
+    bool whole;    /* all meters were looked at */
     const struct detector *kind;
     struct judge_rehearsal *rehearsal;
     struct flag_records stands;
@@ -236,7 +240,7 @@ static enum err look_at_all(struct running *k)
     uint32_t last = ledger_last_id(&t, LIST_METER);
     enum err err = txn_end(&t);
 
-    for (uint32_t meter = 1; meter <= last && !err && !is_stopped(k); meter++) {
+    for (uint32_t meter = 1; !err && !(k->whole = meter > last) && !is_stopped(k); meter++) {
         bool wanted;
 
         if (meter % RENEW == 0 && (err = judge_rehearsal_renew(k->rehearsal)))
@@ -261,22 +265,45 @@ static enum err look_at_all(struct running *k)
     return err;
 }
 
+static enum replay_state state_after(const struct running *k, enum err err)
+{
+    if (err || k->whole)
+        return err ? REPLAY_FAILED : REPLAY_DONE;
+    return atomic_load(&k->all->closing) || k->app->stopping ? REPLAY_INTERRUPTED : REPLAY_STOPPED;
+}
+
+/* It stands in memory, too: what cannot be written is forgotten with the process, and no replay is worth ending it. */
+static void keep(const struct running *k, const struct replay *r, bool whole)
+{
+    enum err err = replay_keep(k->app, r, whole, k->drop);
+
+    if (err)
+        fprintf(stderr, "nilod: replay %u is not kept over a restart: the store %s\n",
+                (unsigned)r->id, err_text(err));
+}
+
 static void *run(void *arg)
 {
     struct running *k = (struct running *)arg;
     struct replays *all = k->all;
+    struct replay ended;
     enum err err;
 
     pthread_setname_np(pthread_self(), "replay");
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
+    keep(k, k->r, false); /* nobody but this thread writes there */
+    k->drop = 0;
     err = judge_rehearsal_open(k->app, &k->wish.line, clock_now_s(&k->app->clock), &k->rehearsal);
     if (!err)
         err = look_at_all(k);
     judge_rehearsal_close(k->rehearsal);
+    ended = *k->r;
+    ended.state = state_after(k, err);
+    ended.why = err;
+    ended.ended_s = clock_now_s(&k->app->clock);
+    keep(k, &ended, true); /* whoever is told that it is done finds it after a restart */
     pthread_mutex_lock(&all->lock);
-    k->r->state = err ? REPLAY_FAILED : is_stopped(k) ? REPLAY_STOPPED : REPLAY_DONE;
-    k->r->why = err;
-    k->r->ended_s = clock_now_s(&k->app->clock);
+    *k->r = ended;
     pthread_mutex_unlock(&all->lock);
     flag_records_done(&k->stands);
     free(k);
@@ -288,40 +315,44 @@ static void *run(void *arg)
 enum err replays_open(struct app *app, struct replays **out)
 {
     struct replays *all = (struct replays *)calloc(1, sizeof *all);
+    enum err err;
 
     if (!all)
         return ERR_NO_MEMORY;
     all->app = app;
     atomic_init(&all->stop, false);
+    atomic_init(&all->closing, false);
     pthread_mutex_init(&all->lock, NULL);
+    if ((err = replays_kept(app, all->at, &all->count))) {
+        replays_close(all);
+        return err;
+    }
+    if (all->count)
+        all->last_id = all->at[all->count - 1].id;
     *out = all;
     return ERR_OK;
-}
-
-static void forget(struct replay *r)
-{
-    free(r->rows);
-    free(r->zones);
-    free(r->models);
 }
 
 void replays_close(struct replays *all)
 {
     if (!all)
         return;
+    atomic_store(&all->closing, true);
     atomic_store(&all->stop, true);
     if (all->started)
         pthread_join(all->thread, NULL);
     for (size_t i = 0; i < all->count; i++)
-        forget(&all->at[i]);
+        replay_forget(&all->at[i]);
     pthread_mutex_destroy(&all->lock);
     free(all);
 }
 
-static struct replay *new_lkd(struct replays *all, const struct replay_wish *wish)
+static struct replay *new_lkd(struct replays *all, const struct replay_wish *wish,
+                              uint32_t *out_drop)
 {
     if (all->count == REPLAYS_KEPT) {
-        forget(&all->at[0]);
+        *out_drop = all->at[0].id;
+        replay_forget(&all->at[0]);
         memmove(all->at, all->at + 1, (REPLAYS_KEPT - 1) * sizeof *all->at);
         all->count--;
     }
@@ -352,7 +383,7 @@ enum err replay_start(struct replays *all, const struct replay_wish *wish, uint3
         k->app = all->app;
         k->wish = *wish;
         k->kind = detector_named(span_text(listed_rule(wish->line.rule)->name));
-        k->r = new_lkd(all, wish);
+        k->r = new_lkd(all, wish, &k->drop);
         *out_id = k->r->id;
         atomic_store(&all->stop, false);
         if (pthread_create(&all->thread, NULL, run, k)) {

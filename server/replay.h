@@ -7,8 +7,8 @@
  *   moved   another onset, or raised or cleared at another time
  *   same    the same in all of that
  *
- * One at a time, in a thread of its own at the lowest priority, which lets go of its transactions every few meters; nothing is written, and the last REPLAYS_KEPT are forgotten with the
- * process. Memory: REPLAY_ROWS_MOST differences and REPLAY_GROUPS_MOST zones and models are listed, what is beyond is counted alone.
+ * One at a time, in a thread of its own at the lowest priority, which lets go of its transactions every few meters. It changes nothing that is judged. The last REPLAYS_KEPT are kept in the
+ * views (replay_keep.h), so that a restart forgets none; one that ran when the server ended is told as interrupted, with what it had counted where the server had time to write that. Memory: REPLAY_ROWS_MOST differences and REPLAY_GROUPS_MOST zones and models are listed, what is beyond is counted alone.
  *
  *   any thread calls; locks: the list's, which nothing else is taken under */
 #ifndef NILO_SERVER_REPLAY_H
@@ -26,7 +26,7 @@
 enum replay_change { REPLAY_CAME, REPLAY_GONE, REPLAY_MOVED, REPLAY_SAME, REPLAY_CHANGES };
 const char *replay_change_name(enum replay_change c); /* "came" */
 
-enum replay_state { REPLAY_RUNNING, REPLAY_DONE, REPLAY_STOPPED, REPLAY_FAILED };
+enum replay_state { REPLAY_RUNNING, REPLAY_DONE, REPLAY_STOPPED, REPLAY_FAILED, REPLAY_INTERRUPTED, REPLAY_STATES }; /* numbers stand on disk */
 const char *replay_state_name(enum replay_state s);
 
 /* An episode, as far as it is compared. */
@@ -58,7 +58,7 @@ struct replay {
     enum replay_state state;
     enum err why; /* FAILED */
     struct replay_wish wish;
-    int64_t begun_s, ended_s;
+    int64_t begun_s, ended_s; /* ended_s 0: it runs, or nobody knows when the server ended */
     uint64_t meters, meters_done, damaged; /* damaged: whose readings could not be read */
     uint64_t count[REPLAY_CHANGES];
     size_t row_count, zone_count, model_count;
@@ -68,7 +68,7 @@ struct replay {
 };
 
 struct replays;
-MUST_CHECK enum err replays_open(struct app *app, struct replays **out);
+MUST_CHECK enum err replays_open(struct app *app, struct replays **out); /* NO_MEMORY, CORRUPT, what reading the views returns */
 void replays_close(struct replays *all); /* stops what runs; NULL is fine */
 
 /* CONFLICT: one runs, *out_id says which. NO_MEMORY. */

@@ -18,6 +18,7 @@
 #include "server/lulls.h"
 #include "server/metrics.h"
 #include "server/notices.h"
+#include "server/registers.h"
 #include "server/replacements.h"
 #include "server/settle_pass.h"
 
@@ -574,6 +575,37 @@ void settler_touch(struct settler *s, uint32_t meter)
     if (news_push(&s->touched, meter, 0))
         fprintf(stderr, "nilod: no memory to remember that meter %u must be judged again\n", meter);
     pthread_mutex_unlock(&s->lock);
+}
+
+/* All that came to one of its points after it. */
+static enum err touch_behind(struct settler *s, struct txn *t, const struct fitting *f)
+{
+    struct fittings at = { .at = at.few };
+    enum err err = fittings_load(t, true, f->point, &at);
+
+    for (size_t i = 0; i < at.count && !err; i++)
+        if (at.at[i].meter != f->meter && at.at[i].from_s > f->from_s)
+            settler_touch(s, at.at[i].meter);
+    fittings_done(&at);
+    return err;
+}
+
+void settler_touch_behind(struct settler *s, uint32_t meter)
+{
+    struct txn t = ledger_read(s->app->ledger);
+    struct fittings own = { .at = own.few };
+    enum err err = fittings_load(&t, false, meter, &own), ended;
+
+    settler_touch(s, meter);
+    for (size_t i = 0; i < own.count && !err; i++)
+        err = touch_behind(s, &t, &own.at[i]);
+    fittings_done(&own);
+    ended = txn_end(&t);
+    if (err || ended)
+        fprintf(stderr,
+                "nilod: who was fitted behind meter %u is judged anew at the next start only: the "
+                "store %s\n",
+                meter, err_text(err ? err : ended));
 }
 
 enum err settler_lend(struct settler *s, enum err (*work)(void *arg), void *arg)

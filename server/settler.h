@@ -18,6 +18,10 @@ MUST_CHECK enum err settler_settle(struct settler *s);
 /* The meter must be judged anew from its first reading: its facts, its fittings or its past changed. Any thread. */
 void settler_touch(struct settler *s, uint32_t meter);
 
+/* Likewise, where its fittings, or the readings at their ends, changed: those that were fitted at its points after it are judged by what was used before them (unmoved.c). Any thread, after the
+ * commit. */
+void settler_touch_behind(struct settler *s, uint32_t meter);
+
 /* The settling thread's place is lent to `work` (which writes to archive or views); returns what it returns. */
 MUST_CHECK enum err settler_lend(struct settler *s, enum err (*work)(void *arg), void *arg);
 

@@ -7,7 +7,8 @@
  *            "changes"      → u64 how often flags and conditions were changed
  *   DATED    i64 onset · serial 00 · flag's id → the judge's own encoding; nothing in stores of before      big-endian
  *   CONDITIONS  u32 meter  → the judge's own encoding         big-endian
- *   HOUSES   u32 point     → server/house_row.h's encoding    big-endian */
+ *   HOUSES   u32 point     → server/house_row.h's encoding    big-endian
+ *   REPLAYS  u32 number · u32 part → server/replay_keep's encoding      big-endian */
 #include "storage/views.h"
 
 #include "proto/base/rd.h"
@@ -18,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATES, FLAGS, META, DATED, CONDITIONS, HOUSES, TABLES };
+enum { STATES, FLAGS, META, DATED, CONDITIONS, HOUSES, REPLAYS, TABLES };
 
 #define HEAD_SIZE 8
 
@@ -29,6 +30,7 @@ static const struct table tables[TABLES] = {
     [DATED] = { "dated", TABLE_LATER },
     [CONDITIONS] = { "conditions", TABLE_LATER },
     [HOUSES] = { "houses", TABLE_LATER },
+    [REPLAYS] = { "replays", TABLE_LATER },
 };
 
 static const struct db_layout layout = {
@@ -320,6 +322,49 @@ void views_put_house(struct txn *t, uint32_t point, struct span row)
     struct key k = chunk_key(point);
 
     txn_put(t, HOUSES, key_span(&k), row);
+}
+
+/* ---- replays ---- */
+
+static struct key part_key(uint32_t id, uint32_t part)
+{
+    struct key k = chunk_key(id);
+
+    key_u32(&k, part);
+    return k;
+}
+
+void views_put_replay(struct txn *t, uint32_t id, uint32_t part, struct span bytes)
+{
+    struct key k = part_key(id, part);
+
+    txn_put(t, REPLAYS, key_span(&k), bytes);
+}
+
+void views_del_replay(struct txn *t, uint32_t id)
+{
+    struct span kept;
+
+    for (uint32_t part = 0;; part++) {
+        struct key k = part_key(id, part);
+
+        if (!txn_get(t, REPLAYS, key_span(&k), &kept))
+            return;
+        txn_del(t, REPLAYS, key_span(&k));
+    }
+}
+
+struct scan views_replays(struct txn *t)
+{
+    return scan_from(t, REPLAYS, span_of(NULL, 0));
+}
+
+void replay_part(struct span key, uint32_t *out_id, uint32_t *out_part)
+{
+    struct rd r = rd_of(key);
+
+    *out_id = rd_be32(&r);
+    *out_part = rd_be32(&r);
 }
 
 /* ---- how far ---- */

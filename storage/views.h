@@ -1,5 +1,5 @@
 /* Everything derived: may be deleted and comes back identical.  Dense meter state in chunks by id,
- * flags, and how far they are folded.  Written by the judging thread alone. */
+ * flags, and how far they are folded.  Written by the judging thread alone, but for replays. */
 #ifndef NILO_STORAGE_VIEWS_H
 #define NILO_STORAGE_VIEWS_H
 
@@ -60,6 +60,11 @@ uint32_t condition_meter(struct span key);
 /* What is known of a house, by its building's point; server/house_row.h's encoding. No flag changes by it. */
 bool views_house(struct txn *t, uint32_t point, struct span *out_view);
 void views_put_house(struct txn *t, uint32_t point, struct span row);
+/* Replays (server/replay.h) in parts from 0 on, none left out; server/replay_keep's encoding. They follow from nothing here: whoever deletes the views forgets them. */
+void views_put_replay(struct txn *t, uint32_t id, uint32_t part, struct span bytes);
+void views_del_replay(struct txn *t, uint32_t id); /* all of its parts; absent is fine */
+struct scan views_replays(struct txn *t);          /* all parts of all, by number and part */
+void replay_part(struct span key, uint32_t *out_id, uint32_t *out_part);
 
 /* Rises with every change of a flag or a condition: what was made of them holds as long as it stands. */
 uint64_t views_changes(struct txn *t);

@@ -598,7 +598,7 @@ static enum err commit(struct event_file *f)
         return err;
     rankings_touch(app->rankings, f->touched, f->touched_count);
     for (size_t i = 0; i < f->touched_count; i++) {
-        settler_touch(app->settler, f->touched[i]);
+        settler_touch_behind(app->settler, f->touched[i]);
         commands_review(app->commands, f->touched[i]);
     }
     return ERR_OK;

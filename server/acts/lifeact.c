@@ -194,7 +194,7 @@ void life_act_committed(struct life_act *l)
 {
     rankings_touch(l->q->app->rankings, l->touched, l->touched_count);
     for (size_t i = 0; i < l->touched_count; i++) {
-        settler_touch(l->q->app->settler, l->touched[i]);
+        settler_touch_behind(l->q->app->settler, l->touched[i]);
         commands_review(l->q->app->commands, l->touched[i]);
     }
 }

@@ -75,10 +75,10 @@ static enum err find_confirmed(struct finding *f)
 /* Of those that stand open what crews may be sent for: no order is made for what is unsure or explained by something else. */
 static enum err find_open(struct finding *f)
 {
-    struct field_wish wish = { .rule = detect_rule_named(span_text(f->rule->flag)),
-                               .of_rule = true };
+    int rule = detect_rule_named(span_text(f->rule->flag));
     struct field_list list = { 0 };
-    enum err err = wish.rule < 0 ? ERR_OK : field_list_make(f->app, &wish, &list);
+    enum err err =
+        rule < 0 ? ERR_OK : field_list_of_rule(f->app, (enum detect_rule)rule, &list);
 
     for (size_t i = 0; i < list.count && !err && !f->err; i++) {
         const struct field_row *r = &list.at[i];

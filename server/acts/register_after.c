@@ -65,7 +65,7 @@ enum err registrar_committed(struct registrar *g)
         err = hearing_committed(g);
     rankings_touch(app->rankings, g->touched, g->touched_count);
     for (size_t i = 0; i < g->touched_count; i++) {
-        settler_touch(app->settler, g->touched[i]);
+        settler_touch_behind(app->settler, g->touched[i]);
         commands_review(app->commands, g->touched[i]);
     }
     if (!err && g->first_new_meter)

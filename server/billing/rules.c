@@ -100,7 +100,7 @@ const char *rule_of_name(enum rule_of of)
 
 const char *figure_unit_name(enum figure_unit u)
 {
-    static const char *const names[] = { "1", "l", "l", "1", "d", "s", "time", "h", "l/h", "l/d" };
+    static const char *const names[] = { "1", "l", "l", "1", "d", "s", "time", "h", "l/h", "l/d", "min" };
 
     return names[u];
 }
@@ -267,6 +267,12 @@ void check_line_write(struct wr *w, const struct check_line_told *t)
     wr_counted(w, t->note);
 }
 
+/* A line has room for all figures of a rule, those too that its rule was to get later: they are 0 in it, and as if it had not told them. */
+static int64_t value_told(const struct rule_figure *p, int64_t value)
+{
+    return p->name && value == 0 && p->least > 0 ? p->standing : value;
+}
+
 enum err check_line_read(struct span bytes, enum listed_rule rule, uint32_t version,
                          struct check_line_told *out)
 {
@@ -284,7 +290,7 @@ enum err check_line_read(struct span bytes, enum listed_rule rule, uint32_t vers
     if (count > LINE_FIGURES)
         return ERR_CORRUPT;
     for (unsigned i = 0; i < count; i++)
-        t.line.value[i] = rd_zigzag(&r);
+        t.line.value[i] = value_told(&table[rule].parameter[i], rd_zigzag(&r));
     t.at_s = rd_zigzag(&r);
     t.who = rd_counted(&r);
     t.note = rd_counted(&r);

@@ -36,7 +36,7 @@ enum rule_of { RULE_OF_READING, RULE_OF_ROW, RULE_OF_DETERMINANT, RULE_OF_FLAG }
 const char *rule_of_name(enum rule_of of); /* "reading" */
 
 /* How a figure is kept: NUMBER in thousandths, LITRES in millilitres, HALVES in halves of one, TIME in seconds of UTC, LPH and LPD in millilitres per hour and day. */
-enum figure_unit { UNIT_NUMBER, UNIT_LITRES, UNIT_HALVES, UNIT_COUNT, UNIT_DAYS, UNIT_SECONDS, UNIT_TIME, UNIT_HOURS, UNIT_LPH, UNIT_LPD };
+enum figure_unit { UNIT_NUMBER, UNIT_LITRES, UNIT_HALVES, UNIT_COUNT, UNIT_DAYS, UNIT_SECONDS, UNIT_TIME, UNIT_HOURS, UNIT_LPH, UNIT_LPD, UNIT_MINUTES };
 const char *figure_unit_name(enum figure_unit u); /* "l" */
 bool figure_is_decimal(enum figure_unit u); /* people write it with up to three decimals */
 

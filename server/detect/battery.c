@@ -1,34 +1,34 @@
 /* battery (电池): it is running out, and the meter will fall silent.
  *
  *   raised   with the second sample (one each two days) whose level is within a tenth of the full one of the end, or whose fall brings it
- *            there within 120 days (at least 120 mV below full, 2 mV a day); or with the second report that says that it is low
+ *            there within 4 times 30 days (ahead_months; at least 120 mV below full, 2 mV a day); or with the second report that says that it is low
  *   end      0.7 of the full level, the highest that it ever had: 2.5 V of 3.6
  *   empty_at where the line from the mean of the oldest three of twelve samples to that of the newest three meets the end
- *   severity high where that is at most 30 days off; else medium
+ *   severity high where that is at most 30 days off (soon_days); else medium
  *   cleared  after 7 days that say nothing of the kind: it was changed
  *
- * Source: handbook of the fleet, §6.5 (slope of the voltage); that seasons move a cell by less than 120 mV is ours. */
+ * Figures: rules.def. Source: handbook of the fleet, §6.5 (slope of the voltage); that seasons move a cell by less than 120 mV is ours. */
 #include "server/detect/said.h"
 
 #include "server/detect/detect_priv.h"
 
-#define SOON_S (30 * DAY_S)
-
 bool battery_judge(const struct said *s, struct verdict *out)
 {
     const struct past_span *p = s->span;
+    int64_t soon_s = said_figure(s, FIGURE_BATTERY_soon_days) * DAY_S;
     bool low = p->bits & STATUS_BATTERY_LOW, soon;
     int32_t end_mv = s->past->full_mv * 7 / 10;
     bool at_end = p->value && p->value <= end_mv + s->past->full_mv / 10;
 
-    if (!said_times(s, out))
+    if (!said_times(s, PAST_BATTERY, out))
         return false;
-    soon = (p->until_s && p->until_s < p->seen_s + SOON_S) || (p->value && p->value <= end_mv);
+    soon = (p->until_s && p->until_s < p->seen_s + soon_s) || (p->value && p->value <= end_mv);
     out->severity = soon ? SEVERITY_HIGH : SEVERITY_MEDIUM;
     out->confidence_pct = low || at_end ? 95 : p->reports >= 4 ? 90 : 80;
     verdict_number(out, "level_mv", (int64_t)p->value * 1000);
     verdict_number(out, "full_mv", (int64_t)s->past->full_mv * 1000);
     verdict_number(out, "end_mv", (int64_t)end_mv * 1000);
+    verdict_number(out, "ahead_limit_days", said_figure(s, FIGURE_BATTERY_ahead_months) * 30000);
     verdict_number(out, "fall_mv_per_day", p->rate < 0 ? -(int64_t)p->rate : 0);
     verdict_number(out, "battery_low", low ? 1000 : 0);
     if (p->until_s)

@@ -1,30 +1,30 @@
 /* clock (时钟): the meter's clock is wrong, so the times of its readings are.
  *
- *   raised   when the least of the last four offsets (meter's clock − arrival), all of one sign, is beyond 120 s, or two reports say that it
+ *   raised   when the least of the last four offsets (meter's clock − arrival), all of one sign, is beyond 2 minutes (offset_min), or two reports say that it
  *            was lost
- *   severity medium from 900 s on, or where it lost it: readings stand in a wrong hour; else low
+ *   severity medium from 15 minutes on (bad_min), or where it lost it: readings stand in a wrong hour; else low
  *   onset    of one that jumped the first report that said so; of one that runs off when the line through its offsets was at 0
  *   cleared  when the median of the last seven has been within 60 s for two days
  *
- * Source: handbook of the fleet, §4.3. */
+ * Figures: rules.def. Source: handbook of the fleet, §4.3. */
 #include "server/detect/said.h"
 
 #include "server/detect/detect_priv.h"
 
-#define BAD_S 900
-
 bool clock_judge(const struct said *s, struct verdict *out)
 {
     const struct past_span *p = s->span;
+    int64_t bad_s = said_figure(s, FIGURE_CLOCK_bad_min) * 60;
     int64_t off_s = p->worst < 0 ? -(int64_t)p->worst : p->worst;
     bool lost = p->bits & STATUS_CLOCK_LOST;
 
-    if (!said_times(s, out))
+    if (!said_times(s, PAST_CLOCK, out))
         return false;
-    out->severity = off_s > BAD_S || lost ? SEVERITY_MEDIUM : SEVERITY_LOW;
-    out->confidence_pct = off_s > BAD_S ? 95 : lost ? 80 : p->reports >= 3 ? 90 : 85;
+    out->severity = off_s > bad_s || lost ? SEVERITY_MEDIUM : SEVERITY_LOW;
+    out->confidence_pct = off_s > bad_s ? 95 : lost ? 80 : p->reports >= 3 ? 90 : 85;
     verdict_number(out, "offset_s", (int64_t)p->value * 1000);
     verdict_number(out, "worst_offset_s", (int64_t)p->worst * 1000);
+    verdict_number(out, "limit_s", said_figure(s, FIGURE_CLOCK_offset_min) * 60000);
     verdict_number(out, "drift_s_per_day", p->rate);
     verdict_number(out, "clock_lost", lost ? 1000 : 0);
     verdict_time(out, "seen_at", p->seen_s);

@@ -11,7 +11,8 @@ struct said {
     const struct past_span *span;
     const struct past *past;
     int64_t from_s, to_s; /* of the fitting; FITTING_OPEN */
-    bool use_known;       /* tamper: what flowed in the four weeks before, and in the span until it was seen last; ml a day */
+    const struct detect_rules *rules; /* of the civil day on which the span would be told at the soonest (raised_s); NULL: the standing ones */
+    bool use_known;       /* tamper: what flowed in the four weeks before, and in the span until it was seen last, at most the last SAID_USE_DAYS of it; ml a day */
     int64_t before_mlpd, during_mlpd;
 };
 
@@ -23,8 +24,14 @@ bool tamper_judge(const struct said *s, struct verdict *out);
 const struct detector *said_detector(enum past_kind k);
 bool said_judge(enum past_kind k, const struct said *s, struct verdict *out);
 
-/* For the three: when it began, was told and ended, within the fitting. */
-bool said_times(const struct said *s, struct verdict *out);
+static inline int64_t said_figure(const struct said *s, enum detect_figure f)
+{
+    return (s->rules ? s->rules : &detect_rules_standing)->value[f];
+}
+#define SAID_USE_DAYS 28
+
+/* For the three, with its first figure as the limit: when it began, was told and ended, within the fitting. */
+bool said_times(const struct said *s, enum past_kind k, struct verdict *out);
 
 extern const struct detector detector_clock, detector_battery, detector_tamper;
 

@@ -31,6 +31,7 @@ uint32_t verdict_other(const struct verdict *v)
 
 /* All names of evidence that any version has used: what was told once must be listed for ever. */
 static const char *const names[] = {
+    "ahead_limit_days",
     "agreed_at",
     "back_days",
     "back_l",
@@ -75,6 +76,7 @@ static const char *const names[] = {
     "level_mv",
     "limit_h",
     "limit_lph",
+    "limit_s",
     "longest_pause_h",
     "lost_l",
     "low_flow_pct",
@@ -109,6 +111,7 @@ static const char *const names[] = {
     "ratio_since",
     "readings",
     "reports",
+    "reports_limit",
     "rule_years",
     "score",
     "seen_at",

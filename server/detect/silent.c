@@ -14,10 +14,9 @@
 #include "server/detect/detect_priv.h"
 
 #define LATE_LEAST_S (2 * HOUR_S)
-#define PERIODS 3
+#define SURE (SILENCE_LEVELS - 1)
 
-static const uint32_t level_least_s[SILENCE_LEVELS] = { SILENCE_LEAST_S, 3 * DAY_S, 7 * DAY_S,
-                                                        14 * DAY_S, 21 * DAY_S };
+static const uint32_t level_least_s[SILENCE_LEVELS] = { 0, 3 * DAY_S, 7 * DAY_S, 14 * DAY_S, 0 };
 static const unsigned level_confidence[SILENCE_LEVELS] = { 5, 20, 30, 80, 98 };
 static const enum severity level_severity[SILENCE_LEVELS] = { SEVERITY_LOW, SEVERITY_MEDIUM,
                                                               SEVERITY_HIGH, SEVERITY_HIGH,
@@ -30,17 +29,43 @@ static uint32_t at_least(uint64_t value, uint64_t least)
     return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
-void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits *out)
+void silence_limits(uint32_t period_s, uint32_t longest_s, const struct detect_rules *rules,
+                    struct silence_limits *out)
 {
+    const int64_t *value = (rules ? rules : &detect_rules_standing)->value;
     uint64_t period = period_s ? period_s : SILENCE_PERIOD_S;
+    uint64_t least = (uint64_t)value[FIGURE_SILENT_periods] * period;
 
     out->late_s = at_least(period * 5 / 4, LATE_LEAST_S);
     out->later_s = at_least(period * 9 / 4, LATE_LEAST_S);
     for (unsigned i = 0; i < SILENCE_LEVELS; i++) {
-        out->level_s[i] = at_least(PERIODS * period, level_least_s[i]);
+        out->level_s[i] = at_least(least, level_least_s[i]);
+        out->level_s[i] =
+            at_least(out->level_s[i], (uint64_t)value[FIGURE_SILENT_hours] * HOUR_S);
         if (i > 0)
             out->level_s[i] = at_least(out->level_s[i], (uint64_t)longest_s * 5 / 2);
     }
+    out->level_s[SURE] =
+        at_least(out->level_s[SURE], (uint64_t)value[FIGURE_SILENT_sure_days] * DAY_S);
+}
+
+int64_t silence_ruled_s(const struct silence *s)
+{
+    struct silence_limits limits;
+
+    silence_limits(s->period_s, s->longest_s, NULL, &limits);
+    return s->from_s + limits.level_s[0];
+}
+
+int64_t silence_next_s(const struct silence *s)
+{
+    struct silence_limits limits;
+
+    silence_limits(s->period_s, s->longest_s, s->rules, &limits);
+    for (unsigned i = 0; i < SILENCE_LEVELS && !s->ended; i++)
+        if (s->from_s + limits.level_s[i] > s->until_s)
+            return s->from_s + limits.level_s[i];
+    return 0;
 }
 
 bool silence_broken(const struct vitals *before, const struct vitals *now, struct hush *out)
@@ -49,7 +74,7 @@ bool silence_broken(const struct vitals *before, const struct vitals *now, struc
 
     if (!before->position || now->position == before->position)
         return false;
-    silence_limits(vitals_period_s(before), vitals_longest_s(before), &limits);
+    silence_limits(vitals_period_s(before), vitals_longest_s(before), NULL, &limits);
     if (now->arrival_s - before->arrival_s < limits.level_s[0])
         return false;
     *out = (struct hush){ .from_s = before->arrival_s,
@@ -66,7 +91,7 @@ bool silence_judge(const struct silence *s, struct verdict *out)
     int64_t lasted_s = s->until_s - s->from_s, raised_s;
     unsigned level = 0;
 
-    silence_limits(s->period_s, s->longest_s, &limits);
+    silence_limits(s->period_s, s->longest_s, s->rules, &limits);
     raised_s = s->from_s + limits.level_s[0];
     if (raised_s < s->not_before_s)
         raised_s = s->not_before_s;

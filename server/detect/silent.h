@@ -8,6 +8,7 @@
  *               from 7 days on, likewise                                          high
  *               from 14 and 21 days on, likewise                                  high, and likely, or sure enough, not to come back by itself
  *
+ * The 25 hours, 3 P and 21 days may be set higher (server/detect/rules.def: hours, periods, sure_days); no level then begins before the ones below it.
  * Source: handbook of the fleet, §6.5 and Appendix C (25 h, 3 days, 7 days; 3 × its period). That a meter whose radio is poor has to surpass itself, and what is longer than a week, are ours: by bench_outage most
  * silences of a week are spells of a poor radio, which end by themselves. P is the median of its
  * last pauses, a day where fewer than two are known; L is forgotten slowly (struct vitals). */
@@ -25,8 +26,8 @@ struct silence_limits {
     uint32_t late_s, later_s; /* later_s: in a cell of few meters */
     uint32_t level_s[SILENCE_LEVELS]; /* low, medium, high; likely dead, surely */
 };
-/* Of period and longest pause in seconds; 0: not known. */
-void silence_limits(uint32_t period_s, uint32_t longest_s, struct silence_limits *out);
+/* Of period and longest pause in seconds; 0: not known. `rules` NULL: the standing ones, below which nobody can set any; by those it is watched who was heard when (server/hearing.h). */
+void silence_limits(uint32_t period_s, uint32_t longest_s, const struct detect_rules *rules, struct silence_limits *out);
 
 /* Whether a report, after which `now` is what the meter said last, ended a pause that was too long for it: then *out is that pause, but for the meter. */
 bool silence_broken(const struct vitals *before, const struct vitals *now, struct hush *out);
@@ -41,6 +42,7 @@ struct silence {
     uint32_t cell;      /* radio cell or gateway that it was last heard through; 0: not told */
     bool large;         /* a large user's, or no household's: a level worse */
     int64_t not_before_s; /* it is told from here on; 0: from its own limit on */
+    const struct detect_rules *rules; /* of the civil day on which it would be told at the soonest; NULL: the standing ones */
     int64_t outage_s;     /* it is a part of the outage that began here; 0: of none */
 };
 /* ---- outage.c ---- */
@@ -86,6 +88,11 @@ struct outage_seen {
 void outage_judge(const struct outage_seen *s, struct verdict *out);
 
 /* ---- silent.c ---- */
+
+/* The instant by whose civil day's rules a silence is judged. */
+int64_t silence_ruled_s(const struct silence *s);
+/* When one that lasts will be told of, or reach its next level, by its rules; 0: no more. */
+int64_t silence_next_s(const struct silence *s);
 
 /* False: it was not long enough. raised_s is when it had lasted as long as the limit. */
 bool silence_judge(const struct silence *s, struct verdict *out);

@@ -1,27 +1,25 @@
 /* tamper (干扰): the meter says that something interferes with it: a magnet, a cut or tilt, an empty pipe.
  *
- *   raised   with the third report that says so, each within 7 days of the one before: a loose contact says so now and then
- *   use      of the four weeks before, and of the time from the first such report to the newest: where less than 7/10 of at least 20 L a day
- *            are left, something was gained by it, and what is missing is the loss (± 30 %)
+ *   raised   with the third report (reports) that says so, each within 7 days of the one before: a loose contact says so now and then
+ *   use      of the four weeks before, and of the time from the first such report to the newest, at most the last four weeks of it: where less than 0.7 (left_share) of at
+ *            least 20 L a day (use_least_lpd) are left, something was gained by it, and what is missing is the loss (± 30 %)
  *   severity high with such a loss; low where the pipe was empty and nothing else; else medium
  *   cleared  after 14 days of reports without any
  *
- * Source: handbook of the fleet, §6.5; limits ours. */
+ * Figures: rules.def. Source: handbook of the fleet, §6.5; limits ours. */
 #include "server/detect/said.h"
 
 #include "server/detect/detect_priv.h"
-
-#define USE_LEAST_MLPD 20000
-#define LEFT 7 / 10
 
 bool tamper_judge(const struct said *s, struct verdict *out)
 {
     const struct past_span *p = s->span;
     bool only_dry = (p->bits & PAST_TAMPER_BITS) == STATUS_DRY;
     bool gained =
-        s->use_known && s->before_mlpd >= USE_LEAST_MLPD && s->during_mlpd < s->before_mlpd * LEFT;
+        s->use_known && s->before_mlpd >= said_figure(s, FIGURE_TAMPER_use_least_lpd) &&
+        s->during_mlpd < s->before_mlpd / 1000 * said_figure(s, FIGURE_TAMPER_left_share);
 
-    if (!said_times(s, out))
+    if (!said_times(s, PAST_TAMPER, out))
         return false;
     out->severity = gained ? SEVERITY_HIGH : only_dry ? SEVERITY_LOW : SEVERITY_MEDIUM;
     if (gained) {
@@ -34,6 +32,7 @@ bool tamper_judge(const struct said *s, struct verdict *out)
     verdict_number(out, "tamper", p->bits & STATUS_TAMPER ? 1000 : 0);
     verdict_number(out, "dry", p->bits & STATUS_DRY ? 1000 : 0);
     verdict_number(out, "reports", (int64_t)p->reports * 1000);
+    verdict_number(out, "reports_limit", said_figure(s, FIGURE_TAMPER_reports) * 1000);
     if (s->use_known) {
         verdict_number(out, "use_before_lpd", s->before_mlpd);
         verdict_number(out, "use_during_lpd", s->during_mlpd);

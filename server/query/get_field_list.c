@@ -20,19 +20,21 @@ static const char *const columns[] = {
 };
 
 struct listed_rows {
-    char zone[128], route[128];
-    struct field_wish wish;
-    struct field_list list;
-    char currency[12];
-    bool made;
-    size_t at;
+    int rule; /* enum detect_rule of the row's own flag; -1: any */
+    bool left_out;
+    uint32_t zone, route; /* 0: any */
+    struct sieve unit;    /* whose rows the caller sees: others need not be looked at */
+    struct field_lists *lists;
+    const struct field_list *list; /* of them, the one that was asked for */
+    size_t at, rank;
 };
 
 static void rows_free(void *state)
 {
     struct listed_rows *w = (struct listed_rows *)state;
 
-    field_list_done(&w->list);
+    field_lists_release(w->lists);
+    sieve_done(&w->unit);
     free(w);
 }
 
@@ -93,7 +95,7 @@ static void put(struct listing *l, struct txn *t, const struct listed_rows *w,
     bool known = ledger_by_id(t, LIST_POINT, f->point, INT64_MAX, &point);
 
     row_begin(l);
-    row_int(l, "rank", (int64_t)w->at + 1);
+    row_int(l, "rank", (int64_t)w->rank);
     row_word(l, "serial", f->meter_facts.serial);
     row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
     row_text(l, "address", known ? cell(&point, CELL_POINT_address) : span_of(NULL, 0));
@@ -113,7 +115,7 @@ static void put(struct listing *l, struct txn *t, const struct listed_rows *w,
     row_litres(l, "lost_low", f->verdict.lost_low_mlpd);
     row_litres(l, "lost_high", f->verdict.lost_high_mlpd);
     row_litres(l, "money_month", r->money_month);
-    row_word(l, "currency", w->currency);
+    row_word(l, "currency", w->lists->prices.currency);
     row_bool(l, "confirmed", r->confirmed);
     row_word(l, "why", field_why_name(r->why));
     row_word(l, "explained_by",
@@ -129,18 +131,29 @@ static void put(struct listing *l, struct txn *t, const struct listed_rows *w,
 
 /* ---- the walk ---- */
 
-static bool make(struct listing *l, struct listed_rows *w)
+static bool is_wanted(const struct listed_rows *w, const struct field_row *r)
 {
-    if (!w->made) {
-        w->wish.zone = span_text(w->zone);
-        w->wish.route = span_text(w->route);
-        listing_fail(l, field_list_make(l->app, &w->wish, &w->list));
-        w->made = true;
-        while (l->cursor_len == FIELD_KEY && w->at < w->list.count &&
-               memcmp(w->list.at[w->at].key, l->cursor, FIELD_KEY) <= 0)
-            w->at++;
-    }
-    return !l->err;
+    return (w->rule < 0 || (int)r->rule == w->rule) && (!w->zone || r->zone == w->zone) &&
+           (!w->route || r->route == w->route);
+}
+
+static bool is_seen(const struct listed_rows *w, const struct field_row *r)
+{
+    struct replacement place = { .zone = r->zone, .route = r->route };
+
+    return sieve_lets(&w->unit, &place);
+}
+
+/* Whoever is at the cursor's place or before it was told. */
+static void begin(struct listing *l, struct listed_rows *w)
+{
+    listing_fail(l, field_lists_hold(l->app, &w->lists));
+    if (l->err)
+        return;
+    w->list = w->left_out ? &w->lists->left_out : &w->lists->goes;
+    while (l->cursor_len == FIELD_KEY && w->at < w->list->count &&
+           memcmp(w->list->at[w->at].key, l->cursor, FIELD_KEY) <= 0)
+        w->rank += is_wanted(w, &w->list->at[w->at++]);
 }
 
 static void fill(struct listing *l)
@@ -153,33 +166,40 @@ static void fill(struct listing *l)
         listing_fail(l, ERR_NO_MEMORY);
     else if (l->cursor_len && l->cursor_len != FIELD_KEY)
         listing_fail(l, ERR_INVALID);
-    if (l->err || !make(l, w)) {
+    else if (!w->lists)
+        begin(l, w);
+    if (l->err) {
         free(f);
         return;
     }
     t = ledger_read(l->app->ledger);
-    for (unsigned n = 0; n < LOOKS_MOST && w->at < w->list.count && !listing_full(l) && !l->err;
-         n++) {
-        const struct field_row *r = &w->list.at[w->at];
-        enum err err = flag_of(l->app, span_text(r->id), f);
+    for (unsigned n = 0; n < LOOKS_MOST && w->at < w->list->count && !listing_full(l) && !l->err;) {
+        const struct field_row *r = &w->list->at[w->at++];
+        enum err err;
 
+        if (!is_wanted(w, r))
+            continue;
+        w->rank++;
+        if (!is_seen(w, r))
+            continue;
+        n++;
+        err = flag_of(l->app, span_text(r->id), f);
         if (!err)
             put(l, &t, w, r, f);
         else if (err != ERR_NOT_FOUND) /* judged anew meanwhile */
             listing_fail(l, err);
-        w->at++;
     }
     listing_fail(l, txn_end(&t));
-    l->ended = w->at == w->list.count && !l->err;
+    l->ended = w->at == w->list->count && !l->err;
     free(f);
 }
 
-static bool ask_kind(struct request *q, struct field_wish *wish)
+static bool ask_kind(struct request *q, struct listed_rows *w)
 {
     struct span name = ask_text(q, "kind");
 
-    wish->rule = name.len ? detect_rule_named(name) : -1;
-    if (!name.len || wish->rule >= 0)
+    w->rule = name.len ? detect_rule_named(name) : -1;
+    if (!name.len || w->rule >= 0)
         return true;
     problem_of(q, ERR_INVALID, "kind",
                "kind: found %.*s, expected a kind of flag such as stuck or leak",
@@ -187,27 +207,38 @@ static bool ask_kind(struct request *q, struct field_wish *wish)
     return false;
 }
 
+/* The row of a zone or route that was asked for; 0: none was. False: 404 stands. */
+static bool ask_named(struct request *q, struct txn *t, enum list_kind kind, const char *name,
+                      uint32_t *out)
+{
+    struct span asked = ask_text(q, name);
+    struct ledger_row row;
+
+    *out = 0;
+    if (!named_is_known(q, t, kind, name))
+        return false;
+    if (asked.len && ledger_find(t, kind, asked, INT64_MAX, &row))
+        *out = row.id;
+    return true;
+}
+
 void answer_field_list(struct request *q)
 {
     struct listed_rows *w = (struct listed_rows *)calloc(1, sizeof *w);
+    struct replacement_filter unit = { .org = q->caller.org };
     struct txn t = ledger_read(q->app->ledger);
-    struct fleet_rules prices;
     bool fine = false;
-    enum err err = w ? fleet_rules_now(q->app, &t, &prices) : ERR_NO_MEMORY;
+    enum err err = w ? sieve_open(&t, &unit, &w->unit) : ERR_NO_MEMORY;
 
     if (err)
         problem_of(q, err, "", "the list cannot be made: the store %s", err_text(err));
     else
-        fine = ask_kind(q, &w->wish) && ask_bool(q, "left_out", &w->wish.left_out) &&
-               ask_copy(q, "zone", w->zone, sizeof w->zone) &&
-               ask_copy(q, "route", w->route, sizeof w->route) &&
-               named_is_known(q, &t, LIST_ZONE, "zone") &&
-               named_is_known(q, &t, LIST_ROUTE, "route");
+        fine = ask_kind(q, w) && ask_bool(q, "left_out", &w->left_out) &&
+               ask_named(q, &t, LIST_ZONE, "zone", &w->zone) &&
+               ask_named(q, &t, LIST_ROUTE, "route", &w->route);
     txn_abort(&t);
-    if (fine) {
-        memcpy(w->currency, prices.currency, sizeof w->currency);
+    if (fine)
         listing_new(q, columns, fill, w, rows_free, PAGE);
-    } else if (w) {
+    else if (w)
         rows_free(w);
-    }
 }

@@ -59,7 +59,7 @@ static void put_replay(struct listing *l, const struct replay *r, bool whole)
     row_litres(l, "share", w->share_permille);
     row_word(l, "by", w->who);
     row_time(l, "begun_at", r->begun_s);
-    if (r->state == REPLAY_RUNNING)
+    if (!r->ended_s)
         row_null(l, "ended_at");
     else
         row_time(l, "ended_at", r->ended_s);
@@ -144,7 +144,7 @@ static void answer_one(struct request *q, uint32_t id)
     out_done(&alone.out);
     out_done(&alone.raw);
     problem_of(q, ERR_NOT_FOUND, "id",
-               "id %u: there is no such replay; the last %d since the server's start are kept",
+               "id %u: there is no such replay; the last %d are kept",
                (unsigned)id, REPLAYS_KEPT);
 }
 

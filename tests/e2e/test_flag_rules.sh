@@ -108,6 +108,11 @@ a_replay_shows_what_other_figures_would_change_and_changes_nothing() {
     is 'done came 0 gone 2 moved 0 same 0' "$(replayed leak --state off)" || return 1
     is 'done came 0 gone 0 moved 0 same 2' "$(replayed leak least_lph=30 --use-class commercial)" || return 1
     is "$before" "$(nilo flag list --format json | jq -c .rows)" && is 1 "$(nilo rule versions leak --format json | jq '.rows | length')" || return 1
+    # A restart forgets none of it.
+    local list flags
+    list=$(nilo replay list --format json | jq -cS .rows) flags=$(nilo replay flags "$id" --format json | jq -cS .rows)
+    nilod_stop && nilod_start --virtual-clock 2026-03-29T10:00:00+08:00 --order-rules orders.rules || return 1
+    is "$list" "$(nilo replay list --format json | jq -cS .rows)" && is "$flags" "$(nilo replay flags "$id" --format json | jq -cS .rows)" || return 1
     has "$(token=viewer.token call POST /v1/rules/leak/replay '{}')" $'\n403' && has "$(token=south.token call GET /v1/replays)" $'\n403' || return 1
     has "$(call POST /v1/rules/high/replay '{}')" $'\n409' trial && has "$(call POST /v1/rules/nonsense/replay '{}')" $'\n404' && has "$(call POST /v1/rules/leak/replay '{"zone":"nowhere"}')" $'\n404' || return 1
     has "$(call POST /v1/rules/leak/replay '{"parameters":{"least_lph":0.1}}')" $'\n422' '"field":"least_lph"' && has "$(call POST /v1/rules/leak/replay '{"proposal":true}')" $'\n409' '"field":"proposal"' || return 1

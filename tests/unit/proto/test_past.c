@@ -277,6 +277,94 @@ static void a_valve_is_shut_from_the_last_report_before_to_the_first_one_after(v
     assert_int_equal(t.past.shut[PAST_SHUTS - 1].to_s, t.at_s - DAY);
 }
 
+/* ---- stricter limits, asked afterwards ---- */
+
+static void a_limit_that_is_stricter_is_reached_with_its_own_report(void **state)
+{
+    struct told t;
+    uint32_t first_s;
+
+    (void)state;
+    begin(&t);
+    sound(&t, 3);
+    first_s = t.at_s;
+    for (int i = 0; i < 20; i++)
+        report(&t, STATUS_MAGNET, -5, 3600);
+    for (int64_t n = 3; n <= PAST_TAMPER_STEPS; n++)
+        assert_int_equal(past_raised(PAST_TAMPER, last(&t, PAST_TAMPER), n),
+                         first_s + (uint32_t)(n - 1) * DAY);
+    begin(&t);
+    sound(&t, 3);
+    for (int i = 0; i < 5; i++)
+        report(&t, STATUS_MAGNET, -5, 3600);
+    assert_int_equal(past_raised(PAST_TAMPER, last(&t, PAST_TAMPER), 5), t.at_s - DAY);
+    assert_int_equal(past_raised(PAST_TAMPER, last(&t, PAST_TAMPER), 6), 0);
+}
+
+/* A minute a day: on its n-th day it is n minutes off, and three days later the least of four offsets is. */
+static void a_clock_crosses_each_minute_once(void **state)
+{
+    struct told t;
+    uint32_t began_s;
+
+    (void)state;
+    begin(&t);
+    sound(&t, 20);
+    began_s = t.at_s - DAY;
+    for (int day = 1; day <= 12; day++)
+        report(&t, 0, 60 * day + 1, 3600);
+    for (int64_t minutes = 2; minutes <= 9; minutes++)
+        assert_int_equal(past_raised(PAST_CLOCK, last(&t, PAST_CLOCK), minutes),
+                         began_s + (uint32_t)(minutes + 3) * DAY);
+    assert_int_equal(past_raised(PAST_CLOCK, last(&t, PAST_CLOCK), 10), 0);
+    sound(&t, 10);
+    assert_true(last(&t, PAST_CLOCK)->ended);
+    assert_int_equal(past_raised(PAST_CLOCK, last(&t, PAST_CLOCK), 10), 0);
+    assert_int_equal(past_raised(PAST_CLOCK, last(&t, PAST_CLOCK), 9), began_s + 12 * DAY);
+    report(&t, STATUS_CLOCK_LOST, -5, 3600);
+    report(&t, STATUS_CLOCK_LOST, -5, 3600);
+    assert_int_equal(past_raised(PAST_CLOCK, last(&t, PAST_CLOCK), 15), t.at_s - DAY);
+}
+
+/* 8 mV a day: at the end after 135 days, and near it after 90. */
+static void a_battery_is_seen_from_nearer_and_nearer(void **state)
+{
+    struct told t;
+    uint32_t at_s[PAST_BATTERY_MONTHS + 1];
+
+    (void)state;
+    begin(&t);
+    sound(&t, 60);
+    for (int day = 0; day < 65; day++)
+        report(&t, 0, -5, (uint32_t)(3600 - 8 * day));
+    for (int64_t months = PAST_BATTERY_MONTHS; months >= 1; months--)
+        at_s[months] = past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), months);
+    assert_int_equal(at_s[4], last(&t, PAST_BATTERY)->raised_s);
+    assert_true(at_s[4] < at_s[3]);
+    assert_int_equal(at_s[2], 0); /* not yet */
+    for (int day = 65; day < 105; day++)
+        report(&t, 0, -5, (uint32_t)(3600 - 8 * day));
+    assert_int_equal(past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), 4), at_s[4]);
+    assert_int_equal(past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), 3), at_s[3]);
+    assert_true(past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), 2) > at_s[3]);
+    assert_true(past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), 1) >
+                past_raised(PAST_BATTERY, last(&t, PAST_BATTERY), 2));
+}
+
+/* Of one that an earlier program kept: it is told as it was. */
+static void what_was_kept_without_steps_is_told_by_the_limits_of_then(void **state)
+{
+    static const uint8_t old[] = { 1, /* version */ 0, 0, 0,
+                                   1, /* tamper: from, raised, seen, quiet, ended, bits, reports, value, worst, rate, until */
+                                   100, 102, 104, 0, 0, 8, 5, 0, 0, 0, 0, 0, 0 };
+    struct past past;
+
+    (void)state;
+    assert_ok(past_decode(span_of(old, sizeof old), &past));
+    assert_int_equal(past.count[PAST_TAMPER], 1);
+    assert_int_equal(past_raised(PAST_TAMPER, &past.spans[PAST_TAMPER][0], 12), 102);
+}
+
 static void bytes_bring_it_back_and_rubbish_does_not(void **state)
 {
     struct check_random r = check_random_begin();
@@ -321,6 +409,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(seasons_empty_no_battery),
         cmocka_unit_test(a_meter_that_says_low_twice_is_believed),
         cmocka_unit_test(a_valve_is_shut_from_the_last_report_before_to_the_first_one_after),
+        cmocka_unit_test(a_limit_that_is_stricter_is_reached_with_its_own_report),
+        cmocka_unit_test(a_clock_crosses_each_minute_once),
+        cmocka_unit_test(a_battery_is_seen_from_nearer_and_nearer),
+        cmocka_unit_test(what_was_kept_without_steps_is_told_by_the_limits_of_then),
         cmocka_unit_test(bytes_bring_it_back_and_rubbish_does_not),
     };
 

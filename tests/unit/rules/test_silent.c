@@ -27,7 +27,7 @@ static void limits_follow_the_meters_own_habit(void **state)
     struct silence_limits l;
 
     (void)state;
-    silence_limits(DAY, DAY, &l);
+    silence_limits(DAY, DAY, NULL, &l);
     assert_int_equal(l.late_s, 30 * HOUR);
     assert_int_equal(l.later_s, 54 * HOUR);
     assert_int_equal(l.level_s[0], 3 * DAY);
@@ -35,18 +35,18 @@ static void limits_follow_the_meters_own_habit(void **state)
     assert_int_equal(l.level_s[2], 7 * DAY);
     assert_int_equal(l.level_s[3], 14 * DAY);
     assert_int_equal(l.level_s[4], 21 * DAY);
-    silence_limits(HOUR, 0, &l);
+    silence_limits(HOUR, 0, NULL, &l);
     assert_int_equal(l.late_s, 2 * HOUR);
     assert_int_equal(l.level_s[0], 25 * HOUR);
-    silence_limits(0, 0, &l); /* nobody knows how often: a day */
+    silence_limits(0, 0, NULL, &l); /* nobody knows how often: a day */
     assert_int_equal(l.level_s[0], 3 * DAY);
-    silence_limits(DAY, 8 * DAY, &l); /* it was silent for 8 days before and came back */
+    silence_limits(DAY, 8 * DAY, NULL, &l); /* it was silent for 8 days before and came back */
     assert_int_equal(l.level_s[0], 3 * DAY);
     assert_int_equal(l.level_s[1], 20 * DAY);
     assert_int_equal(l.level_s[3], 20 * DAY);
-    silence_limits(30 * DAY, 30 * DAY, &l);
+    silence_limits(30 * DAY, 30 * DAY, NULL, &l);
     assert_int_equal(l.level_s[2], 90 * DAY);
-    silence_limits(UINT32_MAX, UINT32_MAX, &l); /* no sum runs over */
+    silence_limits(UINT32_MAX, UINT32_MAX, NULL, &l); /* no sum runs over */
     assert_true(l.late_s == UINT32_MAX && l.level_s[2] == UINT32_MAX);
 }
 

@@ -409,6 +409,55 @@ static void a_meter_fitted_hundreds_of_times_is_judged_where_it_is(void **state)
     free(l);
 }
 
+/* ---- what was used before ---- */
+
+static void fit_before(struct world *w, uint32_t meter, int64_t used_ml)
+{
+    struct act a = act_begin(w->app.ledger, "test", NEW_YEAR, 0);
+
+    act_put_fitting(&a, &(struct fitting){ .meter = meter,
+                                           .point = 1,
+                                           .from_s = NEW_YEAR - 101 * DAY,
+                                           .to_s = NEW_YEAR - DAY,
+                                           .end_ml = used_ml,
+                                           .has_end = true });
+    assert_ok(act_end(&a));
+}
+
+/* A meter that never turned where, by its predecessor's end, 250 L a day were used. */
+static void what_its_predecessor_used_is_a_fact_of_a_meter_that_never_turned(void **state)
+{
+    struct world w;
+    struct lived *l = (struct lived *)calloc(1, sizeof *l);
+    struct row next;
+    struct flag f;
+    uint32_t meter, before;
+
+    (void)state;
+    world_begin(&w);
+    meter = put_meter(&w, "M1", "forward", "residential");
+    before = put_meter(&w, "M0", "forward", "residential");
+    fit_before(&w, before, 100 * INT64_C(250000));
+    live(l, 40, false, 0);
+    bring(&w, meter, CHANNEL_FORWARD, l->rows, l->count);
+    f = only(&w);
+    assert_string_equal(f.kind->flag, "unmoved");
+    assert_int_equal(f.state, FLAG_OPEN);
+    assert_int_equal(f.verdict.lost_mlpd, 250000);
+    /* Somebody puts the index right at which the other one was taken off: nobody lived there. */
+    fit_before(&w, before, 100 * INT64_C(2000));
+    next = (struct row){ .value = 0, .time_s = (uint32_t)(NEW_YEAR + 40 * DAY) };
+    bring(&w, meter, CHANNEL_FORWARD, &next, 1);
+    assert_int_equal(only(&w).state, FLAG_WITHDRAWN);
+    fit_before(&w, before, 100 * INT64_C(250000));
+    next.time_s += HOUR;
+    bring(&w, meter, CHANNEL_FORWARD, &next, 1);
+    assert_string_equal(only(&w).id, f.id);
+    assert_int_equal(only(&w).state, FLAG_OPEN);
+    world_end(&w);
+    free(l);
+}
+
 static void an_exchange_ends_what_was_open(void **state)
 {
     struct world w;
@@ -943,6 +992,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(new_readings_go_on_from_the_state_as_if_all_were_read),
         cmocka_unit_test(what_is_stamped_in_the_future_or_loses_a_conflict_is_not_judged),
         cmocka_unit_test(a_meter_fitted_hundreds_of_times_is_judged_where_it_is),
+        cmocka_unit_test(what_its_predecessor_used_is_a_fact_of_a_meter_that_never_turned),
         cmocka_unit_test(an_exchange_ends_what_was_open),
         cmocka_unit_test(what_people_decided_goes_before_what_readings_say),
         cmocka_unit_test(lists_are_filtered_paged_and_ranked),

@@ -1,9 +1,10 @@
 /* What other figures would change (server/replay.h), and how often flags proved right (server/detect/precision.h). */
 #include "server/detect/precision.h"
-#include "server/replay.h"
+#include "server/replay_keep.h"
 #include "tests/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct replay_episode episode(int64_t onset_s, int64_t raised_s, int64_t cleared_s)
 {
@@ -46,6 +47,160 @@ static void nothing_is_paired_twice_or_across_fittings(void **state)
     then[0].fitting_from_s = then[1].fitting_from_s = 50;
     replay_compare(now, 1, then, 2, hear, said);
     assert_string_equal(said, "gone 0 -1;came -1 0;came -1 1;");
+}
+
+/* ---- kept ---- */
+
+static void begin_views(struct app *app)
+{
+    struct refusal r;
+
+    memset(app, 0, sizeof *app);
+    assert_ok(views_open(check_folder(), DB_CREATE, &app->views, &r));
+}
+
+/* More than one part of each. */
+static struct replay large(uint32_t id)
+{
+    struct replay r = { .id = id,
+                        .state = REPLAY_DONE,
+                        .wish = { .line = *line_standing(listed_flag(DETECT_LEAK)),
+                                  .from_s = 1700000000,
+                                  .zone = "Z1",
+                                  .share_permille = 500,
+                                  .who = "li" },
+                        .begun_s = 1767196800,
+                        .ended_s = 1767196900,
+                        .meters = 9000,
+                        .meters_done = 9000,
+                        .damaged = 2,
+                        .count = { 1, 2, 3, 4 },
+                        .row_count = 3000,
+                        .zone_count = 1500,
+                        .model_count = 1,
+                        .more = true };
+
+    r.wish.line.value[2] = 5000;
+    r.wish.line.dn_mm = 15;
+    r.rows = (struct replay_row *)calloc(r.row_count, sizeof *r.rows);
+    r.zones = (struct replay_group *)calloc(r.zone_count, sizeof *r.zones);
+    r.models = (struct replay_group *)calloc(r.model_count, sizeof *r.models);
+    assert_true(r.rows && r.zones && r.models);
+    for (uint32_t i = 0; i < r.row_count; i++) {
+        r.rows[i] = (struct replay_row){ .change = i % 3,
+                                         .meter = i + 1,
+                                         .point = 2 * i,
+                                         .now = episode(i, i + 10, i % 2 ? 0 : i + 20),
+                                         .then = episode(-1, 0, INT64_MAX) };
+        r.rows[i].then.confidence_pct = i % 101;
+        r.rows[i].now.lost_mlpd = -(int64_t)i;
+        snprintf(r.rows[i].id, FLAG_ID_SIZE, "%08x-leak-%08x", (unsigned)i, (unsigned)i);
+    }
+    for (size_t i = 0; i < r.zone_count; i++) {
+        snprintf(r.zones[i].name, REPLAY_NAME, "a zone with a name of some length %zu", i);
+        r.zones[i].count[REPLAY_GONE] = i;
+    }
+    return r;
+}
+
+static void assert_same(const struct replay *a, const struct replay *b)
+{
+    assert_int_equal(a->id, b->id);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->wish.line.rule, b->wish.line.rule);
+    assert_int_equal(a->wish.line.dn_mm, b->wish.line.dn_mm);
+    assert_memory_equal(a->wish.line.value, b->wish.line.value, sizeof a->wish.line.value);
+    assert_int_equal(a->wish.from_s, b->wish.from_s);
+    assert_string_equal(a->wish.zone, b->wish.zone);
+    assert_string_equal(a->wish.who, b->wish.who);
+    assert_int_equal(a->wish.share_permille, b->wish.share_permille);
+    assert_int_equal(a->begun_s, b->begun_s);
+    assert_int_equal(a->ended_s, b->ended_s);
+    assert_int_equal(a->damaged, b->damaged);
+    assert_memory_equal(a->count, b->count, sizeof a->count);
+    assert_int_equal(a->more, b->more);
+    assert_int_equal(a->row_count, b->row_count);
+    assert_int_equal(a->zone_count, b->zone_count);
+    assert_int_equal(a->model_count, b->model_count);
+    for (size_t i = 0; i < a->row_count; i++) {
+        assert_string_equal(a->rows[i].id, b->rows[i].id);
+        assert_int_equal(a->rows[i].change, b->rows[i].change);
+        assert_int_equal(a->rows[i].point, b->rows[i].point);
+        assert_int_equal(a->rows[i].now.lost_mlpd, b->rows[i].now.lost_mlpd);
+        assert_int_equal(a->rows[i].now.cleared_s, b->rows[i].now.cleared_s);
+        assert_int_equal(a->rows[i].then.onset_s, b->rows[i].then.onset_s);
+        assert_int_equal(a->rows[i].then.cleared_s, b->rows[i].then.cleared_s);
+        assert_int_equal(a->rows[i].then.confidence_pct, b->rows[i].then.confidence_pct);
+    }
+    for (size_t i = 0; i < a->zone_count; i++) {
+        assert_string_equal(a->zones[i].name, b->zones[i].name);
+        assert_memory_equal(a->zones[i].count, b->zones[i].count, sizeof a->zones[i].count);
+    }
+}
+
+static void a_replay_that_ended_is_there_after_a_restart(void **state)
+{
+    struct app app;
+    struct replay r = large(3), kept[REPLAYS_KEPT];
+    size_t count;
+
+    (void)state;
+    begin_views(&app);
+    assert_ok(replays_kept(&app, kept, &count));
+    assert_int_equal(count, 0);
+    assert_ok(replay_keep(&app, &r, true, 0));
+    assert_ok(replay_keep(&app, &r, true, 0)); /* in its own place */
+    assert_ok(replays_kept(&app, kept, &count));
+    assert_int_equal(count, 1);
+    assert_same(&kept[0], &r);
+    replay_forget(&kept[0]);
+    replay_forget(&r);
+    views_close(app.views);
+}
+
+static void one_that_ran_is_interrupted(void **state)
+{
+    struct app app;
+    struct replay r = large(1), kept[REPLAYS_KEPT];
+    size_t count;
+
+    (void)state;
+    begin_views(&app);
+    r.state = REPLAY_RUNNING;
+    r.ended_s = 0;
+    assert_ok(replay_keep(&app, &r, false, 0));
+    assert_ok(replays_kept(&app, kept, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(replay_state_name(kept[0].state), "interrupted");
+    assert_int_equal(kept[0].ended_s, 0);
+    assert_int_equal(kept[0].row_count, 0);
+    replay_forget(&r);
+    views_close(app.views);
+}
+
+static void what_is_beyond_the_last_eight_goes_and_damage_shows(void **state)
+{
+    struct app app;
+    struct replay kept[REPLAYS_KEPT], r = { .state = REPLAY_DONE };
+    struct txn t;
+    size_t count;
+
+    (void)state;
+    begin_views(&app);
+    r.wish.line = *line_standing(listed_flag(DETECT_STUCK));
+    for (r.id = 1; r.id <= 10; r.id++)
+        assert_ok(replay_keep(&app, &r, true, r.id > REPLAYS_KEPT ? r.id - REPLAYS_KEPT : 0));
+    assert_ok(replays_kept(&app, kept, &count));
+    assert_int_equal(count, REPLAYS_KEPT);
+    assert_int_equal(kept[0].id, 3);
+    assert_int_equal(kept[7].id, 10);
+    t = views_write(app.views);
+    views_put_replay(&t, 5, 1, span_text("rubbish"));
+    assert_ok(txn_end(&t));
+    assert_err(ERR_CORRUPT, replays_kept(&app, kept, &count));
+    for (size_t i = 0; i < count; i++)
+        replay_forget(&kept[i]);
+    views_close(app.views);
 }
 
 /* Wilson: of 8 of 10 the interval is 0.490 to 0.943; of 45 of 50 0.786 to 0.957. */
@@ -92,14 +247,17 @@ static void a_step_stricter_is_a_quarter_and_knows_its_bounds(void **state)
     assert_false(rule_stricter(DETECT_OVERDUE, out, again));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_flag_is_paired_with_the_one_that_overlaps_it),
         cmocka_unit_test(nothing_is_paired_twice_or_across_fittings),
+        cmocka_unit_test(a_replay_that_ended_is_there_after_a_restart),
+        cmocka_unit_test(one_that_ran_is_interrupted),
+        cmocka_unit_test(what_is_beyond_the_last_eight_goes_and_damage_shows),
         cmocka_unit_test(precision_has_its_interval),
         cmocka_unit_test(a_step_stricter_is_a_quarter_and_knows_its_bounds),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return check_run(tests, argc, argv);
 }
