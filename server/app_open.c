@@ -454,9 +454,9 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = commands_open(app, !o->history_off, &app->commands)) ||
         (err = hooks_open(app, &app->hooks, r)) ||
         (err = notices_open(app, &notices, &app->notices, r)) ||
-        (err = fields_kept_new(&app->fields_kept)) || (err = rankings_open(&app->rankings)) || (err = rankings_start(app)) ||
-        (err = hearing_open(app, &app->hearing)) || (err = drought_open(app, &app->drought)) ||
-        (err = lulls_open(app, &app->lulls)) ||
+        (err = fields_kept_new(&app->fields_kept)) || (err = rankings_open(&app->rankings)) ||
+        (err = rankings_start(app)) || (err = hearing_open(app, &app->hearing)) ||
+        (err = drought_open(app, &app->drought)) || (err = lulls_open(app, &app->lulls)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
         (err = notices_start(app->notices)) ||

@@ -16,7 +16,7 @@ struct standing {
 
 struct making {
     struct app *app;
-    int only;                /* enum detect_rule: flags of it alone; -1: the one that is worth most */
+    int only; /* enum detect_rule: flags of it alone; -1: the one that is worth most */
     struct field_list *out;  /* who goes, or is found */
     struct field_list *left; /* who does not; NULL: nobody asks */
     struct txn ledger;
@@ -108,8 +108,7 @@ static void place(struct making *m, uint32_t point, struct field_row *out)
     if (!ledger_by_id(&m->ledger, LIST_POINT, point, INT64_MAX, &row))
         return;
     cells = cells_of(&row);
-    out->zone =
-        id_named(&m->ledger, LIST_ZONE, cells.at[CELL_POINT_zone], m->zone_name, &m->zone);
+    out->zone = id_named(&m->ledger, LIST_ZONE, cells.at[CELL_POINT_zone], m->zone_name, &m->zone);
     out->route =
         id_named(&m->ledger, LIST_ROUTE, cells.at[CELL_POINT_route], m->route_name, &m->route);
 }
@@ -142,8 +141,9 @@ static bool weigh(struct making *m, const struct point_facts *point,
         row.money_month =
             field_money_month(&s->verdict, s->confirmed, m->prices->water_m3[point->use]);
         key_of(&row, s->verdict.severity);
-        if (found && ((row.why != FIELD_GO) > (best.why != FIELD_GO) ||
-                      ((row.why != FIELD_GO) == (best.why != FIELD_GO) && field_order(&row, &best) > 0)))
+        if (found &&
+            ((row.why != FIELD_GO) > (best.why != FIELD_GO) ||
+             ((row.why != FIELD_GO) == (best.why != FIELD_GO) && field_order(&row, &best) > 0)))
             continue;
         best = row;
         *out_best = i;

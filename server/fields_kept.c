@@ -317,8 +317,7 @@ static enum err compare(struct app *app, uint32_t *out_meter)
     struct field_lists *kept = NULL, *anew = NULL;
     enum err err = field_lists_hold(app, &kept);
 
-    if (!err && !(err = empty_lists(app, &anew)) &&
-        !(err = field_lists_make(app, NULL, 0, anew)) &&
+    if (!err && !(err = empty_lists(app, &anew)) && !(err = field_lists_make(app, NULL, 0, anew)) &&
         !(*out_meter = first_difference(&kept->goes, &anew->goes)))
         *out_meter = first_difference(&kept->left_out, &anew->left_out);
     lists_free(anew);

@@ -48,7 +48,8 @@ struct hearing {
     uint32_t *times; /* room for CELL_METERS_MOST */
     double *shares;  /* twice that, and one */
     struct again {
-        uint32_t meter, last_s; /* last_s: as it was heard then; heard since, it is of no silence any more */
+        uint32_t meter,
+            last_s; /* last_s: as it was heard then; heard since, it is of no silence any more */
         int64_t at_s;
     } * again;
     size_t again_count, again_cap;

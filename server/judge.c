@@ -70,7 +70,8 @@ struct slice {
     struct flag_rules *rules;
     struct houses *houses;
     const struct rule_book *book; /* of the last fitting that was folded */
-    int64_t before_mlpd; /* what was used at the last fitting's point before it, while its register has not turned; else 0 */
+    int64_t
+        before_mlpd; /* what was used at the last fitting's point before it, while its register has not turned; else 0 */
     int64_t since_s; /* the newest reading that was folded before; 0: all is made anew */
     bool said;       /* a detector said something */
     bool dials;      /* among the rows that were loaded are dial reads */

@@ -270,7 +270,8 @@ static enum err self_check(struct nilod *n, struct refusal *r)
     if (!meter && ((err = fields_check(&n->app, &meter)) || !meter))
         return err;
     return refuse(r, ERR_CORRUPT, 0, "",
-                  "self-check: the kept ranking of replacements, or the list for crews, is not what all meters say, first "
+                  "self-check: the kept ranking of replacements, or the list for crews, is not "
+                  "what all meters say, first "
                   "at the meter number %u: who changed it did not call rankings_touch",
                   meter);
 }

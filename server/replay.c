@@ -291,7 +291,7 @@ static void *run(void *arg)
 
     pthread_setname_np(pthread_self(), "replay");
     setpriority(PRIO_PROCESS, 0, NICE); /* on Linux a thread's own */
-    keep(k, k->r, false); /* nobody but this thread writes there */
+    keep(k, k->r, false);               /* nobody but this thread writes there */
     k->drop = 0;
     err = judge_rehearsal_open(k->app, &k->wish.line, clock_now_s(&k->app->clock), &k->rehearsal);
     if (!err)

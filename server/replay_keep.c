@@ -277,8 +277,8 @@ enum err replays_kept(struct app *app, struct replay at[REPLAYS_KEPT], size_t *o
 
         replay_part(s.key, &id, &part);
         if (part) {
-            err = count && at[count - 1].id == id ? read_part(s.value, &at[count - 1])
-                                                  : ERR_CORRUPT;
+            err =
+                count && at[count - 1].id == id ? read_part(s.value, &at[count - 1]) : ERR_CORRUPT;
             continue;
         }
         if (count == REPLAYS_KEPT) {

@@ -77,8 +77,7 @@ static enum err find_open(struct finding *f)
 {
     int rule = detect_rule_named(span_text(f->rule->flag));
     struct field_list list = { 0 };
-    enum err err =
-        rule < 0 ? ERR_OK : field_list_of_rule(f->app, (enum detect_rule)rule, &list);
+    enum err err = rule < 0 ? ERR_OK : field_list_of_rule(f->app, (enum detect_rule)rule, &list);
 
     for (size_t i = 0; i < list.count && !err && !f->err; i++) {
         const struct field_row *r = &list.at[i];

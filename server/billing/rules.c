@@ -100,7 +100,8 @@ const char *rule_of_name(enum rule_of of)
 
 const char *figure_unit_name(enum figure_unit u)
 {
-    static const char *const names[] = { "1", "l", "l", "1", "d", "s", "time", "h", "l/h", "l/d", "min" };
+    static const char *const names[] = { "1",    "l", "l",   "1",   "d",  "s",
+                                         "time", "h", "l/h", "l/d", "min" };
 
     return names[u];
 }

@@ -40,8 +40,7 @@ void silence_limits(uint32_t period_s, uint32_t longest_s, const struct detect_r
     out->later_s = at_least(period * 9 / 4, LATE_LEAST_S);
     for (unsigned i = 0; i < SILENCE_LEVELS; i++) {
         out->level_s[i] = at_least(least, level_least_s[i]);
-        out->level_s[i] =
-            at_least(out->level_s[i], (uint64_t)value[FIGURE_SILENT_hours] * HOUR_S);
+        out->level_s[i] = at_least(out->level_s[i], (uint64_t)value[FIGURE_SILENT_hours] * HOUR_S);
         if (i > 0)
             out->level_s[i] = at_least(out->level_s[i], (uint64_t)longest_s * 5 / 2);
     }

@@ -15,9 +15,8 @@ bool tamper_judge(const struct said *s, struct verdict *out)
 {
     const struct past_span *p = s->span;
     bool only_dry = (p->bits & PAST_TAMPER_BITS) == STATUS_DRY;
-    bool gained =
-        s->use_known && s->before_mlpd >= said_figure(s, FIGURE_TAMPER_use_least_lpd) &&
-        s->during_mlpd < s->before_mlpd / 1000 * said_figure(s, FIGURE_TAMPER_left_share);
+    bool gained = s->use_known && s->before_mlpd >= said_figure(s, FIGURE_TAMPER_use_least_lpd) &&
+                  s->during_mlpd < s->before_mlpd / 1000 * said_figure(s, FIGURE_TAMPER_left_share);
 
     if (!said_times(s, PAST_TAMPER, out))
         return false;

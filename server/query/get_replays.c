@@ -143,8 +143,7 @@ static void answer_one(struct request *q, uint32_t id)
     }
     out_done(&alone.out);
     out_done(&alone.raw);
-    problem_of(q, ERR_NOT_FOUND, "id",
-               "id %u: there is no such replay; the last %d are kept",
+    problem_of(q, ERR_NOT_FOUND, "id", "id %u: there is no such replay; the last %d are kept",
                (unsigned)id, REPLAYS_KEPT);
 }
 

@@ -63,6 +63,9 @@ class Line:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.settimeout(5)
 
+    def close(self):
+        self.socket.close()
+
     def send(self, body, expect=0x44):
         self.mid = self.mid + 1 & 0xffff
         message = b'\x40\x02' + struct.pack('>H', self.mid) + b'\xb1r\xff' + body
@@ -95,7 +98,7 @@ def reports(meter, wish):
         owed[11] += wish['glitch']
     if 'guess' in wish:
         return [[owed[-1] + wish['guess']]]
-    return ([meter['sent']] if 'again' in wish else []) + [owed]
+    return [owed] + ([meter['sent']] if 'again' in wish else [])
 
 
 def wishes(words):
@@ -106,7 +109,6 @@ def wishes(words):
 
 def live(where, days, words):
     meters = json.load(open('meters.json', encoding='ascii')) if os.path.exists('meters.json') else {}
-    line = Line(where)
     asked = list(wishes(words))
     today = max((m['day'] for m in meters.values()), default=0)
     for serial, wish in asked:
@@ -116,6 +118,7 @@ def live(where, days, words):
         meter['off'] = wish.get('off', meter['off'])
     for _ in range(days):
         today += 1
+        line = Line(where)  # an endpoint of its own: one may not report without end
         now = START + today * 86400 + 2 * 3600
         do('/v1/clock', {'now': now_text(now)})
         for serial, wish in asked:
@@ -130,6 +133,7 @@ def live(where, days, words):
                 line.send(encode(serial, now + meter['off'], readings[::-1][:1000], wish.get('status', 0), meter['mv'], wish.get('channel', 0)))
             meter['sent'] = meter['owed']
             meter['owed'] = []
+        line.close()
     json.dump(meters, open('meters.json', 'w', encoding='ascii'))
     do('/v1/settle', {})
 

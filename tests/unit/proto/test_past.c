@@ -354,9 +354,18 @@ static void a_battery_is_seen_from_nearer_and_nearer(void **state)
 /* Of one that an earlier program kept: it is told as it was. */
 static void what_was_kept_without_steps_is_told_by_the_limits_of_then(void **state)
 {
-    static const uint8_t old[] = { 1, /* version */ 0, 0, 0,
-                                   1, /* tamper: from, raised, seen, quiet, ended, bits, reports, value, worst, rate, until */
-                                   100, 102, 104, 0, 0, 8, 5, 0, 0, 0, 0, 0, 0 };
+    static const uint8_t old[] = {
+        1,   /* version */ 0,
+        0,   0,
+        1, /* tamper: from, raised, seen, quiet, ended, bits, reports, value, worst, rate, until */
+        100, 102,
+        104, 0,
+        0,   8,
+        5,   0,
+        0,   0,
+        0,   0,
+        0
+    };
     struct past past;
 
     (void)state;

@@ -283,8 +283,8 @@ static void tell_span(struct running *r, enum past_kind k, const struct past *pa
 
     s.use_known = k == PAST_TAMPER &&
                   use_of(r, span->from_s - 28 * 86400.0, span->from_s, &s.before_mlpd) &&
-                  use_of(r, fmax(span->from_s, span->seen_s - SAID_USE_DAYS * 86400.0), span->seen_s,
-                         &s.during_mlpd);
+                  use_of(r, fmax(span->from_s, span->seen_s - SAID_USE_DAYS * 86400.0),
+                         span->seen_s, &s.during_mlpd);
     if (!said_judge(k, &s, &v))
         return;
     end = v;
