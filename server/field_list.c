@@ -252,8 +252,9 @@ enum err field_list_of_rule(struct app *app, enum detect_rule rule, struct field
     return err;
 }
 
-enum err field_lists_make(struct app *app, const uint32_t *meters, size_t count,
-                          struct field_lists *out)
+enum err field_rows_make(struct app *app, const uint32_t *meters, size_t count, int32_t today,
+                         const struct fleet_rules *prices, struct field_list *goes,
+                         struct field_list *left_out)
 {
     struct making *m = (struct making *)calloc(1, sizeof *m);
     enum err err = m ? ERR_OK : ERR_NO_MEMORY;
@@ -261,10 +262,10 @@ enum err field_lists_make(struct app *app, const uint32_t *meters, size_t count,
     if (!err) {
         m->app = app;
         m->only = -1;
-        m->out = &out->goes;
-        m->left = &out->left_out;
-        m->prices = &out->prices;
-        m->today = out->today;
+        m->out = goes;
+        m->left = left_out;
+        m->prices = prices;
+        m->today = today;
         err = make(m, meters, count);
     }
     free(m);

@@ -41,14 +41,28 @@ void field_list_done(struct field_list *l);
 
 /* ---- kept ---- */
 
-struct field_lists { /* nothing in it changes while it is held */
+struct field_base { /* made whole; shared by the lists of which it is the most part */
     struct field_list goes, left_out;
+    unsigned holders; /* under the lock of whoever keeps it */
+};
+#define FIELD_MARKS 65536 /* bits */
+struct field_lists { /* nothing in it changes while it is held */
+    struct field_base *base;
+    struct field_list goes, left_out; /* what the touched meters are now */
+    uint32_t *touched;                /* they rise: what the base says of these does not count */
+    size_t touched_count;
+    uint8_t marks[FIELD_MARKS / 8]; /* where none is set, a meter is not among them */
     int32_t today;
     struct fleet_rules prices;
     uint64_t touches; /* of all there ever were, how many it knows */
-    unsigned holders; /* under the lock of whoever keeps it */
+    unsigned holders; /* under that lock */
     struct fields_kept *of; /* NULL: nobody, it is the caller's alone */
 };
+/* Goes through one of both in order, from a zeroed walk on. NULL: the end. */
+struct field_walk {
+    size_t base, own;
+};
+const struct field_row *field_next(const struct field_lists *l, bool left_out, struct field_walk *w);
 /* Both as of the question. NO_MEMORY, STOPPING, and what the stores say. Give it back with field_lists_release. */
 MUST_CHECK enum err field_lists_hold(struct app *app, struct field_lists **out);
 void field_lists_release(struct field_lists *l); /* NULL is fine */
@@ -62,6 +76,7 @@ MUST_CHECK enum err fields_check(struct app *app, uint32_t *out_meter);
 
 /* Places of rows, for those two files. */
 int field_order(const void *a, const void *b);
-MUST_CHECK enum err field_lists_make(struct app *app, const uint32_t *meters, size_t count, struct field_lists *out); /* of these meters; NULL: of all. Into an empty one, with its day and prices */
+/* Rows of these meters; NULL: of all. */
+MUST_CHECK enum err field_rows_make(struct app *app, const uint32_t *meters, size_t count, int32_t today, const struct fleet_rules *prices, struct field_list *goes, struct field_list *left_out);
 
 #endif

@@ -1,4 +1,4 @@
-/* The lists of field_list.h as they are kept: made whole once, and from then on patched by who was touched.
+/* The lists of field_list.h as they are kept: a base made whole, and beside it what touched meters are now. When these are many both become a new base.
  *
  *   touches   … │ forgotten │ remembered: one id each …  │ the next
  *                           first                        first + count
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define TOUCHED_MOST 65536 /* beyond, all is looked at */
+#define OWN_MOST 2048      /* touched meters before there is a new base */
 #define NOBODY UINT64_MAX
 #define TURNS 3
 
@@ -39,19 +40,32 @@ enum err fields_kept_new(struct fields_kept **out)
     return ERR_OK;
 }
 
-static void lists_free(struct field_lists *l)
+static void base_free(struct field_base *b)
+{
+    if (!b)
+        return;
+    field_list_done(&b->goes);
+    field_list_done(&b->left_out);
+    free(b);
+}
+
+/* Of a base that others hold it is one holder less: under the lock. */
+static void lists_free_lkd(struct field_lists *l)
 {
     if (!l)
         return;
+    if (l->base && --l->base->holders == 0)
+        base_free(l->base);
     field_list_done(&l->goes);
     field_list_done(&l->left_out);
+    free(l->touched);
     free(l);
 }
 
 static void let_go_lkd(struct field_lists *l)
 {
     if (l && --l->holders == 0)
-        lists_free(l);
+        lists_free_lkd(l);
 }
 
 void fields_kept_free(struct fields_kept *k)
@@ -142,6 +156,29 @@ static enum err unknown_to(struct fields_kept *k, uint64_t touches, struct meter
     return ERR_OK;
 }
 
+/* ---- in order ---- */
+
+static bool is_touched(const struct field_lists *l, uint32_t meter)
+{
+    uint32_t bit = meter % FIELD_MARKS;
+
+    return l->marks[bit / 8] >> bit % 8 & 1 &&
+           bsearch(&meter, l->touched, l->touched_count, sizeof meter, by_id);
+}
+
+const struct field_row *field_next(const struct field_lists *l, bool left_out, struct field_walk *w)
+{
+    const struct field_list *base = left_out ? &l->base->left_out : &l->base->goes;
+    const struct field_list *own = left_out ? &l->left_out : &l->goes;
+
+    while (w->base < base->count && is_touched(l, base->at[w->base].meter))
+        w->base++;
+    if (w->own < own->count &&
+        (w->base == base->count || field_order(&own->at[w->own], &base->at[w->base]) < 0))
+        return &own->at[w->own++];
+    return w->base < base->count ? &base->at[w->base++] : NULL;
+}
+
 /* ---- making ---- */
 
 static enum err empty_lists(struct app *app, struct field_lists **out)
@@ -158,7 +195,7 @@ static enum err empty_lists(struct app *app, struct field_lists **out)
     err = fleet_rules_now(app, &ledger, &l->prices);
     ended = txn_end(&ledger);
     if (err || ended)
-        lists_free(l);
+        free(l);
     else
         *out = l;
     return err ? err : ended;
@@ -170,31 +207,92 @@ static bool stands(const struct field_lists *l, const struct field_lists *now)
     return l && l->today == now->today && memcmp(&l->prices, &now->prices, sizeof l->prices) == 0;
 }
 
-/* What `old` says of others than `touched`, and in its place what they are now: both in order, and so it is again. `some` is used up. */
-static enum err merge(const struct field_list *old, const struct meters *touched,
-                      struct field_list *some)
+/* Into *some, which has rows in order: those of `old` that are of other meters than `touched`. */
+static enum err add_old(const struct field_list *old, const struct meters *touched,
+                        struct field_list *some)
 {
-    size_t room = old->count + some->count, n = 0, s = 0;
-    struct field_row *at = (struct field_row *)malloc((room ? room : 1) * sizeof *at);
+    size_t room = old->count + some->count;
+    struct field_row *at;
+
+    if (!old->count)
+        return ERR_OK;
+    if (!(at = (struct field_row *)realloc(some->at, room * sizeof *at)))
+        return ERR_NO_MEMORY;
+    some->at = at;
+    some->cap = room;
+    for (size_t i = 0; i < old->count; i++)
+        if (!bsearch(&old->at[i].meter, touched->at, touched->count, sizeof *touched->at, by_id))
+            at[some->count++] = old->at[i];
+    qsort(at, some->count, sizeof *at, field_order);
+    return ERR_OK;
+}
+
+/* All that were touched, those of `old` and these. */
+static enum err touched_with(const struct field_lists *old, const struct meters *some,
+                             struct field_lists *now)
+{
+    size_t room = old->touched_count + some->count, kept = 0;
+    uint32_t *at = (uint32_t *)malloc(room * sizeof *at);
 
     if (!at)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < old->count; i++) {
-        const struct field_row *row = &old->at[i];
+    if (old->touched_count)
+        memcpy(at, old->touched, old->touched_count * sizeof *at);
+    memcpy(at + old->touched_count, some->at, some->count * sizeof *at);
+    qsort(at, room, sizeof *at, by_id);
+    for (size_t i = 0; i < room; i++)
+        if (!kept || at[kept - 1] != at[i])
+            at[kept++] = at[i];
+    for (size_t i = 0; i < kept; i++)
+        now->marks[at[i] % FIELD_MARKS / 8] |= (uint8_t)(1u << at[i] % 8);
+    now->touched = at;
+    now->touched_count = kept;
+    return ERR_OK;
+}
 
-        if (bsearch(&row->meter, touched->at, touched->count, sizeof *touched->at, by_id))
-            continue;
-        while (s < some->count && field_order(&some->at[s], row) < 0)
-            at[n++] = some->at[s++];
-        at[n++] = *row;
+static enum err copied(const struct field_lists *l, bool left_out, struct field_list *out)
+{
+    const struct field_list *base = left_out ? &l->base->left_out : &l->base->goes;
+    const struct field_list *own = left_out ? &l->left_out : &l->goes;
+    size_t room = base->count + own->count;
+    struct field_walk w = { 0 };
+    const struct field_row *row;
+
+    if (room && !(out->at = (struct field_row *)malloc(room * sizeof *out->at)))
+        return ERR_NO_MEMORY;
+    while ((row = field_next(l, left_out, &w)))
+        out->at[out->count++] = *row;
+    out->cap = room;
+    out->more = base->more || own->more || out->count > FIELD_ROWS_MOST;
+    if (out->count > FIELD_ROWS_MOST)
+        out->count = FIELD_ROWS_MOST;
+    return ERR_OK;
+}
+
+/* All of it in a base of its own. */
+static enum err flatten(struct fields_kept *k, struct field_lists *l)
+{
+    struct field_base *b = (struct field_base *)calloc(1, sizeof *b);
+    enum err err = b ? copied(l, false, &b->goes) : ERR_NO_MEMORY;
+
+    if (!err)
+        err = copied(l, true, &b->left_out);
+    if (err) {
+        base_free(b);
+        return err;
     }
-    while (s < some->count)
-        at[n++] = some->at[s++];
-    free(some->at);
-    *some = (struct field_list){ .at = at,
-                                 .count = n < FIELD_ROWS_MOST ? n : FIELD_ROWS_MOST,
-                                 .cap = room ? room : 1,
-                                 .more = old->more || some->more || n > FIELD_ROWS_MOST };
+    b->holders = 1;
+    pthread_mutex_lock(&k->lock);
+    if (--l->base->holders == 0)
+        base_free(l->base);
+    pthread_mutex_unlock(&k->lock);
+    l->base = b;
+    field_list_done(&l->goes);
+    field_list_done(&l->left_out);
+    free(l->touched);
+    l->touched = NULL;
+    l->touched_count = 0;
+    memset(l->marks, 0, sizeof l->marks);
     return ERR_OK;
 }
 
@@ -218,7 +316,24 @@ static void install(struct fields_kept *k, struct field_lists *now)
     pthread_mutex_unlock(&k->lock);
 }
 
-/* Into `now`, from the newest. NOT_FOUND: it is of another day or other prices, or of too long ago. *out NULL: the newest is as good, and held. */
+static enum err patched(struct app *app, struct fields_kept *k, const struct field_lists *old,
+                        const struct meters *unknown, struct field_lists *now)
+{
+    enum err err = field_rows_make(app, unknown->at, unknown->count, now->today, &now->prices,
+                                   &now->goes, &now->left_out);
+
+    if (err || (err = add_old(&old->goes, unknown, &now->goes)) ||
+        (err = add_old(&old->left_out, unknown, &now->left_out)) ||
+        (err = touched_with(old, unknown, now)))
+        return err;
+    pthread_mutex_lock(&k->lock);
+    now->base = old->base;
+    now->base->holders++;
+    pthread_mutex_unlock(&k->lock);
+    return now->touched_count > OWN_MOST ? flatten(k, now) : ERR_OK;
+}
+
+/* Into `now`, from the newest. NOT_FOUND: it is of another day or other prices, or of too long ago. *out_same not NULL: the newest is as good, and held. */
 static enum err patch(struct app *app, struct fields_kept *k, struct field_lists *now,
                       struct field_lists **out_same)
 {
@@ -237,12 +352,27 @@ static enum err patch(struct app *app, struct fields_kept *k, struct field_lists
         return ERR_OK;
     }
     now->touches = unknown.touches;
-    if (!err && !(err = field_lists_make(app, unknown.at, unknown.count, now)) &&
-        !(err = merge(&old->goes, &unknown, &now->goes)))
-        err = merge(&old->left_out, &unknown, &now->left_out);
+    if (!err)
+        err = patched(app, k, old, &unknown, now);
     free(unknown.at);
     field_lists_release(old);
     return err;
+}
+
+static enum err based(struct app *app, struct field_lists *now)
+{
+    struct field_base *b = (struct field_base *)calloc(1, sizeof *b);
+    enum err err =
+        b ? field_rows_make(app, NULL, 0, now->today, &now->prices, &b->goes, &b->left_out)
+          : ERR_NO_MEMORY;
+
+    if (err) {
+        base_free(b);
+        return err;
+    }
+    b->holders = 1;
+    now->base = b;
+    return ERR_OK;
 }
 
 static enum err make_whole(struct app *app, struct fields_kept *k, struct field_lists *now)
@@ -252,7 +382,7 @@ static enum err make_whole(struct app *app, struct fields_kept *k, struct field_
     pthread_mutex_lock(&k->lock);
     now->touches = k->wanted_from = touches_lkd(k);
     pthread_mutex_unlock(&k->lock);
-    if ((err = field_lists_make(app, NULL, 0, now))) {
+    if ((err = based(app, now))) {
         pthread_mutex_lock(&k->lock);
         k->wanted_from = NOBODY;
         pthread_mutex_unlock(&k->lock);
@@ -267,16 +397,16 @@ static enum err hold_kept(struct app *app, struct fields_kept *k, struct field_l
     enum err err;
 
     pthread_mutex_lock(&k->making);
-    if ((err = patch(app, k, now, &same)) == ERR_NOT_FOUND) {
-        field_list_done(&now->goes);
-        field_list_done(&now->left_out);
+    if ((err = patch(app, k, now, &same)) == ERR_NOT_FOUND)
         err = make_whole(app, k, now);
-    }
     if (!err && !same)
         install(k, now);
     pthread_mutex_unlock(&k->making);
-    if (err || same)
-        lists_free(now);
+    if (err || same) {
+        pthread_mutex_lock(&k->lock);
+        lists_free_lkd(now);
+        pthread_mutex_unlock(&k->lock);
+    }
     *out = same ? same : now;
     return err;
 }
@@ -290,8 +420,8 @@ enum err field_lists_hold(struct app *app, struct field_lists **out)
         return err;
     if (app->fields_kept)
         return hold_kept(app, app->fields_kept, now, out);
-    if ((err = field_lists_make(app, NULL, 0, now)))
-        lists_free(now);
+    if ((err = based(app, now)))
+        lists_free_lkd(now); /* nobody else knows it */
     else
         *out = now;
     return err;
@@ -299,16 +429,23 @@ enum err field_lists_hold(struct app *app, struct field_lists **out)
 
 /* ---- against all ---- */
 
-static uint32_t first_difference(const struct field_list *a, const struct field_list *b)
+static bool alike(const struct field_row *a, const struct field_row *b)
 {
-    for (size_t i = 0; i < a->count && i < b->count; i++)
-        if (memcmp(a->at[i].key, b->at[i].key, FIELD_KEY) || a->at[i].why != b->at[i].why ||
-            a->at[i].kinds != b->at[i].kinds || a->at[i].zone != b->at[i].zone ||
-            a->at[i].route != b->at[i].route || a->at[i].confirmed != b->at[i].confirmed)
-            return a->at[i].meter;
-    return a->count > b->count   ? a->at[b->count].meter
-           : b->count > a->count ? b->at[a->count].meter
-                                 : 0;
+    return memcmp(a->key, b->key, FIELD_KEY) == 0 && a->why == b->why && a->kinds == b->kinds &&
+           a->zone == b->zone && a->route == b->route && a->confirmed == b->confirmed;
+}
+
+static uint32_t first_difference(const struct field_lists *a, const struct field_lists *b,
+                                 bool left_out)
+{
+    struct field_walk at = { 0 }, bt = { 0 };
+    const struct field_row *x, *y;
+
+    do {
+        x = field_next(a, left_out, &at);
+        y = field_next(b, left_out, &bt);
+    } while (x && y && alike(x, y));
+    return x ? x->meter : y ? y->meter : 0;
 }
 
 /* Two looks, between which somebody may have changed something. */
@@ -317,10 +454,10 @@ static enum err compare(struct app *app, uint32_t *out_meter)
     struct field_lists *kept = NULL, *anew = NULL;
     enum err err = field_lists_hold(app, &kept);
 
-    if (!err && !(err = empty_lists(app, &anew)) && !(err = field_lists_make(app, NULL, 0, anew)) &&
-        !(*out_meter = first_difference(&kept->goes, &anew->goes)))
-        *out_meter = first_difference(&kept->left_out, &anew->left_out);
-    lists_free(anew);
+    if (!err && !(err = empty_lists(app, &anew)) && !(err = based(app, anew)) &&
+        !(*out_meter = first_difference(kept, anew, false)))
+        *out_meter = first_difference(kept, anew, true);
+    lists_free_lkd(anew); /* nobody else knows it */
     field_lists_release(kept);
     return err;
 }

@@ -25,8 +25,9 @@ struct listed_rows {
     uint32_t zone, route; /* 0: any */
     struct sieve unit;    /* whose rows the caller sees: others need not be looked at */
     struct field_lists *lists;
-    const struct field_list *list; /* of them, the one that was asked for */
-    size_t at, rank;
+    struct field_walk walk;
+    const struct field_row *next; /* NULL: the end */
+    size_t rank;                  /* of the row before */
 };
 
 static void rows_free(void *state)
@@ -144,16 +145,31 @@ static bool is_seen(const struct listed_rows *w, const struct field_row *r)
     return sieve_lets(&w->unit, &place);
 }
 
+static void step(struct listed_rows *w)
+{
+    w->next = field_next(w->lists, w->left_out, &w->walk);
+}
+
 /* Whoever is at the cursor's place or before it was told. */
 static void begin(struct listing *l, struct listed_rows *w)
 {
     listing_fail(l, field_lists_hold(l->app, &w->lists));
     if (l->err)
         return;
-    w->list = w->left_out ? &w->lists->left_out : &w->lists->goes;
-    while (l->cursor_len == FIELD_KEY && w->at < w->list->count &&
-           memcmp(w->list->at[w->at].key, l->cursor, FIELD_KEY) <= 0)
-        w->rank += is_wanted(w, &w->list->at[w->at++]);
+    for (step(w);
+         l->cursor_len == FIELD_KEY && w->next && memcmp(w->next->key, l->cursor, FIELD_KEY) <= 0;
+         step(w))
+        w->rank += is_wanted(w, w->next);
+}
+
+/* The next row that is told: false where there is none. */
+static bool seek(struct listed_rows *w)
+{
+    while (w->next && !(is_wanted(w, w->next) && is_seen(w, w->next))) {
+        w->rank += is_wanted(w, w->next);
+        step(w);
+    }
+    return w->next != NULL;
 }
 
 static void fill(struct listing *l)
@@ -173,24 +189,18 @@ static void fill(struct listing *l)
         return;
     }
     t = ledger_read(l->app->ledger);
-    for (unsigned n = 0; n < LOOKS_MOST && w->at < w->list->count && !listing_full(l) && !l->err;) {
-        const struct field_row *r = &w->list->at[w->at++];
-        enum err err;
+    for (unsigned n = 0; n < LOOKS_MOST && !listing_full(l) && !l->err && seek(w); n++) {
+        enum err err = flag_of(l->app, span_text(w->next->id), f);
 
-        if (!is_wanted(w, r))
-            continue;
         w->rank++;
-        if (!is_seen(w, r))
-            continue;
-        n++;
-        err = flag_of(l->app, span_text(r->id), f);
         if (!err)
-            put(l, &t, w, r, f);
+            put(l, &t, w, w->next, f);
         else if (err != ERR_NOT_FOUND) /* judged anew meanwhile */
             listing_fail(l, err);
+        step(w);
     }
     listing_fail(l, txn_end(&t));
-    l->ended = w->at == w->list->count && !l->err;
+    l->ended = !w->next && !l->err;
     free(f);
 }
 
