@@ -62,6 +62,13 @@ MUST_CHECK enum err run_rules(const struct trial *l, const struct zone *zone,
                               const struct holidays *holidays,
                               struct told_list *out); /* NO_MEMORY */
 
+/* For tests: hears all that detectors say of lives, one thread at a time; NULL: nobody does. */
+struct verdict_hearer {
+    void (*hear)(void *arg, const struct trial *l, const struct detector *d, const struct verdict *v);
+    void *arg;
+};
+extern struct verdict_hearer verdict_hearer;
+
 /* One life as it is scored. */
 struct subject {
     uint32_t n;

@@ -154,8 +154,12 @@ static void tell(struct running *r, uint8_t rule, const struct verdict *v)
             t->sure_s[i] = r->now_s > t->told_s ? r->now_s : t->told_s;
 }
 
+struct verdict_hearer verdict_hearer;
+
 static void say(void *arg, const struct detector *d, const struct verdict *v)
 {
+    if (verdict_hearer.hear)
+        verdict_hearer.hear(verdict_hearer.arg, ((struct running *)arg)->l, d, v);
     for (unsigned i = 0; i < rule_count; i++)
         if (rules[i].detector == d)
             tell((struct running *)arg, (uint8_t)i, v);
