@@ -5,8 +5,7 @@
 #include "server/app.h"
 #include "server/fleet/defaults.h"
 
-/* A copy of app->fleet_rules with the newest rows of LIST_PRICE laid over it. Rows of items that no rule knows, and of a size for which the table has no room, count for
- * nothing. t->err; `out` changes on success only. */
+/* A copy of app->fleet_rules with the newest rows of LIST_PRICE laid over it. Rows that an older server took though no rule knows their item count for nothing. t->err; `out` changes on success only. */
 MUST_CHECK enum err fleet_rules_now(struct app *app, struct txn *t, struct fleet_rules *out);
 
 #endif

@@ -51,6 +51,8 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv):
+        sys.exit(print(__doc__))
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     with open(sys.argv[1], "rb") as file:

@@ -266,6 +266,8 @@ static enum err row_check(struct registrar *g, const struct list *l, const struc
         return asset_check(g, l, cells, id, why);
     case LIST_ORDER:
         return order_row_check(&g->act->txn, cells, id != 0, why);
+    case LIST_PRICE:
+        return price_row_check(g->app, &g->act->txn, cells, why);
     default:
         return tree_check(g, l, cells, why);
     }

@@ -14,6 +14,8 @@ enum err meter_written(struct registrar *g, const struct cells *cells, uint32_t 
 enum err fitting_put(struct registrar *g, const struct cells *cells, enum put_outcome *out, struct import_refusal *why);
 
 /* A row of LIST_ORDER, which comes by a file alone: INVALID where it is no order. */
+/* A price's row must be one that something is reckoned with: a word written wrong would change nothing, and nobody would see it. */
+MUST_CHECK enum err price_row_check(struct app *app, struct txn *t, const struct cells *cells, struct import_refusal *why);
 enum err order_row_check(struct txn *t, const struct cells *cells, bool known, struct import_refusal *why);
 
 /* INVALID where the cell `to` is before the cell `from`; both may be empty. */

@@ -37,5 +37,12 @@ an_amount_below_nothing_is_no_price() {
     exits 0 nilo field list
 }
 
-hold an_unpriced_model_moves_no_money what_meters_of_the_model_miss_is_a_price_like_others the_list_knows_when_more_has_run_through an_amount_below_nothing_is_no_price
+# Nobody would see that it changes nothing.
+a_price_of_what_nothing_is_reckoned_with_is_refused() {
+    exits 1 nilo import prices - <<< $'item,of,money\nwater,residental,3' && has "$said" 'residental' && has "$said" 'residential, commercial' || return 1
+    exits 1 nilo import prices - <<< $'item,of,money\nlabour,15,3' && has "$said" 'water, change, edit or wear' || return 1
+    exits 1 nilo import prices - <<< $'item,of,money\nwear,LX,51' && has "$said" 'from 0 to 50'
+}
+
+hold an_unpriced_model_moves_no_money what_meters_of_the_model_miss_is_a_price_like_others the_list_knows_when_more_has_run_through an_amount_below_nothing_is_no_price a_price_of_what_nothing_is_reckoned_with_is_refused
 hold_end

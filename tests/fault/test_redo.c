@@ -31,7 +31,9 @@ static const struct db_layout layout = { "trial", 1, tables, 2, 0, 4 },
 
 static struct span path_in(const char *folder, const char *name, char out[4300])
 {
-    snprintf(out, 4300, "%s/%s", folder, name);
+    int len = snprintf(out, 4300, "%s/%s", folder, name);
+
+    assert_in_range(len, 1, 4299);
     return span_text(out);
 }
 
