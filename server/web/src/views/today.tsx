@@ -9,7 +9,7 @@ const pages: Record<Role, () => Promise<{ default: ComponentType }>> = {
     supervisor: () => import('./today_dispatch'),
     viewer: () => import('./today_dispatch'),
     reader: () => import('./today_reader'),
-    billing: () => import('./today_dispatch'),
+    billing: () => import('./today_billing'),
     store: () => import('./today_dispatch'),
     crew: () => import('./today_dispatch'),
 };

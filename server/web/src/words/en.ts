@@ -20,10 +20,35 @@ export const en = {
         filter: 'Filter: {name}', filter_hint: 'Filter ( / )', rows: '{n} {n?row:rows}', some: '{n} of {all} rows', more: '– there are more on the server', none_found: 'No row fits the filter.',
         mark: 'Mark the row', mark_all: 'Mark all rows',
     },
+    adjustment_reason: { fitting: 'A fitting', edit: 'An edit', estimate: 'An estimate', reading: 'A reading' },
+    adjustments: {
+        title: 'Adjustments', id: 'No.', m3: 'm³', exact: 'Exactly, m³', value: 'Now, m³', reason: 'Because of', text: 'What the closing did not know', at: 'Made', none: 'No cycle has been adjusted.',
+    },
     check: { high: 'Much higher than usual', low: 'Much lower than usual', negative: 'Ran backwards', prolonged: 'Estimated for too long', spike: 'A spike', zero: 'Nothing was used', overload: 'More than Q3 gives', limit: 'Above the limit' },
     command: { valve: 'Valve', report_every: 'How often it reports', report_offset: 'When it reports', step: 'Step of its values', base_index: 'Register', history: 'Missing readings', time: 'Clock' },
     command_state: { queued: 'Queued', sent: 'Sent', delivered: 'Delivered', done: 'Done', failed: 'Failed', expired: 'Expired' },
+    cycle: {
+        title: 'Cycle {cycle}', tabs: 'Parts of the cycle', tab_standing: 'Standing', tab_review: 'To look at', tab_figures: 'Figures', tab_unsettled: 'Not settled', tab_adjustments: 'Adjustments',
+        standing: 'How it stands', facts: 'Facts', opened: 'Opened', reviewed: 'Looked at', closed: 'Closed', missing_points: '{n} {n?point is:points are} missing', more_missing: 'All of them: Figures, missing.',
+        none_missing: 'No point is missing.', elsewhere: '{n} {n?point:points} of its routes stand in another closed cycle over a part of the span.', edits_waiting: '{n} {n?edit waits:edits wait} for a second person; what they change after the closing becomes an adjustment.',
+        say_reviewed: 'It was looked at', reviewed_about: 'Says that somebody has looked at this cycle. Figures may still change until it is closed.',
+        close: 'Close the cycle', close_title: 'Close cycle {cycle}?', close_about: 'Closing freezes {n} {n?determinant:determinants}. There is no way back: what becomes known later makes adjustments.',
+        close_missing: '{n} {n?point:points} will be frozen as missing.', close_estimated: '{n} {n?point:points} will be frozen as estimated.', close_unreviewed: 'Figures still wait to be looked at:', close_sure: 'I want the figures frozen as they stand now',
+    },
+    cycle_state: { open: 'Open', reviewed: 'Looked at', closed: 'Closed' },
+    cycles: {
+        title: 'Billing cycles', cycle: 'Cycle', state: 'State', from: 'From', to: 'To', points: 'Points', missing: 'Missing', estimated: 'Estimated', use: 'Use, m³', billed: 'Billed, m³', none: 'No cycle was opened yet.',
+        open: 'Open a cycle', open_n: 'Open it with {n} {n?route:routes}', name: 'Name', name_hint: 'At most 64 characters; it stands on every bill’s line.', first_day: 'First day', day_after: 'Day after the last', day_after_hint: 'The span ends where this day begins.', routes: 'Routes',
+    },
+    determinants: {
+        account: 'Account', start: 'Dial at start, m³', end: 'Dial at end, m³', checks: 'Checks', before: 'Page before', after: 'Next page', none: 'No figure fits.', all_settled: 'All that was pulled is settled.',
+        preview_about: 'What closing now would freeze. Nothing of it is fixed yet.', unsettled_about: 'Pulled by the billing system and never reported as billed.',
+    },
     edit_state: { waiting: 'Waits for a second person', 'in-force': 'In force', refused: 'Refused', 'undo-waiting': 'To be taken back', undone: 'Taken back' },
+    edits: {
+        title: 'Edits', id: 'No.', at: 'Of the instant', index: 'Dial, m³', delta: 'Moved by, m³', state: 'State', by: 'Asked by', one: 'The edit', asked: 'Asked', instead: 'In place of, m³', span: 'Used before, m³', decided: 'Decided', undo_wanted: 'To be taken back',
+        second: 'Another person has to decide.', approve: 'Approve', approve_title: 'Approve edit {id}', refuse: 'Refuse', refuse_title: 'Refuse edit {id}', withdraw: 'Withdraw', undo: 'Take back', undo_title: 'Take edit {id} back', none: 'No edit fits.',
+    },
     event: {
         order: 'Ordered', receive: 'Received', inspect: 'Inspected', verify: 'Verified', reject: 'Rejected', stock: 'Put in stock', issue: 'Issued', return: 'Returned', install: 'Installed', suspend: 'Suspended', resume: 'Resumed',
         fault: 'Faulty', remove: 'Removed', 'to-lab': 'To the laboratory', retire: 'Retired', scrap: 'Scrapped', lose: 'Lost', find: 'Found',
@@ -35,6 +60,10 @@ export const en = {
         days_before: 'Days before', days_since: 'Days since', readings: 'Readings', dial_l: 'Dial', off_l: 'Off by', tolerance_l: 'Allowed', legal_end: 'Valid until', score: 'Score', hours_with_use_pct: 'Hours with use', between_meters_lph: 'Flow between the meters',
         agreed_at: 'Agreed last', dial_at: 'Dial read', counted_at: 'Counted', counted_l: 'Counted', empty_at: 'Empty', from_at: 'From', since_installed: 'Since it was installed', rule_years: 'Years allowed', stop_and_go_odds_ln: 'Odds of stopping', bound_days: 'Sure after', longest_days: 'Longest',
     },
+    figures: {
+        title: 'Figures of the month', figure: 'Figure', unit: 'Unit', target: 'Target, %', counts: 'Counts', of: 'Of', without: 'Left out', later: 'Known now, %', source: 'Source', month: 'Month', level: 'Of whom', none: 'Nothing is counted for this month.',
+        freeze: 'Close the month {month}', freeze_about: 'All its figures are frozen as they stand. What becomes known later is shown beside them and never changes them.', frozen: 'Closed {at} by {who}: these figures never change.',
+    },
     flag: {
         flag: 'Flag', open: 'Open', since: 'Since', told: 'Told', after: '{span} after it began', ended: 'Ended', lost: 'Lost', sure: 'How sure', decided: 'Decided', evidence: 'Evidence', orders: 'Orders', confirm: 'Confirm', dismiss: 'Dismiss',
         confirm_about: 'Somebody saw that it is so. The figure counts for how often this kind is right.', dismiss_about: 'It is not so. This meter’s figures become a little stricter.', order: 'Make an order', make_order: 'Make the order', order_kind: 'Work',
@@ -42,6 +71,8 @@ export const en = {
     },
     flag_state: { open: 'Open', cleared: 'Cleared', confirmed: 'Confirmed', dismissed: 'Dismissed', withdrawn: 'Withdrawn' },
     flags: { title: 'Flags', kind: 'Kind', where: 'Point', severity: 'Severity', lost: 'Lost, m³/d', sure: 'Sure', since: 'Since', state: 'State', all: 'All', none: 'No such flags.' },
+    holder: { depot: 'Depot', crew: 'Crew' },
+    level: { all: 'All', company: 'Companies', branch: 'Branches', team: 'Teams', route: 'Routes', org: 'Units' },
     meter: {
         title: 'Meter {serial}', view: 'Meter', parts: 'Parts of the page', chart: 'Chart', life: 'Life', frames: 'Frames', commands: 'Commands', edits: 'Edits', facts: 'Facts', point: 'Point', address: 'Address', account: 'Account', use: 'Use', zone: 'Zone', route: 'Route',
         fitted: 'Fitted', pulse: 'Resolution', radio: 'Radio id', batch: 'Batch', made: 'Made', verified: 'Verified', on: 'fitted at {point}', off: 'taken off', no_flags: 'It was never flagged.', draw: 'Draw its evidence', no_life: 'Nothing is told of its life.',
@@ -56,9 +87,33 @@ export const en = {
     meters: {
         title: 'Meters', search: 'Search', search_hint: 'How a serial, point or account begins', nothing: 'Nothing begins with “{q}”.', serial: 'Serial', state: 'State', model: 'Model', dialect: 'Speaks', depot: 'Depot', none: 'No meter is registered.',
     },
+    method: { read: 'read', interpolated: 'between two readings', 'like-day': 'as on like days', profile: 'by the profile', 're-based': 'register re-based' },
+    missing_why: { 'not-over': 'the span is not over', 'never-read': 'never read', 'first-week': 'too little known in the first week' },
     order_kind: { replace: 'Replace', inspect: 'Inspect', verify: 'Verify', repair: 'Repair', read: 'Read' },
     order_state: { open: 'Open', assigned: 'Assigned', started: 'Begun', done: 'Done', cancelled: 'Cancelled' },
+    paper: {
+        title: 'Note', what: 'What of it', where: 'Where', meters: 'Meters', ordered: 'Ordered', received: 'Received', short: 'Still to come', over: 'More than ordered', missing: 'Not counted', surplus: 'Counted, and elsewhere by the register', unknown: 'Unknown', failed: 'Failed',
+    },
+    paper_kind: { order: 'Order', receive: 'Receipt', reject: 'Rejection', stock: 'Into stock', issue: 'Issue', return: 'Return', 'to-lab': 'To the lab', retire: 'Retiring', scrap: 'Scrapping', delivery: 'Delivery', stocktake: 'Stocktaking', sample: 'Sample' },
+    paper_what: { done: 'Done', missing: 'Not counted', surplus: 'Elsewhere', unknown: 'Unknown', 'other-batch': 'Other batch', 'other-model': 'Other model', 'other-state': 'Other state', pass: 'Passed', fail: 'Failed' },
+    point: {
+        title: 'Point', facts: 'The point', use_class: 'Use', route: 'Route', zone: 'Zone', behind: 'Behind', phone: 'Phone', meters: 'Meters', no_meter: 'No meter was ever fitted here.', now: 'now', year: 'Settled in {year}', settled: 'Settled', of_cycles: 'Of {n} {n?cycle:cycles}',
+        adjusted: 'Adjusted', since: 'Since {at}', use: 'Use', step: 'By', no_use: 'Nothing is known of its use.', reckoned: 'How it was reckoned', flags: 'Flags',
+    },
     priority: { urgent: 'Urgent', high: 'High', normal: 'Normal', low: 'Low' },
+    quality: { actual: 'Actual', edited: 'Edited', estimated: 'Estimated', missing: 'Missing' },
+    reckoned: { billed: '{n} m³ by the dial', litres: 'In litres', no_meter: 'No meter', from: 'From', to: 'To', left_off: '{n} more {n?part:parts} are not shown.', version: 'version {n}' },
+    replacements: {
+        title: 'Replacement list', rank: '#', meter: 'Meter', address: 'Where', why: 'Why', loss: 'Loss, m³/month', sure: 'Sure', due: 'Due', benefit: 'Benefit', none: 'No meter has to be changed.', map: 'Meters to change', print: 'Print', new_serial: 'New serial', indexes: 'Old / new index',
+        budget: 'Budget', changes: '{n} {n?change:changes}', cost: 'Costs', recovered: 'Recovered a month', duties: 'Duties met', duties_n: '{over} overdue, {soon} due within {days} days', left: 'What remains', left_n: '{n} that would pay, {m3} m³ a month', stops: 'It stops paying after {n} of {of} candidates.', mark_first: 'Mark the first {n}',
+    },
+    review: {
+        point: 'Point', why: 'Why', use: 'Use, m³', usual: 'Usual, m³', quality: 'Quality', all: 'All', none: 'Nothing waits to be looked at.', exchanged: 'The meter was changed on {day}: {old} → {new}.', flags: '{n} open {n?flag:flags} of its meters',
+        pass: 'Let pass', pass_marked: 'Let {n} pass', pass_reason: 'Let all pass: {reason}', pass_about: 'They wait again when their figures change.', min: 'Only from, m³', max: 'Only up to, m³', passed: '{n} {n?figure:figures} let pass.',
+    },
+    review_reason: {
+        'estimated-twice': 'Estimated twice', 'first-after-exchange': 'First after exchange', high: 'High', 'large-user': 'Large user', low: 'Low', missing: 'Missing', negative: 'Negative', prolonged: 'Long without a read', spike: 'Spike', zero: 'Zero', 'edit-waiting': 'An edit waits',
+    },
     routes: {
         title: 'Routes', route: 'Route', name: 'Name', reader: 'Reader', org: 'Unit', days: 'Days', daily: 'daily', today: 'Today', none: 'No route is registered.', no_points: 'no points', signed: 'Signed', arrived: '{n} of {all}', missing: '{n} missing', odd: '{n} odd',
         disputed: '{n} disputed', to_sign: 'Can be signed',
@@ -75,6 +130,15 @@ export const en = {
     },
     sheet_state: { ok: 'In order', missing: 'Missing', odd: 'Odd', disputed: 'Disputed', signed: 'Signed' },
     thing: { serial: 'Meter', point: 'Point', account: 'Account', order: 'Order', route: 'Route', zone: 'Zone', crew: 'Crew', batch: 'Batch' },
+    source: { remote: 'by radio', manual: 'by hand', photo: 'by photo', fitting: 'at fitting', edit: 'edited' },
+    step: { day: 'Days', month: 'Months' },
+    stock: {
+        title: 'Stock', holder: 'Held by', nowhere: 'nobody told where', model: 'Model', state: 'State', meters: 'Meters', earliest: 'First out of date', under_a_year: 'Under a year left', overdue: 'Out of date', unverified: 'Never verified', none: 'Nothing is in stock.', notes: 'Notes', note: 'Note', kind: 'Kind', at: 'Held at', no_notes: 'No note was written.',
+    },
+    today_billing: {
+        open: 'Open cycles', waiting: 'Edits that wait', visits: 'Points to visit', adjusted: 'Adjustments to {cycle}', none_open: 'No cycle is open.', none_waiting: 'No edit waits.', missing: '{n} missing', to_review: '{n} to look at', estimated: '{n} estimated', ready: 'Ready to close',
+        last: 'Closed last: {cycle}, {n} points, {m3} m³.',
+    },
     use_class: { residential: 'Residential', commercial: 'Commercial', industrial: 'Industrial', public: 'Public', hydrant: 'Hydrant', 'zone-inlet': 'Zone inlet', 'zone-outlet': 'Zone outlet' },
     chart: {
         time: 'Time', tools: 'Zoom', in: 'Closer', out: 'Farther', earlier: 'Earlier', later: 'Later', all: 'All',
@@ -100,4 +164,10 @@ export const en = {
         password_new: 'New password', password_ends: 'Only if it is to change. It ends the person’s sessions.', enabled: 'May sign in', state: 'State', may: 'May sign in', shut_out: 'Shut out',
         changed: 'Changed', by: 'By', none: 'Nobody may sign in yet but by tokens.',
     },
+    verdict: { accepted: 'Accepted', rejected: 'Rejected' },
+    verifications: {
+        title: 'Verification', by_month: 'Fitted meters by month of their legal due date', bar: '{month}: {n} fitted, {store} in store', due: 'Legal due', left: 'Days left', never: 'never verified', overdue: 'Overdue', never_verified: 'Never verified', in_months: 'Due in {n} months', in_store: 'Of them in store', due_in: 'Due in {month}', none: 'Nothing falls due.',
+    },
+    visit_cause: { 'never-read': 'Never read', missing: 'Too little known', 'estimated-twice': 'Estimated twice', unread: 'Unread for a month', disputed: 'Disputed' },
+    visits: { title: 'Points to visit', about: 'Somebody has to read these dials: nobody knows where they stand, or they were estimated for too long.', cause: 'Cause', days: 'Days', last: 'Last read', order: 'Order', make_orders: 'Make {n} {n?order:orders}', ordered: '{n} {n?order:orders} made.', none: 'No dial has to be read by hand.' },
 };

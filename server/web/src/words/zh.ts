@@ -22,10 +22,35 @@ export const zh: Table = {
         filter: '筛选：{name}', filter_hint: '筛选（按 /）', rows: '{n} 行', some: '{all} 行中的 {n} 行', more: '——服务器上还有更多', none_found: '没有符合筛选条件的行。',
         mark: '选中此行', mark_all: '全选',
     },
+    adjustment_reason: { fitting: '装表变更', edit: '修正', estimate: '估抄', reading: '补到读数' },
+    adjustments: {
+        title: '调整', id: '编号', m3: '水量 m³', exact: '精确值 m³', value: '现值 m³', reason: '原因', text: '关账时未知的情况', at: '生成时间', none: '尚无任何周期被调整。',
+    },
     check: { high: '远高于平时', low: '远低于平时', negative: '倒走', prolonged: '长期估抄', spike: '尖峰', zero: '零用量', overload: '超过 Q3', limit: '超限' },
     command: { valve: '阀门', report_every: '上报间隔', report_offset: '上报时刻', step: '数据步长', base_index: '表底数', history: '补抄缺数', time: '对时' },
     command_state: { queued: '排队中', sent: '已下发', delivered: '已送达', done: '已完成', failed: '失败', expired: '已过期' },
+    cycle: {
+        title: '周期 {cycle}', tabs: '周期的各部分', tab_standing: '进度', tab_review: '待复核', tab_figures: '水量', tab_unsettled: '未结算', tab_adjustments: '调整',
+        standing: '当前进度', facts: '基本信息', opened: '开启', reviewed: '复核', closed: '关账', missing_points: '{n} 个用水点缺失', more_missing: '完整名单见“水量”中的“缺失”。',
+        none_missing: '没有缺失的用水点。', elsewhere: '其抄表册中有 {n} 个用水点的部分时段已在另一关账周期内。', edits_waiting: '有 {n} 项修正待他人审批；关账后生效的部分将成为调整。',
+        say_reviewed: '标记为已复核', reviewed_about: '表示已有人复核本周期。关账之前，水量仍可能变化。',
+        close: '关账', close_title: '周期 {cycle} 关账？', close_about: '关账将冻结 {n} 条计费水量，不可撤销；此后得知的情况均生成调整。',
+        close_missing: '{n} 个用水点将按缺失冻结。', close_estimated: '{n} 个用水点将按估抄冻结。', close_unreviewed: '仍有水量待复核：', close_sure: '确认按现状冻结水量',
+    },
+    cycle_state: { open: '进行中', reviewed: '已复核', closed: '已关账' },
+    cycles: {
+        title: '计费周期', cycle: '周期', state: '状态', from: '起', to: '止', points: '用水点', missing: '缺失', estimated: '估抄', use: '用量 m³', billed: '计费 m³', none: '尚未开启任何周期。',
+        open: '开启周期', open_n: '以 {n} 个抄表册开启', name: '名称', name_hint: '至多 64 个字符，将出现在每条计费记录上。', first_day: '首日', day_after: '末日次日', day_after_hint: '时段止于该日零时。', routes: '抄表册',
+    },
+    determinants: {
+        account: '户号', start: '起码 m³', end: '止码 m³', checks: '校核', before: '上一页', after: '下一页', none: '没有符合条件的水量。', all_settled: '已取走的水量均已结算。',
+        preview_about: '若现在关账将冻结的水量，尚未固定。', unsettled_about: '计费系统已取走但从未回报开账。',
+    },
     edit_state: { waiting: '待复核人', 'in-force': '已生效', refused: '已驳回', 'undo-waiting': '待撤回', undone: '已撤回' },
+    edits: {
+        title: '修正', id: '编号', at: '对应时刻', index: '表底 m³', delta: '变动 m³', state: '状态', by: '申请人', one: '修正内容', asked: '申请', instead: '替代读数 m³', span: '此前用量 m³', decided: '审批', undo_wanted: '申请撤回',
+        second: '须由他人审批。', approve: '批准', approve_title: '批准修正 {id}', refuse: '驳回', refuse_title: '驳回修正 {id}', withdraw: '撤销申请', undo: '撤回', undo_title: '撤回修正 {id}', none: '没有符合条件的修正。',
+    },
     event: {
         order: '订购', receive: '到货', inspect: '验收', verify: '检定', reject: '拒收', stock: '入库', issue: '领用', return: '退库', install: '安装', suspend: '报停', resume: '恢复',
         fault: '故障', remove: '拆除', 'to-lab': '送检', retire: '退役', scrap: '报废', lose: '遗失', find: '找回',
@@ -37,6 +62,10 @@ export const zh: Table = {
         days_before: '此前天数', days_since: '此后天数', readings: '读数个数', dial_l: '表盘', off_l: '相差', tolerance_l: '允差', legal_end: '有效期至', score: '得分', hours_with_use_pct: '用水小时占比', between_meters_lph: '两表间流量',
         agreed_at: '最后相符', dial_at: '表盘抄读', counted_at: '计数时刻', counted_l: '计数', empty_at: '空置', from_at: '起', since_installed: '装表以来', rule_years: '规定年限', stop_and_go_odds_ln: '停走几率', bound_days: '确认天数', longest_days: '最长',
     },
+    figures: {
+        title: '月度指标', figure: '指标', unit: '单位', target: '目标 %', counts: '计入', of: '总数', without: '剔除', later: '按现知 %', source: '出处', month: '月份', level: '统计层级', none: '该月没有可统计的数据。',
+        freeze: '{month} 月结', freeze_about: '所有指标按现状冻结。此后得知的情况只在旁列示，不改变已冻结的数值。', frozen: '{who} 于 {at} 月结，数值不再变化。',
+    },
     flag: {
         flag: '异常', open: '查看', since: '起始', told: '发现', after: '开始后{span}', ended: '结束', lost: '损失', sure: '可信度', decided: '认定', evidence: '依据', orders: '工单', confirm: '确认', dismiss: '排除',
         confirm_about: '现场情况属实。此结果计入该类异常的准确率。', dismiss_about: '情况不属实。此表的判定将稍微收紧。', order: '派工单', make_order: '生成工单', order_kind: '工作内容',
@@ -44,6 +73,8 @@ export const zh: Table = {
     },
     flag_state: { open: '未关闭', cleared: '已解除', confirmed: '已确认', dismissed: '已排除', withdrawn: '已撤销' },
     flags: { title: '异常', kind: '类型', where: '用水点', severity: '等级', lost: '损失 m³/天', sure: '可信度', since: '起始', state: '状态', all: '全部', none: '没有这样的异常。' },
+    holder: { depot: '仓库', crew: '班组' },
+    level: { all: '全部', company: '公司', branch: '分公司', team: '班组', route: '抄表册', org: '单位' },
     meter: {
         title: '水表 {serial}', view: '水表', parts: '页面内容', chart: '曲线', life: '生命周期', frames: '报文', commands: '命令', edits: '修正', facts: '档案', point: '用水点', address: '地址', account: '户号', use: '用水性质', zone: '计量区', route: '抄表册',
         fitted: '安装时间', pulse: '分辨率', radio: '通信号', batch: '批次', made: '出厂', verified: '检定', on: '装于 {point}', off: '拆除', no_flags: '从未有过异常。', draw: '在曲线上标出依据', no_life: '没有生命周期记录。',
@@ -58,9 +89,33 @@ export const zh: Table = {
     meters: {
         title: '水表', search: '查找', search_hint: '表号、用水点或户号的开头', nothing: '没有以“{q}”开头的内容。', serial: '表号', state: '状态', model: '型号', dialect: '协议', depot: '仓库', none: '尚未登记水表。',
     },
+    method: { read: '实抄', interpolated: '两次读数间内插', 'like-day': '参照同类日', profile: '按用水规律', 're-based': '表底重置' },
+    missing_why: { 'not-over': '时段未结束', 'never-read': '从未抄到', 'first-week': '装表首周，依据不足' },
     order_kind: { replace: '换表', inspect: '检查', verify: '检定', repair: '维修', read: '抄表' },
     order_state: { open: '待派单', assigned: '已派单', started: '处理中', done: '已完成', cancelled: '已取消' },
+    paper: {
+        title: '单据', what: '结果', where: '所在', meters: '水表', ordered: '订购', received: '到货', short: '欠交', over: '超交', missing: '盘亏', surplus: '盘盈（账上在别处）', unknown: '未登记', failed: '不合格',
+    },
+    paper_kind: { order: '订购单', receive: '收货单', reject: '退货单', stock: '入库单', issue: '领料单', return: '退料单', 'to-lab': '送检单', retire: '退役单', scrap: '报废单', delivery: '到货核对', stocktake: '盘点', sample: '抽检' },
+    paper_what: { done: '完成', missing: '盘亏', surplus: '在别处', unknown: '未登记', 'other-batch': '批次不符', 'other-model': '型号不符', 'other-state': '状态不符', pass: '合格', fail: '不合格' },
+    point: {
+        title: '用水点', facts: '基本信息', use_class: '用水性质', route: '抄表册', zone: '计量区', behind: '上级', phone: '电话', meters: '水表', no_meter: '此处从未装表。', now: '至今', year: '{year} 年已结算', settled: '已结算', of_cycles: '来自 {n} 个周期',
+        adjusted: '调整', since: '{at} 以来', use: '用量', step: '按', no_use: '没有用量数据。', reckoned: '计算过程', flags: '异常',
+    },
     priority: { urgent: '紧急', high: '高', normal: '普通', low: '低' },
+    quality: { actual: '实抄', edited: '修正', estimated: '估抄', missing: '缺失' },
+    reckoned: { billed: '按表盘 {n} m³', litres: '以升计', no_meter: '无表', from: '起', to: '止', left_off: '另有 {n} 段未列出。', version: '第 {n} 版' },
+    replacements: {
+        title: '换表清单', rank: '序', meter: '水表', address: '地址', why: '原因', loss: '月损失 m³', sure: '把握', due: '到期', benefit: '收益', none: '没有需要更换的水表。', map: '待换水表', print: '打印', new_serial: '新表号', indexes: '旧码 / 新码',
+        budget: '预算', changes: '更换 {n} 只', cost: '费用', recovered: '每月挽回', duties: '履行法定', duties_n: '超期 {over} 只，{days} 天内到期 {soon} 只', left: '剩余', left_n: '仍值得换 {n} 只，每月 {m3} m³', stops: '{of} 只候选中，更换到第 {n} 只后不再划算。', mark_first: '选中前 {n} 只',
+    },
+    review: {
+        point: '用水点', why: '原因', use: '用量 m³', usual: '平时 m³', quality: '质量', all: '全部', none: '没有待复核的水量。', exchanged: '{day} 换表：{old} → {new}。', flags: '其水表有 {n} 条未结异常',
+        pass: '通过', pass_marked: '通过 {n} 条', pass_reason: '全部通过：{reason}', pass_about: '水量若再变化，将重新待复核。', min: '不低于 m³', max: '不高于 m³', passed: '已通过 {n} 条。',
+    },
+    review_reason: {
+        'estimated-twice': '连续两期估抄', 'first-after-exchange': '换表后首期', high: '偏高', 'large-user': '大用户', low: '偏低', missing: '缺失', negative: '负量', prolonged: '长期未实抄', spike: '突增', zero: '零用量', 'edit-waiting': '修正待审批',
+    },
     routes: {
         title: '抄表册', route: '册号', name: '名称', reader: '抄表员', org: '单位', days: '抄表日', daily: '每天', today: '今日', none: '尚未登记抄表册。', no_points: '没有用水点', signed: '已签', arrived: '{n} / {all}', missing: '缺抄 {n}', odd: '异常 {n}',
         disputed: '争议 {n}', to_sign: '可签',
@@ -77,6 +132,15 @@ export const zh: Table = {
     },
     sheet_state: { ok: '正常', missing: '缺抄', odd: '异常', disputed: '有争议', signed: '已签' },
     thing: { serial: '水表', point: '用水点', account: '户号', order: '工单', route: '抄表册', zone: '计量区', crew: '班组', batch: '批次' },
+    source: { remote: '远传', manual: '人工', photo: '照片', fitting: '装表底数', edit: '修正' },
+    step: { day: '按日', month: '按月' },
+    stock: {
+        title: '库存', holder: '保管', nowhere: '去向未登记', model: '型号', state: '状态', meters: '水表', earliest: '最早到期', under_a_year: '不足一年', overdue: '已过期', unverified: '未检定', none: '没有库存。', notes: '单据', note: '单号', kind: '类别', at: '时间', no_notes: '没有单据。',
+    },
+    today_billing: {
+        open: '进行中的周期', waiting: '待审批的修正', visits: '需上门的用水点', adjusted: '{cycle} 的调整', none_open: '没有进行中的周期。', none_waiting: '没有待审批的修正。', missing: '缺失 {n}', to_review: '待复核 {n}', estimated: '估抄 {n}', ready: '可以关账',
+        last: '最近关账：{cycle}，{n} 个用水点，{m3} m³。',
+    },
     use_class: { residential: '居民', commercial: '商业', industrial: '工业', public: '公共', hydrant: '消火栓', 'zone-inlet': '片区进口', 'zone-outlet': '片区出口' },
     chart: {
         time: '时间', tools: '缩放', in: '放大', out: '缩小', earlier: '更早', later: '更晚', all: '全部',
@@ -102,4 +166,10 @@ export const zh: Table = {
         password_new: '新密码', password_ends: '仅在需要更换时填写；该人员的登录会全部结束。', enabled: '允许登录', state: '状态', may: '可登录', shut_out: '已停用',
         changed: '修改时间', by: '修改人', none: '除令牌外，尚无人可登录。',
     },
+    verdict: { accepted: '接收', rejected: '拒收' },
+    verifications: {
+        title: '检定', by_month: '在用水表按法定到期月份', bar: '{month}：在用 {n} 只，在库 {store} 只', due: '法定到期', left: '剩余天数', never: '从未检定', overdue: '已超期', never_verified: '从未检定', in_months: '{n} 个月内到期', in_store: '其中在库', due_in: '{month} 到期', none: '没有到期的水表。',
+    },
+    visit_cause: { 'never-read': '从未抄到', missing: '依据不足', 'estimated-twice': '连续两期估抄', unread: '一月未抄', disputed: '有争议' },
+    visits: { title: '需上门的用水点', about: '这些表须有人到场抄读：示数无从得知，或估抄时间过长。', cause: '原因', days: '天数', last: '最近读数', order: '工单', make_orders: '生成 {n} 张工单', ordered: '已生成 {n} 张工单。', none: '没有需要人工抄读的水表。' },
 };
