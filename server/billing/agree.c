@@ -51,8 +51,7 @@ bool marks_agree(const struct meter_limits *m, const struct mark *x, const struc
     if (m->modulus && x->value > m->above && y->value < m->below && rise + m->modulus >= 0 &&
         within(m, rise + m->modulus, seconds))
         return say(counted, rise + m->modulus, 1);
-    /* No dial shows M or more: what a decoder made up is no turn back. */
-    if (m->net && m->modulus && x->value < m->below && y->value > m->above && rise <= m->modulus &&
+    if (m->net && m->modulus && x->value < m->below && y->value > m->above &&
         within(m, m->modulus - rise, seconds))
         return say(counted, rise - m->modulus, -1);
     if (rise >= 0 && within(m, rise, seconds))

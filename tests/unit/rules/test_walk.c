@@ -268,9 +268,6 @@ static void a_net_register_rolls_both_ways_and_knows_no_falls(void **state)
     rows_done(&rows);
     STORY(&net, &from_zero, { 100, "9000", RULE_NONE, 0 }, { 101, "5000", RULE_CEILING, 0 },
           { 102, "5100", RULE_NONE, 0 });
-    /* Eight times M and a little: no dial shows that, and it is no turn back. */
-    STORY(&net, &from_zero, { 2, "990", RULE_NONE, 0 }, { 3, "80001000", RULE_CEILING, 0 },
-          { 4, "1010", RULE_NONE, 0 });
 }
 
 /* ---- conflicts, fittings, the future -------------------------------------------------------- */

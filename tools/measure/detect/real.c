@@ -253,8 +253,8 @@ static void mark(struct told_list *told, const struct told_list *without)
                 continue;
             a->too |= llabs(a->onset_s - b->onset_s) <= SAME_S ||
                       llabs(a->raised_s - b->raised_s) <= SAME_S;
-            a->beside |= (a->open || a->cleared_s >= b->onset_s) &&
-                         (b->open || b->cleared_s >= a->onset_s);
+            a->beside |=
+                (a->open || a->cleared_s >= b->onset_s) && (b->open || b->cleared_s >= a->onset_s);
         }
 }
 
