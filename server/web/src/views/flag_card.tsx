@@ -76,13 +76,13 @@ export function FlagCard({ flag: f, changed, brief }: { flag: Flag; changed: () 
             </dl>
             {!brief && (
                 <div class="w6">
-                    <h3>{word('flag.evidence')}</h3>
+                    <h2 class="small-head">{word('flag.evidence')}</h2>
                     <dl class="facts small">{Object.entries(f.evidence).map(([name, v]) => <><dt key={name}>{named('evidence', name)}</dt><dd>{figure(name, v)}</dd></>)}</dl>
                 </div>
             )}
             </div>
             {(orders.data?.rows.length ?? 0) > 0 && (
-                <div><h3>{word('flag.orders')}</h3><ul class="lines">{orders.data!.rows.map((o) => <li key={o.order}><a href={link`/orders/${o.order}`}>{o.order}</a><span>{named('order_kind', o.kind)}</span><StateBadge section="order_state" value={o.state} /><span class="quiet">{o.assignee ?? word('flag.nobody')}</span></li>)}</ul></div>
+                <div>{brief ? <h3>{word('flag.orders')}</h3> : <h2 class="small-head">{word('flag.orders')}</h2>}<ul class="lines">{orders.data!.rows.map((o) => <li key={o.order}><a href={link`/orders/${o.order}`}>{o.order}</a><span>{named('order_kind', o.kind)}</span><StateBadge section="order_state" value={o.state} /><span class="quiet">{o.assignee ?? word('flag.nobody')}</span></li>)}</ul></div>
             )}
             {may('chief') && (
                 <div class="row-of noprint">
