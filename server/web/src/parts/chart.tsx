@@ -67,6 +67,7 @@ function labels(ctx: CanvasRenderingContext2D, ground: string) {
     const px = devicePixelRatio, taken: [number, number, number, number][] = [];
     ctx.font = `600 ${11 * px}px system-ui, sans-serif`;
     ctx.textBaseline = 'top';
+    ctx.textAlign = 'left'; // the axes leave it as they used it last
     return (text: string, colour_: string, places: [x: number, y: number][]) => {
         const w = ctx.measureText(text).width + 6 * px, h = 14 * px;
         const free = places.find(([x, y]) => taken.every(([a, b, c, d]) => x >= a + c || x + w <= a || y >= b + d || y + h <= b));
