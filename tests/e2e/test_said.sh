@@ -106,6 +106,15 @@ their_figures_are_rules_that_can_be_tried_on_the_past() {
     nilo clock set 2026-05-10T09:00:00+08:00 > /dev/null
 }
 
+# Nobody looks at a meter at this instant but because its own figure says so.
+a_silence_is_told_when_its_own_figure_says_so() {
+    exits 0 nilo rule set silent hours=120 --from 2026-05-11 || return 1 # V1 was heard on 9 May at ten
+    nilo clock set 2026-05-12T11:00:00+08:00 > /dev/null && nilo settle && is '' "$(flags silent serial | grep V1)" || return 1
+    nilo clock set 2026-05-14T09:00:00+08:00 > /dev/null && nilo settle && is '' "$(flags silent serial | grep V1)" || return 1
+    nilo clock set 2026-05-14T10:30:00+08:00 > /dev/null && nilo settle && is 'V1 open 120' "$(flags silent serial state limit_h | grep V1)"
+}
+
 hold who_says_nothing_special_has_no_flag each_says_what_is_wrong_since_when_and_what_to_do it_ends_when_that_has_lasted_and_one_case_stays_one \
-    nobody_goes_to_a_meter_that_is_suspended a_rebuild_finds_the_same_and_what_people_said their_figures_are_rules_that_can_be_tried_on_the_past
+    nobody_goes_to_a_meter_that_is_suspended a_rebuild_finds_the_same_and_what_people_said their_figures_are_rules_that_can_be_tried_on_the_past \
+    a_silence_is_told_when_its_own_figure_says_so
 hold_end
