@@ -24,6 +24,7 @@ struct hearing;
 struct hooks;
 struct keyring;
 struct notices;
+struct fleet_peers;
 struct outages;
 struct rankings;
 struct replays;
@@ -67,6 +68,7 @@ struct app {
     struct hearing *hearing; /* who was heard when; NULL in programs that do not watch the clock */
     struct drought *drought; /* which meters stand still; likewise */
     struct lull_watch *lulls; /* on which days many do; likewise */
+    struct fleet_peers *peers; /* how kinds of places went from week to week; likewise */
     struct outages *outages; /* what the ledger tells of them, kept from the first question on */
     struct uplink *uplink; /* what network servers and platforms push */
     char onenet_token[72]; /* with which OneNET signs its pushes; "": it does not */

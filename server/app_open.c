@@ -14,6 +14,7 @@
 #include "server/lulls.h"
 #include "server/notices.h"
 #include "server/outages.h"
+#include "server/peers.h"
 #include "server/points.h"
 #include "server/readings.h"
 #include "server/registers.h"
@@ -457,6 +458,7 @@ enum err app_start(struct app *app, const struct app_options *o, struct refusal 
         (err = fields_kept_new(&app->fields_kept)) || (err = rankings_open(&app->rankings)) ||
         (err = rankings_start(app)) || (err = hearing_open(app, &app->hearing)) ||
         (err = drought_open(app, &app->drought)) || (err = lulls_open(app, &app->lulls)) ||
+        (err = fleet_peers_open(app, &app->peers)) ||
         (err = settler_open(app, o->settle_every_s, &app->settler)) || (err = judge_left(app, r)) ||
         (err = settler_start(app->settler)) || (err = commands_start(app->commands)) ||
         (err = notices_start(app->notices)) ||
@@ -506,6 +508,8 @@ void app_close_store(struct app *app)
     app->lulls = NULL;
     drought_close(app->drought);
     app->drought = NULL;
+    fleet_peers_close(app->peers);
+    app->peers = NULL;
     hearing_close(app->hearing);
     app->hearing = NULL;
     outages_free(app->outages);

@@ -5,7 +5,9 @@
  * finds is still what a look at all of them in order would find, for each look rests on the days before it and on the episode that was open. */
 #include "server/detect/house.h"
 #include "server/detect/monthly.h"
+#include "server/drought.h"
 #include "server/judge_priv.h"
+#include "server/peers.h"
 #include "server/registers.h"
 
 #include <stdlib.h>
@@ -70,6 +72,7 @@ static enum err look(struct months *m, struct monthly *room, struct rows *rows, 
     const struct judge_view *v = m->view;
     const struct fitting *f = m->fitting;
     struct point_facts point;
+    struct peers_known peers;
     struct judge_place place = { .meter = v->meter,
                                  .point = &point,
                                  .fitting = f,
@@ -82,6 +85,14 @@ static enum err look(struct months *m, struct monthly *room, struct rows *rows, 
 
     if (err)
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    if (fleet_peers_any(v->app->peers) &&
+        fleet_peers_of(v->app->peers, point.use, v->meter->dn_mm, drought_zone(v->ledger, f->point),
+                       &peers)) {
+        place.peers = &peers.zone;
+        place.peers_all = &peers.all;
+    }
+    if (v->ledger->err)
+        return v->ledger->err;
     if ((err = judge_rows(v->app, v->meter, f, monthly_needs(place.zone, f, v->meter->id, since_s),
                           rows)))
         return err;

@@ -18,6 +18,7 @@
 #include "server/lulls.h"
 #include "server/metrics.h"
 #include "server/notices.h"
+#include "server/peers.h"
 #include "server/registers.h"
 #include "server/replacements.h"
 #include "server/settle_pass.h"
@@ -352,6 +353,8 @@ static enum err settle_lkd(struct settler *s, bool asked)
         err = touch_overdue(s, today, &touched);
     if (!err)
         err = hearing_look(s->app->hearing, clock_now_s(&s->app->clock), asked, &touched);
+    if (!err) /* before what is judged may know of it */
+        err = fleet_peers_count(s->app->peers, clock_now_s(&s->app->clock));
     if (!err && !(err = houses_note(s->app, clock_now_s(&s->app->clock), &touched, &s->houses)) &&
         !(err = judge_touched(s, &touched, acts)) && !(err = judge_dry(s, &touched, acts)) &&
         !(err = asked ? judge_houses(s, HOUSES_ASKED, acts, &more) : ERR_OK)) {

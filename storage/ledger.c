@@ -62,6 +62,7 @@ static const struct table tables[LEDGER_TABLES] = {
     [LEDGER_EDITS_OF] = { "edits-of", TABLE_LATER },
     [LEDGER_FIGURES] = { "figures", TABLE_LATER },
     [LEDGER_USERS] = { "users", TABLE_LATER },
+    [LEDGER_PEERS] = { "peers", TABLE_LATER },
     [LEDGER_RECEIPTS] = { "receipts", TABLE_LATER },
     [LEDGER_RULES] = { "rules", TABLE_LATER },
     [LEDGER_DIALS] = { "dials", TABLE_LATER },

@@ -303,6 +303,20 @@ void act_put_lull(struct act *a, const struct ledger_lull *l); /* notes it as "l
 /* By class, then day; false from `each` ends it. CORRUPT. */
 MUST_CHECK enum err ledger_lulls(struct txn *t, bool (*each)(void *arg, const struct ledger_lull *l), void *arg);
 
+/* ---- how kinds of places went from week to week (server/peers.h): a fact, as it was counted ---- */
+
+struct ledger_peers {
+    uint32_t week;  /* days since 1970-01-01 ÷ 7 */
+    uint8_t use;    /* enum use_class */
+    uint16_t dn_mm;
+    uint32_t zone;  /* id in LIST_ZONE; 0: all of them */
+    int32_t change; /* thousandths of a logarithm */
+    uint32_t meters;
+};
+void act_put_peers(struct act *a, const struct ledger_peers *p); /* the caller notes it */
+/* All of them, in order of week; an error from `each` ends it. CORRUPT. */
+MUST_CHECK enum err ledger_peers(struct txn *t, enum err (*each)(void *arg, const struct ledger_peers *p), void *arg);
+
 /* ---- commands to meters: what was asked, by whom, and each thing that happened to it with its time ---- */
 
 enum command_state { COMMAND_QUEUED, COMMAND_SENT, COMMAND_DELIVERED, COMMAND_DONE, COMMAND_FAILED, COMMAND_EXPIRED, COMMAND_STATES };

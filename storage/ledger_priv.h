@@ -54,6 +54,7 @@ enum ledger_table {
     LEDGER_FIGURES,       /* month [· kind · name] → figures of a closed month (ledger_figure.c) */
     LEDGER_LULLS,         /* use class · day → how much of it counts (ledger_lull.c) */
     LEDGER_USERS,         /* people who sign in, and where they are signed in (ledger_user.c) */
+    LEDGER_PEERS,         /* week · kind of places → how its use went (ledger_peers.c) */
     LEDGER_TABLES
 };
 

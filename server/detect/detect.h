@@ -75,7 +75,8 @@ struct judge_place {
     const struct detect_rules *rules; /* those of the day at hand: detect_feed sets it */
     int64_t used_before_mlpd; /* at the point before this fitting, by the meter before; 0: nobody knows */
     const struct profile *profile; /* what was learned of the customer before the step at hand (profile.h): detect_feed sets it */
-    const struct peers *peers;     /* how places of its kind changed (peers.h), as far as the day at hand may know; NULL: nobody knows */
+    const struct peers *peers;     /* how places of its kind in its zone changed (peers.h), of a look as far as its day may know; NULL: nobody knows */
+    const struct peers *peers_all; /* and those of all zones, for where the zone is too new */
     const struct meter_facts *other;  /* of a verdict's sentence: the meter that its evidence names; NULL: none */
 };
 

@@ -10,6 +10,7 @@
  * value.  Source: handbook §6.3; bounds measured with tools/bench detect. */
 #include "server/detect/detect_priv.h"
 #include "server/detect/draws.h"
+#include "server/detect/peers.h"
 
 #include <math.h>
 
@@ -55,6 +56,8 @@ static bool fast_look(const struct judge_place *p, const struct day_span *days,
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
+    if (fabs(peers_lately_ln(p->peers)) > PEERS_MOVE_LN)
+        return false;
     if (!draws_compare(p, days, &bounds, &c) || !is_fast(&c, larger_ln))
         return false;
     *out = (struct verdict){ .open = true,

@@ -145,6 +145,22 @@ static void take(struct monthly *m, const struct judge_place *place, const struc
     }
 }
 
+/* What this day may know of the place's peers: of its zone, or of all zones while of that they are known for longer and of its own for weeks alone. */
+static bool peers_on(const struct judge_place *place, int32_t day, struct peers *out)
+{
+    struct peers all = { 0 };
+
+    out->count = 0;
+    if (place->peers)
+        peers_until(place->peers, day, out);
+    if (place->peers_all && out->count < PEERS_LEAST) {
+        peers_until(place->peers_all, day, &all);
+        if (all.count > out->count)
+            *out = all;
+    }
+    return out->count > 0;
+}
+
 static void look(struct monthly *m, const struct judge_place *place, int32_t day, detect_say *say,
                  void *arg)
 {
@@ -153,10 +169,7 @@ static void look(struct monthly *m, const struct judge_place *place, int32_t day
     struct peers known;
 
     today.rules = rules_on(place->book, day);
-    if (place->peers) {
-        peers_until(place->peers, day, &known);
-        today.peers = &known;
-    }
+    today.peers = peers_on(place, day, &known) ? &known : NULL;
     for (unsigned i = 0; i < m->kind_count; i++) {
         struct verdict v;
 

@@ -68,6 +68,13 @@ double peers_ln(const struct peers *p, int32_t day)
     return ((1 - share) * p->level[low] + share * p->level[low + 1]) / 1000;
 }
 
+double peers_lately_ln(const struct peers *p)
+{
+    if (!p || p->count <= PEERS_STEP)
+        return 0;
+    return (p->level[p->count - 1] - p->level[p->count - 1 - PEERS_STEP]) / 1000.0;
+}
+
 static int order(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -13,7 +13,7 @@
  *              a trickle that somebody stopped
  *   not        where a run of 8 days without use lies between before and since: others may have moved in; where use fell in three hours of the day alone (a garden
  *              that is watered no more); where water had run without a pause before, and does no more (a leak that was mended); where the same weeks
- *              of the year before had as little
+ *              of the year before had as little; not while peers themselves change by 15 % in 28 days: later it shows whether the meter did
  *   cleared    the last 28 days have draws and use within 12 % of those before
  *   lost       what is registered now × (1 ÷ share − 1); the interval is that of a healthy home's 28-day mean: ± 20 %
  *   confidence what share of such flags was right in tools/bench detect; places that are no homes at most 65 %, for fewer guests or hands
@@ -25,6 +25,7 @@
 #include "server/detect/draws.h"
 #include "server/detect/drift.h"
 #include "server/detect/house.h"
+#include "server/detect/peers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -278,6 +279,8 @@ static bool slow_look(const struct judge_place *p, const struct day_span *days,
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
+    if (fabs(peers_lately_ln(p->peers)) > PEERS_MOVE_LN)
+        return false;
     if (draws_compare(p, days, &bounds, &c))
         way = way_of(p, &c);
     if (way != WAY_NONE) {

@@ -160,7 +160,7 @@ static enum err print_record(const struct options *o, const struct record *r)
         err = table_standstill(r, stdout);
     if (!err && o->curve)
         err = table_registers(r, stdout);
-    if (!err && !(err = table_list(r, stdout)))
+    if (!err && !(err = table_slow(r, stdout)) && !(err = table_list(r, stdout)))
         err = table_false(r, stdout);
     return err ? err : table_goals(r, false, stdout);
 }

@@ -6,7 +6,7 @@
  *   sums.c    counts, intervals, quantiles
  *   table.c   what is printed; goals.c: the goals
  *   standstill.c  stuck by who lives there, and by how sure it is
- *   list.c    the list of replacements
+ *   list.c    the list of replacements; slow_curve.c: slow meters by the share that they miss
  *   houses.c  houses with a meter before all flats; real_house.c: of real series
  *
  * Matching.  A flag counts for a life's fault if it is of a kind that is right for it (tools/sim/fault.def) and was raised between
@@ -149,6 +149,7 @@ MUST_CHECK enum err table_curve(const struct record *r, FILE *out);
 MUST_CHECK enum err table_standstill(const struct record *r, FILE *out); /* standstill.c */
 MUST_CHECK enum err table_goals(const struct record *r, bool json, FILE *out);
 MUST_CHECK enum err table_registers(const struct record *r, FILE *out);
+MUST_CHECK enum err table_slow(const struct record *r, FILE *out); /* slow_curve.c */
 MUST_CHECK enum err table_list(const struct record *r, FILE *out);
 MUST_CHECK enum err table_false(const struct record *r, FILE *out);
 void list_truth(const struct record *r, FILE *out);
