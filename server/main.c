@@ -166,6 +166,8 @@ static enum err listen_all(struct nilod *n, struct refusal *r)
                                  .cert_file = o->http_cert.count ? o->http_cert.text[0] : NULL,
                                  .key_file = o->http_key.count ? o->http_key.text[0] : NULL,
                                  .behind_proxy = o->http_behind_proxy.flag,
+                                 .photo_bytes = (uint64_t)o->photo_space.number << 20,
+                                 .photos_an_hour = (uint32_t)o->photo_rate.number,
                                  .page = { .utility = text_or_null(&o->utility),
                                            .map_tiles = text_or_null(&o->map_tiles),
                                            .map_credit = text_or_null(&o->map_credit) } };

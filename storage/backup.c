@@ -15,10 +15,12 @@
  *   6  everything is copied at leisure as those transactions see it; DIR/store is written last; the
  *      copy is checked
  *
- * The result is a state in which nilod could have been killed. */
+ * Photos have no such moment: they are written before an act refers to them, never change, and are copied
+ * after the ledger was seen.  The result is a state in which nilod could have been killed. */
 #include "storage/store_priv.h"
 
 #include "storage/journal_priv.h"
+#include "storage/photos.h"
 #include "storage/store_key.h"
 #include "storage/txn.h"
 
@@ -337,6 +339,8 @@ enum err store_backup(const char *dir, const char *to, struct refusal *r)
     parts_close(&b);
     if (!err)
         err = store_key_copy(dir, to, &key_copied, r);
+    if (!err)
+        err = photos_copy(dir, to, r);
     if (!err && !store_version_write(to))
         err = refuse(r, errno == ENOSPC ? ERR_FULL : ERR_IO, 0, "",
                      "%s/store: cannot be written: %s", to, strerror(errno));

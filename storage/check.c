@@ -3,6 +3,7 @@
 #include "storage/journal.h"
 #include "storage/keyring.h"
 #include "storage/ledger.h"
+#include "storage/photos.h"
 #include "storage/quarantine.h"
 #include "storage/store_key.h"
 #include "storage/store_priv.h"
@@ -126,6 +127,15 @@ static enum err check_views(struct check *c)
     return err;
 }
 
+static enum err check_photos(struct check *c)
+{
+    uint64_t bytes;
+    enum err err = photos_check(c->dir, &c->counts.photos, &bytes, c->r);
+
+    c->counts.bytes += bytes;
+    return err;
+}
+
 /* The archive before the journal: what it says is settled was in the journal before. */
 static enum err check_once(struct check *c)
 {
@@ -135,7 +145,7 @@ static enum err check_once(struct check *c)
     if ((err = store_version(c->dir, c->r)) == ERR_NOT_FOUND && c->r && access(c->dir, F_OK) == 0)
         return refuse(c->r, err, 0, "", "%s/store: is missing", c->dir);
     if (err || (err = check_archive(c)) || (err = check_journal(c)) ||
-        (err = check_quarantine(c)) || (err = check_ledger(c)))
+        (err = check_quarantine(c)) || (err = check_ledger(c)) || (err = check_photos(c)))
         return err;
     return check_views(c);
 }

@@ -29,6 +29,7 @@ struct store_counts {
     uint64_t batches, records;   /* of the journal */
     uint64_t readings;           /* settled */
     uint64_t ledger_rows, view_rows, quarantined;
+    uint64_t photos;
     uint64_t bytes;
 };
 
@@ -47,7 +48,7 @@ MUST_CHECK enum err store_keys_check(const char *dir, const char *file, struct s
 /* ---- copies --------------------------------------------------------------------------------- */
 
 /* A copy of all parts as they were at one instant, beside a running nilod if one runs (in another process), into `to`, which is
- * absent or empty; then checked. DIR/store.key, where there is one, goes with it. EXISTS, FULL, IO, and what store_check finds. */
+ * absent or empty; then checked. DIR/store.key, where there is one, goes with it, and photos do. EXISTS, FULL, IO, and what store_check finds. */
 MUST_CHECK enum err store_backup(const char *dir, const char *to, struct refusal *r);
 
 /* Checks the copy `from` and puts it into `dir`, which is absent or empty. */

@@ -21,6 +21,7 @@ answer_handler answer_edits, answer_edit;                                       
 answer_handler answer_readings, answer_consumption;                                  /* get_readings.c, get_consumption.c */
 answer_handler answer_frames;                                                        /* get_frames.c */
 answer_handler answer_search;                                                        /* get_search.c */
+answer_handler answer_photo, answer_add_photo;                                        /* get_photos.c */
 answer_handler answer_live;                                                          /* get_live.c */
 answer_handler answer_series;                                                        /* get_series.c */
 answer_handler answer_route_day, answer_route_sample, answer_route_signed, answer_rotation;               /* get_route_day.c, get_route_sample.c */

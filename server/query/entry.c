@@ -178,7 +178,10 @@ static void check_type(struct request *q, struct span type)
 
     /* curl's -d says "form" of whatever it sends: taken as unsaid. */
     fine = fine || begins_with(type, "application/x-www-form-urlencoded");
-    if (q->route->body == BODY_JSON)
+    if (q->route->body == BODY_IMAGE)
+        fine = fine || begins_with(type, "image/jpeg") || begins_with(type, "image/png") ||
+               begins_with(type, "image/webp") || begins_with(type, "application/octet-stream");
+    else if (q->route->body == BODY_JSON)
         fine = fine || begins_with(type, "application/json");
     else if (q->route->body == BODY_FILE) {
         for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
@@ -190,7 +193,9 @@ static void check_type(struct request *q, struct span type)
         return;
     refuse(&r, ERR_UNSUPPORTED, 0, "Content-Type", "Content-Type: found %.*s, expected %s",
            (int)(type.len < 60 ? type.len : 60), (const char *)type.at,
-           q->route->body == BODY_JSON ? "application/json" : "text/csv or application/x-ndjson");
+           q->route->body == BODY_JSON    ? "application/json"
+           : q->route->body == BODY_IMAGE ? "image/jpeg, image/png or image/webp"
+                                          : "text/csv or application/x-ndjson");
     problem_status(q, 415, &r);
 }
 

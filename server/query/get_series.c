@@ -2,6 +2,7 @@
  * for a page draws columns.  The channel that the meter is billed by is counted, and so has use and flow; of others the
  * readings alone are told. Edits stand in none of it: it is what came from the meter and who read it. */
 #include "server/billing/chart.h"
+#include "server/billing/verdicts.h"
 #include "server/query/answers.h"
 #include "server/query/rows.h"
 #include "server/readings.h"
@@ -11,6 +12,10 @@
 
 #define POINTS 1000
 #define TIME_END ((int64_t)UINT32_MAX + 1)
+#define DAY_S 86400
+#define BEFORE_S                                                                                   \
+    (40 *                                                                                          \
+     DAY_S) /* a reading is looked for so long before the span and behind it: some meters are read once a month */
 #define GAP_STEPS 3 /* usual steps, or two buckets, whichever is longer */
 
 struct charted {
@@ -94,16 +99,102 @@ static enum err cut(struct app *app, struct charted *s)
                       gap_s, &s->chart);
 }
 
-static enum err load(struct app *app, struct charted *s)
+static enum err load_whole(struct app *app, struct charted *s)
 {
     enum err err = readings_load(app, &s->meter, s->channel, 0, TIME_END, &s->rows);
 
     if (err)
         return err;
     settle_span(s, clock_now_s(&app->clock));
-    if ((err = judge(s)) || (err = count_lines(s)))
+    if ((err = judge(s)))
         return err;
-    return cut(app, s);
+    return count_lines(s);
+}
+
+/* ---- a span of years without reading years ---- */
+
+struct channel_source {
+    struct app *app;
+    const struct charted *series;
+};
+
+static enum err source_load(void *arg, int64_t from_s, int64_t to_s, struct rows *out)
+{
+    const struct channel_source *c = (const struct channel_source *)arg;
+
+    return readings_load(c->app, &c->series->meter, c->series->channel, from_s, to_s, out);
+}
+
+static enum err source_below_zero(void *arg, bool *out_below)
+{
+    const struct channel_source *c = (const struct channel_source *)arg;
+
+    return readings_below_zero(c->app, &c->series->meter, out_below);
+}
+
+/* The one fitting in which the span lies with what is looked for around it; NULL: there is none such. */
+static struct fitting *fitting_around(struct charted *s)
+{
+    struct fitting *found = NULL;
+
+    for (size_t i = 0; i < s->fittings.count; i++) {
+        struct fitting *f = &s->fittings.at[i];
+
+        if (f->from_s >= s->to_s + BEFORE_S || f->to_s < s->from_s - BEFORE_S)
+            continue;
+        if (found)
+            return NULL;
+        found = f;
+    }
+    return found && found->from_s < s->from_s - BEFORE_S ? found : NULL;
+}
+
+/* Whether what was loaded tells of all of the span: it begins with a reading that takes part, and ends with one behind, or where there are no more. */
+static bool reaches(const struct charted *s, int64_t now_s)
+{
+    const struct rows *rows = &s->rows;
+
+    return rows->count && !s->rules[0] && rows->at[0].time_s <= s->from_s &&
+           (rows->at[rows->count - 1].time_s >= s->to_s || s->to_s + BEFORE_S > now_s);
+}
+
+/* Where verdicts need not the meter's whole life (verdicts.h), neither does the register: it is counted from the first reading there as from a start index. *out_done false: all of it has to be read. */
+static enum err load_short(struct app *app, struct charted *s, bool *out_done)
+{
+    struct channel_source channel = { app, s };
+    struct row_source source = { source_load, source_below_zero, &channel };
+    int64_t now_s = clock_now_s(&app->clock);
+    struct fitting *f;
+    enum err err;
+
+    *out_done = false;
+    if (s->from_s == INT64_MIN || s->channel != meter_billed_channel(&s->meter))
+        return ERR_OK;
+    settle_span(s, now_s);
+    if (!(f = fitting_around(s)))
+        return ERR_OK;
+    err = verdicts_load(&source, &s->meter, s->fittings.at, s->fittings.count, s->channel,
+                        s->from_s - BEFORE_S, s->to_s + BEFORE_S, &s->rows, &s->rules);
+    if (err || !reaches(s, now_s)) {
+        free(s->rules);
+        s->rules = NULL;
+        s->rows.count = 0;
+        return err;
+    }
+    f->from_s = s->rows.at[0].time_s;
+    f->start_ml = s->rows.at[0].value;
+    *out_done = true;
+    return count_lines(s);
+}
+
+static enum err load(struct app *app, struct charted *s)
+{
+    bool done;
+    enum err err = load_short(app, s, &done);
+
+    if (!err && !done)
+        err = load_whole(app, s);
+    return err ? err : cut(app, s);
 }
 
 /* ---- writing ---- */

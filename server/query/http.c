@@ -14,6 +14,7 @@
 #include "server/query/once.h"
 #include "server/query/page.h"
 #include "server/query/patience.h"
+#include "server/query/photo_desk.h"
 #include "server/query/spool.h"
 
 #include <fcntl.h>
@@ -50,6 +51,7 @@ struct http {
     struct once *once;
     struct patience *patience;
     struct live *live;
+    struct photo_desk *photos;
     bool behind_proxy;
     struct page page;
     struct workers *readers, *writers, *pushers;
@@ -480,6 +482,11 @@ const struct page *request_page(const struct request *q)
     return &q->http->page;
 }
 
+struct photo_desk *request_photos(const struct request *q)
+{
+    return q->http->photos;
+}
+
 struct live *request_live(const struct request *q)
 {
     return q->http->live;
@@ -572,7 +579,8 @@ static bool take_json(struct request *q, struct span bytes)
 
 static bool in_memory(const struct request *q)
 {
-    return q->route->body == BODY_JSON || q->route->body == BODY_PUSH;
+    return q->route->body == BODY_JSON || q->route->body == BODY_PUSH ||
+           q->route->body == BODY_IMAGE;
 }
 
 static enum MHD_Result take_body(struct request *q, struct span bytes, size_t *left)
@@ -819,6 +827,7 @@ static enum err open_parts(struct http *h, const struct http_options *o, struct 
         return err;
     if ((err = auth_new(&h->auth)) || (err = once_new(&h->once)) ||
         (err = patience_new(&h->patience)) || (err = live_open(h->app, &h->live)) ||
+        (err = photo_desk_open(h->app->store, o->photo_bytes, o->photos_an_hour, &h->photos)) ||
         (err = workers_open("http-read", READERS, &h->readers)) ||
         (err = workers_open("http-write", WRITERS, &h->writers)) ||
         (err = workers_open("http-push", PUSHERS, &h->pushers)))
@@ -891,6 +900,7 @@ void http_close(struct http *h)
     workers_close(h->writers);
     workers_close(h->pushers);
     live_close(h->live);
+    photo_desk_close(h->photos);
     once_free(h->once);
     patience_free(h->patience);
     auth_free(h->auth);

@@ -39,6 +39,8 @@ struct http_options {
     const char *cert_file, *key_file; /* PEM; NULL: plain HTTP */
     bool behind_proxy;                /* a public address is fine without a certificate */
     struct page_options page;
+    uint64_t photo_bytes;             /* room for photos; 0: none are taken */
+    uint32_t photos_an_hour;          /* of one name; 0: as many as it likes */
 };
 
 /* INVALID: an address is not one, is public without a certificate, or cert and key do not go

@@ -266,12 +266,19 @@ static void put_reference(struct out *o, const char *schema)
     out_format(o, "{\"$ref\":\"#/components/schemas/%s\"}", schema);
 }
 
+#define IMAGE_OF(type) "\"" type "\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}"
+#define IMAGES IMAGE_OF("image/jpeg") "," IMAGE_OF("image/png") "," IMAGE_OF("image/webp")
+
 static void put_body(struct out *o, const struct route *r)
 {
     if (r->body == BODY_NONE)
         return;
     out_key(o, "requestBody");
     out_text(o, "{\"required\":true,\"content\":{");
+    if (r->body == BODY_IMAGE) {
+        out_text(o, IMAGES "}}");
+        return;
+    }
     if (r->body == BODY_FILE) {
         out_text(o, "\"text/csv\":{\"schema\":{\"type\":\"string\"}},\"application/x-ndjson\":{"
                     "\"schema\":{\"type\":\"string\"}}}}");
@@ -289,6 +296,10 @@ static void put_content(struct out *o, const struct route *r)
         out_text(o, "\"text/event-stream\":{\"schema\":");
         put_reference(o, r->schema);
         out_text(o, "}}");
+        return;
+    }
+    if (strcmp(r->schema, "Image") == 0) {
+        out_text(o, IMAGES "}");
         return;
     }
     if (!r->forms) {

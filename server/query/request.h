@@ -11,6 +11,7 @@ struct http;
 struct listing;
 struct page;
 struct live;
+struct photo_desk;
 struct live_listener;
 struct MHD_Connection;
 
@@ -79,6 +80,7 @@ struct request {
 void request_peer(const struct request *q, char out[PEER_SIZE]);
 struct patience *request_patience(const struct request *q);
 const struct page *request_page(const struct request *q);
+struct photo_desk *request_photos(const struct request *q);
 struct live *request_live(const struct request *q);
 
 /* ---- how handlers answer (problem.c) ---- */

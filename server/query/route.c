@@ -69,6 +69,17 @@ static const struct route routes[] = {
       .schema = schema_,                                                                           \
       .body_schema = body_,                                                                        \
       .summary = summary_ },
+#define IMAGE(path_, scope_, handler, schema_, summary_)                                           \
+    { .verb = VERB_POST,                                                                           \
+      .path = path_,                                                                               \
+      .scope = SCOPE_##scope_,                                                                     \
+      .place = PLACE_WRITER,                                                                       \
+      .body = BODY_IMAGE,                                                                          \
+      .forms = FORM_JSON,                                                                          \
+      .answer = handler,                                                                           \
+      .parameters = "",                                                                            \
+      .schema = schema_,                                                                           \
+      .summary = summary_ },
 #define PUSH(path_, handler, parameters_, summary_)                                                \
     { .verb = VERB_POST,                                                                           \
       .path = path_,                                                                               \
@@ -84,6 +95,7 @@ static const struct route routes[] = {
 #undef ACT
 #undef FILE
 #undef PUSH
+#undef IMAGE
 #undef ASK
 #undef SIGN
 };

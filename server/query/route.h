@@ -27,9 +27,10 @@ enum place {
 #define SCOPE_FIELD (ROLES_STORE | ROLES_CREW)
 #define SCOPE_SHEETS ROLES_SHEETS
 #define SCOPE_READS ROLES_READS
+#define SCOPE_PHOTOS (ROLES_READS | ROLES_STORE)
 #define SCOPE_BILLING ROLES_BILLING
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE, BODY_PUSH };
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FILE, BODY_PUSH, BODY_IMAGE };
 
 struct route {
     enum verb verb;

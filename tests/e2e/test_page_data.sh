@@ -60,6 +60,10 @@ a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre() {
     last=$(nilo reading list M1 --from 2026-02-28T23:00:00+08:00 --to 2026-03-01T00:00:00+08:00 --format ndjson | jq -r 'select(.index_l) | .index_l')
     is true "$(jq --argjson last "$last" '((([.use_l[] | select(.)] | add) + ([.gaps.use_l[]] | add)) - .moved_l | fabs) < 0.001 and (.moved_l - $last) < 24 and (.moved_l - $last) >= 0' <<< "$all")" || return 1
     is 1 "$(jq '.gaps.from | length' <<< "$all")" && is true "$(jq '.gaps.to[0] - .gaps.from[0] == 25 * 3600' <<< "$all")" || return 1
+    # A part is read without the rest, and parts add up to the whole.
+    is "$(jq .moved_l <<< "$all")" "$(for month in 2025-{03..12} 2026-{01..02}; do
+        json "/v1/meters/M1/series?from=${month}-01T00:00:00%2B08:00&to=$(date -u -d "$month-01 + 1 month" +%Y-%m-%d)T00:00:00%2B08:00" | jq .moved_l
+    done | jq -s add)" || return 1
     # The one hour of 400 litres shows in a bucket of twelve.
     is 400 "$(jq '[.flow_max_lph[] | select(.)] | max' <<< "$all")" || return 1
     is '[90000000] ["ceiling"]' "$(jq -c '.suspect.index_l, .suspect.rule' <<< "$all" | paste -sd' ')"
@@ -171,7 +175,46 @@ what_begins_so_is_found() {
     is '["R1"]' "$(json '/v1/routes?reader=ben' | jq -c '[.rows[].route]')" && is '[]' "$(json '/v1/routes?reader=nobody' | jq -c '.rows')"
 }
 
+# ---- photos ----
+
+# A JPEG by its first bytes, of any length.
+jpeg() { printf '\xff\xd8\xff\xe0' && head -c "$1" /dev/zero | tr '\0' "$2"; }
+hand_in() { curl -s -w '\n%{http_code}' -H "$(auth "${3:-$NILO_TOKEN_FILE}")" -H "Content-Type: ${2:-image/jpeg}" --data-binary "@$1" "$NILO_SERVER/v1/photos"; }
+
+a_photo_is_kept_once_and_is_an_image_and_nothing_else() {
+    local id head
+    jpeg 200000 a > dial.jpg && id=$(sha256sum dial.jpg | cut -d' ' -f1) || return 1
+    has "$(hand_in dial.jpg)" "\"photo\":\"$id\"" '"type":"image/jpeg"' $'\n201' && has "$(hand_in dial.jpg)" $'\n200' || return 1
+    curl -sf -D head -o back.jpg -H "$(auth)" "$NILO_SERVER/v1/photos/$id" && cmp dial.jpg back.jpg || return 1
+    head=$(tr -d '\r' < head | tr 'A-Z' 'a-z')
+    has "$head" 'content-type: image/jpeg' "content-security-policy: default-src 'none'; sandbox" 'x-content-type-options: nosniff' 'immutable' || return 1
+    has "$(curl -s -o /dev/null -w '%{http_code}' -H "$(auth)" -H "If-None-Match: \"$id\"" "$NILO_SERVER/v1/photos/$id")" 304 || return 1
+    printf '<script>alert(1)</script>' > page.html && has "$(hand_in page.html)" $'\n422' 'JPEG, PNG or WebP' && has "$(hand_in page.html text/html)" $'\n415' || return 1
+    jpeg 1048577 b > large.jpg && has "$(hand_in large.jpg)" $'\n413' && has "$(ask "/v1/photos/${id%??}00")" $'\n404' && has "$(ask /v1/photos/..%2F..%2Fstore.key)" $'\n404' || return 1
+    has "$(curl -s -w '\n%{http_code}' "$NILO_SERVER/v1/photos/$id")" $'\n401' && nilo token create --role viewer --name v > viewer.token && has "$(hand_in dial.jpg image/jpeg viewer.token)" $'\n403' || return 1
+    # A read refers to it, the audit knows who handed it in, and the command does the same.
+    jpeg 300 c > other.jpg && is "$(sha256sum other.jpg | cut -d' ' -f1)" "$(nilo photo add other.jpg --format ndjson | jq -r .photo)" && nilo photo get "$id" | cmp - dial.jpg || return 1
+    has "$(nilo audit list --format ndjson | grep photo.add)" "$id" '"who":"admin"'
+}
+
+photos_go_with_the_store() {
+    exits 0 nilo store backup --store store --to copy && exits 0 nilo store check --store copy --format json && is 2 "$(jq .photos <<< "$said")" || return 1
+    exits 0 nilo store restore --from copy --store back && is 2 "$(find back/photos -type f | wc -l)" || return 1
+    printf x >> "$(find copy/photos -type f | head -1)" && exits 1 nilo store check --store copy && has "$said" copy/photos
+}
+
+photos_have_an_end() {
+    nilod_stop && nilod_start --photo-rate 2 --photo-space 1 || return 1
+    for n in 1 2; do
+        jpeg "$n" d > small.jpg && has "$(hand_in small.jpg)" $'\n201' || return 1
+    done
+    has "$(hand_in small.jpg)" $'\n429' 'in an hour' || return 1
+    nilo token create --role crew --name c > crew.token && jpeg 900000 e > big.jpg && has "$(hand_in big.jpg image/jpeg crew.token)" $'\n507' 'photo-space' || return 1
+    nilod_stop && nilod_start
+}
+
 nilod_start
 hold world a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre from_years_to_hours a_page_is_told_what_happens_and_no_other_unit_is who_comes_again_is_told_what_it_missed \
-    who_signs_out_hears_no_more frames_show_as_they_came_in_the_newest_first what_begins_so_is_found too_many_are_refused_and_a_stop_ends_all
+    who_signs_out_hears_no_more frames_show_as_they_came_in_the_newest_first what_begins_so_is_found \
+    a_photo_is_kept_once_and_is_an_image_and_nothing_else photos_go_with_the_store photos_have_an_end too_many_are_refused_and_a_stop_ends_all
 hold_end

@@ -114,8 +114,8 @@ class House {
     }
 
     /** A page of a fresh browser context, in a language and a width; what goes wrong in it fails its claim. */
-    async page({ language = 'en', width = 1440, height, theme = 'light', storageState } = {}) {
-        const context = await this.browser.newContext({ baseURL: this.at, locale: language === 'zh' ? 'zh-CN' : 'en-GB', viewport: { width, height: height ?? (width < 600 ? 844 : 900) }, deviceScaleFactor: width < 600 ? 2 : 1, colorScheme: theme, storageState });
+    async page({ language = 'en', width = 1440, height, theme = 'light', storageState, at } = {}) {
+        const context = await this.browser.newContext({ baseURL: at ?? this.at, locale: language === 'zh' ? 'zh-CN' : 'en-GB', viewport: { width, height: height ?? (width < 600 ? 844 : 900) }, deviceScaleFactor: width < 600 ? 2 : 1, colorScheme: theme, storageState });
         context.setDefaultTimeout(WAIT_MS);
         const page = await context.newPage();
         page.wrongs = [];

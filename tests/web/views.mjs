@@ -1,5 +1,6 @@
 // Every view: its name, its link (a function where it depends on the town), who looks at it, what shows that it is there, and what is done before it is looked at.
 // `names`: words in it that are names, and so the same in every language.
+import { crewWorld } from './crew_world.mjs';
 import { today } from './house.mjs';
 
 const flag = async (h, kind) => (await h.api(`/v1/flags?kind=${kind}`)).rows[0];
@@ -66,6 +67,8 @@ export const views = [
     { name: 'replacements', path: '/replacements', who: 'sue', ready: '.map' },
     { name: 'stock', path: '/stock', who: 'sam', ready: '.table' },
     { name: 'verifications', path: '/verifications', who: 'sam', ready: '.bars' },
+    { name: 'today_crew', path: async (h) => (await crewWorld(h), '/'), who: 'cai', ready: '.stops .stop', full: true },
+    { name: 'order', path: async (h) => `/orders/${(await crewWorld(h))[0].order}`, who: 'cai', ready: 'form', full: true },
     { name: 'users', path: '/users', who: 'ada', ready: '.grid .rows .row' },
     { name: 'users_new', path: '/users', who: 'ada', ready: '.head-end .primary', act: (page) => page.locator('.head-end .primary').click() },
     { name: 'password', path: '/password', who: 'ada', ready: 'form' },

@@ -85,12 +85,12 @@ int cmd_store_check(const struct args *a)
     if (keys.count && !keys.at_hand)
         say("the keys of meters were not opened: the store key is not at hand; give it with "
             "--store-key-file");
-    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1,
+    return print(a, json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sound", 1,
                               "keys", INT(keys.count), "index_keys", INT(indexes.keys), "batches",
                               INT(n.batches), "records", INT(n.records), "settled_readings",
                               INT(n.readings), "ledger_rows", INT(n.ledger_rows), "view_rows",
-                              INT(n.view_rows), "quarantined", INT(n.quarantined), "bytes",
-                              INT(n.bytes)));
+                              INT(n.view_rows), "quarantined", INT(n.quarantined), "photos",
+                              INT(n.photos), "bytes", INT(n.bytes)));
 }
 
 /* ---- stat ---- */

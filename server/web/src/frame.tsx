@@ -8,6 +8,7 @@ import { line } from './base/live';
 import { go, match, place } from './base/router';
 import { useStore } from './base/store';
 import { choose, language, languages, named, word, type Language } from './base/words';
+import { QueueLine } from './parts/queue';
 import { Empty, Failed, Loading } from './parts/states';
 import { choice, type Choice } from './parts/theme';
 import { views, type View, type ViewProps } from './views';
@@ -123,6 +124,7 @@ export function Frame() {
                 <button type="button" class="menu-button" aria-expanded={menu} aria-controls="menu" onClick={() => setMenu(!menu)}><span aria-hidden="true">☰</span><span class="hidden">{word('base.menu')}</span></button>
                 <a class="brand" href="#/"><img src="/web/icon.svg" alt="" width="28" height="28" /><span>{theFacts().utility}</span></a>
                 <Line />
+                <QueueLine />
                 <div class="top-end">
                     <Choices />
                     <details class="person">

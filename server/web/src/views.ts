@@ -31,6 +31,7 @@ export const views: View[] = [
     { path: '/edits', load: () => import('./views/edits'), roles: 'all', word: 'edits.title', menu: 'money' },
     { path: '/adjustments', load: () => import('./views/adjustments'), roles: 'all', word: 'adjustments.title', menu: 'money' },
     { path: '/figures', load: () => import('./views/month_figures'), roles: 'all', word: 'figures.title', menu: 'money' },
+    { path: '/orders/:order', load: () => import('./views/order'), roles: 'all', word: 'order.title' },
     { path: '/users', load: () => import('./views/users'), roles: 'chief', word: 'users.title', menu: 'house' },
     { path: '/password', load: () => import('./views/password'), roles: 'all', word: 'password.title' },
 ];

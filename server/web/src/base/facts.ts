@@ -6,6 +6,12 @@ export interface Facts { utility: string; tz: string; now: string; virtual: bool
 let facts: Facts;
 let ahead_ms = 0; // of the server's clock before this browser's; one that is virtual stands still
 
+/** As the device kept them, until the server tells them anew. */
+export function keepFacts(f: Facts): void {
+    facts = f;
+    document.title = f.utility;
+}
+
 export async function loadFacts(): Promise<void> {
     facts = await get<Facts>('/v1/page');
     ahead_ms = Date.parse(facts.now) - Date.now();

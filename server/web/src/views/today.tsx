@@ -11,7 +11,7 @@ const pages: Record<Role, () => Promise<{ default: ComponentType }>> = {
     reader: () => import('./today_reader'),
     billing: () => import('./today_billing'),
     store: () => import('./today_dispatch'),
-    crew: () => import('./today_dispatch'),
+    crew: () => import('./today_crew'),
 };
 
 export default function Today() {

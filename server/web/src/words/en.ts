@@ -146,6 +146,29 @@ export const en = {
         nothing: 'No readings in this span.', moved: 'The register moved {m3} m³ in sight; a bar is {span}, readings come every {step}.', suspects: '{n} {n?reading takes:readings take} no part (crosses).',
         gaps: 'In {n} {n?gap:gaps} {m3} m³ were used that stand in no bar.',
     },
+    crew: {
+        title: 'My day', left: '{n} {n?stop:stops} left', metres: '{km} km on foot', none: 'There is nothing to do today. Enjoy it.', stops: 'Stops', way: 'The way', no_places: 'No stop has a place on the map.',
+        due: 'by {at}', late: 'late, was due {at}', reported: 'Reported, waits here', kept: 'No signal. You see your day as it was {ago}; what you report is kept and sent later.',
+    },
+    order: {
+        title: 'Order', about: 'About', where: 'Where it is', address: 'Address', point: 'Point', account: 'Account', meter: 'Meter', phone: 'Phone', due: 'Due', late: 'late', why: 'Why', note: 'Note', last: 'Last read',
+        start: 'I am here', report: 'Report', exchange: 'Exchange of the meter', result: 'What came of it', send: 'Report', send_again: 'Send again', index: 'Dial, m³', index_hint: 'As the dial shows it, such as 123.456',
+        index_wrong: 'Expected cubic metres with at most three decimals, such as 123.456.', index_again: 'Read the dial once more.', index_sure: 'The last reading was {index} m³. Is what you typed what the dial shows?',
+        last_index: 'Last reading: {index} m³, {at}', old_index: 'Old meter {serial}: dial, m³', new_serial: 'New meter: serial', new_index: 'New meter: dial, m³', same_meter: 'This is the meter that is there: expected the new one.',
+        seal: 'Seal', certificate: 'Certificate', photo: 'Photo', photo_drop: 'Without the photo', photo_wrong: 'This is no picture that the browser can read.',
+        scan: 'Scan', scan_about: 'Hold the bar code or QR code of the new meter before the camera.', scan_wrong: 'The camera cannot be used: type the serial.',
+        queued: 'Reported {ago}; it waits on this device until there is a signal.', closed: 'This order is closed.', others: '{who} has this order.', kept: 'No signal: as it was known last.',
+        done_replace: 'Exchanged', done_inspect: 'Inspected: the fault is there', done_verify: 'Verified', done_repair: 'Repaired', done_read: 'Read',
+        field_old: 'dial of the old meter', field_fresh: 'dial of the new meter', field_serial: 'serial of the new meter',
+    },
+    queue: {
+        title: '{n} {n?report waits:reports wait} on this device', about: 'They are sent by themselves as soon as there is a signal, each once.', waiting: '{n} to send', sending: 'Sending…', refused: '{n} refused', sent: 'All sent',
+        waits: 'Waits for a signal', unsure: 'Sent; the answer is awaited, and asked for again', change: 'Change', drop: 'Give it up', drop_sure: 'Give this report up? Nothing of it reaches the server.', now: 'Send now',
+    },
+    result: {
+        done: 'Done', repaired: 'Put right on the spot', 'not-found': 'Nothing wrong was found', stopped: 'The register stands still', reversed: 'The register runs backwards', broken: 'The meter is broken',
+        unreadable: 'The dial cannot be read', vacant: 'Nobody lives there', 'no-access': 'Nobody opened', buried: 'The meter is covered up', refused: 'The customer refused', sent: 'Taken to the laboratory', exchanged: 'Changed outside of the order',
+    },
     password: {
         title: 'Change password', about: 'All your sessions end, on all devices; then you sign in with the new password.', old: 'Password now', new: 'New password', repeat: 'New password again',
         hint: '8 to 256 characters, not your name, not one character again and again.', differ: 'The two new passwords differ.', send: 'Change password',
@@ -155,7 +178,10 @@ export const en = {
         wrong: 'Name and password do not fit.', wait: 'Too many passwords did not fit. Try again in {n} s.',
     },
     today: {
-        title: 'Today', open_flags: 'Open flags', no_flags: 'Nothing is flagged. All meters behave.', kind: 'Kind', severity: 'Severity', point: 'Point', serial: 'Meter', lost: 'Lost, m³/day', raised: 'Told', text: 'What it says',
+        title: 'Today', no_flags: 'Nothing was flagged since yesterday.', flags_since: 'Flagged in the last 24 hours', new_flags: 'new flags in 24 h', silent_cells: 'silent cells and zones', outages: 'Cells that are silent',
+        no_outages: 'All cells are heard.', cell: 'Cell {cell}', zone: 'Zone {zone} without water', since: 'since {at}', per_s: 'reports/s', arrivals: '{n} {n?report:reports} since the start; {at}', arrivals_wait: 'Waits for the first reports',
+        orders: 'Orders', late_orders: 'orders past their time', due_orders: 'orders due today', late: 'Late', due: 'Due today', begun: 'Under way', no_orders: 'None.', nobody: 'nobody yet',
+        kind: 'Kind', severity: 'Severity', point: 'Point', serial: 'Meter', lost: 'Lost, m³/day', raised: 'Told', text: 'What it says',
         no_routes: 'No route is yours.', arrived_of: 'of {all} points arrived', missing: 'missing', odd: 'odd or disputed', signed_of: 'of {all} routes signed', my_routes: 'My routes', yesterday: 'Yesterday',
         look_at: 'To look at', nothing_odd: 'Nothing is missing or odd.',
     },

@@ -148,6 +148,29 @@ export const zh: Table = {
         nothing: '此时段没有读数。', moved: '所示时段表底数走了 {m3} m³；每柱为{span}，读数间隔{step}。', suspects: '{n} 个读数不参与计算（叉号）。',
         gaps: '{n} 处缺口内用水 {m3} m³，未计入任何柱。',
     },
+    crew: {
+        title: '我的一天', left: '还有 {n} 处', metres: '步行 {km} 公里', none: '今天没有任务。', stops: '任务', way: '路线', no_places: '没有一处任务有坐标。',
+        due: '{at} 前完成', late: '已逾期，应于 {at} 完成', reported: '已填报，待发送', kept: '没有信号。所示为{ago}的情况；您填报的内容会保存在本机，稍后发送。',
+    },
+    order: {
+        title: '工单', about: '概况', where: '位置', address: '地址', point: '用水点', account: '户号', meter: '水表', phone: '电话', due: '期限', late: '逾期', why: '原因', note: '备注', last: '上次抄见',
+        start: '我已到场', report: '填报', exchange: '换表', result: '结果', send: '提交', send_again: '重新提交', index: '表盘读数（m³）', index_hint: '按表盘所示填写，例如 123.456',
+        index_wrong: '应为立方米数，最多三位小数，例如 123.456。', index_again: '请再看一次表盘。', index_sure: '上次读数为 {index} m³。您填写的确实是表盘所示吗？',
+        last_index: '上次读数：{index} m³，{at}', old_index: '旧表 {serial} 读数（m³）', new_serial: '新表表号', new_index: '新表读数（m³）', same_meter: '这是现有的旧表，请填写新表。',
+        seal: '铅封号', certificate: '检定证书号', photo: '照片', photo_drop: '不用这张照片', photo_wrong: '浏览器无法识别这张图片。',
+        scan: '扫码', scan_about: '请将新表的条形码或二维码对准镜头。', scan_wrong: '无法使用相机，请手工输入表号。',
+        queued: '{ago}填报，保存在本机，等待信号。', closed: '此工单已关闭。', others: '此工单由 {who} 承办。', kept: '没有信号：所示为最后已知情况。',
+        done_replace: '已换表', done_inspect: '已检查：确有故障', done_verify: '已检定', done_repair: '已修复', done_read: '已抄表',
+        field_old: '旧表读数', field_fresh: '新表读数', field_serial: '新表表号',
+    },
+    queue: {
+        title: '本机有 {n} 份填报待发送', about: '一有信号便自动发送，每份只计一次。', waiting: '{n} 份待发送', sending: '正在发送…', refused: '{n} 份被拒绝', sent: '已全部发送',
+        waits: '等待信号', unsure: '已发出，正在确认结果', change: '修改', drop: '放弃', drop_sure: '放弃这份填报？其内容不会发送到服务器。', now: '立即发送',
+    },
+    result: {
+        done: '完成', repaired: '当场修复', 'not-found': '正常', stopped: '停走', reversed: '倒走', broken: '表坏',
+        unreadable: '表糊', vacant: '空房', 'no-access': '门闭', buried: '堆埋', refused: '拒绝', sent: '送检', exchanged: '工单外已换表',
+    },
     password: {
         title: '修改密码', about: '修改后，您在所有设备上的登录都会结束，需用新密码重新登录。', old: '当前密码', new: '新密码', repeat: '再次输入新密码',
         hint: '8 至 256 个字符，不能与姓名相同，也不能是同一字符的重复。', differ: '两次输入的新密码不一致。', send: '修改密码',
@@ -157,7 +180,10 @@ export const zh: Table = {
         wrong: '姓名或密码不正确。', wait: '密码错误次数过多，请在 {n} 秒后重试。',
     },
     today: {
-        title: '今日', open_flags: '未关闭的异常', no_flags: '没有异常，所有水表运行正常。', kind: '类型', severity: '等级', point: '用水点', serial: '水表', lost: '损失 m³/天', raised: '发现', text: '说明',
+        title: '今日', no_flags: '昨天以来没有新的异常。', flags_since: '近 24 小时的异常', new_flags: '24 小时内的新异常', silent_cells: '失联小区与停水片区', outages: '失联的小区',
+        no_outages: '所有小区通信正常。', cell: '小区 {cell}', zone: '片区 {zone} 停水', since: '自 {at} 起', per_s: '份/秒', arrivals: '启动以来共 {n} 份，{at}', arrivals_wait: '等待第一批上报',
+        orders: '工单', late_orders: '逾期工单', due_orders: '今日到期工单', late: '已逾期', due: '今日到期', begun: '处理中', no_orders: '无。', nobody: '尚未派单',
+        kind: '类型', severity: '等级', point: '用水点', serial: '水表', lost: '损失 m³/天', raised: '发现', text: '说明',
         no_routes: '没有由您负责的抄表册。', arrived_of: '已到，共 {all} 点', missing: '缺抄', odd: '异常或有争议', signed_of: '已签，共 {all} 册', my_routes: '我的抄表册', yesterday: '昨日',
         look_at: '需要查看', nothing_odd: '没有缺抄和异常。',
     },

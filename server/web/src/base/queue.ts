@@ -1,0 +1,153 @@
+// What a crew reports, queued on the device until the server has it: each act under an Idempotency-Key of its own, so that one whose answer was lost counts once.
+//
+//   await enqueue({ path, body, photo, label, about })     on disk when it resolves, then sent as soon as it goes
+//   useStore(acts)                                         those of who is signed in, the oldest first
+//
+// An act waits, is refused with the server's sentence (somebody changes it, under a new key, or drops it), or is sent and gone.  What is not sent outlives signing out: it is shown to its own person alone, and sent when he is back.
+import { at, newKey, Problem, post, whoAmI } from './api';
+import { allActs, dropAct, putAct } from './keep';
+import { session } from './session';
+import { store } from './store';
+
+export interface Act {
+    id?: number;
+    who: string;
+    key: string;
+    path: string;
+    body: Record<string, unknown>;
+    photo?: Blob;      // goes first; its id becomes body.photo
+    label: string;     // for people: where and what
+    about: string;     // the order's name
+    made: number;      // ms
+    tried?: boolean;   // it was sent once, and nobody knows what came of it
+    refused?: { detail: string; field: string; status: number };
+}
+
+const FIRST_MS = 3000, MOST_MS = 60000, SENT_SHOWN_MS = 10000;
+export const acts = store<Act[]>([]);
+/** sending: an act is under way; waiting: the line is down; sent: all is with the server, just now. */
+export const state = store<'idle' | 'sending' | 'waiting' | 'sent'>('idle');
+const heard = new Set<(about: string) => void>();
+let timer = 0, back_off_ms = FIRST_MS, busy = false;
+
+/** Calls `told` with an order's name when an act of it has reached the server. */
+export function onSent(told: (about: string) => void): () => void {
+    heard.add(told);
+    return () => void heard.delete(told);
+}
+
+async function load(): Promise<Act[]> {
+    const who = session.get()?.name;
+    const all = who ? (await allActs<Act>()).filter((a) => a.who === who) : [];
+    acts.set(all);
+    return all;
+}
+
+export async function enqueue(act: Pick<Act, 'path' | 'body' | 'photo' | 'label' | 'about'>): Promise<void> {
+    await putAct({ ...act, who: session.get()!.name, key: newKey(), made: Date.now() });
+    await load();
+    void flush();
+}
+
+/** Another content is another request: a new key. */
+export async function change(act: Act, body: Record<string, unknown>, photo: Blob | undefined): Promise<void> {
+    await putAct({ ...act, body, photo, key: newKey(), refused: undefined, tried: false });
+    await load();
+    void flush();
+}
+
+export async function drop(act: Act): Promise<void> {
+    await dropAct(act.id!);
+    await load();
+}
+
+async function hand_in(photo: Blob): Promise<string> {
+    let answer: Response;
+    try {
+        answer = await fetch('/v1/photos', { method: 'POST', credentials: 'same-origin', body: photo, headers: { 'Content-Type': photo.type || 'image/jpeg', 'X-CSRF-Token': session.get()?.csrf ?? '' } });
+    } catch {
+        throw new Problem(0, '');
+    }
+    const said = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Problem(answer.status, said.detail ?? String(answer.status), 'photo', said.code ?? '', Number(answer.headers.get('Retry-After') ?? 0));
+    return said.photo;
+}
+
+/** The server may be there again later: nobody has to look at it. */
+const passes = (p: Problem): boolean => p.lost || p.status === 429 || p.status >= 500;
+
+/** True: it is done with, one way or another; false: later. */
+async function send(act: Act): Promise<boolean> {
+    try {
+        if (act.photo) {
+            act = { ...act, body: { ...act.body, photo: await hand_in(act.photo) }, photo: undefined };
+            await putAct(act);
+        }
+        await putAct({ ...act, tried: true });
+        await post(act.path, act.body, act.key);
+        await dropAct(act.id!);
+        for (const told of heard) told(act.about);
+        return true;
+    } catch (e) {
+        if (!(e instanceof Problem)) throw e;
+        if (e.status === 401 || passes(e)) return false;
+        await putAct({ ...act, refused: { detail: e.detail, field: e.field, status: e.status } });
+        return true;
+    }
+}
+
+async function send_all(): Promise<void> {
+    let sent = false;
+    if (session.get() && !session.get()!.csrf) await whoAmI(); // opened without a signal: the token that writing needs is asked for now
+    for (let todo = await load(); ; todo = await load()) {
+        const act = todo.find((a) => !a.refused);
+        if (!act) break;
+        state.set('sending');
+        if (!(await send(act))) {
+            state.set('waiting');
+            later();
+            return;
+        }
+        sent = true;
+    }
+    back_off_ms = FIRST_MS;
+    state.set(sent ? 'sent' : 'idle');
+    if (sent) window.setTimeout(() => state.get() === 'sent' && state.set('idle'), SENT_SHOWN_MS);
+}
+
+function later(): void {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => void flush(), back_off_ms);
+    back_off_ms = Math.min(2 * back_off_ms, MOST_MS);
+}
+
+/** Sends what waits, one after the other; in one tab alone. */
+export async function flush(): Promise<void> {
+    if (busy || !session.get()) return;
+    busy = true;
+    try {
+        const one = async () => send_all();
+        if (navigator.locks) await navigator.locks.request('nilometer-queue', one);
+        else await one();
+    } catch {
+        state.set('waiting');
+        later();
+    }
+    busy = false;
+    await load();
+}
+
+export const orderPath = (order: string): string => at`/v1/orders/${order}/done`;
+
+session.watch((s) => {
+    if (s) void load().then(flush);
+    else acts.set([]);
+});
+window.addEventListener('online', () => {
+    back_off_ms = FIRST_MS;
+    void flush();
+});
+document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') void flush();
+});
+if (session.get()) void load().then(flush);
