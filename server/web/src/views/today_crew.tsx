@@ -61,14 +61,14 @@ export default function TodayCrew() {
                                     <h2 id="stops-title">{word('crew.stops')}</h2>
                                     <ol class="stops">{d.stops.map((s, i) => <StopRow key={s.order} s={s} n={i + 1} reported={reported.has(s.order)} />)}</ol>
                                 </section>
-                                <section class="w7" aria-labelledby="way-title">
-                                    <h2 id="way-title">{word('crew.way')}</h2>
+                                <div class="w7">
+                                    <h2>{word('crew.way')}</h2>
                                     {placed.length === 0 ? <Empty>{word('crew.no_places')}</Empty> : (
                                         <PlaceMap name={word('crew.way')} line={true} picked={picked} height="26rem"
                                             spots={placed.map(({ s, n }) => ({ id: s.order, lat: s.lat!, lon: s.lon!, label: `${n}. ${s.address ?? s.point}`, text: String(n), tint: reported.has(s.order) ? 'quiet' : s.late ? 'warn' : 'one' }))}
                                             pick={(id) => (id === picked ? go(link`/orders/${id}`) : pick(id))} />
                                     )}
-                                </section>
+                                </div>
                             </div>
                         )}
                     </>
