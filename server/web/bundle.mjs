@@ -21,8 +21,18 @@ function keep(result, fixed) {
     for (const file of result.outputFiles) made.set(file.path.slice(file.path.lastIndexOf('/') + 1), { bytes: Buffer.from(file.contents), fixed });
 }
 
+// The words of a language are data: one table is loaded, by its name.
+const words = {};
+for (const language of ['en', 'zh']) {
+    const [file] = (await esbuild.build({ ...common, entryPoints: [`src/words/${language}.ts`] })).outputFiles;
+    const table = (await import(`data:text/javascript;base64,${Buffer.from(file.contents).toString('base64')}`))[language];
+    const bytes = Buffer.from(JSON.stringify(table));
+    words[language] = `words-${language}-${createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase()}.json`;
+    made.set(words[language], { bytes, fixed: true });
+}
+
 const app = await esbuild.build({
-    ...common, entryPoints: ['src/main.tsx', 'src/style.css'], splitting: true, metafile: true,
+    ...common, define: { WORDS: JSON.stringify(words) }, entryPoints: ['src/main.tsx', 'src/style.css'], splitting: true, metafile: true,
     entryNames: '[name]-[hash]', chunkNames: 'part-[hash]',
 });
 keep(app, true);
@@ -50,7 +60,7 @@ if (existsSync('src/sw.ts')) {
 
 const types = {
     html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8',
-    svg: 'image/svg+xml', png: 'image/png', webmanifest: 'application/manifest+json',
+    json: 'application/json; charset=utf-8', svg: 'image/svg+xml', png: 'image/png', webmanifest: 'application/manifest+json',
 };
 rmSync(files, { recursive: true, force: true });
 mkdirSync(files, { recursive: true });

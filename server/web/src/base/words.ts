@@ -13,10 +13,13 @@ export type Word = { [S in Section]: `${S}.${keyof Table[S] & string}` }[Section
 export type Slots = Record<string, string | number>;
 
 export const languages: Record<Language, string> = { en: 'English', zh: '中文' };
-const loaders: Record<Language, () => Promise<Table>> = {
-    en: () => import('../words/en').then((m) => m.en),
-    zh: () => import('../words/zh').then((m) => m.zh),
-};
+declare const WORDS: Record<Language, string>; // files of the page, named by the bundle
+
+async function load(l: Language): Promise<Table> {
+    const answer = await fetch(`/web/${WORDS[l]}`);
+    if (!answer.ok) throw new Error(`${WORDS[l]}: ${answer.status}`);
+    return answer.json();
+}
 
 let table: Table;
 export const language = store<Language>('en');
@@ -29,7 +32,7 @@ function wished(): Language {
 
 /** Loads a language's table, then draws the page in it. */
 export async function speak(l: Language = wished()): Promise<void> {
-    table = await loaders[l]();
+    table = await load(l);
     document.documentElement.lang = l === 'zh' ? 'zh-CN' : 'en';
     language.set(l);
 }
