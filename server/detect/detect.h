@@ -163,7 +163,7 @@ struct detector {
 #define BURST_STATE 12 /* burst.c */
 #define FLOW_STATE 40  /* reversed.c, backflow.c, selfturn.c */
 #define DETECTORS_STATE (PROFILE_STATE + STUCK_STATE + LEAK_STATE + BURST_STATE + FLOW_STATE)
-#define DETECTORS_VERSION 11 /* of the states and rules: another one begins every fitting again */
+#define DETECTORS_VERSION 12 /* of the states and rules: another one begins every fitting again */
 
 /* The newest readings of one register: what holds, what is not yet believed. track.c alone reads
  * and writes it. Values in millilitres, times in UTC seconds. */
