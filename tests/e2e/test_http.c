@@ -244,9 +244,10 @@ static void every_described_path_is_there(void **state)
         {
             bool is_post = strcmp(method, "post") == 0;
             bool is_open = json_object_get(operation, "security") != NULL;
+            const char *asked = strcmp(name, "/web/{file}") == 0 ? "/web/icon.svg" : name;
             struct answer a;
 
-            client_ask(&stranger, is_post ? "POST" : "GET", name, is_post ? JSON_TYPE : NULL,
+            client_ask(&stranger, is_post ? "POST" : "GET", asked, is_post ? JSON_TYPE : NULL,
                        is_post ? "{}" : NULL, 2);
             client_answer(&stranger, "GET", &a);
             /* Who signs in says who he is. */

@@ -186,7 +186,7 @@ a_photo_is_kept_once_and_is_an_image_and_nothing_else() {
     jpeg 200000 a > dial.jpg && id=$(sha256sum dial.jpg | cut -d' ' -f1) || return 1
     has "$(hand_in dial.jpg)" "\"photo\":\"$id\"" '"type":"image/jpeg"' $'\n201' && has "$(hand_in dial.jpg)" $'\n200' || return 1
     curl -sf -D head -o back.jpg -H "$(auth)" "$NILO_SERVER/v1/photos/$id" && cmp dial.jpg back.jpg || return 1
-    head=$(tr -d '\r' < head | tr 'A-Z' 'a-z')
+    head=$(tr -d '\r' < ./head | tr 'A-Z' 'a-z')
     has "$head" 'content-type: image/jpeg' "content-security-policy: default-src 'none'; sandbox" 'x-content-type-options: nosniff' 'immutable' || return 1
     has "$(curl -s -o /dev/null -w '%{http_code}' -H "$(auth)" -H "If-None-Match: \"$id\"" "$NILO_SERVER/v1/photos/$id")" 304 || return 1
     printf '<script>alert(1)</script>' > page.html && has "$(hand_in page.html)" $'\n422' 'JPEG, PNG or WebP' && has "$(hand_in page.html text/html)" $'\n415' || return 1
