@@ -64,7 +64,7 @@ export const views = [
     { name: 'figure', path: '/figures?month=2026-02', who: 'bo', ready: rows, act: async (page) => { await page.locator(rows).first().click(); await page.locator('dialog dl').waitFor(); } },
     { name: 'point', path: a_point, who: 'bo', ready: drawn },
     { name: 'visits', path: '/visits', who: 'bo', ready: '.table' },
-    { name: 'replacements', path: '/replacements', who: 'sue', ready: '.map' },
+    { name: 'replacements', path: '/replacements', who: 'sue', ready: '.map', names: ['City', 'Zone'] },
     { name: 'stock', path: '/stock', who: 'sam', ready: '.table' },
     { name: 'verifications', path: '/verifications', who: 'sam', ready: '.bars' },
     { name: 'today_crew', path: async (h) => (await crewWorld(h), '/'), who: 'cai', ready: '.stops .stop', full: true },
