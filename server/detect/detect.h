@@ -264,7 +264,7 @@ void verdict_number(struct verdict *v, const char *name, int64_t thousandths);
 void verdict_time(struct verdict *v, const char *name, int64_t at_s);
 void verdict_meter(struct verdict *v, const char *name, uint32_t meter); /* at most one */
 uint32_t verdict_other(const struct verdict *v);                        /* that meter; 0: none */
-/* What is said of an episode that stands takes the place of what stands, but for what it leaves out. */
+/* What is said of an episode that stands takes the place of what stands, but for what it leaves out; none ends before it was raised. */
 void verdict_take(struct verdict *stands, const struct verdict *v);
 /* The name as a text that lasts, for evidence that is read back from a store; NULL if no detector
  * uses it. */

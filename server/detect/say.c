@@ -158,6 +158,8 @@ void verdict_take(struct verdict *stands, const struct verdict *v)
     stands->raised_s = was.raised_s;
     stands->open = v->open;
     stands->cleared_s = v->cleared_s;
+    if (!v->open && v->cleared_s < was.raised_s) /* told by the other register of a pair, whose steps lie further back */
+        stands->cleared_s = was.raised_s;
 }
 
 int64_t verdict_value(const struct verdict *v, const char *name)

