@@ -2,6 +2,7 @@
 #
 #   nilod_start [OPTION...]   starts one, with coaps at $NILOD_COAPS (off without it), on $folder/store; sets NILO_SERVER, NILO_TOKEN_FILE, coap and coaps
 #   nilod_stop                stops it; fails unless it exits with 0
+#   flags_survive_a_rebuild NOW [OPTION...]   a claim of its own: views are thrown away, nilod starts at that time, and `nilo flag list OPTION...`, which told of some, tells the same; store and audit are sound
 #   hold CLAIM...             runs functions, each a claim that has failed where it returns an error; with an argument to the script that one alone
 #   hold_end                  stops nilod, and exits with 1 if a claim failed
 #
@@ -47,6 +48,18 @@ nilod_stop() {
     wait "$nilod" || code=$?
     nilod=''
     return $code
+}
+
+flags_survive_a_rebuild() {
+    local now=$1
+    shift
+    nilo flag list --format ndjson "$@" > before || return 1
+    has "$(< before)" '"kind"' || return 1
+    nilod_stop && rm store/views.mdb* || return 1
+    nilod_start --tz Asia/Shanghai --virtual-clock "$now"
+    nilo settle && nilo flag list --format ndjson "$@" > after || return 1
+    cmp before after || { diff before after; return 1; }
+    exits 0 nilo store check --store store && exits 0 nilo audit verify
 }
 
 is() { [[ $1 == "$2" ]] || { printf '      expected: %s\n      found:    %s\n' "$1" "$2"; return 1; }; }
