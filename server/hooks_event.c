@@ -99,19 +99,14 @@ static void copy(char *to, size_t size, struct span text)
              text.len ? (const char *)text.at : "");
 }
 
-/* "/v1/flags/" and the name, escaped. */
+/* "/v1/flags/" and the name, escaped; of one without end as much as there is room for. */
 static void path_to(struct hook_event *e, const char *where, struct span name)
 {
-    size_t len = (size_t)snprintf(e->path, sizeof e->path, "%s", where);
+    size_t len = (size_t)snprintf(e->path, sizeof e->path, "%s", where),
+           most = (sizeof e->path - len - 1) / 3;
 
-    for (size_t i = 0; i < name.len && len + 4 < sizeof e->path; i++) {
-        uint8_t c = name.at[i];
-        bool plain =
-            (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || strchr("-._~", c);
-
-        len +=
-            (size_t)snprintf(e->path + len, sizeof e->path - len, plain && c ? "%c" : "%%%02X", c);
-    }
+    len += text_put_escaped(e->path + len, span_of(name.at, name.len < most ? name.len : most));
+    e->path[len] = 0;
 }
 
 /* What an exchange took off, until it says what it put on. */

@@ -314,3 +314,14 @@ void out_member_null(struct out *o, const char *name)
     out_key(o, name);
     out_bytes(o, "null", 4);
 }
+
+void out_member_path(struct out *o, const char *name, const char *where, struct span segment)
+{
+    char *to;
+
+    out_key(o, name);
+    out_format(o, "\"%s", where);
+    if ((to = out_room(o, 3 * segment.len)))
+        o->len += text_put_escaped(to, segment);
+    out_text(o, "\"");
+}

@@ -53,6 +53,8 @@ void out_member_int(struct out *o, const char *name, int64_t v);
 void out_member_litres(struct out *o, const char *name, int64_t ml);
 void out_member_time(struct out *o, const char *name, int64_t utc_s);
 void out_member_bool(struct out *o, const char *name, bool v);
+/* A path in the API whose last segment is any text: "/v1/points/", "a b" → "/v1/points/a%20b". */
+void out_member_path(struct out *o, const char *name, const char *where, struct span segment);
 void out_member_null(struct out *o, const char *name);
 
 #endif

@@ -334,6 +334,26 @@ bool text_is_utf8(struct span text)
     return true;
 }
 
+size_t text_put_escaped(char *out, struct span text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+            (c && strchr("-._~", c))) {
+            out[len++] = (char)c;
+            continue;
+        }
+        out[len++] = '%';
+        out[len++] = hex[c >> 4];
+        out[len++] = hex[c & 15];
+    }
+    return len;
+}
+
 char *text_copy(struct span text)
 {
     char *copy = (char *)malloc(text.len + 1);

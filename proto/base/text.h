@@ -30,6 +30,10 @@ MUST_CHECK enum err text_decimal(struct span text, unsigned places, int64_t *out
 bool text_is_serial(struct span text);
 bool text_is_utf8(struct span text); /* RFC 3629, without control characters other than tab and line feed */
 
+/* As a path or a query wants it: all but letters, digits and -._~ escaped (RFC 3986 §2.1). To `out` at most 3 × text.len bytes, without a
+ * zero; returns how many. */
+size_t text_put_escaped(char *out, struct span text);
+
 /* A copy that ends in a NUL, to be freed; NULL: no memory. Unlike strndup it reads nothing beyond the text, not even under a sanitizer that
  * looks for a text's end: a text of the store may lie at the end of its file. */
 char *text_copy(struct span text);

@@ -5,6 +5,8 @@
 #include "server/query/rows.h"
 #include "server/scope.h"
 
+#include <stdio.h>
+
 #define QUERY_MOST 64
 #define EACH_DEFAULT 8
 #define EACH_MOST 50
@@ -40,24 +42,6 @@ static struct span cell(const struct ledger_row *row, unsigned place)
 
 /* ---- a row ---- */
 
-static void put_path(struct out *o, const char *plural, struct span name)
-{
-    struct out path = { 0 };
-
-    out_format(&path, "/v1/%s/", plural);
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-                     (c && strchr("-._~", c));
-
-        out_format(&path, plain ? "%c" : "%%%02X", c);
-    }
-    out_member_span(o, "path", span_of(path.at, path.len));
-    if (path.err)
-        o->err = path.err;
-    out_done(&path);
-}
-
 static void put_place(struct out *o, const struct ledger_row *point)
 {
     out_member_span(o, "point", cell(point, CELL_POINT_point));
@@ -90,13 +74,15 @@ static void put_row(struct search *s, const char *kind, const char *plural,
                     const struct ledger_row *row, struct span name)
 {
     struct out *o = &s->q->out;
+    char where[32];
 
     out_text(o, s->any ? ",{" : "{");
     s->any = true;
     s->found++;
     out_member_text(o, "kind", kind);
     out_member_span(o, "name", name);
-    put_path(o, plural, cell(row, 0));
+    snprintf(where, sizeof where, "/v1/%s/", plural);
+    out_member_path(o, "path", where, cell(row, 0));
     if (row->list == LIST_METER || row->list == LIST_POINT)
         put_fitted(s, row);
     out_text(o, "}");

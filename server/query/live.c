@@ -322,22 +322,6 @@ static bool may_hear(struct scope *s, struct txn *t, const struct event *e)
     }
 }
 
-/* "/v1/flags/" and the name, escaped as a path wants it (RFC 3986 §2.1). */
-static void put_path(struct out *o, const char *where, const char *name)
-{
-    char path[64 + 3 * SUBJECT_MAX];
-    size_t len = (size_t)snprintf(path, sizeof path, "%s", where);
-
-    for (; *name && len + 4 < sizeof path; name++) {
-        unsigned char c = (unsigned char)*name;
-        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-                     strchr("-._~", c) != NULL;
-
-        len += (size_t)snprintf(path + len, sizeof path - len, plain ? "%c" : "%%%02X", c);
-    }
-    out_member_text(o, "path", path);
-}
-
 /* A flag's id that begins with no meter is an outage's. */
 static const char *event_name_of(const struct event *e)
 {
@@ -363,7 +347,7 @@ static void put_event(struct out *o, struct txn *t, const struct event *e, bool 
     if (e->count > 1 && whole)
         out_member_int(o, "count", e->count);
     if (e->count == 1 && e->told->path && subject[0])
-        put_path(o, e->told->path, subject);
+        out_member_path(o, "path", e->told->path, span_text(subject));
     out_text(o, "}\n\n");
 }
 

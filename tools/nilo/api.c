@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "proto/base/text.h"
 #include "tools/nilo/progress.h"
 #include "tools/nilo/sheet.h"
 
@@ -29,15 +30,14 @@ struct api {
 static void path_add(struct path *p, const char *text, bool escape)
 {
     for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool plain = !escape || (c < 0x80 && (strchr("-._~", c) || (c >= '0' && c <= '9') ||
-                                              ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')));
-
         if (p->len + 4 > sizeof p->text) {
             p->full = true;
             return;
         }
-        p->len += (size_t)sprintf(p->text + p->len, plain ? "%c" : "%%%02X", c);
+        if (escape)
+            p->len += text_put_escaped(p->text + p->len, span_of(text, 1));
+        else
+            p->text[p->len++] = *text;
     }
 }
 

@@ -260,6 +260,21 @@ static void text_is_well_formed_or_not(void **state)
     assert_false(is_utf8("a\0b", 3));
 }
 
+static void what_a_path_may_not_have_is_escaped(void **state)
+{
+    static const char text[] = "AZaz09-._~ /?#%&=+:@[`{\0\x7f\x80\xe6\xb0\xb4\xff";
+    static const char escaped[] =
+        "AZaz09-._~%20%2F%3F%23%25%26%3D%2B%3A%40%5B%60%7B%00%7F%80%E6%B0%B4%FF";
+    struct span guarded = check_guarded(span_of(text, sizeof text - 1));
+    char out[3 * sizeof text];
+
+    (void)state;
+    assert_int_equal(text_put_escaped(out, guarded), sizeof escaped - 1);
+    assert_memory_equal(out, escaped, sizeof escaped - 1);
+    assert_int_equal(text_put_escaped(out, (struct span){ 0 }), 0);
+    check_unguard(guarded.at, guarded.len);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +288,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(whole_numbers_have_no_point),
         cmocka_unit_test(serials_are_of_few_letters),
         cmocka_unit_test(text_is_well_formed_or_not),
+        cmocka_unit_test(what_a_path_may_not_have_is_escaped),
     };
 
     return check_run(tests, argc, argv);
