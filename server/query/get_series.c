@@ -268,22 +268,22 @@ LITRES_OF(use_of, flows, use_ml)
 LITRES_OF(flow_least_of, has_flow, flow_least_mlph)
 LITRES_OF(flow_most_of, has_flow, flow_most_mlph)
 
+static void put_gap_times(struct out *o, const char *name, const struct chart *c, bool ends)
+{
+    column_begin(o, name);
+    for (size_t i = 0; i < c->gap_count; i++) {
+        value_begin(o, i);
+        out_int(o, ends ? c->gaps[i].to_s : c->gaps[i].from_s);
+    }
+    out_text(o, "]");
+}
+
 static void put_gaps(struct out *o, const struct chart *c)
 {
     out_key(o, "gaps");
     out_text(o, "{");
-    column_begin(o, "from");
-    for (size_t i = 0; i < c->gap_count; i++) {
-        value_begin(o, i);
-        out_int(o, c->gaps[i].from_s);
-    }
-    out_text(o, "]");
-    column_begin(o, "to");
-    for (size_t i = 0; i < c->gap_count; i++) {
-        value_begin(o, i);
-        out_int(o, c->gaps[i].to_s);
-    }
-    out_text(o, "]");
+    put_gap_times(o, "from", c, false);
+    put_gap_times(o, "to", c, true);
     column_begin(o, "use_l");
     for (size_t i = 0; i < c->gap_count; i++) {
         value_begin(o, i);
