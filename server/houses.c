@@ -15,10 +15,8 @@ struct houses {
     struct house_row row;
 };
 
-enum err houses_open(struct app *app, int64_t now_s, struct houses **out)
+enum err houses_open(struct houses **out)
 {
-    (void)app;
-    (void)now_s;
     *out = (struct houses *)calloc(1, sizeof **out);
     return *out ? ERR_OK : ERR_NO_MEMORY;
 }

@@ -18,7 +18,7 @@
 
 /* The house that was read last; one thread's. */
 struct houses;
-MUST_CHECK enum err houses_open(struct app *app, int64_t now_s, struct houses **out);
+MUST_CHECK enum err houses_open(struct houses **out); /* NO_MEMORY */
 void houses_close(struct houses *h); /* NULL is fine */
 
 #define HOUSES_OF_POINT 8 /* the newest ones */

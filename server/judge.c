@@ -767,7 +767,7 @@ static struct slice *slice_new(struct app *app, int64_t now_s)
     struct slice *s = (struct slice *)calloc(1, sizeof *s);
 
     if (s && (!(s->moved = (uint32_t *)malloc(SLICE_METERS * sizeof *s->moved)) ||
-              houses_open(app, now_s, &s->houses))) {
+              houses_open(&s->houses))) {
         free(s->moved);
         free(s);
         s = NULL;
