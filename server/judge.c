@@ -62,7 +62,6 @@ struct slice {
     struct point_facts point;
     struct pauses pauses;
     struct outages outages;           /* as the ledger told at the slice's beginning */
-    bool any_dry;                     /* among them are some of zones */
     struct lulls lulls[LULL_CLASSES]; /* likewise */
     bool rehearsed;                   /* nothing of it is kept anywhere */
     struct judge_place place;
@@ -432,25 +431,15 @@ static enum err look_for_pauses(struct slice *s)
     return err ? err : s->ledger.err;
 }
 
-static bool any_of_zones(const struct outages *o)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (o->at[i].zone)
-            return true;
-    return false;
-}
-
 /* Of a zone that is, or was, without water: that counts for meters, too, that nobody touched when it was seen, for they were not read then. */
 static bool was_dry(struct slice *s)
 {
-    uint32_t zone = 0;
+    const struct outages *o = &s->outages;
+    bool some = o->count && o->at[o->count - 1].zone; /* those of zones come last */
 
-    if (s->any_dry && s->fittings.count)
-        zone = drought_zone(&s->ledger, s->fittings.at[s->fittings.count - 1].point);
-    for (size_t i = 0; zone && i < s->outages.count; i++)
-        if (s->outages.at[i].zone == zone)
-            return true;
-    return false;
+    return some && s->fittings.count &&
+           outages_ever_dry(o,
+                            drought_zone(&s->ledger, s->fittings.at[s->fittings.count - 1].point));
 }
 
 /* When its register moved last, for whoever looks at zones. */
@@ -735,7 +724,6 @@ static enum err run_slice(struct slice *s, const struct judge_news *news, size_t
         !(err = lulls_load(&s->ledger, s->lulls)) &&
         !(err = flag_rules_open(s->app, &s->ledger, &s->rules)))
         err = views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
-    s->any_dry = any_of_zones(&s->outages);
     for (size_t i = 0; i < count && !err; i++) {
         s->changed = false;
         err = judge_meter(s, &news[i]);
