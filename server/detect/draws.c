@@ -342,7 +342,7 @@ bool draws_between(const struct home_days *h, size_t at, size_t since,
 {
     int sign = bounds->sign;
     struct hist before = { 0 }, quiet = { 0 }, after = { 0 };
-    double lns[DAYS_MOST], limit, hours = 0, quiet_hours = 0;
+    double lns[DAYS_MOST], limit, hours = 0, quiet_hours = 0, after_ln;
     size_t n = 0;
 
     for (size_t i = 0; i < at; i++)
@@ -353,8 +353,9 @@ bool draws_between(const struct home_days *h, size_t at, size_t since,
     if (out->before_days < LEAST_BEFORE_D || out->after_days < LEAST_AFTER_D)
         return false;
     out->empty_days = empty_between(h, at);
-    out->volume_ln = home_mean_ln(h, since, h->count) - home_mean_ln(h, 0, at);
-    out->apart_ln = home_mean_ln(h, since, h->count) - nearest_weeks_ln(h, at, sign);
+    after_ln = home_mean_ln(h, since, h->count);
+    out->volume_ln = after_ln - home_mean_ln(h, 0, at);
+    out->apart_ln = after_ln - nearest_weeks_ln(h, at, sign);
     if (!is_worth_it(out, bounds))
         return false;
     out->season_ln = season_ln(h);
