@@ -238,6 +238,73 @@ static void touches_without_end_are_remembered_once_a_meter(void **state)
     rows_done(&rows);
 }
 
+static void register_its_predecessor(void)
+{
+    struct span meter[] = { span_text("M0"),  span_text(""),  span_text("15"),
+                            span_text("2.5"), span_text(""),  span_text(""),
+                            span_text(""),    span_text("1"), span_text("forward") };
+    struct act a = act_begin(app.ledger, "test", BEGAN, 0);
+    uint32_t id;
+
+    act_put_row(&a, LIST_METER, meter[0], LEDGER_ALWAYS, meter, 9, &id, NULL);
+    assert_ok(act_end(&a));
+    assert_int_equal(id, 2);
+    assert_ok(registry_add(app.registry, span_text("M0"), id));
+}
+
+/* Over a hundred days at the point of M1, before it. */
+static void take_off_predecessor(int64_t used_ml)
+{
+    struct act a = act_begin(app.ledger, "test", NOW, 0);
+
+    act_put_fitting(&a, &(struct fitting){ .meter = 2,
+                                           .point = 1,
+                                           .from_s = BEGAN - 101 * DAY,
+                                           .to_s = BEGAN - DAY,
+                                           .end_ml = used_ml,
+                                           .has_end = true });
+    assert_ok(act_end(&a));
+}
+
+static unsigned count_settled_flags(void)
+{
+    struct flag_filter open = { .meter = 1, .states = 1u << FLAG_OPEN };
+    unsigned flags = 0;
+
+    assert_ok(settler_settle(app.settler));
+    assert_ok(flags_each(&app, &open, see, &flags));
+    return flags;
+}
+
+/* M1 never turned. That is odd where the meter before it measured 250 L a day, and is not where nobody lived. */
+static void who_was_fitted_behind_a_meter_whose_end_is_put_right_is_judged_anew(void **state)
+{
+    const char *dir = check_folder();
+    struct rows rows = { 0 };
+
+    (void)state;
+    open_store(dir);
+    register_meter();
+    register_its_predecessor();
+    take_off_predecessor(100 * INT64_C(2000));
+    for (int64_t hour = 0; hour < 40 * 24; hour++)
+        assert_ok(rows_push(&rows, (struct row){ 0, (uint32_t)(BEGAN + hour * HOUR), 0 }));
+    settle_by_hand(&rows);
+    start(dir);
+    assert_int_equal(count_settled_flags(), 0);
+    take_off_predecessor(100 * INT64_C(250000));
+    settler_touch(app.settler, 2); /* itself alone */
+    assert_int_equal(count_settled_flags(), 0);
+    settler_touch_behind(app.settler, 2);
+    assert_int_equal(count_settled_flags(), 1);
+    take_off_predecessor(100 * INT64_C(2000));
+    settler_touch_behind(app.settler, 2);
+    assert_int_equal(count_settled_flags(), 0);
+    app_stop(&app);
+    app_close_store(&app);
+    rows_done(&rows);
+}
+
 static void *report_without_pause(void *arg)
 {
     _Atomic bool *stop = (_Atomic bool *)arg;
@@ -292,6 +359,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_frame_that_no_longer_reads_is_put_aside_before_it_counts_as_settled),
         cmocka_unit_test(what_a_kill_left_unjudged_is_judged_by_the_first_settling),
         cmocka_unit_test(an_import_that_a_start_makes_visible_is_judged),
+        cmocka_unit_test(who_was_fitted_behind_a_meter_whose_end_is_put_right_is_judged_anew),
         cmocka_unit_test(a_settling_ends_however_many_reports_keep_coming),
         cmocka_unit_test(touches_without_end_are_remembered_once_a_meter),
     };
