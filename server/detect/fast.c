@@ -17,17 +17,15 @@
 #define AS_OFTEN_LN 0.1
 #define ALIKE_LN 0.12
 #define ODDS_LEAST 5
-#define LEAST_SINCE_D 30
-#define NEW_PEOPLE_D 5
 #define FINE_ML 1000
 #define LEAK_SHARE 0.3 /* of what is used more, that flows without a pause */
 #define CLEAR_LN 0.06
 #define CLEAR_DAYS 28
 
+/* Days without people, and with them, are within the bounds by which it was looked for. */
 static bool is_fast(const struct draws_change *c, double larger_ln)
 {
-    return c->floor_share < LEAK_SHARE && c->empty_days < NEW_PEOPLE_D &&
-           c->after_days >= LEAST_SINCE_D && c->size_ln >= larger_ln && c->quiet_ln >= larger_ln &&
+    return c->floor_share < LEAK_SHARE && c->size_ln >= larger_ln && c->quiet_ln >= larger_ln &&
            c->quiet_odds > ODDS_LEAST && c->volume_ln > larger_ln + 0.02 &&
            c->apart_ln > larger_ln - 0.1 && c->large_ln > 0.7 * larger_ln &&
            c->elsewhere_ln > 0.7 * larger_ln && fabs(c->often_ln) < AS_OFTEN_LN &&
@@ -38,8 +36,9 @@ static bool fast_look(const struct judge_place *p, const struct day_span *days,
                       const struct verdict *open, struct verdict *out)
 {
     double larger_ln = log(1 + (double)place_figure(p, FIGURE_FAST_share_least) / 1000);
-    struct draws_bounds bounds = { 1, larger_ln + 0.02, larger_ln - 0.1, LEAST_SINCE_D,
-                                   NEW_PEOPLE_D };
+    struct draws_bounds bounds = { 1, larger_ln + 0.02, larger_ln - 0.1,
+                                   (unsigned)place_figure(p, FIGURE_FAST_since_days),
+                                   (unsigned)place_figure(p, FIGURE_FAST_empty_days) };
     struct draws_change c;
 
     if (!place_is_household(p) || p->meter->resolution_ml > FINE_ML)

@@ -2,6 +2,7 @@
 #include "server/detect/detect_priv.h"
 #include "server/detect/peers.h"
 
+#include <math.h>
 #include <string.h>
 
 static int64_t due_s(const struct zone *z, int32_t day)
@@ -88,7 +89,8 @@ static size_t first_from(const struct row *rows, size_t count, int64_t at_s)
 #define EARLIER_D 110 /* draws.c looks for changes so far back */
 #define LESS 0.85
 #define MORE 1.12
-#define MEAN_SHARE 0.003 /* of Q3; undersize.c: below it no place uses too much */
+#define MEAN_SHARE                                                                                 \
+    0.003 /* of Q3; below it no place uses too much, unless by a figure that people set (undersize.c) */
 #define FINE_ML 1000
 #define DN_SIZED 32
 
@@ -120,6 +122,8 @@ static bool may_find(const struct monthly *m, const struct judge_place *place,
     double before = per_day(first, earlier), now = per_day(lately, last),
            all = per_day(first, last);
 
+    double hundredth =
+        (double)rules_on(place->book, day)->value[FIGURE_UNDERSIZE_hour_share] / 1000;
     bool fast = place_is_household(place) && place->meter->resolution_ml <= FINE_ML; /* fast.c */
 
     for (unsigned i = 0; i < m->kind_count; i++)
@@ -128,7 +132,7 @@ static bool may_find(const struct monthly *m, const struct judge_place *place,
     if (before < 0 || now < 0 || all < 0 || now < LESS * before || (fast && now > MORE * before))
         return true;
     return place->meter->dn_mm >= DN_SIZED ||
-           all > MEAN_SHARE * (double)place->meter->q3_lph * 24000;
+           all > fmin(MEAN_SHARE, undersize_mean(hundredth)) * (double)place->meter->q3_lph * 24000;
 }
 
 static void take(struct monthly *m, const struct judge_place *place, const struct row *row)

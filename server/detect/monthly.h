@@ -13,6 +13,13 @@
 #define MONTHLY_ANCHOR_D 60  /* readings are taken up at one of the days that lie so far apart: so every look sees the same steps */
 #define MONTHLY_KINDS 8
 
+#define UNDERSIZE_NTH 100 /* hour of a look's days, by which a meter is too small */
+/* What so many hours of that share of Q3 come to over the days of a look, as a share of Q3. */
+static inline double undersize_mean(double hour_share)
+{
+    return hour_share * UNDERSIZE_NTH / (24.0 * MONTHLY_WINDOW_D);
+}
+
 /* Whether a look of this meter is due after since_s, up to until_s (instants of readings). */
 bool monthly_is_due(const struct zone *z, uint32_t meter, int64_t since_s, int64_t until_s);
 /* From when on readings are needed for the looks that are due after since_s: 0 or later. */

@@ -16,20 +16,20 @@
 #define DN_MOST 50
 #define PEAK_NTH 10
 #define PEAK_CLEARS 1.67 /* times that share */
-#define LOW_FLOW 0.016
-#define LOW_SHARE 0.8
 
 static bool oversize_look(const struct judge_place *p, const struct day_span *days,
                           const struct verdict *open, struct verdict *out)
 {
     double q3_ml = (double)p->meter->q3_lph * 1000, peak;
-    double share = (double)place_figure(p, FIGURE_OVERSIZE_peak_share) / 1000;
+    double share = (double)place_figure(p, FIGURE_OVERSIZE_peak_share) / 1000,
+           low_flow = (double)place_figure(p, FIGURE_OVERSIZE_low_flow) / 1000,
+           low_share = (double)place_figure(p, FIGURE_OVERSIZE_low_share) / 1000;
     struct hours_top top;
 
     if (p->meter->dn_mm < DN_LEAST || p->meter->dn_mm > DN_MOST || q3_ml <= 0 ||
         !days_are_recent(days))
         return false;
-    hours_rank(days, (int64_t)(LOW_FLOW * q3_ml), &top);
+    hours_rank(days, (int64_t)(low_flow * q3_ml), &top);
     peak = top.ml[PEAK_NTH - 1];
     if (open) {
         if (peak < PEAK_CLEARS * share * q3_ml)
@@ -39,7 +39,7 @@ static bool oversize_look(const struct judge_place *p, const struct day_span *da
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
-    if (top.days < DAYS_LEAST || peak <= 0 || peak >= share * q3_ml || top.low_share < LOW_SHARE)
+    if (top.days < DAYS_LEAST || peak <= 0 || peak >= share * q3_ml || top.low_share < low_share)
         return false;
     *out = (struct verdict){ .open = true,
                              .onset_s = day_midnight_s(p->zone, days->at[0].day),

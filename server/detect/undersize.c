@@ -8,14 +8,11 @@
  * Source: handbook §1.6 (hours above Q3).  No hour's mean reaches Q3 where the flow of minutes does: draws of many homes that fall together
  * are five to ten times their hour's mean, a kitchen's three times; so the bounds lie below 1.  What minutes would show, hours
  * cannot: most of the meters that are too small by two sizes (tools/bench detect) have hours like sound ones. */
-#include "server/detect/daily.h"
 #include "server/detect/detect_priv.h"
+#include "server/detect/monthly.h"
 
 #define DAYS_LEAST 300
-#define NTH 100
-#define HOME_MEAN 0.02
-#define HOME_HOUR 0.04
-#define OTHER_MEAN 0.003 /* a hundred such hours in a year come to as much */
+#define NTH UNDERSIZE_NTH
 #define CLEARS 0.67
 
 _Static_assert(NTH <= TOP_HOURS, "as many are kept");
@@ -25,13 +22,17 @@ static bool undersize_look(const struct judge_place *p, const struct day_span *d
 {
     bool homes = p->point->use == USE_RESIDENTIAL || p->point->use == USE_UNKNOWN;
     double q3_ml = (double)p->meter->q3_lph * 1000,
-           other = (double)place_figure(p, FIGURE_UNDERSIZE_hour_share) / 1000,
-           bound = (homes ? HOME_HOUR : other) * q3_ml, peak;
+           share = (double)place_figure(p, homes ? FIGURE_UNDERSIZE_home_hour_share
+                                                 : FIGURE_UNDERSIZE_hour_share) /
+                   1000,
+           mean = homes ? (double)place_figure(p, FIGURE_UNDERSIZE_home_mean_share) / 1000
+                        : undersize_mean(share),
+           bound = share * q3_ml, peak;
     struct hours_top top;
 
     if (q3_ml <= 0 || !days_are_recent(days))
         return false;
-    if (!open && days_mean_mlpd(days) < (homes ? HOME_MEAN : OTHER_MEAN) * q3_ml * 24)
+    if (!open && days_mean_mlpd(days) < mean * q3_ml * 24)
         return false;
     hours_rank(days, 0, &top);
     peak = top.ml[NTH - 1];
@@ -43,7 +44,7 @@ static bool undersize_look(const struct judge_place *p, const struct day_span *d
         out->cleared_s = days->at[days->count - 1].last_s;
         return true;
     }
-    if (top.days < DAYS_LEAST || peak < bound || (homes && top.mean_mlpd < HOME_MEAN * q3_ml * 24))
+    if (top.days < DAYS_LEAST || peak < bound || (homes && top.mean_mlpd < mean * q3_ml * 24))
         return false;
     *out = (struct verdict){ .open = true,
                              .onset_s = day_midnight_s(p->zone, days->at[0].day),

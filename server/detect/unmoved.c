@@ -15,9 +15,6 @@
 
 #include "server/detect/detect_priv.h"
 
-#define KNOWN_S (30 * DAY_S)
-#define UNKNOWN_S (60 * DAY_S)
-#define USE_LEAST_MLPD 30000
 #define LOOK_EVERY_S (3 * HOUR_S)
 #define READINGS_LEAST 10
 #define NEVER_TURNS (1 / 300.0)
@@ -82,18 +79,19 @@ static bool stands(struct unmoved *s, const struct judge_place *p, const struct 
                    struct verdict *out)
 {
     bool known = p->used_before_mlpd > 0;
-    uint32_t stands_s = step->to_s - p->profile->moved_s;
+    int64_t least_s = DAY_S * place_figure(p, known ? FIGURE_UNMOVED_known_days
+                                                    : FIGURE_UNMOVED_unknown_days),
+            counted_s;
     unsigned confidence;
-    int64_t counted_s;
 
     if (s->readings < READINGS_LEAST)
         s->readings++;
-    if (p->profile->moved_s == 0 || stands_s < KNOWN_S || s->readings < READINGS_LEAST ||
-        step->from_s / LOOK_EVERY_S == step->to_s / LOOK_EVERY_S ||
-        (known && p->used_before_mlpd < USE_LEAST_MLPD))
+    if (p->profile->moved_s == 0 || step->to_s - p->profile->moved_s < least_s ||
+        s->readings < READINGS_LEAST || step->from_s / LOOK_EVERY_S == step->to_s / LOOK_EVERY_S ||
+        (known && p->used_before_mlpd < place_figure(p, FIGURE_UNMOVED_use_least_lpd)))
         return false;
     counted_s = profile_counted_s(p, p->profile->moved_s, step->to_s);
-    if (counted_s < (known ? KNOWN_S : UNKNOWN_S))
+    if (counted_s < least_s)
         return false;
     confidence = confidence_of(p, counted_s);
     if (s->raised_s && confidence < s->told + 10u)

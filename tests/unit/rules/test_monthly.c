@@ -503,6 +503,85 @@ static void twenty_homes_behind_a_homes_meter_are_undersize(void **state)
     free(h);
 }
 
+/* How often something is said where people set that figure. */
+static size_t look_by(struct home *h, enum detect_figure figure, int64_t value)
+{
+    struct rule_period always = { .rules = detect_rules_standing };
+    struct rule_book book = { 1, &always };
+    size_t said;
+
+    always.rules.value[figure] = value;
+    h->s.place.book = &book;
+    said = look(h);
+    h->s.place.book = NULL;
+    return said;
+}
+
+static void people_say_how_soon_a_meter_may_be_fast(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    live(h, 200);
+    h->size = 1.25;
+    live(h, 75);
+    assert_int_equal(look(h), 1);
+    assert_int_equal(look_by(h, FIGURE_FAST_since_days, 100), 0);
+    free(h);
+    h = home_new();
+    live(h, 200);
+    away(h, 8);
+    h->size = 1.25;
+    live(h, 75);
+    assert_int_equal(look(h), 0);
+    assert_int_equal(look_by(h, FIGURE_FAST_empty_days, 20), 1);
+    free(h);
+}
+
+static void people_say_what_is_too_large(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->s.meter.dn_mm = 40;
+    h->s.meter.q3_lph = 16000;
+    live(h, 350);
+    assert_int_equal(look(h), 1);
+    assert_int_equal(look_by(h, FIGURE_OVERSIZE_low_flow, 5), 0);
+    free(h);
+    h = home_new();
+    h->s.meter.dn_mm = 50;
+    h->s.meter.q3_lph = 25000;
+    h->hose_l = 420; /* half of all, above 1.6 % of Q3 */
+    live(h, 350);
+    assert_int_equal(look(h), 0);
+    assert_int_equal(look_by(h, FIGURE_OVERSIZE_low_share, 300), 1);
+    free(h);
+}
+
+/* A works that draws a tenth of Q3 in an hour of each third day, and else nothing. */
+static void people_say_what_is_too_small(void **state)
+{
+    struct home *h = home_new();
+
+    (void)state;
+    h->people = 30;
+    live(h, 350);
+    assert_int_equal(look(h), 1);
+    assert_int_equal(look_by(h, FIGURE_UNDERSIZE_home_hour_share, 900), 0);
+    assert_int_equal(look_by(h, FIGURE_UNDERSIZE_home_mean_share, 500), 0);
+    free(h);
+    h = home_new();
+    h->s.point.use = USE_INDUSTRIAL;
+    for (int hour = 0; hour < 350 * 24; hour++)
+        reading(h, hour % 72 == 19 ? (double)h->s.meter.q3_lph / 10 : 0);
+    assert_int_equal(look(h), 0);
+    assert_int_equal(look_by(h, FIGURE_UNDERSIZE_hour_share, 90), 1);
+    assert_ptr_equal(h->kind[0], &detector_undersize);
+    assert_int_equal(look_by(h, FIGURE_UNDERSIZE_hour_share, 110), 0);
+    free(h);
+}
+
 static void what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour(void **state)
 {
     struct days *d = (struct days *)calloc(1, sizeof *d);
@@ -579,6 +658,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(more_people_are_not),
         cmocka_unit_test(a_home_behind_a_meter_for_a_works_is_oversize_after_a_year),
         cmocka_unit_test(twenty_homes_behind_a_homes_meter_are_undersize),
+        cmocka_unit_test(people_say_how_soon_a_meter_may_be_fast),
+        cmocka_unit_test(people_say_what_is_too_large),
+        cmocka_unit_test(people_say_what_is_too_small),
         cmocka_unit_test(what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour),
         cmocka_unit_test(the_oldest_days_go_when_there_is_no_more_room),
     };

@@ -70,6 +70,36 @@ static void where_little_was_used_or_none_is_expected_nothing_is_told(void **sta
     assert_quiet(&s);
 }
 
+static void people_say_how_long_it_may_stand_and_what_use_counts(void **state)
+{
+    static const struct {
+        enum detect_figure figure;
+        int64_t value;
+        int64_t used_mlpd;
+        unsigned days;
+    } cases[] = {
+        { FIGURE_UNMOVED_known_days, 45, 250000, 45 },
+        { FIGURE_UNMOVED_unknown_days, 20, 0, 20 },
+        { FIGURE_UNMOVED_use_least_lpd, 4000, 5000, 30 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rule_period always = { .rules = detect_rules_standing };
+        struct rule_book book = { 1, &always };
+        struct story s;
+
+        always.rules.value[cases[i].figure] = cases[i].value;
+        story_begin(&s);
+        s.place.book = &book;
+        s.place.used_before_mlpd = cases[i].used_mlpd;
+        story_still(&s, (cases[i].days - 1) * 24);
+        assert_quiet(&s);
+        story_still(&s, 2 * 24);
+        assert_true(unmoved_open(&s));
+    }
+}
+
 static void a_crew_understands_it(void **state)
 {
     struct story s;
@@ -93,6 +123,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_meter_that_never_turned_where_water_was_used_is_told),
         cmocka_unit_test(an_empty_flat_is_a_faint_suspicion_after_two_months),
         cmocka_unit_test(where_little_was_used_or_none_is_expected_nothing_is_told),
+        cmocka_unit_test(people_say_how_long_it_may_stand_and_what_use_counts),
         cmocka_unit_test(a_crew_understands_it),
     };
 
