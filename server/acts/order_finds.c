@@ -222,22 +222,27 @@ static bool silent_slice(struct finding *f, int64_t since_s, char after[SERIAL_M
     return more;
 }
 
-/* All meters are looked at, which takes minutes: pages are let go of now and then. */
+/* All meters, or points, are looked at, which takes minutes: pages are let go of now and then. */
+static void let_go(struct finding *f)
+{
+    if (!f->err)
+        f->err = f->ledger->err ? f->ledger->err : f->views->err;
+    if (!f->err && f->app->stopping)
+        f->err = ERR_STOPPING;
+    if (!f->err) {
+        txn_renew(f->ledger);
+        txn_renew(f->views);
+    }
+}
+
 static enum err find_silent(struct finding *f)
 {
     int64_t since_s = f->now_s - f->rule->days * DAY_S;
     char after[SERIAL_MAX + 1] = "";
 
     f->err = outages_load(f->ledger, &f->outages);
-    while (!f->err && silent_slice(f, since_s, after)) {
-        f->err = f->ledger->err ? f->ledger->err : f->views->err;
-        if (!f->err && f->app->stopping)
-            f->err = ERR_STOPPING;
-        if (!f->err) {
-            txn_renew(f->ledger);
-            txn_renew(f->views);
-        }
-    }
+    while (!f->err && silent_slice(f, since_s, after))
+        let_go(f);
     free(f->outages.at);
     return f->err;
 }
@@ -284,15 +289,8 @@ static enum err find_visits(struct finding *f)
     size_t after_len = 0;
 
     f->err = visitor_init(f->app, f->ledger, f->now_s, &v);
-    while (!f->err && visit_slice(f, &v, after, &after_len)) {
-        f->err = f->ledger->err ? f->ledger->err : f->views->err;
-        if (!f->err && f->app->stopping)
-            f->err = ERR_STOPPING;
-        if (!f->err) {
-            txn_renew(f->ledger);
-            txn_renew(f->views);
-        }
-    }
+    while (!f->err && visit_slice(f, &v, after, &after_len))
+        let_go(f);
     visitor_done(&v);
     return f->err;
 }
