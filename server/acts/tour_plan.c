@@ -252,24 +252,29 @@ static bool is_ours(struct planning *p, const struct tour_point *point)
            (point->known && scope_point(&p->scope, &p->act.txn, point->id));
 }
 
+/* False: no more can be planned, as add. */
+static bool consider(struct planning *p, const struct order *o)
+{
+    struct tour_point point;
+
+    if (!may_be_planned(p, o))
+        return true;
+    tour_point(&p->act.txn, o->point, &point);
+    return !is_asked_for(p, o, &point) || !is_ours(p, &point) || add(p, o, &point);
+}
+
 /* Live orders at a point, which are few. */
 static bool at_point(struct planning *p, uint32_t id)
 {
     struct ledger_row row;
     struct order_walk w;
-    struct tour_point point;
     bool fine = true;
 
     if (!ledger_by_id(&p->act.txn, LIST_POINT, id, INT64_MAX, &row) || !row.count)
         return failed(p, p->act.txn.err ? p->act.txn.err : ERR_MISSING);
     w = orders_of(&p->act.txn, ORDERS_OF_POINT, row.cells[0], true, span_of(NULL, 0));
-    while (fine && order_next(&w)) {
-        if (!may_be_planned(p, &w.order))
-            continue;
-        tour_point(&p->act.txn, w.order.point, &point);
-        if (is_asked_for(p, &w.order, &point) && is_ours(p, &point))
-            fine = add(p, &w.order, &point);
-    }
+    while (fine && order_next(&w))
+        fine = consider(p, &w.order);
     order_walk_done(&w);
     return fine;
 }
@@ -315,7 +320,6 @@ static bool by_points(struct planning *p)
 static bool by_filter(struct planning *p)
 {
     struct order_walk w = orders_by_due(&p->act.txn, span_of(NULL, 0));
-    struct tour_point point;
     size_t seen = 0;
     bool fine = true;
 
@@ -324,11 +328,7 @@ static bool by_filter(struct planning *p)
             p->full = true;
             break;
         }
-        if (!may_be_planned(p, &w.order))
-            continue;
-        tour_point(&p->act.txn, w.order.point, &point);
-        if (is_asked_for(p, &w.order, &point) && is_ours(p, &point))
-            fine = add(p, &w.order, &point);
+        fine = consider(p, &w.order);
     }
     order_walk_done(&w);
     return fine;
