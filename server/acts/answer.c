@@ -1,5 +1,7 @@
 #include "server/acts/answer.h"
 
+#include "storage/journal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +225,14 @@ static enum err keep_answer(const struct act_request *q, const struct act_reply 
         act_answer(act, span_text(q->caller->who), q->key, q->request, out->status, kept);
     out_done(&sealed);
     return err;
+}
+
+struct act act_by(const struct act_request *q)
+{
+    struct app *app = q->app;
+
+    return act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock),
+                     journal_end(app->journal));
 }
 
 enum err answer_commit(const struct act_request *q, struct act_reply *out, struct act *act)

@@ -20,6 +20,8 @@ bool answer_time(const struct act_request *q, struct act_reply *out, const char 
 void answer_refuse(struct act_reply *out, enum err err, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
 void answer_failed(struct act_reply *out, enum err err); /* the machine or the store */
 
+/* An act of who asks, as of now and of what has come; its error sticks in act.txn.err. */
+struct act act_by(const struct act_request *q);
 /* Commits the act together with the answer in `out`, so that its key gives that answer again whatever happens next (rules-fleet
  * R6). Where the commit fails, the answer becomes that failure. */
 MUST_CHECK enum err answer_commit(const struct act_request *q, struct act_reply *out, struct act *act);

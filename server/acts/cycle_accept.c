@@ -3,7 +3,6 @@
 #include "server/acts/cycle.h"
 #include "server/cycle_review.h"
 #include "server/fleet/columns.h"
-#include "storage/journal.h"
 
 #include <stdlib.h>
 
@@ -330,9 +329,7 @@ static void tell(struct accepting *a)
 
 static void write(struct accepting *a)
 {
-    struct app *app = a->q->app;
-    struct act act = act_begin(app->ledger, a->q->caller->who, clock_now_s(&app->clock),
-                               journal_end(app->journal));
+    struct act act = act_by(a->q);
     struct ledger_cycle now;
 
     if (act.txn.err) {

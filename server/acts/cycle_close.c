@@ -41,15 +41,13 @@ static void note(struct act *act, const char *what, const struct ledger_cycle *c
 
 void act_review_cycle(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct ledger_cycle c = { 0 };
     struct span why;
     struct act act;
 
     if (!answer_role(q, out, ROLES_BILLING))
         return;
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (cycle_named(q, out, &act.txn, &c) && answer_members(q, out, "note", NULL) &&

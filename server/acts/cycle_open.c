@@ -1,7 +1,6 @@
 /* POST /v1/cycles: opens a billing cycle over a span and a set of routes (rules-bills F1). */
 #include "server/acts/cycle.h"
 #include "server/fleet/columns.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,7 +250,6 @@ static void open_cycle(struct opening *o, struct act *act)
 
 void act_open_cycle(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct opening o = { .q = q, .reply = out };
     struct act act;
 
@@ -260,8 +258,7 @@ void act_open_cycle(const struct act_request *q, struct act_reply *out)
         out_done(&o.routes);
         return;
     }
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     if (act.txn.err)
         answer_failed(out, act.txn.err);
     else if (cycle_routes_are_ours(q, out, &act.txn, o.cycle.routes) &&

@@ -2,7 +2,6 @@
  * settled by one document is not settled by another: nobody bills twice. */
 #include "proto/base/hex.h"
 #include "server/acts/cycle.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,14 +201,12 @@ static void answer(struct settling *s)
 
 void act_settle_cycle(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct settling s = { .q = q, .reply = out };
     struct act act;
 
     if (!answer_role(q, out, ROLES_BILLING))
         return;
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     s.act = &act;
     if (act.txn.err) {
         answer_failed(out, act.txn.err);

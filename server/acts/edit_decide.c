@@ -1,7 +1,6 @@
 /* POST /v1/edits/ID/approve and …/refuse: the second person.  POST /v1/edits/ID/undo: what took two is taken back by two, which is a fact of its own. */
 #include "server/acts/edit.h"
 #include "server/scope.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 
@@ -105,14 +104,12 @@ static bool undo(struct editing *e)
 static void run(const struct act_request *q, struct act_reply *out, const char *what,
                 const char *member, bool (*change)(struct editing *e))
 {
-    struct app *app = q->app;
     struct editing e = { .q = q, .reply = out };
     struct span why;
 
     if (!answer_role(q, out, ROLES_BILLING))
         return;
-    e.act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    e.act = act_by(q);
     if (e.act.txn.err) {
         answer_failed(out, e.act.txn.err);
     } else if (found(&e) && answer_members(q, out, member, NULL)) {

@@ -4,7 +4,6 @@
 #include "server/acts/edit.h"
 #include "server/prices.h"
 #include "server/registers.h"
-#include "storage/journal.h"
 
 #define DAY_S 86400
 #define SPAN_MOST_S (400ll * DAY_S) /* as of a cycle */
@@ -343,8 +342,7 @@ void act_post_edit(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_BILLING))
         return;
-    a.e.act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    a.e.act = act_by(q);
     if (a.e.act.txn.err || (err = fleet_rules_now(app, &a.e.act.txn, &a.rules)))
         answer_failed(out, a.e.act.txn.err);
     else if (names_known(&a) &&

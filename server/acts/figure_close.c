@@ -3,7 +3,6 @@
 #include "server/acts/answer.h"
 #include "server/figures.h"
 #include "server/settler.h"
-#include "storage/journal.h"
 
 struct month_closing {
     const struct act_request *q;
@@ -69,9 +68,7 @@ static void put_row(struct out *o, const char *month, const struct ledger_month 
 
 static void commit(struct month_closing *k, const struct figures *f)
 {
-    struct app *app = k->q->app;
-    struct act act = act_begin(app->ledger, k->q->caller->who, clock_now_s(&app->clock),
-                               journal_end(app->journal));
+    struct act act = act_by(k->q);
     struct ledger_month row;
     struct out told = { 0 };
 

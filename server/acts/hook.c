@@ -5,7 +5,6 @@
 #include "server/hooks_post.h"
 #include "server/lore.h"
 #include "server/scope.h"
-#include "storage/journal.h"
 #include "storage/store_key.h"
 
 #include <stdio.h>
@@ -353,8 +352,7 @@ void act_post_hook(const struct act_request *q, struct act_reply *out)
         answer_refuse(out, r.err, "", "%s", r.text);
         return;
     }
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     known = ledger_hook(&act.txn, w.name, &h);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);

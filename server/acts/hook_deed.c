@@ -1,17 +1,7 @@
 /* POST /v1/hooks/HOOK/remove, …/test, …/dead/ID/retry. */
 #include "server/acts/hook.h"
 
-#include "storage/journal.h"
-
 #include <stdio.h>
-
-static struct act begin(const struct act_request *q)
-{
-    struct app *app = q->app;
-
-    return act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock),
-                     journal_end(app->journal));
-}
 
 /* The act's end: what waits is looked at by the thread that sends. */
 static void commit(const struct act_request *q, struct act_reply *out, struct act *act)
@@ -30,7 +20,7 @@ void act_remove_hook(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_CHIEF))
         return;
-    act = begin(q);
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (hook_named(q, out, &act.txn, &h) && answer_members(q, out, "note", NULL) &&
@@ -53,7 +43,7 @@ void act_test_hook(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_CHIEF))
         return;
-    act = begin(q);
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (hook_named(q, out, &act.txn, &h) && answer_members(q, out, NULL)) {
@@ -98,7 +88,7 @@ void act_retry_dead(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_CHIEF))
         return;
-    act = begin(q);
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (hook_named(q, out, &act.txn, &h) && dead_named(q, out, &act.txn, &h, &d) &&

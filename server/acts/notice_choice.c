@@ -5,7 +5,6 @@
 #include "server/notices.h"
 #include "server/points.h"
 #include "server/scope.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 
@@ -155,7 +154,6 @@ static void put(struct choosing *c, struct act *act, const json_t *choice)
 
 void act_choose_notices(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct choosing c = { .q = q, .out = out, .scope = scope_of(q->caller->org) };
     const json_t *choice;
     struct act act;
@@ -163,8 +161,7 @@ void act_choose_notices(const struct act_request *q, struct act_reply *out)
 
     if (!answer_role(q, out, ROLES_BILLING) || !facts_fit(&c))
         return;
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (all_known(&c, &act.txn)) {

@@ -280,8 +280,7 @@ void act_post_delivery(const struct act_request *q, struct act_reply *out)
     d->q = q;
     d->out = out;
     d->serials = json_object_get(q->body, "serials");
-    d->act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    d->act = act_by(q);
     life_act_init(&d->l, q, out, &d->act);
     registrar_init(&d->g, app, &d->act, false);
     d->l.many = d->l.quiet = d->act.quiet_new = d->act.quiet_known =

@@ -137,8 +137,7 @@ static void post(struct post *p, put_row *put)
 {
     struct app *app = p->q->app;
     enum put_outcome outcome = PUT_SAME;
-    struct act act = act_begin(app->ledger, p->q->caller->who, clock_now_s(&app->clock),
-                               journal_end(app->journal));
+    struct act act = act_by(p->q);
     struct import_refusal why;
     struct registrar g;
     enum err err;

@@ -1,6 +1,5 @@
 /* POST /v1/routes/ROUTE/day/dispute and …/resolve: somebody doubts what a day's sheet says of a point; a supervisor says what came of it. */
 #include "server/acts/route.h"
-#include "storage/journal.h"
 
 struct disputing {
     const struct act_request *q;
@@ -100,14 +99,12 @@ static bool may_be_resolved(const struct disputing *d)
 
 void act_dispute_row(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct disputing d = { .q = q, .reply = out };
     struct act act;
 
     if (!answer_role(q, out, ROLES_SHEETS))
         return;
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (taken(&d, &act.txn) && may_be_opened(&d)) {
@@ -121,14 +118,12 @@ void act_dispute_row(const struct act_request *q, struct act_reply *out)
 
 void act_resolve_row(const struct act_request *q, struct act_reply *out)
 {
-    struct app *app = q->app;
     struct disputing d = { .q = q, .reply = out };
     struct act act;
 
     if (!answer_role(q, out, ROLES_CHIEF))
         return;
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     if (act.txn.err) {
         answer_failed(out, act.txn.err);
     } else if (taken(&d, &act.txn) && may_be_resolved(&d)) {

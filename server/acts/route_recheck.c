@@ -2,7 +2,6 @@
  * has. It is no reading: it tells how right the route's reads are. */
 #include "server/acts/route.h"
 #include "server/routes_draw.h"
-#include "storage/journal.h"
 
 #include <stdlib.h>
 
@@ -210,8 +209,7 @@ void act_recheck_row(const struct act_request *q, struct act_reply *out)
     fine = taken(&r, &t) && is_drawn(&r) && time_possible(&r);
     txn_abort(&t);
     if (fine) {
-        act = act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock),
-                        journal_end(app->journal));
+        act = act_by(q);
         if (act.txn.err)
             answer_failed(out, act.txn.err);
         else if (is_first(&r, &act.txn))

@@ -1,7 +1,6 @@
 /* POST /v1/routes/ROUTE/day/sign: who read the route says that its day is as it should be.  The figures of every row, what was
  * said of those that are not in order, and a digest over all of them are facts from then on. */
 #include "server/acts/route.h"
-#include "storage/journal.h"
 
 #include "proto/base/hex.h"
 
@@ -317,8 +316,7 @@ void act_sign_route_day(const struct act_request *q, struct act_reply *out)
     fine = sheet_loaded(&s, &t) && remarks_taken(&s) && is_over(&s);
     txn_abort(&t);
     if (fine) {
-        act = act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock),
-                        journal_end(app->journal));
+        act = act_by(q);
         if (act.txn.err)
             answer_failed(out, act.txn.err);
         else if (is_unsigned(&s, &act.txn) && disputes_seen(&s, &act.txn) && rows_are_in_order(&s))

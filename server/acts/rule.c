@@ -4,7 +4,6 @@
 #include "server/acts/rule.h"
 
 #include "server/fleet/columns.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 
@@ -373,8 +372,7 @@ void act_set_rule(const struct act_request *q, struct act_reply *out)
     if (!answer_role(q, out, ROLES_CHIEF) || !rule_named(q, out, &rule) || !rule_is_open(out, rule))
         return;
     s.told.line = *line_standing(rule);
-    act =
-        act_begin(app->ledger, q->caller->who, clock_now_s(&app->clock), journal_end(app->journal));
+    act = act_by(q);
     s.act = &act;
     if ((err = act.txn.err) || (err = rules_take(app, &act.txn, &s.held)))
         answer_failed(out, err);

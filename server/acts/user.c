@@ -3,7 +3,6 @@
 #include "server/fleet/columns.h"
 #include "server/scope.h"
 #include "server/users.h"
-#include "storage/journal.h"
 
 #include <stdio.h>
 
@@ -172,9 +171,7 @@ static bool is_there(struct wish *w, const struct ledger_user *u)
 
 static void create(struct wish *w, const struct password_hash *hash)
 {
-    struct app *app = w->q->app;
-    struct act act = act_begin(app->ledger, w->q->caller->who, clock_now_s(&app->clock),
-                               journal_end(app->journal));
+    struct act act = act_by(w->q);
     struct ledger_user u, there;
 
     u = (struct ledger_user){ .name = w->name,
@@ -284,8 +281,7 @@ void act_change_user(const struct act_request *q, struct act_reply *out)
         answer_failed(out, err);
         return;
     }
-    act = act_begin(q->app->ledger, q->caller->who, clock_now_s(&q->app->clock),
-                    journal_end(q->app->journal));
+    act = act_by(q);
     if (!user_named(&w, &act, &before) || !may_touch(&w, before.role) || !may_touch(&w, w.role) ||
         touches_last_way_in(&w, &before) || (w.has_org && !org_is_fine(&w, &act))) {
         answer_abort(out, &act);
