@@ -29,10 +29,9 @@ function monthBefore(): { name: string; from: string; to: string } {
 
 function Open({ close }: { close: (opened: string | null) => void }) {
     const first = monthBefore();
-    const [chosen, choose] = useState<Set<string>>(new Set());
     const routes = useAsk((signal) => all<Route>('/v1/routes', {}, 50000, signal), []);
-    const form = useForm({ cycle: first.name, from: first.from, to: first.to, routes: '' },
-        (v, key) => post<Cycle>('/v1/cycles', { cycle: v.cycle, from: begins(v.from), to: begins(v.to), routes: [...chosen].sort() }, `${key}-${[...chosen].sort().join()}`.slice(0, 64)),
+    const form = useForm({ cycle: first.name, from: first.from, to: first.to, routes: new Set<string>() },
+        (v, key) => post<Cycle>('/v1/cycles', { cycle: v.cycle, from: begins(v.from), to: begins(v.to), routes: [...v.routes].sort() }, key),
         (c) => close(c.cycle));
     const columns: Column<Route>[] = [
         { id: 'route', head: word('routes.route'), cell: (r) => r.route, sort: (r) => r.route, priority: 1 },
@@ -40,7 +39,7 @@ function Open({ close }: { close: (opened: string | null) => void }) {
     ];
     return (
         <Dialog title={word('cycles.open')} close={() => close(null)}>
-            <Form form={form} send={word('cycles.open_n', { n: chosen.size })} close={() => close(null)}>
+            <Form form={form} send={word('cycles.open_n', { n: form.values.routes.size })} close={() => close(null)}>
                 <Field form={form} name="cycle" label={word('cycles.name')} required hint={word('cycles.name_hint')} />
                 <div class="cols">
                     <div class="w6"><Field form={form} name="from" label={word('cycles.first_day')} type="date" required /></div>
@@ -48,7 +47,7 @@ function Open({ close }: { close: (opened: string | null) => void }) {
                 </div>
                 <h3>{word('cycles.routes')}</h3>
                 <Answer asked={routes}>{(d) => (
-                    <Table name={word('cycles.routes')} columns={columns} rows={d.rows} id={(r) => r.route} marked={chosen} mark={choose} empty={word('routes.none')} height="14rem" more={d.more} />
+                    <Table name={word('cycles.routes')} columns={columns} rows={d.rows} id={(r) => r.route} marked={form.values.routes} mark={(routes) => form.set({ routes })} empty={word('routes.none')} height="14rem" more={d.more} />
                 )}</Answer>
             </Form>
         </Dialog>
