@@ -41,6 +41,28 @@ await claims({
         await form.waitFor({ state: 'hidden' });
         is((await h.api(`/v1/orders?flag=${flag.id}`)).rows.length, 1, 'orders of the flag');
     },
+    async of_many_orders_at_once_none_is_made_twice_where_an_answer_was_lost(h) {
+        const page = await h.as('sue', '/replacements');
+        await page.locator('[role=row] input[type=checkbox]').nth(2).waitFor();
+        const rows = (await h.api('/v1/replacements?limit=3')).rows;
+        const before = (await h.api('/v1/orders?kind=replace&limit=1000')).rows.length;
+        for (const row of rows) await page.getByRole('row', { name: new RegExp(row.serial) }).locator('input[type=checkbox]').check();
+        let posts = 0;
+        const keys = [];
+        await page.route('**/v1/orders', async (route) => {
+            keys.push(route.request().headers()['idempotency-key']);
+            if (++posts !== 2) return void (await route.continue());
+            await route.fetch(); // carried out, and the answer is lost
+            await route.abort('connectionreset');
+        });
+        await page.getByRole('button', { name: 'Make 3 orders' }).click();
+        await page.locator('.strip.warn', { hasText: '1 order made.' }).waitFor();
+        await page.getByRole('button', { name: 'Make 2 orders' }).click(); // the rows that have none yet are still marked
+        await page.locator('.strip.good', { hasText: '2 orders made.' }).waitFor();
+        is(keys.map((key) => keys.indexOf(key)).join(), '0,1,1,3', 'keys of the requests');
+        is((await h.api('/v1/orders?kind=replace&limit=1000')).rows.length - before, 3, 'orders');
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
     async a_flag_is_dismissed_with_a_reason_alone(h) {
         const flag = await open(h, 'stuck');
         const page = await h.as('sue', `/flags/${flag.id}`);

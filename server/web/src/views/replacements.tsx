@@ -1,6 +1,6 @@
 // The replacement list: which meters to change first by money, on a map, with a budget that says where it stops paying; orders from it, and a sheet for paper.
 import { useMemo, useState } from 'preact/hooks';
-import { all, get, list, newKey, post, Problem } from '../base/api';
+import { all, get, list } from '../base/api';
 import { useAsk } from '../base/ask';
 import { day, number, percent } from '../base/format';
 import { filter, link } from '../base/router';
@@ -12,6 +12,7 @@ import { PlaceMap, type Spot } from '../parts/map';
 import { Answer } from '../parts/states';
 import { Table, type Column } from '../parts/table';
 import type { ViewProps } from '../views';
+import { makeOrders } from './many_orders';
 
 interface Replacement {
     rank: number; serial: string; point: string; address: string | null; lon: number | null; lat: number | null; route: string | null; zone: string | null; dn: number; reason: string; reason_zh: string; kinds: string[];
@@ -70,20 +71,10 @@ export default function Replacements({ query }: ViewProps) {
 
     async function order(rows: Replacement[]): Promise<void> {
         work(true);
-        let made = 0;
-        const refused: string[] = [];
-        for (const r of rows) {
-            try {
-                await post('/v1/orders', { kind: 'replace', serial: r.serial, reason: why(r).slice(0, 200), ...(r.flag ? { flag: r.flag } : {}) }, newKey());
-                made++;
-            } catch (e) {
-                refused.push(`${r.serial}: ${(e as Problem).detail ?? String(e)}`);
-                if (e instanceof Problem && e.lost) break;
-            }
-        }
-        say({ tone: refused.length ? 'warn' : 'good', text: `${word('visits.ordered', { n: made })} ${refused.slice(0, 3).join(' · ')}` });
+        const { left, said: news } = await makeOrders(rows.map((r) => ({ kind: 'replace', serial: r.serial, reason: why(r).slice(0, 200), ...(r.flag ? { flag: r.flag } : {}) })));
+        say(news);
         work(false);
-        mark(new Set());
+        mark(new Set(left));
         asked.again();
     }
 

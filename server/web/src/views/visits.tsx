@@ -1,6 +1,6 @@
 // Points whose dial somebody has to read, with the cause; marked ones become orders.
 import { useState } from 'preact/hooks';
-import { all, newKey, post, Problem } from '../base/api';
+import { all } from '../base/api';
 import { useAsk } from '../base/ask';
 import { when } from '../base/format';
 import { filter, link } from '../base/router';
@@ -11,6 +11,7 @@ import { Exports } from '../parts/exports';
 import { Answer } from '../parts/states';
 import { Table, type Column } from '../parts/table';
 import type { ViewProps } from '../views';
+import { makeOrders } from './many_orders';
 
 interface Visit {
     point: string; account: string | null; address: string | null; phone: string | null; zone: string | null; route: string | null; seq: number | null; serial: string | null;
@@ -26,18 +27,10 @@ export default function Visits({ query }: ViewProps) {
     const [busy, work] = useState(false);
     async function order(rows: Visit[]): Promise<void> {
         work(true);
-        let made = 0;
-        try {
-            for (const v of rows) {
-                await post('/v1/orders', { kind: 'read', point: v.point, reason: v.causes.map((c) => (language.get() === 'zh' ? c.text_zh : c.text_en)).join(' ').slice(0, 200) }, newKey());
-                made++;
-            }
-            say({ tone: 'good', text: word('visits.ordered', { n: made }) });
-        } catch (e) {
-            say({ tone: 'bad', text: `${word('visits.ordered', { n: made })} ${(e as Problem).detail ?? String(e)}` });
-        }
+        const { left, said: news } = await makeOrders(rows.map((v) => ({ kind: 'read', point: v.point, reason: v.causes.map((c) => (language.get() === 'zh' ? c.text_zh : c.text_en)).join(' ').slice(0, 200) })));
+        say(news);
         work(false);
-        mark(new Set());
+        mark(new Set(left));
         asked.again();
     }
     const columns: Column<Visit>[] = [
