@@ -2,7 +2,7 @@
 import { today } from './house.mjs';
 
 /** Once a house: `h.crew` has the orders of cai, each with its point, its meter and that one's last index in litres. */
-export async function crewWorld(h, count = 4) {
+export async function crewWorld(h, count = 5) {
     if (h.crew) return h.crew;
     const points = [];
     for (const p of (await h.api('/v1/points?limit=200')).rows.filter((q) => q.serial && q.lon && q.lat && q.use_class === 'residential')) {

@@ -61,13 +61,16 @@ async function crew(h, line) {
     return page;
 }
 
-async function report(page, job, { serial = job.fresh, photo = true } = {}) {
+// A dot each: what is in a photo names it, so that one that is there needs no room.
+const black = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const white = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==';
+
+async function report(page, job, { serial = job.fresh, photo = black } = {}) {
     await page.getByLabel(/^Old meter/).fill((job.closing_l / 1000).toFixed(3));
     await page.getByLabel('New meter: serial').fill(serial);
     await page.getByLabel('New meter: dial, m³').fill('0,5');
     if (photo) {
-        const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
-        await page.getByLabel('Photo').setInputFiles({ name: 'dial.png', mimeType: 'image/png', buffer: png });
+        await page.getByLabel('Photo').setInputFiles({ name: 'dial.png', mimeType: 'image/png', buffer: Buffer.from(photo, 'base64') });
         await page.locator('.photo img').waitFor();
     }
     await page.getByRole('button', { name: 'Report', exact: true }).click();
@@ -127,7 +130,7 @@ await claims({
         const page = await crew(h, line);
         await page.locator(`a[href="#/orders/${job.order}"]`).first().click();
         line.loses = (req) => req.url.endsWith('/done');
-        await report(page, job, { photo: false });
+        await report(page, job, { photo: '' });
         await page.locator('.queue-line', { hasText: 'All sent' }).waitFor(); // by itself, after a while
         is(line.lost, 1, 'answers that were lost');
         is(line.seen.filter((s) => s.includes('/done')).join(), `/v1/orders/${job.order}/done 200,/v1/orders/${job.order}/done 200`, 'reports');
@@ -141,13 +144,32 @@ await claims({
         const line = await new Line(h.at).begin();
         const page = await crew(h, line);
         await page.locator(`a[href="#/orders/${job.order}"]`).first().click();
-        await report(page, job, { serial: 'NO-SUCH', photo: false });
+        await report(page, job, { serial: 'NO-SUCH', photo: '' });
         await page.locator('.queue .refusal', { hasText: 'nobody registered the meter NO-SUCH' }).waitFor();
         await page.locator('.queue').getByRole('link', { name: 'Change' }).click();
         is(await page.getByLabel('New meter: serial').inputValue(), 'NO-SUCH', 'the form as it was filled in');
         await page.getByLabel('New meter: serial').fill(job.fresh);
         await page.getByRole('button', { name: 'Send again' }).click();
         await page.locator('.queue-line', { hasText: 'All sent' }).waitFor();
+        await isDone(h, job);
+        await page.context().close();
+        line.end();
+    },
+    async a_full_server_is_told_of_and_what_was_reported_waits(h) {
+        const [, , , , job] = await crewWorld(h);
+        await h.stop();
+        await h.start(['--photo-space', '0'], h.port);
+        const line = await new Line(h.at).begin();
+        const page = await crew(h, line);
+        await page.locator(`a[href="#/orders/${job.order}"]`).first().click();
+        await report(page, job, { photo: white });
+        await page.locator('.queue .refusal', { hasText: 'The server has no room left' }).waitFor();
+        await page.locator('.queue-line', { hasText: 'Server full' }).waitFor();
+        await page.locator('.queue-line', { hasText: '1 to send' }).waitFor();
+        is((await h.api(`/v1/orders/${job.order}`)).state, 'assigned', 'the order while there is no room');
+        await h.stop();
+        await h.start([], h.port);
+        await page.locator('.queue-line', { hasText: 'All sent' }).waitFor(); // by itself
         await isDone(h, job);
         await page.context().close();
         line.end();
@@ -159,7 +181,7 @@ await claims({
         await page.locator(`a[href="#/orders/${job.order}"]`).first().click();
         await page.locator('h2', { hasText: 'Exchange' }).waitFor();
         line.loses = () => false;
-        await report(page, job, { serial: 'NO-SUCH', photo: false });
+        await report(page, job, { serial: 'NO-SUCH', photo: '' });
         await page.locator('.queue .refusal').waitFor();
         await page.locator('.person summary').click();
         await page.locator('.person-menu button').click();

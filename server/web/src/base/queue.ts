@@ -3,7 +3,7 @@
 //   await enqueue({ path, body, photo, label, about })     on disk when it resolves, then sent as soon as it goes
 //   useStore(acts)                                         those of who is signed in, the oldest first
 //
-// An act waits, is refused with the server's sentence (somebody changes it, under a new key, or drops it), or is sent and gone.  What is not sent outlives signing out: it is shown to its own person alone, and sent when he is back.
+// An act waits, for a signal or for room on a server that is full (its person is told which), is refused with the server's sentence (somebody changes it, under a new key, or drops it), or is sent and gone.  What is not sent outlives signing out: it is shown to its own person alone, and sent when he is back.
 import { at, newKey, Problem, post, whoAmI } from './api';
 import { allActs, dropAct, putAct } from './keep';
 import { session } from './session';
@@ -20,6 +20,7 @@ export interface Act {
     about: string;     // the order's name
     made: number;      // ms
     tried?: boolean;   // it was sent once, and nobody knows what came of it
+    full?: boolean;    // the server has no room for it
     refused?: { detail: string; field: string; status: number };
 }
 
@@ -51,7 +52,7 @@ export async function enqueue(act: Pick<Act, 'path' | 'body' | 'photo' | 'label'
 
 /** Another content is another request: a new key. */
 export async function change(act: Act, body: Record<string, unknown>, photo: Blob | undefined): Promise<void> {
-    await putAct({ ...act, body, photo, key: newKey(), refused: undefined, tried: false });
+    await putAct({ ...act, body, photo, key: newKey(), refused: undefined, tried: false, full: false });
     await load();
     void flush();
 }
@@ -76,6 +77,8 @@ async function hand_in(photo: Blob): Promise<string> {
 /** The server may be there again later: nobody has to look at it. */
 const passes = (p: Problem): boolean => p.lost || p.status === 429 || p.status >= 500;
 
+const isFull = (p: Problem): boolean => p.status === 507 || p.code === 'full';
+
 /** True: it is done with, one way or another; false: later. */
 async function send(act: Act): Promise<boolean> {
     try {
@@ -83,14 +86,18 @@ async function send(act: Act): Promise<boolean> {
             act = { ...act, body: { ...act.body, photo: await hand_in(act.photo) }, photo: undefined };
             await putAct(act);
         }
-        await putAct({ ...act, tried: true });
+        act = { ...act, tried: true };
+        await putAct(act);
         await post(act.path, act.body, act.key);
         await dropAct(act.id!);
         for (const told of heard) told(act.about);
         return true;
     } catch (e) {
         if (!(e instanceof Problem)) throw e;
-        if (e.status === 401 || passes(e)) return false;
+        if (e.status === 401 || passes(e)) {
+            await putAct({ ...act, full: isFull(e) });
+            return false;
+        }
         await putAct({ ...act, refused: { detail: e.detail, field: e.field, status: e.status } });
         return true;
     }

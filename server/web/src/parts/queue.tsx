@@ -15,6 +15,7 @@ export function QueueLine() {
         <span role="status"><a class="queue-line" href="#/">
             {refused > 0 && <Badge tone="bad">{word('queue.refused', { n: refused })}</Badge>}
             {waiting > 0 && <Badge tone={s === 'sending' ? 'info' : 'warn'}>{s === 'sending' ? word('queue.sending') : word('queue.waiting', { n: waiting })}</Badge>}
+            {all.some((a) => a.full) && <Badge tone="bad">{word('queue.no_room')}</Badge>}
             {!all.length && <Badge tone="good">{word('queue.sent')}</Badge>}
         </a></span>
     );
@@ -32,7 +33,7 @@ function Row({ act }: { act: Act }) {
                         <button type="button" class="plain" onClick={() => window.confirm(word('queue.drop_sure')) && void drop(act)}>{word('queue.drop')}</button>
                     </div>
                 </>
-            ) : <Badge tone="warn">{act.tried ? word('queue.unsure') : word('queue.waits')}</Badge>}
+            ) : act.full ? <p class="refusal">{word('queue.full')}</p> : <Badge tone="warn">{act.tried ? word('queue.unsure') : word('queue.waits')}</Badge>}
         </li>
     );
 }

@@ -148,7 +148,7 @@ export default function Order({ names, query }: ViewProps) {
                         <div class="w7">
                             {act && !changing ? (
                                 <div class={`strip ${act.refused ? 'bad' : 'warn'}`} role="status">
-                                    {act.refused ? <>{act.refused.detail} <a href={`#/orders/${encodeURIComponent(s.order)}?act=${act.id}`}>{word('queue.change')}</a></> : word('order.queued', { ago: ago(act.made) })}
+                                    {act.refused ? <>{act.refused.detail} <a href={`#/orders/${encodeURIComponent(s.order)}?act=${act.id}`}>{word('queue.change')}</a></> : act.full ? word('queue.full') : word('order.queued', { ago: ago(act.made) })}
                                 </div>
                             ) : !live ? <div class="strip good" role="status">{word('order.closed')}</div>
                                 : !may('crew') ? null

@@ -163,7 +163,8 @@ export const en = {
     },
     queue: {
         title: '{n} {n?report waits:reports wait} on this device', about: 'They are sent by themselves as soon as there is a signal, each once.', waiting: '{n} to send', sending: 'Sending…', refused: '{n} refused', sent: 'All sent',
-        waits: 'Waits for a signal', unsure: 'Sent; the answer is awaited, and asked for again', change: 'Change', drop: 'Give it up', drop_sure: 'Give this report up? Nothing of it reaches the server.', now: 'Send now',
+        waits: 'Waits for a signal', unsure: 'Sent; the answer is awaited, and asked for again', change: 'Change', drop: 'Give it up', drop_sure: 'Give this report up? Nothing of it reaches the server.', now: 'Send now', no_room: 'Server full',
+        full: 'The server has no room left: tell the office. This report stays on the device, and is sent by itself once there is room again.',
     },
     result: {
         done: 'Done', repaired: 'Put right on the spot', 'not-found': 'Nothing wrong was found', stopped: 'The register stands still', reversed: 'The register runs backwards', broken: 'The meter is broken',

@@ -165,7 +165,8 @@ export const zh: Table = {
     },
     queue: {
         title: '本机有 {n} 份填报待发送', about: '一有信号便自动发送，每份只计一次。', waiting: '{n} 份待发送', sending: '正在发送…', refused: '{n} 份被拒绝', sent: '已全部发送',
-        waits: '等待信号', unsure: '已发出，正在确认结果', change: '修改', drop: '放弃', drop_sure: '放弃这份填报？其内容不会发送到服务器。', now: '立即发送',
+        waits: '等待信号', unsure: '已发出，正在确认结果', change: '修改', drop: '放弃', drop_sure: '放弃这份填报？其内容不会发送到服务器。', now: '立即发送', no_room: '服务器已满',
+        full: '服务器存储空间已满，请告知管理人员。本填报保存在本机，腾出空间后自动发送。',
     },
     result: {
         done: '完成', repaired: '当场修复', 'not-found': '正常', stopped: '停走', reversed: '倒走', broken: '表坏',
