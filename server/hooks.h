@@ -21,6 +21,7 @@
 enum hook_kind { HOOK_FLAG, HOOK_EXCHANGE, HOOK_CYCLE, HOOK_ADJUSTMENT, HOOK_ORDER, HOOK_NOTICE, HOOK_EDIT, HOOK_KINDS, HOOK_TEST = HOOK_KINDS };
 /* numbers stand on disk */
 const char *hook_kind_name(enum hook_kind k);                 /* "cycle.closed"; "test" too */
+void hook_kinds_put(struct out *o, uint32_t kinds);           /* a set of 1 << enum hook_kind as an array of their names */
 bool hook_kind_read(struct span name, enum hook_kind *out);   /* false: none of them */
 
 /* How the API shows a thing to a viewer of that org unit ("": all there is): GET `path`. Not OK: no memory; else *out_status is the answer's. */

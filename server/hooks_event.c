@@ -24,6 +24,19 @@ const char *hook_kind_name(enum hook_kind k)
     return kind_names[k];
 }
 
+void hook_kinds_put(struct out *o, uint32_t kinds)
+{
+    bool first = true;
+
+    out_text(o, "[");
+    for (unsigned i = 0; i < HOOK_KINDS; i++)
+        if (kinds & 1u << i) {
+            out_format(o, "%s\"%s\"", first ? "" : ",", kind_names[i]);
+            first = false;
+        }
+    out_text(o, "]");
+}
+
 bool hook_kind_read(struct span name, enum hook_kind *out)
 {
     for (unsigned i = 0; i < HOOK_KINDS; i++)

@@ -214,25 +214,12 @@ static bool has_room(struct wish *w, struct txn *t)
 
 /* ---- writing ---- */
 
-static void put_kinds(struct out *o, uint32_t kinds)
-{
-    bool first = true;
-
-    out_key(o, "kinds");
-    out_text(o, "[");
-    for (unsigned i = 0; i < HOOK_KINDS; i++)
-        if (kinds & 1u << i) {
-            out_format(o, "%s\"%s\"", first ? "" : ",", hook_kind_name((enum hook_kind)i));
-            first = false;
-        }
-    out_text(o, "]");
-}
-
 static void put_members(struct out *o, const struct ledger_hook *h, const char *fingerprint)
 {
     out_member_span(o, "name", h->name);
     out_member_span(o, "url", h->url);
-    put_kinds(o, h->kinds);
+    out_key(o, "kinds");
+    hook_kinds_put(o, h->kinds);
     out_member_bool(o, "enabled", h->enabled);
     if (h->org.len)
         out_member_span(o, "org", h->org);

@@ -31,21 +31,6 @@ static bool count_dead(void *arg, const struct hook_dead *d)
     return true;
 }
 
-static void put_kinds(struct listing *l, uint32_t kinds)
-{
-    struct out *o = row_raw_begin(l, "kinds");
-    bool first = true;
-
-    out_text(o, "[");
-    for (unsigned i = 0; i < HOOK_KINDS; i++)
-        if (kinds & 1u << i) {
-            out_format(o, "%s\"%s\"", first ? "" : ",", hook_kind_name((enum hook_kind)i));
-            first = false;
-        }
-    out_text(o, "]");
-    row_raw_end(l);
-}
-
 static void put_fingerprint(struct listing *l, const struct ledger_hook *h)
 {
     const struct store_key *key = l->app->store_key;
@@ -101,7 +86,8 @@ static void put(struct wanted *w, const struct ledger_hook *h)
     row_begin(l);
     row_word(l, "name", name);
     row_text(l, "url", h->url);
-    put_kinds(l, h->kinds);
+    hook_kinds_put(row_raw_begin(l, "kinds"), h->kinds);
+    row_raw_end(l);
     row_bool(l, "enabled", h->enabled);
     row_text(l, "org", h->org);
     put_fingerprint(l, h);
