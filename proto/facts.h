@@ -36,6 +36,7 @@ struct rows {
 
 MUST_CHECK enum err rows_push(struct rows *rows, struct row row); /* NO_MEMORY */
 MUST_CHECK enum err rows_reserve(struct rows *rows, size_t more);
+MUST_CHECK enum err rows_append(struct rows *rows, const struct row *at, size_t count); /* NO_MEMORY; `at` may be NULL where there are none */
 void rows_done(struct rows *rows); /* frees; a zeroed one is fine */
 
 /* Sorts by time, stably, and keeps one of rows with equal time and value: the earliest place, the better source, and neither

@@ -3,6 +3,7 @@
 #include "proto/facts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ROWS_FIRST_CAP 64
 /* Rows of one instant compared each with each; more are sorted, so that no input costs squares. */
@@ -37,6 +38,18 @@ enum err rows_push(struct rows *rows, struct row row)
             return err;
     }
     rows->at[rows->count++] = row;
+    return ERR_OK;
+}
+
+enum err rows_append(struct rows *rows, const struct row *at, size_t count)
+{
+    enum err err = rows_reserve(rows, count);
+
+    if (err)
+        return err;
+    if (count)
+        memcpy(rows->at + rows->count, at, count * sizeof *at);
+    rows->count += count;
     return ERR_OK;
 }
 

@@ -330,11 +330,8 @@ enum err readings_load(struct app *app, const struct meter_facts *m, enum channe
      * mends, never not at all. */
     if (!(err = tail_pick(app, m, pick_rows, &pick)) &&
         !(err = archive_read(app->archive, m->id, c, from_s, to_s, out)) && fresh.count &&
-        !(err = rows_reserve(out, fresh.count))) {
-        memcpy(out->at + out->count, fresh.at, fresh.count * sizeof *fresh.at);
-        out->count += fresh.count;
+        !(err = rows_append(out, fresh.at, fresh.count)))
         err = rows_tidy(out);
-    }
     rows_done(&fresh);
     return err;
 }

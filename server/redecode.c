@@ -294,14 +294,7 @@ static enum err amend_series(struct work *w, const struct meter_facts *m, enum c
 
 static enum err take_rows(void *arg, enum channel c, const struct row *rows, size_t count)
 {
-    struct rows *out = &((struct work *)arg)->said[c];
-    enum err err = rows_reserve(out, count);
-
-    if (err)
-        return err;
-    memcpy(out->at + out->count, rows, count * sizeof *rows);
-    out->count += count;
-    return ERR_OK;
+    return rows_append(&((struct work *)arg)->said[c], rows, count);
 }
 
 /* One record. Where those before are gone, the first that counts by a rule may repeat one of them, or

@@ -126,14 +126,7 @@ struct pass {
 
 static enum err pass_collect(void *arg, enum channel c, const struct row *rows, size_t count)
 {
-    struct rows *out = &((struct pass *)arg)->rows[c];
-    enum err err = rows_reserve(out, count);
-
-    if (err)
-        return err;
-    memcpy(out->at + out->count, rows, count * sizeof *rows);
-    out->count += count;
-    return ERR_OK;
+    return rows_append(&((struct pass *)arg)->rows[c], rows, count);
 }
 
 /* The positions of a meter in the settling generation, into p->positions. */

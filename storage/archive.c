@@ -232,18 +232,6 @@ static enum err read_all(struct archive *a, uint32_t meter, uint8_t channel, int
     return rows_tidy(out);
 }
 
-static enum err append_rows(struct rows *out, const struct rows *more)
-{
-    enum err err = rows_reserve(out, more->count);
-
-    if (err)
-        return err;
-    if (more->count)
-        memcpy(out->at + out->count, more->at, more->count * sizeof *more->at);
-    out->count += more->count;
-    return ERR_OK;
-}
-
 enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s,
                       int64_t to_s, struct rows *out)
 {
@@ -258,7 +246,7 @@ enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t
     if (err)
         rows->count = 0;
     else if (rows == &own)
-        err = append_rows(out, &own);
+        err = rows_append(out, own.at, own.count);
     rows_done(&own);
     return err;
 }

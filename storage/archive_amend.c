@@ -54,17 +54,11 @@ static enum err gather_kept(struct amending *m, struct place series, int64_t *un
 static enum err gather_amended(struct amending *m, int64_t *unit)
 {
     const struct amendment *n = m->next++;
-    enum err err;
 
     if (n->replaces)
         m->rows.count = 0;
     *unit = n->unit_ml;
-    if ((err = rows_reserve(&m->rows, n->count)))
-        return err;
-    if (n->count)
-        memcpy(m->rows.at + m->rows.count, n->rows, n->count * sizeof *n->rows);
-    m->rows.count += n->count;
-    return ERR_OK;
+    return rows_append(&m->rows, n->rows, n->count);
 }
 
 static enum err amend_series(struct amending *m, struct place series)
