@@ -158,7 +158,8 @@ void verdict_take(struct verdict *stands, const struct verdict *v)
     stands->raised_s = was.raised_s;
     stands->open = v->open;
     stands->cleared_s = v->cleared_s;
-    if (!v->open && v->cleared_s < was.raised_s) /* told by the other register of a pair, whose steps lie further back */
+    /* Told by the other register of a pair, whose steps lie further back. */
+    if (!v->open && v->cleared_s < was.raised_s)
         stands->cleared_s = was.raised_s;
 }
 
