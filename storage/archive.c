@@ -1,8 +1,5 @@
-/* Opening and reading.  A read is one transaction: the runs of the months in question, in the order
- * in which they became visible, one seek in each; what they hold is laid end to end and tidied. */
+/* Opening, what there is of a meter, and imports.  Rows are read by archive_reader.c. */
 #include "storage/archive_priv.h"
-
-#include "storage/block.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,107 +146,7 @@ enum err archive_view(struct archive *a, struct txn *t, struct run_list **out)
     return run_list_load(t, out);
 }
 
-/* The first run of `month` or later. */
-static size_t first_of_month(const struct run_list *list, unsigned month)
-{
-    size_t low = 0, high = list->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (list->at[middle].month < month)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-enum err archive_unpack(const struct run *run, const struct entry *e, struct rows *out)
-{
-    enum err err = block_unpack(e->block, month_start_s(run->month), e->unit, BLOCK_ROWS_MAX, out);
-
-    return !err || err == ERR_NO_MEMORY ? err : ERR_CORRUPT;
-}
-
-static enum err read_run(struct txn *t, const struct run *run, uint32_t meter, uint8_t channel,
-                         struct rows *out)
-{
-    struct walk w;
-    enum err err = ERR_OK;
-
-    walk_seek(&w, t, run, meter, channel);
-    while (!err && !w.err && !w.ended && w.now.place.meter == meter &&
-           w.now.place.channel == channel) {
-        err = archive_unpack(run, &w.now, out);
-        walk_next(&w);
-    }
-    walk_done(&w);
-    return err ? err : w.err;
-}
-
-static bool may_hold(const struct run *run, uint32_t meter, uint8_t channel, int64_t from_s,
-                     int64_t to_s)
-{
-    return run->state == RUN_VISIBLE && run->first_meter <= meter && meter <= run->last_meter &&
-           run->channels >> channel & 1 && run->first_s < to_s && run->last_s >= from_s;
-}
-
-static void drop_outside(struct rows *rows, int64_t from_s, int64_t to_s)
-{
-    struct row *at = rows->at;
-    size_t kept = 0;
-
-    while (kept < rows->count && at[kept].time_s >= from_s && at[kept].time_s < to_s)
-        kept++;
-    for (size_t i = kept; i < rows->count; i++)
-        if (at[i].time_s >= from_s && at[i].time_s < to_s)
-            at[kept++] = at[i];
-    rows->count = kept;
-}
-
-static enum err read_all(struct archive *a, uint32_t meter, uint8_t channel, int64_t from_s,
-                         int64_t to_s, struct rows *out)
-{
-    struct txn t = txn_begin(a->db, TXN_READ);
-    struct run_list *list = NULL;
-    enum err err = archive_view(a, &t, &list);
-
-    for (size_t i = err ? 0 : first_of_month(list, month_of(from_s)); !err && i < list->count;
-         i++) {
-        if (month_start_s(list->at[i].month) >= to_s)
-            break;
-        if (may_hold(&list->at[i], meter, channel, from_s, to_s))
-            err = read_run(&t, &list->at[i], meter, channel, out);
-    }
-    run_list_release(list);
-    txn_abort(&t);
-    if (err)
-        return err;
-    drop_outside(out, from_s, to_s);
-    return rows_tidy(out);
-}
-
-enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s,
-                      int64_t to_s, struct rows *out)
-{
-    struct rows own = { 0 }, *rows = out->count ? &own : out;
-    enum err err;
-
-    from_s = from_s < 0 ? 0 : from_s;
-    to_s = to_s > (INT64_C(1) << 32) ? INT64_C(1) << 32 : to_s;
-    if (from_s >= to_s)
-        return ERR_OK;
-    err = read_all(a, meter, (uint8_t)c, from_s, to_s, rows);
-    if (err)
-        rows->count = 0;
-    else if (rows == &own)
-        err = rows_append(out, own.at, own.count);
-    rows_done(&own);
-    return err;
-}
+/* ---- what there is of a meter ---- */
 
 static enum err channels_of_run(struct txn *t, const struct run *run, uint32_t meter, unsigned *set)
 {
@@ -304,10 +201,10 @@ enum err archive_below_zero(struct archive *a, uint32_t meter, bool *out_below)
     for (size_t i = 0; !err && !below && i < list->count; i++) {
         const struct run *run = &list->at[i];
 
-        if (!run->below_zero || !may_hold(run, meter, CHANNEL_FORWARD, 0, INT64_MAX))
+        if (!run->below_zero)
             continue;
         rows.count = 0;
-        err = read_run(&t, run, meter, CHANNEL_FORWARD, &rows);
+        err = archive_read_run(&t, run, meter, CHANNEL_FORWARD, &rows);
         below = any_below_zero(&rows);
     }
     rows_done(&rows);

@@ -6,7 +6,8 @@
  *
  *   archive_pass_*, archive_tidy, archive_seal, archive_discard   the settling thread, or under
  *                                                                 its lock
- *   archive_read, _channels, _below_zero, _stat, _check, _settled, _staged     any thread */
+ *   archive_read, _channels, _below_zero, _stat, _check, _settled, _staged     any thread
+ *   archive_reader_*                                              any thread, a reader one at a time */
 #ifndef NILO_STORAGE_ARCHIVE_H
 #define NILO_STORAGE_ARCHIVE_H
 
@@ -60,6 +61,21 @@ uint64_t archive_settled(struct archive *a); /* every frame below is in visible 
 MUST_CHECK enum err archive_read(struct archive *a, uint32_t meter, enum channel c, int64_t from_s,
                                  int64_t to_s, struct rows *out);
 
+/* The same for whoever asks about many meters, one after the other: a reader keeps its transaction, and its
+ * place in each run, so that a meter behind the last one is found without a search.  One thread's.  It sees
+ * the state of its first question after archive_reader_open or _rest; what is settled meanwhile it sees
+ * with its next question.  As long as it was not let rest no page that it sees is used anew. */
+struct archive_reader;
+MUST_CHECK enum err archive_reader_open(struct archive *a, struct archive_reader **out); /* NO_MEMORY */
+void archive_reader_close(struct archive_reader *r);                                     /* NULL is fine */
+void archive_reader_rest(struct archive_reader *r);                                      /* NULL is fine */
+MUST_CHECK enum err archive_reader_read(struct archive_reader *r, uint32_t meter, enum channel c,
+                                        int64_t from_s, int64_t to_s, struct rows *out);
+MUST_CHECK enum err archive_reader_vitals(struct archive_reader *r, uint32_t meter,
+                                          struct vitals *out);
+struct past;
+MUST_CHECK enum err archive_reader_past(struct archive_reader *r, uint32_t meter, struct past *out);
+
 /* The channels of which the meter has rows in any month: a set of 1 << channel. */
 MUST_CHECK enum err archive_channels(struct archive *a, uint32_t meter, unsigned *out_set);
 
@@ -96,7 +112,6 @@ MUST_CHECK enum err archive_vitals_put(struct archive *a, const struct vitals_en
 MUST_CHECK enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out); /* zeroed where never vitals */
 
 /* What a meter said of itself over time; zeroed where nothing was worth a note. CORRUPT. */
-struct past;
 MUST_CHECK enum err archive_past(struct archive *a, uint32_t meter, struct past *out);
 
 /* All meters that were ever heard, in order of id; false from `each` ends it. CORRUPT. */

@@ -18,21 +18,27 @@ void past_put(struct txn *t, uint32_t meter, struct span bytes)
     txn_put(t, TABLE_PASTS, key_span(&k), bytes);
 }
 
-enum err archive_past(struct archive *a, uint32_t meter, struct past *out)
+enum err past_get(struct txn *t, uint32_t meter, struct past *out)
 {
-    struct txn t = txn_begin(a->db, TXN_READ);
     struct past past = { .full_mv = 0 };
     struct span kept;
     struct key k;
-    enum err err = ERR_OK, ended;
+    enum err err = ERR_OK;
 
     past_key(&k, meter);
-    if (txn_get(&t, TABLE_PASTS, key_span(&k), &kept))
+    if (txn_get(t, TABLE_PASTS, key_span(&k), &kept))
         err = past_decode(kept, &past);
-    ended = txn_end(&t);
-    if (!err && !(err = ended))
+    if (!err && !(err = t->err))
         *out = past;
     return err;
+}
+
+enum err archive_past(struct archive *a, uint32_t meter, struct past *out)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    enum err err = past_get(&t, meter, out), ended = txn_end(&t);
+
+    return err ? err : ended;
 }
 
 /* Every row reads, for the check of the store. */

@@ -114,6 +114,15 @@ static inline unsigned month_of(int64_t time_s)
 MUST_CHECK enum err archive_view(struct archive *a, struct txn *t, struct run_list **out);
 MUST_CHECK enum err archive_unpack(const struct run *run, const struct entry *e,
                                    struct rows *out); /* CORRUPT, NO_MEMORY */
+/* Appends all rows that the run has of the series. CORRUPT, MISSING, NO_MEMORY. */
+MUST_CHECK enum err archive_read_run(struct txn *t, const struct run *run, uint32_t meter,
+                                     uint8_t channel, struct rows *out);
+
+/* ---- what meters said, as a transaction sees it (archive_vitals.c, archive_past.c) ------------ */
+
+MUST_CHECK enum err vitals_get(struct txn *t, uint32_t meter, struct vitals *out);
+struct past;
+MUST_CHECK enum err past_get(struct txn *t, uint32_t meter, struct past *out);
 
 /* ---- walking over a run (archive_walk.c) ----------------------------------------------------- */
 

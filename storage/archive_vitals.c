@@ -176,21 +176,27 @@ static struct span vitals_of(struct span shelf, uint32_t meter)
                : span_of(NULL, 0);
 }
 
-enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out)
+enum err vitals_get(struct txn *t, uint32_t meter, struct vitals *out)
 {
-    struct txn t = txn_begin(a->db, TXN_READ);
     struct vitals vitals = { 0 };
     struct span kept;
     struct key k;
-    enum err err = ERR_OK, ended;
+    enum err err = ERR_OK;
 
     shelf_key(&k, meter / VITALS_METERS);
-    if (txn_get(&t, TABLE_VITALS, key_span(&k), &kept))
+    if (txn_get(t, TABLE_VITALS, key_span(&k), &kept))
         err = vitals_read(vitals_of(kept, meter), &vitals);
-    ended = txn_end(&t);
-    if (!err && !(err = ended))
+    if (!err && !(err = t->err))
         *out = vitals;
     return err;
+}
+
+enum err archive_vitals(struct archive *a, uint32_t meter, struct vitals *out)
+{
+    struct txn t = txn_begin(a->db, TXN_READ);
+    enum err err = vitals_get(&t, meter, out), ended = txn_end(&t);
+
+    return err ? err : ended;
 }
 
 enum err archive_vitals_each(struct archive *a,

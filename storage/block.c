@@ -317,26 +317,31 @@ static bool proven(struct span block, const struct row *rows, size_t count)
     return rd_le32(&end) == checksum(rows, count, block.at, block.len - CRC_BYTES);
 }
 
-static enum err unpack(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
-                       struct rows *out)
+/* `r` stands behind the head afterwards; `exceptions` (zeroed) before those of a wrapped block. */
+static enum err open_block(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
+                           struct rd *r, struct rd *exceptions, struct head *h)
 {
     if (block.len < 2 + CRC_BYTES)
         return ERR_TRUNCATED;
-
-    struct rd r = rd_of(span_of(block.at, block.len - CRC_BYTES));
-    struct head h = { 0 };
-    struct rd exceptions = { 0 };
-    bool wrapped = is_wrapped(block);
-    enum err err;
-
-    if (wrapped) {
-        r.at += 2;
-        exceptions = r;
-        if (!get_exceptions(&r, NULL, 0))
-            return r.err ? r.err : ERR_CORRUPT;
+    *r = rd_of(span_of(block.at, block.len - CRC_BYTES));
+    if (is_wrapped(block)) {
+        r->at += 2;
+        *exceptions = *r;
+        if (!get_exceptions(r, NULL, 0))
+            return r->err ? r->err : ERR_CORRUPT;
     }
-    if ((err = get_head(&r, month_start_s, unit_of(unit), max_rows, &h)) ||
-        (err = rows_reserve(out, h.count)))
+    return get_head(r, month_start_s, unit_of(unit), max_rows, h);
+}
+
+static enum err unpack(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
+                       struct rows *out)
+{
+    struct rd r, exceptions = { 0 };
+    struct head h = { 0 };
+    bool wrapped = is_wrapped(block);
+    enum err err = open_block(block, month_start_s, unit, max_rows, &r, &exceptions, &h);
+
+    if (err || (err = rows_reserve(out, h.count)))
         return err;
 
     struct row *rows = h.count ? out->at + out->count : NULL; /* of no rows `at` may be NULL */
@@ -357,6 +362,26 @@ enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit, s
     enum err err = unpack(block, month_start_s, unit, max_rows, out);
 
     return err == ERR_MALFORMED ? ERR_CORRUPT : err; /* a varint that no writer makes */
+}
+
+enum err block_last_s(struct span block, uint32_t month_start_s, int64_t unit, size_t max_rows,
+                      uint32_t *out_last_s)
+{
+    struct rd r, exceptions = { 0 };
+    struct head h = { 0 };
+    enum err err = open_block(block, month_start_s, unit, max_rows, &r, &exceptions, &h);
+
+    if (err)
+        return err == ERR_MALFORMED ? ERR_CORRUPT : err;
+    if (!h.count)
+        return ERR_NOT_FOUND;
+
+    struct bits_rd bits = { .at = r.at, .len = rd_left(&r) + CRC_BYTES };
+
+    return time_get_last(&bits, h.mode, h.period_s, h.first.time_s, h.count,
+                         time_end(month_start_s), out_last_s)
+               ? ERR_OK
+               : ERR_CORRUPT;
 }
 
 size_t block_count(struct span block)

@@ -21,6 +21,11 @@ size_t block_pack(const struct row *rows, size_t count, uint32_t month_start_s, 
 MUST_CHECK enum err block_unpack(struct span block, uint32_t month_start_s, int64_t unit,
                                  size_t max_rows, struct rows *out);
 
+/* The time of the last row, from the times alone, unproven: the checksum of what the block lies in must
+ * have been looked at. Errors and arguments as of block_unpack; NOT_FOUND: it has no rows. */
+MUST_CHECK enum err block_last_s(struct span block, uint32_t month_start_s, int64_t unit,
+                                 size_t max_rows, uint32_t *out_last_s);
+
 /* How many rows the block says it holds, unproven; 0 where that cannot be read. */
 size_t block_count(struct span block);
 

@@ -47,6 +47,10 @@ void time_put(struct bits_wr *w, const struct time_plan *p);
 bool time_get(struct bits_rd *r, enum time_mode mode, uint32_t period_s, struct row *rows,
               size_t count, uint64_t before_s);
 
+/* Of the same times the last, without rows: the first is at first_s. */
+bool time_get_last(struct bits_rd *r, enum time_mode mode, uint32_t period_s, uint32_t first_s,
+                   size_t count, uint64_t before_s, uint32_t *out_last_s);
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 enum value_mode { VALUE_STEPS, VALUE_RUNS, VALUE_SIGNED, VALUE_EQUAL };

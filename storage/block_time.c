@@ -384,22 +384,29 @@ static uint64_t get_run(struct bits_rd *r, const struct sessions *s, uint64_t le
     return golomb_get_wide(r, s->run_order);
 }
 
+/* `left` times after the first; `row` NULL: nobody wants them all, s->time_s becomes the last. */
 static bool get_sessions(struct bits_rd *r, enum time_mode mode, struct sessions *s,
-                         struct row *row, const struct row *end)
+                         struct row *row, uint64_t left)
 {
     for (;;) {
-        uint64_t run = get_run(r, s, (uint64_t)(end - row));
+        uint64_t run = get_run(r, s, left);
 
-        if (run > (uint64_t)(end - row) || s->time_s + run * s->period_s >= s->before_s)
+        if (run > left || s->time_s + run * s->period_s >= s->before_s)
             return false;
         s->at += run;
-        for (const struct row *stop = row + run; row < stop; row++)
-            set_time(row, s->time_s += s->period_s);
-        if (row == end)
+        left -= run;
+        if (!row)
+            s->time_s += run * s->period_s;
+        else
+            for (const struct row *stop = row + run; row < stop; row++)
+                set_time(row, s->time_s += s->period_s);
+        if (left == 0)
             return !r->bad;
         if (!get_break(r, mode, s))
             return false;
-        set_time(row++, s->time_s);
+        left--;
+        if (row)
+            set_time(row++, s->time_s);
     }
 }
 
@@ -421,5 +428,21 @@ bool time_get(struct bits_rd *r, enum time_mode mode, uint32_t period_s, struct 
         return get_exact(period_s, rows, count, before_s);
     if (period_s == 0 || !get_parameters(r, mode, &s))
         return false;
-    return get_sessions(r, mode, &s, rows + 1, rows + count);
+    return get_sessions(r, mode, &s, rows + 1, count - 1);
+}
+
+bool time_get_last(struct bits_rd *r, enum time_mode mode, uint32_t period_s, uint32_t first_s,
+                   size_t count, uint64_t before_s, uint32_t *out_last_s)
+{
+    struct sessions s = { .period_s = period_s, .time_s = first_s, .before_s = before_s };
+
+    if (mode == TIME_EXACT)
+        s.time_s += (uint64_t)(count - 1) * period_s;
+    else if (period_s == 0 || !get_parameters(r, mode, &s) ||
+             !get_sessions(r, mode, &s, NULL, count - 1))
+        return false;
+    if (s.time_s >= before_s)
+        return false;
+    *out_last_s = (uint32_t)s.time_s;
+    return true;
 }

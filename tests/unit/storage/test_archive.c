@@ -618,6 +618,32 @@ static void model_compare(struct archive *a, const struct model *m)
     }
 }
 
+/* A reader that goes up, back, over gaps and stays says what a read of its own says. */
+static void expect_reader_alike(struct archive *a, struct archive_reader *reader,
+                                struct check_random *r)
+{
+    uint32_t meter = 0;
+
+    for (unsigned i = 0; i < 40; i++) {
+        enum channel c = (enum channel)check_below(r, CHANNELS + 1);
+        int64_t from_s = check_below(r, 3) ? MARCH + (int64_t)check_below(r, 2000) * 3600 : 0;
+        int64_t to_s = check_below(r, 2) ? INT64_MAX : from_s + (int64_t)check_below(r, 900) * 3600;
+        struct rows one = { 0 }, other = { 0 };
+
+        meter = check_below(r, 4) ? meter + (uint32_t)check_below(r, 3) * 500
+                                  : (uint32_t)check_below(r, METERS) * 1000 + 1;
+        assert_ok(archive_read(a, meter, c, from_s, to_s, &one));
+        assert_ok(archive_reader_read(reader, meter, c, from_s, to_s, &other));
+        assert_int_equal(one.count, other.count);
+        if (one.count)
+            assert_memory_equal(one.at, other.at, one.count * sizeof *one.at);
+        rows_done(&one);
+        rows_done(&other);
+        if (!check_below(r, 30))
+            archive_reader_rest(reader);
+    }
+}
+
 static struct rows any_rows(struct check_random *r)
 {
     struct rows rows = { 0 };
@@ -738,10 +764,12 @@ static void random_histories_read_like_a_plain_model(void **unused)
     const char *folder = check_folder();
     struct archive *a = open_archive(folder);
     struct model *m = calloc(1, sizeof *m);
+    struct archive_reader *reader = NULL;
     bool more;
 
     (void)unused;
     assert_non_null(m);
+    assert_ok(archive_reader_open(a, &reader));
     for (unsigned i = 0; i < 250; i++) {
         switch (check_below(&r, 9)) {
         case 0:
@@ -751,7 +779,9 @@ static void random_histories_read_like_a_plain_model(void **unused)
             any_amendment(a, &r, m);
             break;
         case 1:
+            archive_reader_close(reader);
             a = reopen(a, folder);
+            assert_ok(archive_reader_open(a, &reader));
             break;
         case 2:
         case 3:
@@ -763,7 +793,10 @@ static void random_histories_read_like_a_plain_model(void **unused)
         }
         if (i % 5 == 0)
             model_compare(a, m);
+        archive_reader_rest(reader); /* verdicts, imports and amendments settle nothing */
+        expect_reader_alike(a, reader, &r);
     }
+    archive_reader_close(reader);
     tidy_all(a, LONG_AFTER);
     model_compare(a, m);
     expect_sound(a);
@@ -924,15 +957,21 @@ static const char *make_damaged(size_t *out_chunks)
 static void expect_damage(const char *folder, enum err expected)
 {
     struct archive *a = open_archive(folder);
+    struct archive_reader *reader = NULL;
     struct refusal r = { 0 };
     size_t refused = 0;
 
     assert_err(expected, archive_check(a, &r));
     assert_non_null(strstr(r.text, "archive.mdb"));
+    assert_ok(archive_reader_open(a, &reader));
     for (uint32_t meter = 1; meter <= 10; meter++) {
-        struct rows rows = { 0 };
+        struct rows rows = { 0 }, other = { 0 };
         enum err err = archive_read(a, meter, CHANNEL_FORWARD, FOR_EVER, &rows);
 
+        /* Who reads on is refused for the meters that are damaged, and for no other. */
+        assert_err(err, archive_reader_read(reader, meter, CHANNEL_FORWARD, FOR_EVER, &other));
+        assert_int_equal(other.count, rows.count);
+        rows_done(&other);
         if (err) {
             assert_err(expected, err);
             assert_int_equal(rows.count, 0);
@@ -943,6 +982,7 @@ static void expect_damage(const char *folder, enum err expected)
         rows_done(&rows);
     }
     assert_true(refused > 0);
+    archive_reader_close(reader);
     archive_close(a);
 }
 

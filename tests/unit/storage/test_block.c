@@ -236,7 +236,11 @@ static struct span pack(const struct trace *s)
 static void expect_same(const struct trace *s, struct span block)
 {
     struct rows back = { 0 };
+    uint32_t last_s;
+    enum err err = block_last_s(block, s->month_s, s->unit, s->count, &last_s);
 
+    if (s->count ? err || last_s != s->rows[s->count - 1].time_s : err != ERR_NOT_FOUND)
+        fail_msg("a block ends at another time");
     if (block_unpack(block, s->month_s, s->unit, s->count, &back))
         fail_msg("a packed block was refused");
     if (back.count != s->count)
@@ -391,6 +395,7 @@ static void a_byte_too_many_is_refused(void **unused)
 static void mangled_bytes_do_no_harm(void **unused)
 {
     struct rows back = { 0 };
+    uint32_t last_s;
 
     (void)unused;
     dice = check_random_begin();
@@ -410,6 +415,13 @@ static void mangled_bytes_do_no_harm(void **unused)
         back.count = 0;
         if (block_unpack(guarded(span_of(packed, len)), made.month_s, made.unit, ROWS_MAX, &back))
             assert_int_equal(back.count, 0);
+        else if (back.count) /* what is whole says when it ends */
+            assert_true(!block_last_s(guarded(span_of(packed, len)), made.month_s, made.unit,
+                                      ROWS_MAX, &last_s) &&
+                        last_s == back.at[back.count - 1].time_s);
+        if (!block_last_s(guarded(span_of(packed, len)), made.month_s, made.unit, ROWS_MAX,
+                          &last_s))
+            assert_true(last_s >= made.month_s);
     }
     rows_done(&back);
 }
