@@ -84,6 +84,7 @@ struct app {
     struct figures_kept *figures; /* of months, kept for a while; NULL in programs that show none */
     int64_t started_ms; /* monotonic */
     uint32_t retention_days;
+    unsigned judges; /* threads that judge; 0: one a core */
     uint32_t session_hours; /* how long who signed in stays so */
     _Atomic int64_t lives_at_s; /* the indexes of lives were asked for as of this instant, and go back to no earlier one */
     _Atomic bool stopping; /* what takes long gives up with STOPPING */

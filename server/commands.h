@@ -91,9 +91,18 @@ MUST_CHECK enum err commands_fold_end(struct app *app);
 
 /* ---- where readings are judged ---- */
 
-/* Holes between the rows of a meter (oldest first), and between `before_s` (0: nothing was known) and the first of them: a request for
- * history is made where it helps, see commands_gaps.c.  Takes note only; c may be NULL. */
-void commands_look(struct commands *c, const struct meter_facts *m, uint32_t before_s, const struct rows *rows, int64_t now_s);
+/* Holes between the rows of a meter (oldest first), and between `before_s` (0: nothing was known) and the first of them, newest first: appended.  Any thread; c may be NULL.  NO_MEMORY. */
+struct hole {
+    uint32_t from_s, to_s;
+};
+struct holes { /* zeroed: none; free `at` */
+    struct hole *at;
+    size_t count, cap;
+};
+MUST_CHECK enum err commands_holes(const struct commands *c, uint32_t before_s, const struct rows *rows, int64_t now_s, struct holes *out);
+
+/* A request for history is made of them where it helps, see commands_gaps.c; `readings`: some of the meter came.  Takes note only; c may be NULL. */
+void commands_look(struct commands *c, uint32_t meter, bool readings, const struct hole *holes, size_t count);
 
 /* ---- for acts and queries ---- */
 

@@ -52,27 +52,50 @@ static uint32_t step_to(const struct rows *rows, size_t i)
     return i > 0 && i < rows->count ? rows->at[i].time_s - rows->at[i - 1].time_s : 0;
 }
 
-void commands_look(struct commands *c, const struct meter_facts *facts, uint32_t before_s,
-                   const struct rows *rows, int64_t now_s)
+static enum err add(struct holes *list, uint32_t from_s, uint32_t to_s)
 {
-    struct commands_memory *m;
+    size_t cap = list->cap ? 2 * list->cap : 64;
+    struct hole *more;
 
-    if (!c || !(m = c->memory)->ask_history)
-        return;
-    if (rows->count && commands_any(c))
-        review_requests(m, facts->id);
-    if (rows->count < 2)
-        return;
-    for (size_t i = rows->count; i-- > 0;) {
+    if (list->count == list->cap) {
+        if (!(more = (struct hole *)realloc(list->at, cap * sizeof *more)))
+            return ERR_NO_MEMORY;
+        list->at = more;
+        list->cap = cap;
+    }
+    list->at[list->count++] = (struct hole){ from_s, to_s };
+    return ERR_OK;
+}
+
+enum err commands_holes(const struct commands *c, uint32_t before_s, const struct rows *rows,
+                        int64_t now_s, struct holes *out)
+{
+    enum err err = ERR_OK;
+
+    if (!c || !c->memory->ask_history || rows->count < 2)
+        return ERR_OK;
+    for (size_t i = rows->count; i-- > 0 && !err;) {
         uint32_t at_s = rows->at[i].time_s, from_s = i ? rows->at[i - 1].time_s : before_s;
         uint32_t before = step_to(rows, i ? i - 1 : 0), after = step_to(rows, i + 1);
         uint32_t step_s = before > after ? before : after;
 
         if (at_s < now_s - LOOK_BACK_S)
-            return;
+            break;
         if (from_s && step_s && from_s < at_s && at_s - from_s > step_s + step_s / 2)
-            note(m, facts->id, from_s, at_s);
+            err = add(out, from_s, at_s);
     }
+    return err;
+}
+
+void commands_look(struct commands *c, uint32_t meter, bool readings, const struct hole *holes,
+                   size_t count)
+{
+    if (!c || !c->memory->ask_history)
+        return;
+    if (readings && commands_any(c))
+        review_requests(c->memory, meter);
+    for (size_t i = 0; i < count; i++)
+        note(c->memory, meter, holes[i].from_s, holes[i].to_s);
 }
 
 /* ---- whether it helps ---- */

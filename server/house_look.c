@@ -223,7 +223,7 @@ static enum err take_idle(struct looking *k, unsigned column)
     struct pauses pauses;
     enum err err = meter_facts_by_id(k->ledger, c->column.meter, &m);
 
-    if (err || (err = judge_pauses(k->app, k->ledger, &m, &f, &pauses)))
+    if (err || (err = judge_pauses(k->app, NULL, k->ledger, &m, &f, &pauses)))
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     for (size_t i = 0; i < pauses.count; i++) {
         const struct pause *p = &pauses.at[i];

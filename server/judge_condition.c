@@ -36,7 +36,7 @@ static enum err by_readings(struct app *app, const struct condition_news *n, int
                                  .faulty_day = NO_DAY };
     struct condition condition;
     struct vitals vitals;
-    enum err err = readings_vitals(app, n->meter, &vitals);
+    enum err err = readings_vitals_by(app, n->reader, n->meter, &vitals);
 
     if (err)
         return err;
@@ -96,8 +96,16 @@ static void put(struct txn *views, uint32_t meter, int32_t readings, int32_t lif
     views_put_condition(views, meter, wr_span(&w));
 }
 
-enum err condition_note(struct app *app, struct txn *ledger, struct txn *views,
-                        const struct condition_news *n)
+void condition_keep(struct txn *views, uint32_t meter, const struct condition_change *c)
+{
+    if (c->put)
+        put(views, meter, c->readings, c->life);
+    if (c->drop)
+        views_del_condition(views, meter);
+}
+
+enum err condition_look(struct app *app, struct txn *ledger, struct txn *views,
+                        const struct condition_news *n, struct condition_change *out)
 {
     int32_t readings = NO_DAY, life = NO_DAY, was_readings = NO_DAY, was_life = NO_DAY, due;
     int32_t today = (int32_t)zone_day_number(&app->zone, n->now_s);
@@ -123,14 +131,11 @@ enum err condition_note(struct app *app, struct txn *ledger, struct txn *views,
         life = NO_DAY;
     if (readings != NO_DAY && readings > today + CONDITION_AHEAD_DAYS)
         readings = NO_DAY;
-    if (known && readings == NO_DAY && life == NO_DAY) {
-        views_del_condition(views, n->meter->id);
-        *n->changed = true;
-    } else if (moved(was_readings, readings) || was_life != life) {
-        put(views, n->meter->id, readings, life);
-        *n->changed = true;
-    }
-    return views->err;
+    out->drop = known && readings == NO_DAY && life == NO_DAY;
+    out->put = !out->drop && (moved(was_readings, readings) || was_life != life);
+    out->readings = readings;
+    out->life = life;
+    return ERR_OK;
 }
 
 uint32_t condition_rules_hash(const struct fleet_rules *rules)

@@ -93,8 +93,7 @@ static enum err look(struct months *m, struct monthly *room, struct rows *rows, 
     }
     if (v->ledger->err)
         return v->ledger->err;
-    if ((err = judge_rows(v->app, v->meter, f, monthly_needs(place.zone, f, v->meter->id, since_s),
-                          rows)))
+    if ((err = judge_rows(v, f, monthly_needs(place.zone, f, v->meter->id, since_s), rows)))
         return err;
     if (f->to_s != FITTING_OPEN)
         until_s = rows->count ? rows->at[rows->count - 1].time_s : 0;

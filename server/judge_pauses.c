@@ -49,10 +49,12 @@ static enum err vacant(struct txn *ledger, enum orders_of of, const char *name, 
     return ledger->err;
 }
 
-static enum err shut(struct app *app, uint32_t meter, struct pauses *out)
+static enum err shut(struct app *app, struct archive_reader *reader, uint32_t meter,
+                     struct pauses *out)
 {
     struct past past = { .full_mv = 0 };
-    enum err err = archive_past(app->archive, meter, &past);
+    enum err err = reader ? archive_reader_past(reader, meter, &past)
+                          : archive_past(app->archive, meter, &past);
 
     for (unsigned i = 0; i < past.shut_count && !err; i++)
         pauses_add(out, PAUSE_SHUT, past.shut[i].from_s,
@@ -60,8 +62,8 @@ static enum err shut(struct app *app, uint32_t meter, struct pauses *out)
     return err;
 }
 
-enum err judge_pauses(struct app *app, struct txn *ledger, const struct meter_facts *m,
-                      const struct fitting *last, struct pauses *out)
+enum err judge_pauses(struct app *app, struct archive_reader *reader, struct txn *ledger,
+                      const struct meter_facts *m, const struct fitting *last, struct pauses *out)
 {
     struct suspending s = { .pauses = out, .since_s = INT64_MIN };
     struct point_facts point;
@@ -72,7 +74,7 @@ enum err judge_pauses(struct app *app, struct txn *ledger, const struct meter_fa
         return err;
     if (s.since_s != INT64_MIN)
         pauses_add(out, PAUSE_SUSPENDED, s.since_s, INT64_MAX);
-    if ((err = shut(app, m->id, out)) ||
+    if ((err = shut(app, reader, m->id, out)) ||
         (err = vacant(ledger, ORDERS_OF_METER, m->serial, INT64_MIN, out)))
         return err;
     if (!last || last->to_s != FITTING_OPEN)

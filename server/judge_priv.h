@@ -71,7 +71,8 @@ struct judge_view {
     const struct pauses *pauses; /* NULL: none */
     int64_t since_s, last_s; /* the newest reading that was folded before this pass, 0: all is made anew; and now */
     const struct outages *outages; /* all of them */
-    bool rehearsed;                /* by a thread of its own: nothing but `out` may change */
+    struct archive_reader *reader; /* of the thread at hand */
+    struct silence_notes *silences; /* what hearing.h is to be told goes in here; NULL: nothing */
     unsigned news;                 /* NEWS_…, of those that the source at hand asks for: why it is looked at */
     uint32_t *dial_s; /* kept with the meter: the newest dial read of which what comes later may still say otherwise; 0: none */
 };
@@ -99,11 +100,21 @@ bool source_same(const struct judge_source *source, const struct flag_records *k
 /* What is in `list` of its kinds gives way to `found`. NO_MEMORY. */
 MUST_CHECK enum err source_replace(const struct judge_source *source, struct flag_records *list, const struct flag_records *found);
 
-/* Readings of the billed channel within a fitting, from from_s on: one an instant, of those that may take part. What stands in `out` is overwritten. */
-MUST_CHECK enum err judge_rows(struct app *app, const struct meter_facts *m, const struct fitting *f, int64_t from_s, struct rows *out);
+/* Readings of the billed channel within a fitting of the meter at hand, from from_s on: one an instant, of those that may take part. What stands in `out` is overwritten. */
+MUST_CHECK enum err judge_rows(const struct judge_view *v, const struct fitting *f, int64_t from_s, struct rows *out);
 
-/* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events, its orders of work and what it says of its valve. `last`: its last fitting, NULL: none. */
-MUST_CHECK enum err judge_pauses(struct app *app, struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);
+/* judge_silent.c: what the clock's side of a meter's silence (server/hearing.h) is to be told. */
+struct silence_note {
+    int64_t counts_from_s; /* it is in use since then; 0: not told, but */
+    int64_t again_s;       /* that it becomes another then */
+};
+struct silence_notes {
+    struct silence_note *at;
+    size_t count, cap;
+};
+
+/* judge_pauses.c: the spans in which nothing is to be expected of a meter, by its events, its orders of work and what it says of its valve. `last`: its last fitting, NULL: none. `reader` NULL: a read of its own. */
+MUST_CHECK enum err judge_pauses(struct app *app, struct archive_reader *reader, struct txn *ledger, const struct meter_facts *m, const struct fitting *last, struct pauses *out);
 
 /* The meter was taken off at to_s: an open episode has ended with the fitting. */
 void flag_record_end(struct flag_record *e, int64_t to_s);

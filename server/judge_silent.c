@@ -1,10 +1,11 @@
 /* The flag `silent`: from what the archive keeps of arrivals, and the clock. Each pause that was too long is looked at within each fitting, without the time for which the meter was suspended. */
 #include "server/detect/silent.h"
-#include "server/hearing.h"
 #include "server/judge_priv.h"
 #include "server/lives.h"
 #include "server/outages.h"
 #include "server/readings.h"
+
+#include <stdlib.h>
 
 struct silences {
     const struct judge_view *view;
@@ -15,6 +16,21 @@ struct silences {
     bool large;
     struct flag_records *out;
 };
+
+static enum err note(struct silence_notes *list, int64_t counts_from_s, int64_t again_s)
+{
+    size_t cap = list->cap ? 2 * list->cap : 64;
+    struct silence_note *more;
+
+    if (list->count == list->cap) {
+        if (!(more = (struct silence_note *)realloc(list->at, cap * sizeof *more)))
+            return ERR_NO_MEMORY;
+        list->at = more;
+        list->cap = cap;
+    }
+    list->at[list->count++] = (struct silence_note){ counts_from_s, again_s };
+    return ERR_OK;
+}
 
 /* Whether somebody was told of it while it lasted. */
 static enum err was_told(struct silences *s, int64_t onset_s, bool *out)
@@ -65,10 +81,11 @@ static enum err look(struct silences *s, const struct fitting *f, struct silence
 
     x->rules =
         rules_on(s->view->book, (int32_t)zone_day_number(&s->view->app->zone, silence_ruled_s(x)));
-    if (!x->ended && x->from_s > x->heard_s && !s->view->rehearsed)
-        hearing_counts_from(s->view->app->hearing, r.meter, x->from_s, s->view->now_s);
-    if (x->rules != &detect_rules_standing && !s->view->rehearsed && (next_s = silence_next_s(x)) &&
-        (err = hearing_look_again(s->view->app->hearing, r.meter, next_s)))
+    if (s->view->silences && !x->ended && x->from_s > x->heard_s &&
+        (err = note(s->view->silences, x->from_s, 0)))
+        return err;
+    if (s->view->silences && x->rules != &detect_rules_standing && (next_s = silence_next_s(x)) &&
+        (err = note(s->view->silences, 0, next_s)))
         return err;
     if (x->until_s <= x->from_s || !silence_judge(x, &r.verdict))
         return ERR_OK;

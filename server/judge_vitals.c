@@ -36,8 +36,8 @@ static enum err use_between(const struct judge_view *v, int64_t from_s, int64_t 
                             int64_t *out_mlpd)
 {
     struct rows rows = { 0 };
-    enum err err =
-        readings_load(v->app, v->meter, meter_billed_channel(v->meter), from_s, to_s, &rows);
+    enum err err = readings_load_by(v->app, v->reader, v->meter, meter_billed_channel(v->meter),
+                                    from_s, to_s, &rows);
 
     *out = !err && use_of(v->meter, &rows, from_s, to_s, out_mlpd);
     rows_done(&rows);
@@ -111,7 +111,7 @@ static enum err look_at_span(const struct judge_view *v, enum past_kind k, const
 static enum err vitals_episodes(const struct judge_view *v, struct flag_records *out)
 {
     struct past past = { .full_mv = 0 };
-    enum err err = archive_past(v->app->archive, v->meter->id, &past);
+    enum err err = archive_reader_past(v->reader, v->meter->id, &past);
 
     for (enum past_kind k = PAST_TAMPER; k < PAST_KINDS && !err; k++)
         for (unsigned i = 0; i < past.count[k] && !err; i++)
@@ -133,7 +133,7 @@ static bool vitals_idle(const struct judge_view *v)
 {
     struct past past = { .full_mv = 0 };
 
-    if (archive_past(v->app->archive, v->meter->id, &past))
+    if (archive_reader_past(v->reader, v->meter->id, &past))
         return false;
     if (past.count[PAST_TAMPER] + past.count[PAST_CLOCK] + past.count[PAST_BATTERY] == 0)
         return true;

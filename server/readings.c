@@ -218,9 +218,10 @@ struct taker {
 
 /* A meter's unsettled end. */
 struct stretch {
-    uint64_t settled;     /* below it all is the archive's */
-    struct vitals vitals; /* as settled */
-    bool wants_vitals;    /* also of an empty stretch */
+    struct archive_reader *reader; /* NULL: a read of its own */
+    uint64_t settled;              /* below it all is the archive's */
+    struct vitals vitals;          /* as settled */
+    bool wants_vitals;             /* also of an empty stretch */
     uint64_t *positions, few[64];
     size_t count, cap;
 };
@@ -283,7 +284,8 @@ static enum err stretch_look(struct app *app, uint32_t meter, struct stretch *s)
             break;
         if (s->count == 0 && !s->wants_vitals)
             break;
-        err = archive_vitals(app->archive, meter, &s->vitals);
+        err = s->reader ? archive_reader_vitals(s->reader, meter, &s->vitals)
+                        : archive_vitals(app->archive, meter, &s->vitals);
         if ((s->vitals.position < s->settled || !s->vitals.position) &&
             archive_settled(app->archive) == s->settled)
             break;
@@ -293,9 +295,10 @@ static enum err stretch_look(struct app *app, uint32_t meter, struct stretch *s)
 }
 
 /* What the tail holds of the meter, oldest first. */
-static enum err tail_take(struct app *app, const struct meter_facts *m, const struct taker *taker)
+static enum err tail_take(struct app *app, struct archive_reader *reader,
+                          const struct meter_facts *m, const struct taker *taker)
 {
-    struct stretch s = { .wants_vitals = taker->vitals != NULL };
+    struct stretch s = { .reader = reader, .wants_vitals = taker->vitals != NULL };
     enum err err;
 
     s.positions = s.few;
@@ -310,16 +313,30 @@ static enum err tail_take(struct app *app, const struct meter_facts *m, const st
     return err;
 }
 
-static enum err tail_pick(struct app *app, const struct meter_facts *m, readings_each *each,
-                          void *arg)
+static enum err tail_pick(struct app *app, struct archive_reader *reader,
+                          const struct meter_facts *m, readings_each *each, void *arg)
 {
     const struct taker taker = { .each = each, .arg = arg };
 
-    return tail_take(app, m, &taker);
+    return tail_take(app, reader, m, &taker);
 }
 
 enum err readings_load(struct app *app, const struct meter_facts *m, enum channel c, int64_t from_s,
                        int64_t to_s, struct rows *out)
+{
+    return readings_load_by(app, NULL, m, c, from_s, to_s, out);
+}
+
+static enum err settled_rows(struct app *app, struct archive_reader *reader, uint32_t meter,
+                             const struct pick *of, struct rows *out)
+{
+    return reader ? archive_reader_read(reader, meter, of->channel, of->from_s, of->to_s, out)
+                  : archive_read(app->archive, meter, of->channel, of->from_s, of->to_s, out);
+}
+
+enum err readings_load_by(struct app *app, struct archive_reader *reader,
+                          const struct meter_facts *m, enum channel c, int64_t from_s, int64_t to_s,
+                          struct rows *out)
 {
     struct rows fresh = { 0 };
     struct pick pick = { .channel = c, .from_s = from_s, .to_s = to_s, .out = &fresh };
@@ -328,9 +345,17 @@ enum err readings_load(struct app *app, const struct meter_facts *m, enum channe
     out->count = 0;
     /* The tail first: what is settled between the two look-ups is then seen twice, which rows_tidy
      * mends, never not at all. */
+<<<<<<< HEAD
     if (!(err = tail_pick(app, m, pick_rows, &pick)) &&
         !(err = archive_read(app->archive, m->id, c, from_s, to_s, out)) && fresh.count &&
         !(err = rows_append(out, fresh.at, fresh.count)))
+=======
+    if (!(err = tail_pick(app, reader, m, pick_rows, &pick)) &&
+        !(err = settled_rows(app, reader, m->id, &pick, out)) && fresh.count &&
+        !(err = rows_reserve(out, fresh.count))) {
+        memcpy(out->at + out->count, fresh.at, fresh.count * sizeof *fresh.at);
+        out->count += fresh.count;
+>>>>>>> 3d2e7b8 (As many threads judge as there are cores)
         err = rows_tidy(out);
     rows_done(&fresh);
     return err;
@@ -341,7 +366,7 @@ enum err readings_channels(struct app *app, const struct meter_facts *m, unsigne
     unsigned fresh = 0;
     enum err err;
 
-    if ((err = tail_pick(app, m, pick_channel, &fresh)) ||
+    if ((err = tail_pick(app, NULL, m, pick_channel, &fresh)) ||
         (err = archive_channels(app->archive, m->id, out_set)))
         return err;
     *out_set |= fresh;
@@ -353,7 +378,7 @@ enum err readings_below_zero(struct app *app, const struct meter_facts *m, bool 
     bool fresh = false;
     enum err err;
 
-    if ((err = tail_pick(app, m, pick_below_zero, &fresh)) ||
+    if ((err = tail_pick(app, NULL, m, pick_below_zero, &fresh)) ||
         (err = archive_below_zero(app->archive, m->id, out_below)))
         return err;
     *out_below = *out_below || fresh;
@@ -371,9 +396,15 @@ static enum err pass_by(void *arg, enum channel c, const struct row *rows, size_
 
 enum err readings_vitals(struct app *app, const struct meter_facts *m, struct vitals *out)
 {
+    return readings_vitals_by(app, NULL, m, out);
+}
+
+enum err readings_vitals_by(struct app *app, struct archive_reader *reader,
+                            const struct meter_facts *m, struct vitals *out)
+{
     struct vitals vitals;
     const struct taker taker = { .each = pass_by, .vitals = &vitals };
-    enum err err = tail_take(app, m, &taker);
+    enum err err = tail_take(app, reader, m, &taker);
 
     if (!err)
         *out = vitals;

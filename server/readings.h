@@ -7,6 +7,10 @@
 /* All kept rows of a channel with from_s ≤ time < to_s, tidied (rows_tidy). `out` is cleared first. */
 MUST_CHECK enum err readings_load(struct app *app, const struct meter_facts *m, enum channel c, int64_t from_s, int64_t to_s, struct rows *out);
 
+/* The same by a reader of the archive, for whoever asks about many meters; NULL: a read of its own. */
+MUST_CHECK enum err readings_load_by(struct app *app, struct archive_reader *reader, const struct meter_facts *m, enum channel c, int64_t from_s, int64_t to_s, struct rows *out);
+MUST_CHECK enum err readings_vitals_by(struct app *app, struct archive_reader *reader, const struct meter_facts *m, struct vitals *out);
+
 /* The channels the meter has rows on: a set of 1 << channel. */
 MUST_CHECK enum err readings_channels(struct app *app, const struct meter_facts *m, unsigned *out_set);
 

@@ -31,7 +31,6 @@
 
 #define TIDY_STEP_BYTES (32u << 20) /* of output between two looks at what is waiting */
 #define DOUBLES_MOST 4096           /* in the list of touched meters, before they are looked for */
-#define JUDGE_SLICE 4096            /* meters judged between two looks at whether to stop */
 #define HOUSES_ASKED 256            /* windows of houses, where somebody waits for a settling */
 #define HOUSES_STEP 4               /* between two looks at what is waiting */
 #define NICE 19 /* below the threads that answer, as far as locks shared with them let it */
@@ -134,33 +133,6 @@ static enum err settle_late(struct settler *s, struct news *touched)
 
 /* ---- judging ---- */
 
-static bool is_stopping(struct settler *s)
-{
-    bool stopping;
-
-    pthread_mutex_lock(&s->lock);
-    stopping = s->stopping;
-    pthread_mutex_unlock(&s->lock);
-    return stopping;
-}
-
-/* In slices, so that an end need not wait for a city to be judged: what is left over, the next
- * start finds by the views' marks. */
-static enum err judge_slices(struct settler *s, const struct news *touched)
-{
-    int64_t now_s = clock_now_s(&s->app->clock);
-    enum err err = ERR_OK;
-
-    for (size_t done = 0; done < touched->count && !err; done += JUDGE_SLICE) {
-        size_t left = touched->count - done;
-
-        err = is_stopping(s) ? ERR_STOPPING
-                             : judge_pass_new(s->app, touched->at + done,
-                                              left < JUDGE_SLICE ? left : JUDGE_SLICE, now_s);
-    }
-    return err;
-}
-
 static enum err touch_everyone(struct app *app, struct news *touched)
 {
     uint32_t last = registry_count(app->registry);
@@ -188,7 +160,7 @@ static enum err judge_touched(struct settler *s, struct news *touched, uint64_t 
         return err;
     news_sort(touched);
     if ((err = adjust_pass(s->adjuster, touched->at, touched->count, clock_now_s(&app->clock))) ||
-        (err = judge_slices(s, touched)))
+        (err = judge_pass_new(app, touched->at, touched->count, clock_now_s(&app->clock))))
         return err;
     t = views_write(app->views);
     views_set_folded(&t, archive_settled(app->archive));

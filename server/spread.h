@@ -6,5 +6,6 @@
  * none is left, so that it does not matter how many come: without memory for threads this one does it alone.  Whoever holds a lock that `run` takes waits for ever. */
 #define SPREAD_MOST 8
 void spread(void (*run)(void *arg), void *arg);
+unsigned spread_width(void); /* how many that are: 1 … SPREAD_MOST */
 
 #endif

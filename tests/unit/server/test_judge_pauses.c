@@ -75,7 +75,7 @@ static struct pauses pauses(void)
 
     assert_ok(meter_facts_by_id(&t, 1, &m));
     assert_ok(fittings_load(&t, false, 1, &f));
-    assert_ok(judge_pauses(&app, &t, &m, f.count ? &f.at[f.count - 1] : NULL, &p));
+    assert_ok(judge_pauses(&app, NULL, &t, &m, f.count ? &f.at[f.count - 1] : NULL, &p));
     fittings_done(&f);
     assert_ok(txn_end(&t));
     return p;

@@ -190,7 +190,7 @@ static void while_the_valve_is_closed_no_use_is_expected(void **state)
     live(&w, 40, 0, STATUS_VALVE_CLOSED);
     t = ledger_read(w.app.ledger);
     assert_ok(meter_facts_by_id(&t, 1, &m));
-    assert_ok(judge_pauses(&w.app, &t, &m, NULL, &p));
+    assert_ok(judge_pauses(&w.app, NULL, &t, &m, NULL, &p));
     assert_int_equal(p.count, 1);
     assert_int_equal(p.at[0].why, PAUSE_SHUT);
     assert_int_equal(p.at[0].from_s, MARCH + 29 * DAY);
