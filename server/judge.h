@@ -2,7 +2,8 @@
  * births in the ledger, never from the order in which readings came: after any history
  * judge_rebuild finds the same table, byte for byte.
  *
- *   judge_pass, judge_pass_new, judge_rebuild   the settling thread, or in its place (settler_lend)
+ *   judge_pass, judge_pass_new, judge_rebuild   the settling thread, or in its place (settler_lend); they
+ *                                               take all cores (app->judges), to the same end as one
  *   flags_each, flag_of                         any thread
  *
  * A flag's birth (its id, and what was told first) is a ledger fact. An episode that the readings
@@ -14,7 +15,9 @@
 
 #include "server/app.h"
 
-/* Judges meters (ids ascending) anew from all their readings: right whatever happened to them. */
+/* Judges meters (ids ascending, each once) anew from all their readings: right whatever happened to them.
+ * Slices of 4 096 meters are kept as a whole or not at all: what an error or a stop (STOPPING) leaves over is
+ * to be judged again. */
 MUST_CHECK enum err judge_pass(struct app *app, const uint32_t *meters, size_t count,
                                int64_t now_s);
 
