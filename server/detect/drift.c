@@ -24,6 +24,7 @@ static const int32_t backs_d[DRIFT_CHANGES] = { 140, 224 };
 
 struct months {
     unsigned count;
+    size_t from[MONTHS_MOST], to[MONTHS_MOST]; /* days */
     double at[MONTHS_MOST], use[MONTHS_MOST], size[MONTHS_MOST], often[MONTHS_MOST];
 };
 
@@ -60,26 +61,45 @@ static size_t place_of(const struct home_days *h, int32_t day)
     return i;
 }
 
-/* Months of `most`, the last of which ends with `to_day`. */
+/* Whether the days at home have as many hours with use as a month needs. */
+static bool has_hours(const struct home_days *h, size_t from, size_t to)
+{
+    unsigned hours = 0;
+
+    for (size_t i = from; i < to && hours < MONTH_HOURS; i++)
+        for (int hour = 0; hour < 24 && h->at_home[i]; hour++)
+            hours += h->days[i].hour_ml[hour] > 0;
+    return hours >= MONTH_HOURS;
+}
+
+/* Months of `most`, the last of which ends with `to_day`: what was used in them. */
 static void take_months(const struct home_days *h, unsigned most, int32_t to_day, struct months *m)
 {
     m->count = 0;
     for (unsigned k = most; k-- > 0;) {
         size_t from = place_of(h, to_day - (int32_t)(k + 1) * MONTH_D),
                to = place_of(h, to_day - (int32_t)k * MONTH_D);
+
+        if (home_count(h, from, to) < MONTH_HOME_D || !has_hours(h, from, to))
+            continue;
+        m->from[m->count] = from;
+        m->to[m->count] = to;
+        m->at[m->count] = -(double)k;
+        m->use[m->count++] = home_mean_ln(h, from, to);
+    }
+}
+
+/* How large draws were in them, and how many hours had some: dearer, and asked only where use fell. */
+static void take_sizes(const struct home_days *h, struct months *m)
+{
+    for (unsigned k = 0; k < m->count; k++) {
         struct hist hours = { 0 };
 
-        if (home_count(h, from, to) < MONTH_HOME_D)
-            continue;
-        for (size_t i = from; i < to; i++)
+        for (size_t i = m->from[k]; i < m->to[k]; i++)
             if (h->at_home[i])
                 hist_add(&hours, h, i);
-        if (hours.hours < MONTH_HOURS)
-            continue;
-        m->at[m->count] = -(double)k;
-        m->use[m->count] = home_mean_ln(h, from, to);
-        m->size[m->count] = hist_mean_ln(&hours, h->unit_ml);
-        m->often[m->count++] = log(hours.hours / (hours.hours + hours.idle));
+        m->size[k] = hist_mean_ln(&hours, h->unit_ml);
+        m->often[k] = log(hours.hours / (hours.hours + hours.idle));
     }
 }
 
@@ -95,6 +115,7 @@ static bool is_falling(const struct home_days *h, unsigned most, int32_t to_day,
     out->use_ln = fall(&m, m.use, &out->use_tau);
     if (out->use_ln >= USE_LN || out->use_tau > TAU)
         return false;
+    take_sizes(h, &m);
     out->size_ln = fall(&m, m.size, &out->size_tau);
     out->often_ln = fall(&m, m.often, &tau);
     out->day = to_day + (int32_t)((m.at[0] + (m.at[m.count - 1] - m.at[0]) *

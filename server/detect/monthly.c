@@ -135,18 +135,25 @@ static bool may_find(const struct monthly *m, const struct judge_place *place,
            all > fmin(MEAN_SHARE, undersize_mean(hundredth)) * (double)place->meter->q3_lph * 24000;
 }
 
-static void take(struct monthly *m, const struct judge_place *place, const struct row *row)
-{
-    struct judge_step steps[2];
-    unsigned count;
+struct taking {
+    struct days *days;
+    const struct zone *zone;
+};
 
-    if ((row->attr & ATTR_SOURCE) != SOURCE_REMOTE)
-        return;
-    count = track_feed(&m->track, place->meter, place->meter->form == REGISTER_NET, row, steps);
-    for (unsigned i = 0; i < count; i++) {
-        steps[i].reverse = false;
-        days_add(&m->days, place->zone, &steps[i]);
-    }
+static void take_step(void *arg, const struct judge_step *step)
+{
+    const struct taking *t = (const struct taking *)arg;
+
+    days_add(t->days, t->zone, step);
+}
+
+static void take(struct monthly *m, const struct judge_place *place, const struct row *rows,
+                 size_t count)
+{
+    struct taking t = { &m->days, place->zone };
+
+    track_run(&m->track, place->meter, place->meter->form == REGISTER_NET, rows, count, take_step,
+              &t);
 }
 
 /* What this day may know of the place's peers: of its zone, or of all zones while of that they are known for longer and of its own for weeks alone. */
@@ -197,6 +204,7 @@ void monthly_run(struct monthly *m, const struct judge_place *place, const struc
     for (int32_t day = first_look(z, meter, since_s); due_s(z, day) <= until_s;
          day += MONTHLY_EVERY_D) {
         int64_t from_s = anchor_s(z, place->fitting, day), to_s = due_s(z, day);
+        size_t to;
 
         if (from_s != anchored_s) {
             memset(&m->track, 0, sizeof m->track);
@@ -206,8 +214,10 @@ void monthly_run(struct monthly *m, const struct judge_place *place, const struc
         }
         if (!may_find(m, place, rows, count, day))
             continue;
-        while (next < count && rows[next].time_s < to_s)
-            take(m, place, &rows[next++]);
+        to = first_from(rows, count, to_s);
+        if (to > next)
+            take(m, place, rows + next, to - next);
+        next = to > next ? to : next;
         look(m, place, day, say, arg);
     }
 }

@@ -34,8 +34,10 @@ enum {
 /* A track, laid out to work with. */
 struct course {
     int64_t value, before, odd;
+    int64_t held; /* of the step that is held back, where `knows_held` */
     uint32_t value_s, before_s, odd_s;
     uint8_t odd_count, sank, flags;
+    bool knows_held;
 };
 
 /* Bounds of what a track can hold: 36 billion m³, and 140 million m³ from one value to the next. No
@@ -65,13 +67,13 @@ static bool far_apart(int64_t x, int64_t y)
 
 static void pack(struct track *t, const struct course *c)
 {
-    bool held = (c->flags & HELD) && !far_apart(c->value, c->before);
+    bool held = c->flags & HELD;
     bool odd = c->odd_count > 0;
 
     assert(c->odd_count < ODD_TURNS && c->sank < ODD_TURNS);
     *t = (struct track){
         .value = c->value,
-        .flags = (held ? c->flags : c->flags & ~HELD) & 15u,
+        .flags = c->flags & 15u,
         .odd_count = c->odd_count & 3,
         .sank = c->sank & 3,
         .above_before = held ? c->value - c->before : 0,
@@ -142,6 +144,8 @@ static unsigned go_on(struct course *t, bool net, const struct row *row, int64_t
     } else {
         t->before = t->value;
         t->before_s = t->value_s;
+        t->held = used;
+        t->knows_held = true;
         t->flags |= HELD;
         t->flags &= (uint8_t) ~(SINKS | DOUBTED);
         if (net && t->odd_count)
@@ -165,6 +169,17 @@ static bool is_spike(const struct meter_facts *m, int64_t there, int64_t back)
     return turns && there + back >= 0;
 }
 
+/* The litres of the step that is held back; false: it is none after all. */
+static bool held_follows(const struct course *t, const struct meter_facts *m, bool net,
+                         int64_t *out_used)
+{
+    if (!(t->flags & HELD))
+        return false;
+    *out_used = t->held;
+    return t->knows_held ||
+           follows(m, net, t->before, t->value, t->value_s - t->before_s, out_used);
+}
+
 /* `row` follows what holds. */
 static unsigned take(struct course *t, const struct meter_facts *m, bool net, const struct row *row,
                      int64_t used, struct judge_step *out)
@@ -172,8 +187,7 @@ static unsigned take(struct course *t, const struct meter_facts *m, bool net, co
     int64_t held = 0, whole;
     unsigned count = 0;
 
-    if ((t->flags & HELD) &&
-        follows(m, net, t->before, t->value, t->value_s - t->before_s, &held)) {
+    if (held_follows(t, m, net, &held)) {
         if (net && is_spike(m, held, used) &&
             follows(m, net, t->before, row->value, row->time_s - t->before_s, &whole)) {
             t->value = t->before;
@@ -211,7 +225,7 @@ static unsigned begin_again(struct course *t, const struct meter_facts *m, bool 
     struct judge_step *turn;
     bool sinks;
 
-    if ((t->flags & HELD) && follows(m, net, t->before, t->value, t->value_s - t->before_s, &held))
+    if (held_follows(t, m, net, &held))
         out[count++] = held_step(t, net, held);
     turn = &out[count++];
     *turn = step_of(t->value_s, row->time_s, 0);
@@ -264,30 +278,57 @@ static unsigned doubt(struct course *t, const struct meter_facts *m, bool net,
     return 0;
 }
 
-unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
-                    struct judge_step out[2])
+static unsigned feed(struct course *c, const struct meter_facts *m, bool net, const struct row *row,
+                     struct judge_step out[2])
 {
-    struct course c = unpack(t);
-    unsigned count = 0;
+    unsigned count;
     int64_t used;
 
     if (row->value > VALUE_MOST || row->value < -VALUE_MOST)
         return 0;
-    if (!(c.flags & HAS)) {
-        c = (struct course){ .value = row->value, .value_s = row->time_s, .flags = HAS };
-        pack(t, &c);
+    if (!(c->flags & HAS)) {
+        *c = (struct course){ .value = row->value, .value_s = row->time_s, .flags = HAS };
         return 0;
     }
-    if (row->time_s <= c.value_s || far_apart(row->value, c.value))
+    if (row->time_s <= c->value_s || far_apart(row->value, c->value))
         return 0;
-    if (follows(m, net, c.value, row->value, row->time_s - c.value_s, &used))
-        count = take(&c, m, net, row, used, out);
+    if (follows(m, net, c->value, row->value, row->time_s - c->value_s, &used))
+        count = take(c, m, net, row, used, out);
     else
-        count = doubt(&c, m, net, row, out);
+        count = doubt(c, m, net, row, out);
     for (unsigned i = 0; net && i < count; i++)
-        out[i].misreads = c.sank;
+        out[i].misreads = c->sank;
+    if ((c->flags & HELD) && far_apart(c->value, c->before)) /* more than a track can hold */
+        c->flags &= (uint8_t)~HELD;
+    return count;
+}
+
+unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
+                    struct judge_step out[2])
+{
+    struct course c = unpack(t);
+    unsigned count = feed(&c, m, net, row, out);
+
     pack(t, &c);
     return count;
+}
+
+void track_run(struct track *t, const struct meter_facts *m, bool net, const struct row *rows,
+               size_t count, track_step *each, void *arg)
+{
+    struct course c = unpack(t);
+    struct judge_step steps[2];
+
+    for (size_t i = 0; i < count; i++) {
+        unsigned n;
+
+        if ((rows[i].attr & ATTR_SOURCE) != SOURCE_REMOTE)
+            continue;
+        n = feed(&c, m, net, &rows[i], steps);
+        for (unsigned k = 0; k < n; k++)
+            each(arg, &steps[k]);
+    }
+    pack(t, &c);
 }
 
 bool track_believes(const struct track *t, int64_t *out_value, int64_t *out_at_s)

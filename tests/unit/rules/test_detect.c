@@ -46,6 +46,68 @@ static void a_value_that_no_register_could_hold_changes_nothing(void **state)
     }
 }
 
+struct heard {
+    struct judge_step steps[4000];
+    size_t count;
+};
+
+static void hear_step(void *arg, const struct judge_step *step)
+{
+    struct heard *h = (struct heard *)arg;
+
+    h->steps[h->count++] = *step;
+}
+
+/* A register that climbs, stands, falls, begins anew and is misread, by whom so ever. */
+static void many_rows_make_the_steps_of_each(void **state)
+{
+    static struct heard one, all;
+    static struct row rows[1500];
+    struct check_random r = check_random_begin();
+
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        struct meter_facts m = { .q3_lph = check_below(&r, 4) ? 2500 : 0,
+                                 .resolution_ml = 1000,
+                                 .modulus_ml = check_below(&r, 2) ? 100000000 : 10000000000 };
+        bool net = check_below(&r, 2);
+        struct track t = { 0 }, u = { 0 };
+        int64_t value = check_between(&r, 0, m.modulus_ml / 1000) * 1000;
+        size_t count = check_below(&r, 1500), from = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            value += check_between(&r, net ? -3000 : 0, 9000) * (check_below(&r, 3) > 0);
+            value = check_below(&r, 60) ? value : check_between(&r, 0, m.modulus_ml);
+            value %= m.modulus_ml;
+            rows[i] =
+                (struct row){ .value = check_below(&r, 25)  ? value
+                                       : check_below(&r, 3) ? value - 70000
+                                                            : INT64_MAX >> check_below(&r, 40),
+                              .time_s = (uint32_t)(i + 1) * 3600,
+                              .attr = check_below(&r, 30) ? SOURCE_REMOTE : SOURCE_MANUAL };
+        }
+        one.count = all.count = 0;
+        for (size_t i = 0; i < count; i++)
+            if ((rows[i].attr & ATTR_SOURCE) == SOURCE_REMOTE)
+                one.count += track_feed(&t, &m, net, &rows[i], one.steps + one.count);
+        while (from < count) { /* in parts of any size */
+            size_t part = 1 + check_below(&r, count - from);
+
+            track_run(&u, &m, net, rows + from, part, hear_step, &all);
+            from += part;
+        }
+        assert_memory_equal(&t, &u, sizeof t);
+        assert_int_equal(one.count, all.count);
+        for (size_t i = 0; i < one.count; i++) {
+            const struct judge_step *a = &one.steps[i], *b = &all.steps[i];
+
+            assert_true(a->from_s == b->from_s && a->to_s == b->to_s && a->used_ml == b->used_ml &&
+                        a->fall == b->fall && a->doubted == b->doubted &&
+                        a->misreads == b->misreads);
+        }
+    }
+}
+
 /* Feeds hours and litres; the sum of all steps in *sum, of falls in *falls, how many steps end a
  * re-base in *turns. */
 static void run(bool net, int64_t modulus_l, const int64_t (*rows)[2], size_t count, int64_t *sum,
@@ -373,6 +435,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_waits_until_the_next_reading_bears_it_out),
+        cmocka_unit_test(many_rows_make_the_steps_of_each),
         cmocka_unit_test(a_value_that_no_register_could_hold_changes_nothing),
         cmocka_unit_test(a_wild_value_is_never_flow),
         cmocka_unit_test(a_register_that_begins_anew_counts_on_from_there),
