@@ -35,6 +35,7 @@ struct closed_cycle {
 
 struct found {
     size_t cycle; /* in closed */
+    int64_t from_s; /* its begin */
     char point[64];
     bool adjusts; /* false: the figure was seen to be otherwise, and nothing more */
     struct ledger_billed was;
@@ -406,7 +407,7 @@ static enum err look_at_cycle(struct adjuster *a, struct txn *t, size_t cycle, s
                               const char *point, int64_t now_s)
 {
     const struct closed_cycle *c = &a->closed[cycle];
-    struct found f = { .cycle = cycle };
+    struct found f = { .cycle = cycle, .from_s = c->from_s };
     const struct consumption *use;
     struct determinant d;
     struct billed seen, stands;
@@ -527,13 +528,16 @@ static enum err look_at_meter(struct adjuster *a, struct txn *t, uint32_t meter,
 
 /* ---- what was found ---- */
 
+/* As rules-bills A5 has them, across all cycles that begin at one instant. */
 static int found_order(const void *x, const void *y)
 {
     const struct found *a = (const struct found *)x, *b = (const struct found *)y;
+    int order;
 
-    if (a->cycle != b->cycle)
-        return a->cycle < b->cycle ? -1 : 1;
-    return strcmp(a->point, b->point);
+    if (a->from_s != b->from_s)
+        return a->from_s < b->from_s ? -1 : 1;
+    order = strcmp(a->point, b->point);
+    return order ? order : (a->cycle > b->cycle) - (a->cycle < b->cycle);
 }
 
 static void put_found(struct adjuster *a, struct act *act, const struct found *f,

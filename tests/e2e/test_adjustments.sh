@@ -88,6 +88,18 @@ print(*[r["consumption_l"] for r in json.load(sys.stdin)["rows"] if r["point"]==
     is 4000 "$(adjustments --cycle big | python3 -c 'import sys; print(round('"$frozen"'+sum(float(l.split()[2]) for l in sys.stdin)))')"
 }
 
+those_of_one_arrival_stand_by_the_cycles_begin_then_by_point() {
+    printf 'route\nR4\nR5\n' | nilo import routes - > /dev/null
+    printf 'serial,dn,q3,verified_on\nO1,15,2.5,2026-01-01\nO2,15,2.5,2026-01-01\nO3,15,2.5,2026-01-01\n' | nilo import meters - > /dev/null
+    printf 'point,route\nPO1,R4\nPO2,R5\nPO3,R4\n' | nilo import points - > /dev/null
+    printf 'point,serial,from,start_index_l\nPO1,O1,2026-02-01T00:00:00+08:00,0\nPO2,O2,2026-02-01T00:00:00+08:00,0\nPO3,O3,2026-02-01T00:00:00+08:00,0\n' | nilo import fittings - > /dev/null
+    cycle late-4 2026-03-01T00:00:00+08:00 2026-04-01T00:00:00+08:00 R4 && cycle late-5 2026-03-01T00:00:00+08:00 2026-04-01T00:00:00+08:00 R5 || return 1
+    cycle before-5 2026-02-01T00:00:00+08:00 2026-03-01T00:00:00+08:00 R5 || return 1
+    before=$(adjustments | wc -l)
+    readings O{3,2,1},2026-03-01T00:00:00+08:00,1000 O{3,2,1},2026-04-01T00:00:00+08:00,2000 || return 1
+    is 'before-5 PO2, late-4 PO1, late-5 PO2, late-4 PO3' "$(adjustments | tail -n +$((before + 1)) | cut -d' ' -f1,2 | paste -sd, | sed 's/,/, /g')"
+}
+
 determinants_and_adjustments_add_up_to_the_registers() {
     python3 "$source/tests/e2e/cycles_add_up.py" "$NILO_SERVER" "$(cat "$NILO_TOKEN_FILE")" "${NILO_SEED:-}"
 }
@@ -95,5 +107,5 @@ determinants_and_adjustments_add_up_to_the_registers() {
 nilod_start --virtual-clock 2026-04-04T12:00:00+08:00
 world || { echo "the world could not be made"; exit 1; }
 hold an_estimate_is_put_right_once a_late_exchange_is_told_apart time_alone_changes_nothing a_kill_or_a_rebuild_makes_none_twice \
-    what_arrives_while_a_cycle_is_closed_is_frozen_or_adjusted determinants_and_adjustments_add_up_to_the_registers
+    what_arrives_while_a_cycle_is_closed_is_frozen_or_adjusted those_of_one_arrival_stand_by_the_cycles_begin_then_by_point determinants_and_adjustments_add_up_to_the_registers
 hold_end
