@@ -77,7 +77,7 @@ class House {
         if (code !== 0) throw new Error(`nilod ended with ${code}: ${this.said}`);
     }
 
-    /** The town's register and reads, and a person of each role. */
+    /** The town's register and reads. */
     settle({ meters, days }) {
         const town = join(this.folder, 'town');
         const first = new Date(Date.parse(`${today}T00:00:00Z`) - days * 86400e3).toISOString().slice(0, 10);
@@ -96,7 +96,11 @@ class House {
             this.nilo(['import', 'routes', '-'], lines.map((line, n) => (n ? line.split(',').map((cell, i) => (i === at ? 'rui' : i === days ? 'daily' : cell)).join(',') : line)).join('\n') + '\n');
         }
         this.nilo(['settle']);
-        for (const [name, role] of Object.entries(people)) this.nilo(['user', 'create', name, '--role', role], `${password}\n`);
+    }
+
+    /** A person of each role, all at once: a password takes long to be kept, by design. */
+    async invite() {
+        await Promise.all(Object.entries(people).map(([name, role]) => this.api('/v1/users', { name, role, password })));
     }
 
     /** A meter's reads of the last two days come by radio, so that it has frames; all others by a file, which is quicker. */
@@ -161,6 +165,13 @@ class House {
     }
 }
 
+/** Another view in an open page, by the address as people do; whatever was open in it is gone, also where the address stays the same. */
+export async function visit(page, path) {
+    await page.goto('/#/nothing');
+    await page.waitForFunction(() => !document.querySelector('header.top') || document.querySelector('main > .empty a[href="#/"]'));
+    await page.goto(`/#${path}`);
+}
+
 /** What axe finds against WCAG 2.2 A and AA. */
 export async function axe(page, rules = null) {
     if (!(await page.evaluate(() => !!window.axe))) await page.evaluate(readFileSync(packages.resolve('axe-core/axe.min.js'), 'utf8')); // by the debugger: the page's own policy stays
@@ -182,7 +193,7 @@ export async function claims(of, { meters = 60, days = 62, options = [], keep = 
     try {
         await house.start(options);
         house.settle({ meters, days });
-        await house.browse();
+        await Promise.all([house.invite(), house.browse()]);
         for (const [name, claim] of Object.entries(of)) {
             if (only && name !== only) continue;
             const began = Date.now();

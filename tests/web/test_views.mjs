@@ -1,6 +1,6 @@
 // Every view in both languages at 390 and 1 440 px, and in the dark: axe finds nothing, nothing sticks out of the screen, no script fails; a shot of each goes to build/shots.
 // The first two of these; with LOOKS=all in the environment all five. With a view's name behind it: that view alone.
-import { axe, claims, ok, shots } from './house.mjs';
+import { axe, claims, ok, shots, visit } from './house.mjs';
 import { views } from './views.mjs';
 
 const every = [['en', 390, 'light'], ['zh', 1440, 'light'], ['en', 1440, 'light'], ['zh', 390, 'light'], ['zh', 1440, 'dark']];
@@ -26,8 +26,7 @@ async function wrongsOf(h, v, look) {
     const page = await pageOf(h, v.who ?? null, look);
     page.wrongs.length = 0;
     const path = typeof v.path === 'function' ? await v.path(h) : v.path;
-    await page.goto('/#/nothing'); // the same address again would keep what a view before it left open
-    await page.goto(`/#${path}`);
+    await visit(page, path);
     await page.locator(v.ready).first().waitFor();
     await v.act?.(page, h);
     await page.evaluate(() => document.fonts.ready);
