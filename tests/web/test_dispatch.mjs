@@ -111,4 +111,55 @@ await claims({
         await page.locator('.hits a', { hasText: flag.point }).first().click();
         await page.locator('h1', { hasText: flag.serial }).waitFor();
     },
+    async a_valve_is_closed_by_two_persons(h) {
+        const { serial } = (await h.api('/v1/flags?kind=leak')).rows[0];
+        const of = async (what) => (await h.api(`/v1/meters/${serial}/commands`)).rows.filter((c) => c.what === what);
+        const page = await h.as('sue', `/meters/${serial}?tab=commands`);
+        await page.getByRole('button', { name: 'Send a command' }).click();
+        const form = page.getByRole('dialog');
+        await form.getByLabel('What').selectOption('report_every');
+        await form.getByLabel('Hours between reports').fill('1000');
+        await form.getByRole('button', { name: 'Queue it' }).click();
+        await form.locator('.field', { hasText: 'Hours' }).getByRole('alert').getByText('2678400').waitFor(); // refused at its field
+        is((await of('report_every')).length, 0, 'commands that were refused');
+        await form.getByLabel('Hours between reports').fill('0,5');
+        await form.getByRole('button', { name: 'Queue it' }).click();
+        await page.getByRole('row', { name: /Report every: 30 min.*Queued/ }).waitFor();
+        is((await of('report_every'))[0].report_every_s, 1800, 'seconds between reports');
+
+        await page.getByRole('button', { name: 'Send a command' }).click();
+        await form.getByLabel('What').selectOption('close');
+        await form.getByRole('button', { name: 'Queue it' }).click();
+        const row = page.getByRole('row', { name: /Close the valve.*Waits for approval/ });
+        await row.waitFor();
+        is(await row.getByRole('button', { name: 'Approve' }).count(), 0, 'approving one’s own');
+        const ada = await h.as('ada', `/meters/${serial}?tab=commands`);
+        await ada.getByRole('row', { name: /Close the valve/ }).getByRole('button', { name: 'Approve' }).click();
+        await ada.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+        await page.getByRole('row', { name: /Close the valve.*Queued.*sue \+ ada/ }).waitFor(); // without asking
+        const [valve] = await of('valve');
+        is(`${valve.open} ${valve.requested_by} ${valve.approved_by}`, 'false sue ada', 'the command');
+        await row.or(page.getByRole('row', { name: /Close the valve/ })).getByRole('button', { name: 'Withdraw' }).click();
+        await form.getByRole('button', { name: 'Withdraw' }).click();
+        await page.getByRole('row', { name: /Close the valve.*Failed.*cancelled by sue/ }).waitFor();
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
+    async who_may_command_what_is_what_the_server_says(h) {
+        const { serial } = (await h.api('/v1/flags?kind=leak')).rows[0];
+        const cai = await h.as('cai', `/meters/${serial}?tab=commands`);
+        await cai.getByRole('button', { name: 'Send a command' }).click();
+        is((await cai.getByRole('dialog').getByLabel('What').locator('option').allInnerTexts()).join(), 'Open the valve,Tell what is missing,Set the clock', 'what a crew may command');
+        const before = (await h.api(`/v1/meters/${serial}/commands`)).rows.length;
+        const send = (page, body, token) => page.evaluate(async ([s, b, t]) => {
+            const { csrf } = await (await fetch('/v1/session')).json();
+            return (await fetch(`/v1/meters/${s}/commands`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...(t ? { 'X-CSRF-Token': csrf } : {}) }, body: JSON.stringify(b) })).status;
+        }, [serial, body, token]);
+        is(await send(cai, { what: 'valve', open: false }, true), 403, 'a crew that closes a valve');
+        is(await send(cai, { what: 'time' }, false), 403, 'a command without the token of the page');
+        const vic = await h.as('vic', `/meters/${serial}?tab=commands`);
+        await vic.locator('.table').waitFor();
+        is(await vic.locator('.table button:not(.sort)').count(), 0, 'buttons of who only looks');
+        is(await send(vic, { what: 'time' }, true), 403, 'a command of who only looks');
+        is((await h.api(`/v1/meters/${serial}/commands`)).rows.length, before, 'commands');
+    },
 });

@@ -48,6 +48,7 @@ export const views = [
     { name: 'meter_frames', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=frames`, who: 'sue', ready: '.grid .row, main .empty' },
     { name: 'meter_frame', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=frames`, who: 'sue', ready: '.grid .rows .row', act: async (page) => { await page.locator('.grid .rows .row').first().click(); await page.locator('dialog table').waitFor(); }, names: ['native'] },
     { name: 'meter_commands', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=commands`, who: 'sue', ready: '.grid .row, main .empty' },
+    { name: 'meter_command', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=commands`, who: 'sue', ready: '.table-tools .primary', act: (page) => page.locator('.table-tools .primary').click() },
     { name: 'meter_edits', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=edits`, who: 'sue', ready: '.grid .row, main .empty' },
     { name: 'today_billing', path: after_cycles('/'), who: 'bo', ready: '.figures' },
     { name: 'cycles', path: after_cycles('/cycles'), who: 'bo', ready: rows },

@@ -66,7 +66,7 @@ interface FieldProps<V> {
     name: keyof V & string;
     label: string;
     hint?: string;
-    type?: 'text' | 'password' | 'number' | 'date' | 'textarea' | 'checkbox' | 'search';
+    type?: 'text' | 'password' | 'number' | 'date' | 'time' | 'textarea' | 'checkbox' | 'search';
     options?: [value: string, label: string][]; // a choice
     required?: boolean;
     more?: JSX.InputHTMLAttributes<HTMLInputElement>;

@@ -16,6 +16,7 @@ import { Answer, Empty, Loading } from '../parts/states';
 import { Table, type Column } from '../parts/table';
 import type { ViewProps } from '../views';
 import { instantsOf, limitsOf, markOf, type Flag } from './evidence';
+import { Commands } from './meter_commands';
 
 interface Meter { serial: string; model: string | null; dn: number; q3: string | number; r: string | null; digits: number | null; resolution_l: number | null; register: string | null; dialect: string | null; radio_id: string | null; batch: string | null; supplier: string | null; made_on: string | null; verified_on: string | null; certificate: string | null; state: string; depot: string | null; [more: string]: unknown }
 interface Fitting { point: string; serial: string; from: string; start_index_l: number | null; to: string | null; end_index_l: number | null }
@@ -23,7 +24,6 @@ interface Point { point: string; account: string | null; address: string | null;
 interface LifeEvent { event: string; at: string; state: string; document: string | null; note: string | null; point: string | null; crew: string | null; depot: string | null; index_l: number | null; reason: string | null; who: string; order: string | null; seal: string | null; certificate: string | null }
 interface Frame { id: string; arrived_at: string; dialect: string | null; transport: string; peer: string | null; name: string | null; len: number; bytes: string; fault: string | null; explain?: { dialect?: string; fields?: Explained[] } }
 interface Explained { layer?: string; offset?: number; bytes?: string; field?: string; value?: string; unit?: string; meaning?: string; is?: string }
-interface Command { id: number; what: string; state: string; requested_by: string; requested_at: string; delivered_at: string | null; ended_at: string | null; attempts: number; reason: string | null; open?: boolean | null }
 interface Edit { id: number; state: string; text_en: string; text_zh: string; at: string; index_l: number; asked_by: string; asked_at: string; reason: string; decided_by: string | null }
 
 const tabs = ['chart', 'life', 'frames', 'commands', 'edits'] as const;
@@ -120,7 +120,7 @@ function FrameShown({ serial, frame, close }: { serial: string; frame: Frame; cl
             {asked.busy ? <Loading /> : asked.problem ? <p class="refusal">{asked.problem.detail}</p> : !f.explain?.fields?.length ? <p class="quiet">{word('meter.not_explained')}</p> : (
                 <div class="scroll" tabIndex={0} role="region" aria-label={word('meter.fields')}>
                     <table class="plain-table">
-                        <thead><tr><th>{word('meter.offset')}</th><th>{word('meter.bytes')}</th><th>{word('meter.field')}</th><th>{word('meter.value')}</th><th>{word('meter.meaning')}</th></tr></thead>
+                        <thead><tr><th class="end">{word('meter.offset')}</th><th>{word('meter.bytes')}</th><th>{word('meter.field')}</th><th class="end">{word('meter.value')}</th><th>{word('meter.meaning')}</th></tr></thead>
                         <tbody>{f.explain.fields.map((x, n) => (
                             <tr key={n}><td class="end">{x.layer ? `${x.layer} ` : ''}{x.offset}</td><td><code>{x.bytes}</code></td><td>{x.field}</td><td class="end">{x.value} {x.unit}</td><td>{[x.is, x.meaning].filter(Boolean).join(' · ')}</td></tr>
                         ))}</tbody>
@@ -138,7 +138,7 @@ function FramesTab({ serial }: { serial: string }) {
         { id: 'at', head: word('meter.arrived'), cell: (f) => when(f.arrived_at), sort: (f) => f.arrived_at, priority: 1, width: '10rem' },
         { id: 'dialect', head: word('meters.dialect'), cell: (f) => f.dialect ?? '–', sort: (f) => f.dialect, priority: 1 },
         { id: 'way', head: word('meter.way'), cell: (f) => f.transport, sort: (f) => f.transport },
-        { id: 'peer', head: word('meter.peer'), cell: (f) => f.peer ?? '–', sort: (f) => f.peer, priority: 3 },
+        { id: 'peer', head: word('meter.peer'), cell: (f) => f.peer ?? '–', sort: (f) => f.peer, priority: 3, width: 'minmax(11rem, 1fr)' },
         { id: 'len', head: word('meter.len'), cell: (f) => f.len, sort: (f) => f.len, end: true, width: '6rem' },
         { id: 'bytes', head: word('meter.bytes'), cell: (f) => <code>{f.bytes.slice(0, 64)}</code>, text: (f) => f.bytes, priority: 3, width: 'minmax(10rem, 3fr)' },
         { id: 'fault', head: word('meter.fault'), cell: (f) => f.fault ?? '', sort: (f) => f.fault, priority: 3 },
@@ -149,21 +149,6 @@ function FramesTab({ serial }: { serial: string }) {
             {shown && <FrameShown serial={serial} frame={shown} close={() => show(null)} />}
         </>
     );
-}
-
-function CommandsTab({ serial }: { serial: string }) {
-    const asked = useAsk((signal) => all<Command>(at`/v1/meters/${serial}/commands`, {}, 2000, signal), [serial]);
-    useLive(['command'], useCallback(() => asked.again(), []));
-    const columns: Column<Command>[] = [
-        { id: 'at', head: word('meter.asked_at'), cell: (c) => when(c.requested_at), sort: (c) => c.requested_at, priority: 1, width: '10rem' },
-        { id: 'what', head: word('meter.what'), cell: (c) => named('command', c.what), sort: (c) => c.what, priority: 1 },
-        { id: 'state', head: word('meters.state'), cell: (c) => <StateBadge section="command_state" value={c.state} />, sort: (c) => c.state, priority: 1 },
-        { id: 'by', head: word('meter.by'), cell: (c) => c.requested_by, sort: (c) => c.requested_by },
-        { id: 'tries', head: word('meter.tries'), cell: (c) => c.attempts, sort: (c) => c.attempts, end: true, width: '5rem', priority: 3 },
-        { id: 'ended', head: word('flag.ended'), cell: (c) => when(c.ended_at), sort: (c) => c.ended_at, priority: 3, width: '10rem' },
-        { id: 'reason', head: word('base.reason'), cell: (c) => c.reason ?? '', sort: (c) => c.reason, priority: 3 },
-    ];
-    return <Answer asked={asked}>{(d) => <Table name={word('meter.commands')} columns={columns} rows={d.rows} id={(c) => String(c.id)} sorted={['at', false]} empty={word('meter.no_commands')} />}</Answer>;
 }
 
 /** A second person says yes or no to an edit, or to taking one back. */
@@ -200,6 +185,9 @@ function EditsTab({ point }: { point: string | null }) {
     );
 }
 
+/** The list that a tab shows, as a file. */
+const listOf = (tab: (typeof tabs)[number], serial: string, point?: string) => (tab === 'edits' ? { path: '/v1/edits', query: { point: point ?? '' } } : { path: `${at`/v1/meters/${serial}`}/${{ chart: 'readings', life: 'history', frames: 'frames', commands: 'commands' }[tab]}` });
+
 export default function OneMeter({ names, query }: ViewProps) {
     const serial = names.serial;
     const asked = useAsk((signal) => load(serial, signal), [serial]);
@@ -212,7 +200,7 @@ export default function OneMeter({ names, query }: ViewProps) {
                 <h1>{word('meter.title', { serial })}</h1>
                 {asked.data && <StateBadge section="meter_state" value={asked.data.meter.state} />}
                 {asked.data?.point?.address && <span class="quiet">{asked.data.point.address}</span>}
-                <div class="head-end"><Exports path={at`/v1/meters/${serial}/readings`} /></div>
+                <div class="head-end"><Exports {...listOf(tab, serial, asked.data?.here?.point)} /></div>
             </div>
             <Answer asked={asked}>{(d) => (
                 <>
@@ -222,7 +210,7 @@ export default function OneMeter({ names, query }: ViewProps) {
                     {tab === 'chart' && <ChartTab d={d} />}
                     {tab === 'life' && <LifeTab serial={serial} />}
                     {tab === 'frames' && <FramesTab serial={serial} />}
-                    {tab === 'commands' && <CommandsTab serial={serial} />}
+                    {tab === 'commands' && <Commands serial={serial} />}
                     {tab === 'edits' && <EditsTab point={d.here?.point ?? null} />}
                 </>
             )}</Answer>

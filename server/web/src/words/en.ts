@@ -4,8 +4,8 @@ export const en = {
         loading: 'Loading…', failed: 'This did not work.', not_allowed: 'Your role does not open this.', not_found: 'There is no such thing.', again: 'Try again',
         stale: 'What you see may be old.', refused: 'The server refused with {status}.', lost: 'No answer from the server: the line may be down.',
         lost_again: 'Send it again: it will not count twice.', sending: 'Sending…', cancel: 'Cancel', save: 'Save', close: 'Close', menu: 'Menu', skip: 'Skip to the content',
-        theme: 'Colours', theme_auto: 'As the system', theme_light: 'Light', theme_dark: 'Dark', live: 'Live', no_view: 'No such page', home: 'To today’s page',
-        export_as: 'Download the list as {form}', seconds: '{n} s', minutes: '{n} min', hours: '{n} h', days: '{n} {n?day:days}', ago: '{span} ago', ahead: 'in {span}',
+        theme: 'Colours', theme_auto: 'System colours', theme_light: 'Light', theme_dark: 'Dark', live: 'Live', no_view: 'No such page', home: 'To today’s page',
+        export_as: 'Download the list as {form}', seconds: '{n} s', minutes: '{n} min', hours: '{n} h', days: '{n} {n?day:days}', ago: '{span} ago', just_now: 'just now', ahead: 'in {span}',
         note: 'Note', reason: 'Reason', yes: 'yes', no: 'no', no_number: '“{text}” is no number.',
     },
     menu: { work: 'Work', fleet: 'Meters', money: 'Billing', house: 'House' },
@@ -25,8 +25,15 @@ export const en = {
         title: 'Adjustments', id: 'No.', m3: 'm³', exact: 'Exactly, m³', value: 'Now, m³', reason: 'Because of', text: 'What the closing did not know', at: 'Made', none: 'No cycle has been adjusted.',
     },
     check: { high: 'Much higher than usual', low: 'Much lower than usual', negative: 'Ran backwards', prolonged: 'Estimated for too long', spike: 'A spike', zero: 'Nothing was used', overload: 'More than Q3 gives', limit: 'Above the limit' },
-    command: { valve: 'Valve', report_every: 'How often it reports', report_offset: 'When it reports', step: 'Step of its values', base_index: 'Register', history: 'Missing readings', time: 'Clock' },
+    command_wish: {
+        open: 'Open the valve', close: 'Close the valve', report_every: 'Report every', report_offset: 'Report at', step: 'A value every', base_index: 'Set the register', history: 'Tell what is missing', time: 'Set the clock',
+    },
+    commands: {
+        ask: 'Send a command', ask_of: 'Command to meter {serial}', send: 'Queue it', two_persons: 'A second person, dispatcher or administrator, has to approve it before it goes.', hours: 'Hours between reports', time: 'Time of day', minutes: 'Minutes between values',
+        first_day: 'First day', last_day: 'Last day', expires: 'Given up after', expires_hint: 'It goes with the answer to the meter’s next report.', approve: 'Approve', cancel: 'Withdraw', act: 'Decide', asked_by: 'Asked by {who}, {at}.',
+    },
     command_state: { queued: 'Queued', sent: 'Sent', delivered: 'Delivered', done: 'Done', failed: 'Failed', expired: 'Expired' },
+    currency: { yuan: 'yuan' },
     cycle: {
         title: 'Cycle {cycle}', tabs: 'Parts of the cycle', tab_standing: 'Standing', tab_review: 'To look at', tab_figures: 'Figures', tab_unsettled: 'Not settled', tab_adjustments: 'Adjustments',
         standing: 'How it stands', facts: 'Facts', opened: 'Opened', reviewed: 'Looked at', closed: 'Closed', missing_points: '{n} {n?point is:points are} missing', more_missing: 'All of them: Figures, missing.',
@@ -38,13 +45,13 @@ export const en = {
     cycle_state: { open: 'Open', reviewed: 'Looked at', closed: 'Closed' },
     cycles: {
         title: 'Billing cycles', cycle: 'Cycle', state: 'State', from: 'From', to: 'To', points: 'Points', missing: 'Missing', estimated: 'Estimated', use: 'Use, m³', billed: 'Billed, m³', none: 'No cycle was opened yet.',
-        open: 'Open a cycle', open_n: 'Open it with {n} {n?route:routes}', name: 'Name', name_hint: 'At most 64 characters; it stands on every bill’s line.', first_day: 'First day', day_after: 'Day after the last', day_after_hint: 'The span ends where this day begins.', routes: 'Routes',
+        open: 'Open a cycle', open_n: 'Open it with {n} {n?route:routes}', name: 'Name', name_hint: 'At most 64 characters; it stands on every bill’s line.', first_day: 'First day', day_after: 'Day after the last', day_after_hint: 'The span ends where this day begins.', routes: 'Routes', no_routes: 'Choose at least one route.',
     },
     determinants: {
         account: 'Account', start: 'Dial at start, m³', end: 'Dial at end, m³', checks: 'Checks', before: 'Page before', after: 'Next page', none: 'No figure fits.', all_settled: 'All that was pulled is settled.',
         preview_about: 'What closing now would freeze. Nothing of it is fixed yet.', unsettled_about: 'Pulled by the billing system and never reported as billed.',
     },
-    edit_state: { waiting: 'Waits for a second person', 'in-force': 'In force', refused: 'Refused', 'undo-waiting': 'To be taken back', undone: 'Taken back' },
+    edit_state: { waiting: 'Waits for approval', 'in-force': 'In force', refused: 'Refused', 'undo-waiting': 'To be taken back', undone: 'Taken back' },
     edits: {
         title: 'Edits', id: 'No.', at: 'Of the instant', index: 'Dial, m³', delta: 'Moved by, m³', state: 'State', by: 'Asked by', one: 'The edit', asked: 'Asked', instead: 'In place of, m³', span: 'Used before, m³', decided: 'Decided', undo_wanted: 'To be taken back',
         second: 'Another person has to decide.', approve: 'Approve', approve_title: 'Approve edit {id}', refuse: 'Refuse', refuse_title: 'Refuse edit {id}', withdraw: 'Withdraw', undo: 'Take back', undo_title: 'Take edit {id} back', none: 'No edit fits.',
@@ -65,7 +72,7 @@ export const en = {
         freeze: 'Close the month {month}', freeze_about: 'All its figures are frozen as they stand. What becomes known later is shown beside them and never changes them.', frozen: 'Closed {at} by {who}: these figures never change.',
     },
     flag: {
-        flag: 'Flag', open: 'Open', since: 'Since', told: 'Told', after: '{span} after it began', ended: 'Ended', lost: 'Lost', sure: 'How sure', decided: 'Decided', evidence: 'Evidence', orders: 'Orders', confirm: 'Confirm', dismiss: 'Dismiss',
+        flag: 'Flag', open: 'Details', since: 'Since', told: 'Told', after: '{span} after it began', ended: 'Ended', lost: 'Lost', sure: 'How sure', decided: 'Decided', evidence: 'Evidence', orders: 'Orders', confirm: 'Confirm', dismiss: 'Dismiss',
         confirm_about: 'Somebody saw that it is so. The figure counts for how often this kind is right.', dismiss_about: 'It is not so. This meter’s figures become a little stricter.', order: 'Make an order', make_order: 'Make the order', order_kind: 'Work',
         priority: 'Priority', assignee: 'Crew', nobody: 'nobody yet',
     },
@@ -76,7 +83,7 @@ export const en = {
     meter: {
         title: 'Meter {serial}', view: 'Meter', parts: 'Parts of the page', chart: 'Chart', life: 'Life', frames: 'Frames', commands: 'Commands', edits: 'Edits', facts: 'Facts', point: 'Point', address: 'Address', account: 'Account', use: 'Use', zone: 'Zone', route: 'Route',
         fitted: 'Fitted', pulse: 'Resolution', radio: 'Radio id', batch: 'Batch', made: 'Made', verified: 'Verified', on: 'fitted at {point}', off: 'taken off', no_flags: 'It was never flagged.', draw: 'Draw its evidence', no_life: 'Nothing is told of its life.',
-        frame: 'Frame of {at}', not_explained: 'This frame cannot be read field by field.', fields: 'Field by field', offset: 'Offset', bytes: 'Bytes', field: 'Field', value: 'Value', meaning: 'Meaning', arrived: 'Arrived', way: 'Way', peer: 'From', len: 'Bytes',
+        frame: 'Frame of {at}', not_explained: 'This frame cannot be read field by field.', fields: 'Field by field', offset: 'Offset', bytes: 'Bytes', field: 'Field', value: 'Value', meaning: 'Meaning', arrived: 'Arrived', way: 'Way', peer: 'From', len: 'Size, B',
         fault: 'Fault', no_frames: 'No frames of this meter are kept: it is read by hand, or they are older than the retention.', asked_at: 'Asked', what: 'What', by: 'By', tries: 'Tries', no_commands: 'It was asked for nothing.', of: 'Of', index: 'Register, m³',
         second: 'Second person', approve: 'Approve', refuse: 'Refuse', no_edits: 'Nobody edited anything here.',
     },
@@ -90,6 +97,7 @@ export const en = {
     method: { read: 'read', interpolated: 'between two readings', 'like-day': 'as on like days', profile: 'by the profile', 're-based': 'register re-based' },
     missing_why: { 'not-over': 'the span is not over', 'never-read': 'never read', 'first-week': 'too little known in the first week' },
     order_kind: { replace: 'Replace', inspect: 'Inspect', verify: 'Verify', repair: 'Repair', read: 'Read' },
+    order_reason: { periodic: 'Verification is due', fault: 'Fault' },
     order_state: { open: 'Open', assigned: 'Assigned', started: 'Begun', done: 'Done', cancelled: 'Cancelled' },
     paper: {
         title: 'Note', what: 'What of it', where: 'Where', meters: 'Meters', ordered: 'Ordered', received: 'Received', short: 'Still to come', over: 'More than ordered', missing: 'Not counted', surplus: 'Counted, and elsewhere by the register', unknown: 'Unknown', failed: 'Failed',
@@ -182,8 +190,8 @@ export const en = {
         title: 'Today', no_flags: 'Nothing was flagged since yesterday.', flags_since: 'Flagged in the last 24 hours', new_flags: 'new flags in 24 h', silent_cells: 'silent cells and zones', outages: 'Cells that are silent',
         no_outages: 'All cells are heard.', cell: 'Cell {cell}', zone: 'Zone {zone} without water', since: 'since {at}', per_s: 'reports/s', arrivals: '{n} {n?report:reports} since the start; {at}', arrivals_wait: 'Waits for the first reports',
         orders: 'Orders', late_orders: 'orders past their time', due_orders: 'orders due today', late: 'Late', due: 'Due today', begun: 'Under way', no_orders: 'None.', nobody: 'nobody yet',
-        kind: 'Kind', severity: 'Severity', point: 'Point', serial: 'Meter', lost: 'Lost, m³/day', raised: 'Told', text: 'What it says',
-        no_routes: 'No route is yours.', arrived_of: 'of {all} points arrived', missing: 'missing', odd: 'odd or disputed', signed_of: 'of {all} routes signed', my_routes: 'My routes', yesterday: 'Yesterday',
+        kind: 'Kind', severity: 'Severity', point: 'Point', serial: 'Meter', lost: 'Lost, m³/d', raised: 'Told', text: 'What it says',
+        no_routes: 'No route is yours.', arrived_of: 'of {all} {all?point:points} arrived', missing: 'missing', odd: 'odd or disputed', signed_of: 'of {all} {all?route:routes} signed', my_routes: 'My routes', yesterday: 'Yesterday',
         look_at: 'To look at', nothing_odd: 'Nothing is missing or odd.',
     },
     users: {

@@ -7,7 +7,7 @@ export const zh: Table = {
         stale: '所示内容可能已过时。', refused: '服务器拒绝了请求（{status}）。', lost: '服务器无响应，网络可能中断。',
         lost_again: '可再次发送，不会重复计入。', sending: '正在发送…', cancel: '取消', save: '保存', close: '关闭', menu: '菜单', skip: '跳到正文',
         theme: '配色', theme_auto: '跟随系统', theme_light: '浅色', theme_dark: '深色', live: '实时', no_view: '没有这个页面', home: '回到今日',
-        export_as: '下载列表（{form}）', seconds: '{n} 秒', minutes: '{n} 分钟', hours: '{n} 小时', days: '{n} 天', ago: '{span}前', ahead: '{span}后',
+        export_as: '下载列表（{form}）', seconds: '{n} 秒', minutes: '{n} 分钟', hours: '{n} 小时', days: '{n} 天', ago: '{span}前', just_now: '刚刚', ahead: '{span}后',
         note: '备注', reason: '原因', yes: '是', no: '否', no_number: '“{text}”不是数字。',
     },
     menu: { work: '工作', fleet: '水表', money: '计费', house: '管理' },
@@ -27,8 +27,13 @@ export const zh: Table = {
         title: '调整', id: '编号', m3: '水量 m³', exact: '精确值 m³', value: '现值 m³', reason: '原因', text: '关账时未知的情况', at: '生成时间', none: '尚无任何周期被调整。',
     },
     check: { high: '远高于平时', low: '远低于平时', negative: '倒走', prolonged: '长期估抄', spike: '尖峰', zero: '零用量', overload: '超过 Q3', limit: '超限' },
-    command: { valve: '阀门', report_every: '上报间隔', report_offset: '上报时刻', step: '数据步长', base_index: '表底数', history: '补抄缺数', time: '对时' },
+    command_wish: { open: '开阀', close: '关阀', report_every: '上报间隔', report_offset: '上报时刻', step: '数据步长', base_index: '设置表底数', history: '补抄缺数', time: '对时' },
+    commands: {
+        ask: '下发命令', ask_of: '向水表 {serial} 下发命令', send: '加入队列', two_persons: '须由另一名调度员或管理员批准后才会下发。', hours: '上报间隔（小时）', time: '时刻', minutes: '数据步长（分钟）',
+        first_day: '首日', last_day: '末日', expires: '有效期', expires_hint: '随水表下一次上报的应答下发。', approve: '批准', cancel: '撤回', act: '处理', asked_by: '{who} 于 {at} 提出。',
+    },
     command_state: { queued: '排队中', sent: '已下发', delivered: '已送达', done: '已完成', failed: '失败', expired: '已过期' },
+    currency: { yuan: '元' },
     cycle: {
         title: '周期 {cycle}', tabs: '周期的各部分', tab_standing: '进度', tab_review: '待复核', tab_figures: '水量', tab_unsettled: '未结算', tab_adjustments: '调整',
         standing: '当前进度', facts: '基本信息', opened: '开启', reviewed: '复核', closed: '关账', missing_points: '{n} 个用水点缺失', more_missing: '完整名单见“水量”中的“缺失”。',
@@ -40,7 +45,7 @@ export const zh: Table = {
     cycle_state: { open: '进行中', reviewed: '已复核', closed: '已关账' },
     cycles: {
         title: '计费周期', cycle: '周期', state: '状态', from: '起', to: '止', points: '用水点', missing: '缺失', estimated: '估抄', use: '用量 m³', billed: '计费 m³', none: '尚未开启任何周期。',
-        open: '开启周期', open_n: '以 {n} 个抄表册开启', name: '名称', name_hint: '至多 64 个字符，将出现在每条计费记录上。', first_day: '首日', day_after: '末日次日', day_after_hint: '时段止于该日零时。', routes: '抄表册',
+        open: '开启周期', open_n: '以 {n} 个抄表册开启', name: '名称', name_hint: '至多 64 个字符，将出现在每条计费记录上。', first_day: '首日', day_after: '末日次日', day_after_hint: '时段止于该日零时。', routes: '抄表册', no_routes: '请至少选择一个抄表册。',
     },
     determinants: {
         account: '户号', start: '起码 m³', end: '止码 m³', checks: '校核', before: '上一页', after: '下一页', none: '没有符合条件的水量。', all_settled: '已取走的水量均已结算。',
@@ -72,7 +77,7 @@ export const zh: Table = {
         priority: '优先级', assignee: '班组', nobody: '暂无',
     },
     flag_state: { open: '未关闭', cleared: '已解除', confirmed: '已确认', dismissed: '已排除', withdrawn: '已撤销' },
-    flags: { title: '异常', kind: '类型', where: '用水点', severity: '等级', lost: '损失 m³/天', sure: '可信度', since: '起始', state: '状态', all: '全部', none: '没有这样的异常。' },
+    flags: { title: '异常', kind: '类型', where: '用水点', severity: '等级', lost: '损失 m³/d', sure: '可信度', since: '起始', state: '状态', all: '全部', none: '没有这样的异常。' },
     holder: { depot: '仓库', crew: '班组' },
     level: { all: '全部', company: '公司', branch: '分公司', team: '班组', route: '抄表册', org: '单位' },
     meter: {
@@ -92,6 +97,7 @@ export const zh: Table = {
     method: { read: '实抄', interpolated: '两次读数间内插', 'like-day': '参照同类日', profile: '按用水规律', 're-based': '表底重置' },
     missing_why: { 'not-over': '时段未结束', 'never-read': '从未抄到', 'first-week': '装表首周，依据不足' },
     order_kind: { replace: '换表', inspect: '检查', verify: '检定', repair: '维修', read: '抄表' },
+    order_reason: { periodic: '检定到期', fault: '故障' },
     order_state: { open: '待派单', assigned: '已派单', started: '处理中', done: '已完成', cancelled: '已取消' },
     paper: {
         title: '单据', what: '结果', where: '所在', meters: '水表', ordered: '订购', received: '到货', short: '欠交', over: '超交', missing: '盘亏', surplus: '盘盈（账上在别处）', unknown: '未登记', failed: '不合格',
@@ -184,7 +190,7 @@ export const zh: Table = {
         title: '今日', no_flags: '昨天以来没有新的异常。', flags_since: '近 24 小时的异常', new_flags: '24 小时内的新异常', silent_cells: '失联小区与停水片区', outages: '失联的小区',
         no_outages: '所有小区通信正常。', cell: '小区 {cell}', zone: '片区 {zone} 停水', since: '自 {at} 起', per_s: '份/秒', arrivals: '启动以来共 {n} 份，{at}', arrivals_wait: '等待第一批上报',
         orders: '工单', late_orders: '逾期工单', due_orders: '今日到期工单', late: '已逾期', due: '今日到期', begun: '处理中', no_orders: '无。', nobody: '尚未派单',
-        kind: '类型', severity: '等级', point: '用水点', serial: '水表', lost: '损失 m³/天', raised: '发现', text: '说明',
+        kind: '类型', severity: '等级', point: '用水点', serial: '水表', lost: '损失 m³/d', raised: '发现', text: '说明',
         no_routes: '没有由您负责的抄表册。', arrived_of: '已到，共 {all} 点', missing: '缺抄', odd: '异常或有争议', signed_of: '已签，共 {all} 册', my_routes: '我的抄表册', yesterday: '昨日',
         look_at: '需要查看', nothing_odd: '没有缺抄和异常。',
     },
