@@ -32,7 +32,7 @@ async function wrongsOf(h, v, look) {
     await page.evaluate(() => document.fonts.ready);
     await page.waitForFunction(() => !document.querySelector('.spinner'));
     const name = `${v.name}-${language}-${width}${theme === 'dark' ? '-dark' : ''}`;
-    await page.screenshot({ path: `${shots()}/${name}.png`, fullPage: true });
+    await page.screenshot({ path: `${shots()}/${name}.png`, fullPage: !(await page.locator('dialog[open]').count()) }); // a dialog covers the screen, not the page
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     const wrongs = [...page.wrongs, ...(await axe(page, theme === 'dark' ? ['color-contrast'] : null)), ...(wide > 0 ? [`${wide} px stick out of the screen`] : [])];
     const untold = await page.evaluate(() => /\{\w+\}|\b(undefined|NaN|null)\b|\[object/.exec(document.body.innerText)?.[0]);

@@ -79,5 +79,6 @@ export function duration(seconds: number | null | undefined): string {
 export function ago(t: string | number | null | undefined): string {
     if (t === null || t === undefined || t === '') return '–';
     const s = (now() - ms_of(t)) / 1000;
+    if (Math.abs(s) < 5) return word('base.just_now');
     return s < 0 ? word('base.ahead', { span: duration(-s) }) : word('base.ago', { span: duration(s) });
 }

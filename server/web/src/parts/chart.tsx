@@ -73,7 +73,7 @@ function labels(ctx: CanvasRenderingContext2D, ground: string) {
         const free = places.find(([x, y]) => taken.every(([a, b, c, d]) => x >= a + c || x + w <= a || y >= b + d || y + h <= b));
         if (!text || !free) return;
         taken.push([free[0], free[1], w, h]);
-        ctx.globalAlpha = 0.8;
+        ctx.globalAlpha = 0.9;
         ctx.fillStyle = ground;
         ctx.fillRect(free[0], free[1], w, h);
         ctx.globalAlpha = 1;
@@ -119,11 +119,14 @@ function draw_marks(u: uPlot, p: ChartProps): void {
         ctx.lineWidth = 1.5 * px;
         ctx.setLineDash([6 * px, 4 * px]);
         for (const l of p.limits ?? []) {
-            const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true), w = wide(l.label);
+            const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true);
             ctx.beginPath();
             ctx.moveTo(left, y);
             ctx.lineTo(right, y);
             ctx.stroke();
+        }
+        for (const l of p.limits ?? []) { // behind all lines, so that none strikes a text through
+            const y = u.valToPos(l.value, l.axis === 'right' ? 'right' : 'y', true), w = wide(l.label);
             label(l.label, tint('warn'), [right - w - 2 * px, left + 2 * px, left + (width - w) / 2].flatMap((x): [number, number][] => [[x, Math.max(top, y - 16 * px)], [x, Math.min(top + height - 14 * px, y + 3 * px)]]));
         }
     });

@@ -155,7 +155,7 @@ export function Table<T>(p: TableProps<T>) {
                 )}
                 {p.tools}
                 <span class="count" role="status">
-                    {rows.length === p.rows.length ? word('table.rows', { n: rows.length }) : word('table.some', { n: rows.length, all: p.rows.length })}
+                    {p.rows.length === 0 ? '' : rows.length === p.rows.length ? word('table.rows', { n: rows.length }) : word('table.some', { n: rows.length, all: p.rows.length })}
                     {p.more && ` ${word('table.more')}`}
                 </span>
             </div>

@@ -9,6 +9,7 @@ import { may } from '../base/session';
 import { named, word } from '../base/words';
 import { StateBadge } from '../parts/badge';
 import { Dialog } from '../parts/dialog';
+import { Exports } from '../parts/exports';
 import { Field, Form, useForm } from '../parts/form';
 import { Answer } from '../parts/states';
 import type { ViewProps } from '../views';
@@ -119,15 +120,16 @@ export default function CyclePage({ names, query }: ViewProps) {
                     <>
                         <div class="head">
                             <div><div class="crumbs"><a href="#/cycles">{word('cycles.title')}</a></div><h1>{word('cycle.title', { cycle })} <StateBadge section="cycle_state" value={c.state} /></h1></div>
+                            <span class="quiet nowrap">{day(c.from)} – {day(c.to)}</span>
                             <div class="head-end">
                                 {may('billing') && c.state === 'open' && <button type="button" onClick={() => setAct('review')}>{word('cycle.say_reviewed')}</button>}
                                 {may('billing') && c.state !== 'closed' && <button type="button" class="primary" onClick={() => setAct('close')}>{word('cycle.close')}</button>}
                             </div>
                         </div>
                         <ul class="figures">
-                            <li class="figure"><b>{number(c.points)}</b><span>{word('cycles.points')} · {day(c.from)} – {day(c.to)}</span></li>
+                            <li class="figure"><b>{number(c.points)}</b><span>{word('cycles.points')}</span></li>
                             <li class="figure"><b>{number(c.billed_m3)}</b><span>{word('cycles.billed')}</span></li>
-                            <li class="figure"><b>{m3(c.consumption_l)}</b><span>{word('cycles.use')}</span></li>
+                            <li class="figure"><b>{m3(c.consumption_l, 0)}</b><span>{word('cycles.use')}</span></li>
                             <li class="figure"><b>{number(c.missing)}</b><span>{word('cycles.missing')}</span></li>
                             <li class="figure"><b>{number(c.estimated)}</b><span>{word('cycles.estimated')}</span></li>
                         </ul>
@@ -138,7 +140,7 @@ export default function CyclePage({ names, query }: ViewProps) {
                         {tab === 'review' && <Review cycle={cycle} query={query} />}
                         {tab === 'figures' && <Determinants cycle={cycle} path={c.state === 'closed' ? 'determinants' : 'preview'} query={query} />}
                         {tab === 'unsettled' && <Determinants cycle={cycle} path="unsettled" query={query} />}
-                        {tab === 'adjustments' && <Adjustments cycle={cycle} />}
+                        {tab === 'adjustments' && <><div class="head"><div class="head-end"><Exports path="/v1/adjustments" query={{ cycle }} /></div></div><Adjustments cycle={cycle} /></>}
                         {act === 'review' && <Looked cycle={c} close={close} />}
                         {act === 'close' && <Close cycle={c} close={close} />}
                     </>

@@ -1,6 +1,6 @@
 // Billing cycles: how each stands, and opening one.
 import { useCallback, useState } from 'preact/hooks';
-import { all, post } from '../base/api';
+import { all, post, Problem } from '../base/api';
 import { useAsk } from '../base/ask';
 import { addDays, begins, day, m3, number, today } from '../base/format';
 import { useLive } from '../base/live';
@@ -31,7 +31,10 @@ function Open({ close }: { close: (opened: string | null) => void }) {
     const first = monthBefore();
     const routes = useAsk((signal) => all<Route>('/v1/routes', {}, 50000, signal), []);
     const form = useForm({ cycle: first.name, from: first.from, to: first.to, routes: new Set<string>() },
-        (v, key) => post<Cycle>('/v1/cycles', { cycle: v.cycle, from: begins(v.from), to: begins(v.to), routes: [...v.routes].sort() }, key),
+        async (v, key) => {
+            if (!v.routes.size) throw new Problem(422, word('cycles.no_routes'));
+            return post<Cycle>('/v1/cycles', { cycle: v.cycle, from: begins(v.from), to: begins(v.to), routes: [...v.routes].sort() }, key);
+        },
         (c) => close(c.cycle));
     const columns: Column<Route>[] = [
         { id: 'route', head: word('routes.route'), cell: (r) => r.route, sort: (r) => r.route, priority: 1 },

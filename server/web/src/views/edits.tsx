@@ -48,10 +48,10 @@ export default function Edits({ query }: ViewProps) {
     const columns: Column<Edit>[] = [
         { id: 'id', head: word('edits.id'), cell: (e) => e.id, sort: (e) => e.id, end: true, width: '4rem', priority: 3 },
         { id: 'point', head: word('review.point'), cell: (e) => e.point, sort: (e) => e.point, priority: 1 },
-        { id: 'at', head: word('edits.at'), cell: (e) => when(e.at), sort: (e) => e.at, width: '9.5rem' },
-        { id: 'index', head: word('edits.index'), cell: (e) => m3(e.index_l), sort: (e) => e.index_l, end: true, priority: 1 },
+        { id: 'at', head: word('edits.at'), cell: (e) => when(e.at), sort: (e) => e.at, width: '10rem' },
+        { id: 'index', head: word('edits.index'), cell: (e) => m3(e.index_l), sort: (e) => e.index_l, end: true },
         { id: 'delta', head: word('edits.delta'), cell: (e) => m3(e.delta_l), sort: (e) => e.delta_l, end: true },
-        { id: 'state', head: word('edits.state'), cell: (e) => <StateBadge section="edit_state" value={e.state} />, sort: (e) => states.indexOf(e.state), priority: 1, width: '11rem' },
+        { id: 'state', head: word('edits.state'), cell: (e) => <StateBadge section="edit_state" value={e.state} />, sort: (e) => states.indexOf(e.state), priority: 1, width: '12rem' },
         { id: 'by', head: word('edits.by'), cell: (e) => e.asked_by, sort: (e) => e.asked_by, priority: 3 },
     ];
     const close = (changed: boolean) => {

@@ -35,7 +35,7 @@ export default function Flags({ query }: ViewProps) {
         { id: 'kind', head: word('flags.kind'), cell: (f) => <a href={link`/flags/${f.id}`}>{named('kind', f.kind)}</a>, sort: (f) => named('kind', f.kind), text: (f) => `${named('kind', f.kind)} ${f.text_en} ${f.text_zh}`, priority: 1, width: 'minmax(7rem, 1.2fr)' },
         { id: 'where', head: word('flags.where'), cell: (f) => f.point ?? f.zone ?? f.cell ?? '–', sort: (f) => f.point ?? f.zone ?? f.cell, text: (f) => `${f.point} ${f.serial} ${f.zone} ${f.cell}`, priority: 1, width: 'minmax(7rem, 1fr)' },
         { id: 'severity', head: word('flags.severity'), cell: (f) => <StateBadge section="severity" value={f.severity} />, sort: (f) => ['low', 'medium', 'high', 'urgent'].indexOf(f.severity), width: '7rem', priority: 2 },
-        { id: 'lost', head: word('flags.lost'), cell: (f) => m3(f.lost_lpd), sort: (f) => f.lost_lpd, end: true, width: '8.5rem', priority: 1 },
+        { id: 'lost', head: word('flags.lost'), cell: (f) => (f.lost_lpd ? m3(f.lost_lpd) : '–'), sort: (f) => f.lost_lpd, end: true, width: '7rem', priority: 1 },
         { id: 'sure', head: word('flags.sure'), cell: (f) => percent(f.confidence, 0), sort: (f) => f.confidence, end: true, width: '5.5rem', priority: 3 },
         { id: 'since', head: word('flags.since'), cell: (f) => ago(f.onset), sort: (f) => f.onset, width: '7.5rem', priority: 2 },
     ];

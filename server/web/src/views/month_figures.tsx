@@ -35,7 +35,7 @@ function Of({ figure, close }: { figure: Figure; close: () => void }) {
                 <dl class="facts">
                     <dt>{word('figures.counts')}</dt><dd>{zh() ? t.numerator_zh : t.numerator_en}</dd>
                     <dt>{word('figures.of')}</dt><dd>{zh() ? t.denominator_zh : t.denominator_en}</dd>
-                    {t.excluded.length > 0 && <><dt>{word('figures.without')}</dt><dd><ul class="lines">{t.excluded.map((x) => <li key={x.without}>{zh() ? x.text_zh : x.text_en} <strong>{number(figure.excluded[x.without] ?? 0)}</strong></li>)}</ul></dd></>}
+                    {t.excluded.length > 0 && <><dt>{word('figures.without')}</dt><dd><ul class="lines counts">{t.excluded.map((x) => <li key={x.without}><span>{zh() ? x.text_zh : x.text_en}</span> <strong>{number(figure.excluded[x.without] ?? 0)}</strong></li>)}</ul></dd></>}
                     <dt>{word('figures.source')}</dt><dd>{t.source}</dd>
                 </dl>
             )}</Answer>

@@ -28,7 +28,8 @@ async function load(point: string, step: string, signal: AbortSignal) {
         all<Use>(at`/v1/points/${point}/consumption`, { from: begins(from), to: begins(to), step }, 500, signal),
         get<Tier>(at`/v1/points/${point}/tier`, { year: to.slice(0, 4) }, signal),
     ]);
-    return { point: p, fittings: fittings.rows, uses: uses.rows, tier };
+    const fitted = Math.min(...fittings.rows.map((f) => Date.parse(f.from))); // nothing was used, nor read, before there was a meter
+    return { point: p, fittings: fittings.rows, uses: uses.rows.filter((u) => Date.parse(u.to) > fitted), tier };
 }
 
 function Uses({ point, uses }: { point: string; uses: Use[] }) {
@@ -68,7 +69,7 @@ export default function PointPage({ names, query }: ViewProps) {
                         </dl>
                     </section>
                     <section class="card w4" aria-labelledby="meters">
-                        <h2 id="meters">{word('point.meters')}</h2>
+                        <div class="head"><h2 id="meters">{word('point.meters')}</h2><div class="head-end"><Exports path="/v1/fittings" query={{ point }} /></div></div>
                         {fittings.length === 0 ? <p class="quiet">{word('point.no_meter')}</p> : (
                             <ul class="lines">{[...fittings].reverse().slice(0, 12).map((f) => (
                                 <li key={f.serial + f.from}><a href={link`/meters/${f.serial}`}>{f.serial}</a> <span>{day(f.from)} – {f.to ? day(f.to) : word('point.now')}</span> <span class="quiet small">{m3(f.start_index_l)} → {f.to ? m3(f.end_index_l) : ''}</span></li>

@@ -44,9 +44,9 @@ function BudgetOf({ narrow, whole, changes, set }: { narrow: { zone: string; rou
             <label for="changes">{word('replacements.changes', { n: changes })}</label>
             <input id="changes" type="range" min={0} max={Math.max(1, whole.changes)} value={changes} onInput={(e) => set(Number(e.currentTarget.value))} />
             <dl class="facts" aria-live="polite">
-                <dt>{word('replacements.cost')}</dt><dd>{number(b.money)} {b.currency}</dd>
-                <dt>{word('replacements.recovered')}</dt><dd>{number(b.m3_month, 1)} m³ · {number(b.money_month)} {b.currency}</dd>
-                <dt>{word('replacements.benefit')}</dt><dd>{number(b.benefit)} {b.currency}</dd>
+                <dt>{word('replacements.cost')}</dt><dd>{number(b.money)} {named('currency', b.currency)}</dd>
+                <dt>{word('replacements.recovered')}</dt><dd>{number(b.m3_month, 1)} m³ · {number(b.money_month)} {named('currency', b.currency)}</dd>
+                <dt>{word('replacements.benefit')}</dt><dd>{number(b.benefit)} {named('currency', b.currency)}</dd>
                 <dt>{word('replacements.duties')}</dt><dd>{word('replacements.duties_n', { over: b.overdue_cleared, soon: b.due_met, days: b.horizon_days })}</dd>
                 <dt>{word('replacements.left')}</dt><dd>{word('replacements.left_n', { n: b.left.paying, m3: number(b.left.m3_month, 1) })}</dd>
             </dl>
@@ -79,15 +79,15 @@ export default function Replacements({ query }: ViewProps) {
     }
 
     const columns: Column<Replacement>[] = [
-        { id: 'rank', head: word('replacements.rank'), cell: (r) => r.rank, sort: (r) => r.rank, end: true, width: '3.5rem', priority: 1 },
+        { id: 'rank', head: word('replacements.rank'), cell: (r) => r.rank, sort: (r) => r.rank, end: true, width: '3rem', priority: 1 },
         { id: 'serial', head: word('replacements.meter'), cell: (r) => <a href={link`/meters/${r.serial}`}>{r.serial}</a>, sort: (r) => r.serial, priority: 1, width: '7.5rem' },
         { id: 'address', head: word('replacements.address'), cell: (r) => r.address ?? r.point, sort: (r) => r.address ?? r.point, width: 'minmax(8rem, 2fr)' },
         { id: 'dn', head: 'DN', cell: (r) => r.dn, sort: (r) => r.dn, end: true, width: '4rem', priority: 3 },
         { id: 'why', head: word('replacements.why'), cell: (r) => (r.kinds.length ? r.kinds.map((k) => <Badge key={k} tone="warn">{named('kind', k)}</Badge>) : why(r)), sort: (r) => r.kinds[0] ?? why(r), text: why, width: 'minmax(8rem, 2fr)', priority: 3 },
-        { id: 'loss', head: word('replacements.loss'), cell: (r) => `${number(r.loss_m3_month, 1)}`, sort: (r) => r.loss_m3_month, end: true },
-        { id: 'sure', head: word('replacements.sure'), cell: (r) => percent(r.confidence, 0), sort: (r) => r.confidence, end: true, width: '5rem', priority: 3 },
+        { id: 'loss', head: word('replacements.loss'), cell: (r) => `${number(r.loss_m3_month, 1)}`, sort: (r) => r.loss_m3_month, end: true, width: '8.5rem' },
+        { id: 'sure', head: word('replacements.sure'), cell: (r) => (r.loss_m3_month > 0 ? percent(r.confidence, 0) : '–'), sort: (r) => r.confidence, end: true, width: '5rem', priority: 3 },
         { id: 'due', head: word('replacements.due'), cell: (r) => day(r.due_on), sort: (r) => r.due_on, width: '7rem', priority: 3 },
-        { id: 'benefit', head: word('replacements.benefit'), cell: (r) => number(r.benefit), sort: (r) => r.benefit, end: true, priority: 1 },
+        { id: 'benefit', head: `${word('replacements.benefit')}${data ? `, ${named('currency', data.whole.currency)}` : ''}`, cell: (r) => number(r.benefit), sort: (r) => r.benefit, end: true, priority: 1 },
     ];
     return (
         <>

@@ -36,7 +36,7 @@ export default function StockPage({ query }: ViewProps) {
     const papers: Column<Paper>[] = [
         { id: 'paper', head: word('stock.note'), cell: (p) => <a href={link`/papers/${p.paper}`}>{p.number}</a>, sort: (p) => p.number, priority: 1 },
         { id: 'kind', head: word('stock.kind'), cell: (p) => named('paper_kind', p.kind), sort: (p) => p.kind, priority: 1 },
-        { id: 'at', head: word('stock.at'), cell: (p) => when(p.at), sort: (p) => p.at, width: '9.5rem' },
+        { id: 'at', head: word('stock.at'), cell: (p) => when(p.at), sort: (p) => p.at, width: '10rem' },
         { id: 'meters', head: word('stock.meters'), cell: (p) => number(p.meters), sort: (p) => p.meters, end: true, width: '6rem' },
         { id: 'to', head: word('stock.holder'), cell: (p) => p.crew ?? p.depot ?? p.batch ?? '–', sort: (p) => p.crew ?? p.depot ?? p.batch, priority: 3 },
     ];

@@ -10,6 +10,7 @@ import { theDay, type Stop } from '../base/stops';
 import { useStore } from '../base/store';
 import { language, named, word } from '../base/words';
 import { Badge } from '../parts/badge';
+import { Exports } from '../parts/exports';
 import { PlaceMap } from '../parts/map';
 import { Queue } from '../parts/queue';
 import { Answer, Empty } from '../parts/states';
@@ -24,7 +25,7 @@ function StopRow({ s, n, reported }: { s: Stop; n: number; reported: boolean }) 
                 <span class="stop-number" aria-hidden="true">{n}</span>
                 <span class="stop-text">
                     <strong>{s.address ?? s.point ?? s.serial}</strong>
-                    <span class="small">{named('order_kind', s.kind)} · {s.serial ?? '–'}{text ? ` · ${text}` : s.reason ? ` · ${s.reason}` : ''}</span>
+                    <span class="small">{named('order_kind', s.kind)} · {s.serial ?? '–'}{text ? ` · ${text}` : s.reason ? ` · ${named('order_reason', s.reason)}` : ''}</span>
                     <span class="row-of small">
                         {reported ? <Badge tone="info">{word('crew.reported')}</Badge> : <Badge tone={s.late ? 'bad' : 'plain'}>{s.late ? word('crew.late', { at: due(s) }) : word('crew.due', { at: due(s) })}</Badge>}
                         {s.state === 'started' && <Badge tone="info">{named('order_state', s.state)}</Badge>}
@@ -47,7 +48,7 @@ export default function TodayCrew() {
     const reported = new Set(queued.map((a) => a.about));
     return (
         <>
-            <div class="head"><h1>{word('crew.title')}</h1></div>
+            <div class="head"><h1>{word('crew.title')}</h1><div class="head-end"><Exports path="/v1/orders" query={{ assignee: crew }} /></div></div>
             <Queue />
             <Answer asked={asked}>{(d) => {
                 const placed = d.stops.map((s, i) => ({ s, n: i + 1 })).filter(({ s }) => s.lat !== null && s.lon !== null);

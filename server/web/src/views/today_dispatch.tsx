@@ -8,6 +8,7 @@ import { hear, useLive } from '../base/live';
 import { go, link } from '../base/router';
 import { language, named, word } from '../base/words';
 import { Badge, StateBadge } from '../parts/badge';
+import { Exports } from '../parts/exports';
 import { Answer, Empty } from '../parts/states';
 import { Table, type Column } from '../parts/table';
 
@@ -66,8 +67,9 @@ function Cards({ title, rows, more }: { title: string; rows: Order[]; more: bool
 }
 
 export default function TodayDispatch() {
-    const flags = useAsk((signal) => list<Flag>('/v1/flags', { state: 'open', since: new Date(now() - HOURS * 3600e3).toISOString().replace(/\.\d+Z/, 'Z'), limit: MOST }, signal), []);
+    const flags = useAsk((signal) => list<Flag>('/v1/flags', { state: 'open', since: yesterday, limit: MOST }, signal), []);
     const outages = useAsk((signal) => list<Flag>('/v1/flags', { kind: 'outage', state: 'open', limit: 100 }, signal), []);
+    const yesterday = new Date(now() - HOURS * 3600e3).toISOString().replace(/\.\d+Z/, 'Z');
     const tomorrow = begins(addDays(today(), 1));
     const late = useAsk((signal) => list<Order>('/v1/orders', { late: true, limit: CARDS }, signal), []);
     const due = useAsk((signal) => list<Order>('/v1/orders', { late: false, due_before: tomorrow, limit: CARDS }, signal), [tomorrow]);
@@ -76,11 +78,11 @@ export default function TodayDispatch() {
     useLive(['outage', 'flag'], useCallback(() => outages.again(), []));
     useLive(['order', 'tour'], useCallback(() => { late.again(); due.again(); begun.again(); }, []));
     const columns: Column<Flag>[] = [
-        { id: 'kind', head: word('today.kind'), cell: (f) => named('kind', f.kind), sort: (f) => named('kind', f.kind), priority: 1, width: 'minmax(7rem, 10rem)' },
+        { id: 'kind', head: word('today.kind'), cell: (f) => named('kind', f.kind), sort: (f) => named('kind', f.kind), priority: 1, width: 'minmax(9.5rem, 11rem)' },
         { id: 'severity', head: word('today.severity'), cell: (f) => <StateBadge section="severity" value={f.severity} />, sort: (f) => ['urgent', 'high', 'medium', 'low'].indexOf(f.severity), width: '8rem' },
         { id: 'point', head: word('today.point'), cell: (f) => f.point ?? '–', sort: (f) => f.point, priority: 1 },
         { id: 'serial', head: word('today.serial'), cell: (f) => f.serial ?? '–', sort: (f) => f.serial },
-        { id: 'lost', head: word('today.lost'), cell: (f) => m3(f.lost_lpd), sort: (f) => f.lost_lpd, end: true },
+        { id: 'lost', head: word('today.lost'), cell: (f) => (f.lost_lpd ? m3(f.lost_lpd) : '–'), sort: (f) => f.lost_lpd, end: true },
         { id: 'raised', head: word('today.raised'), cell: (f) => ago(f.raised_at), sort: (f) => f.raised_at, priority: 2 },
         { id: 'text', head: word('today.text'), cell: text_of, width: 'minmax(12rem, 3fr)', priority: 3 },
     ];
@@ -97,7 +99,7 @@ export default function TodayDispatch() {
             </ul>
             <div class="cols">
                 <section class="w4" aria-labelledby="outages-title"><h2 id="outages-title">{word('today.outages')}</h2><Answer asked={outages}>{(d) => <Outages rows={d.rows} />}</Answer></section>
-                <section class="w8" aria-labelledby="orders-title"><h2 id="orders-title">{word('today.orders')}</h2>
+                <section class="w8" aria-labelledby="orders-title"><div class="head"><h2 id="orders-title">{word('today.orders')}</h2><div class="head-end"><Exports path="/v1/orders" query={{ due_before: tomorrow }} /></div></div>
                     <div class="board">
                         <Answer asked={late}>{(d) => <Cards title={word('today.late')} rows={d.rows} more={!!d.next} />}</Answer>
                         <Answer asked={due}>{(d) => <Cards title={word('today.due')} rows={d.rows} more={!!d.next} />}</Answer>
@@ -106,7 +108,7 @@ export default function TodayDispatch() {
                 </section>
             </div>
             <section aria-labelledby="open-flags">
-                <h2 id="open-flags">{word('today.flags_since')}</h2>
+                <div class="head"><h2 id="open-flags">{word('today.flags_since')}</h2><div class="head-end"><Exports path="/v1/flags" query={{ state: 'open', since: yesterday }} /></div></div>
                 <Answer asked={flags}>{(data) => <Table name={word('today.flags_since')} columns={columns} rows={data.rows} id={(f) => f.id} open={(f) => go(link`/flags/${f.id}`)} sorted={['raised', false]} empty={word('today.no_flags')} more={!!data.next} height="28rem" />}</Answer>
             </section>
         </>

@@ -36,7 +36,7 @@ function Bars({ months, month }: { months: Count[]; month: string }) {
                 <button type="button" aria-pressed={m.month === month} aria-label={word('verifications.bar', { month: m.month!, n: m.fitted, store: m.store })} onClick={() => filter({ month: m.month })}>
                     <span class="bar-n">{m.fitted ? number(m.fitted) : ''}</span>
                     <span class="bar-of" style={{ height: `${(100 * m.fitted) / most}%` }} />
-                    <span class="bar-m">{m.month!.slice(5) === '01' ? m.month!.slice(2) : m.month!.slice(5)}</span>
+                    <span class="bar-m">{m.month!.slice(5) === '01' ? m.month!.slice(0, 4) : m.month!.slice(5)}</span>
                 </button>
             </li>
         ))}</ul>
