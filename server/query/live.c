@@ -404,20 +404,24 @@ static void begin(struct live *l, struct live_listener *s)
     put_plain(l, &s->text, missed ? "missed" : "begin", l->ring.seen.act ? id : NULL);
 }
 
+static bool has_room(const struct live_listener *s)
+{
+    return s->text.len - s->taken <= LIVE_ROOM - TEXT_MAX;
+}
+
+/* Who has no room is told that it missed something once there is some: until then nothing is added, however often the ring passes. */
 static void tell_events(struct live *l, struct live_listener *s, struct txn *t, struct scope *scope)
 {
-    if (s->next < l->ring.begin) {
+    if (s->next < l->ring.begin && has_room(s)) {
         char id[HOOK_ID_SIZE];
 
         s->next = l->ring.end;
         hook_event_id(l->ring.seen, id);
         put_plain(l, &s->text, "missed", id);
     }
-    for (unsigned n = 0; n < TURN_MOST && s->next < l->ring.end; n++, s->next++) {
+    for (unsigned n = 0; n < TURN_MOST && s->next < l->ring.end && has_room(s); n++, s->next++) {
         const struct event *e = event_at(&l->ring, s->next);
 
-        if (s->text.len - s->taken > LIVE_ROOM - TEXT_MAX)
-            return;
         if (may_hear(scope, t, e))
             put_event(&s->text, t, e, !s->caller.org[0]);
     }

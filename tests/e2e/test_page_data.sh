@@ -129,6 +129,14 @@ who_signs_out_hears_no_more() {
     has "$(cat anna.sse)" 'event: end' 'signed out'
 }
 
+who_does_not_read_misses_some_and_holds_up_nobody() {
+    local heard
+    heard=$(python3 "$source/tests/e2e/slow_reader.py" "$NILO_SERVER" "$NILO_TOKEN_FILE") || return 1
+    is 'true 0' "$(jq -r '"\(.fast == .told) \(.fast_missed)"' <<< "$heard")" || return 1
+    # What waited was bounded: it has the first that were told, knows that it missed the rest, and hears what comes then.
+    is 'true 1' "$(jq -r '"\(.slow < .told / 2) \(.slow_missed)"' <<< "$heard")" || { echo "      $heard"; return 1; }
+}
+
 too_many_are_refused_and_a_stop_ends_all() {
     local n pids=()
     listeners 0 || return 1 # who hung up is known to be gone
@@ -216,5 +224,5 @@ photos_have_an_end() {
 nilod_start
 hold world a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre from_years_to_hours a_page_is_told_what_happens_and_no_other_unit_is who_comes_again_is_told_what_it_missed \
     who_signs_out_hears_no_more frames_show_as_they_came_in_the_newest_first what_begins_so_is_found \
-    a_photo_is_kept_once_and_is_an_image_and_nothing_else photos_go_with_the_store photos_have_an_end too_many_are_refused_and_a_stop_ends_all
+    a_photo_is_kept_once_and_is_an_image_and_nothing_else photos_go_with_the_store photos_have_an_end who_does_not_read_misses_some_and_holds_up_nobody too_many_are_refused_and_a_stop_ends_all
 hold_end
