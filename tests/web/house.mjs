@@ -114,7 +114,7 @@ class House {
 
     async browse() {
         const { chromium } = packages('playwright-core');
-        this.browser = await chromium.launch({ executablePath: chromium_at, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+        this.browser = await chromium.launch({ executablePath: chromium_at, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--use-fake-device-for-media-stream'] });
     }
 
     /** A page of a fresh browser context, in a language and a width; what goes wrong in it fails its claim. */

@@ -197,4 +197,59 @@ await claims({
         await page.context().close();
         line.end();
     },
+    async a_serial_is_scanned_and_the_camera_goes_off(h) {
+        // Chromium's own fake camera; reading codes is the system's, which Linux does not have: a stand-in looks at the pictures and says what a code would be.
+        const job = (await crewWorld(h)).at(-1);
+        const page = await h.page({ width: 390, storageState: await h.cookies('cai') });
+        await page.context().grantPermissions(['camera']);
+        await page.addInitScript(() => {
+            const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            window.tracks = [];
+            navigator.mediaDevices.getUserMedia = async (wish) => {
+                const stream = await open(wish);
+                window.tracks.push(...stream.getTracks());
+                return stream;
+            };
+            window.seen = 0;
+            window.BarcodeDetector = class {
+                static async getSupportedFormats() { return ['qr_code', 'code_128', 'unknown']; }
+                constructor({ formats }) { window.formats = formats; }
+                async detect(video) {
+                    const canvas = new OffscreenCanvas(8, 8), paper = canvas.getContext('2d');
+                    paper.drawImage(video, 0, 0, 8, 8);
+                    if (paper.getImageData(0, 0, 8, 8).data.some((v, n) => n % 4 !== 3 && v > 0)) window.seen++;
+                    if (window.seen < 3) return [];
+                    return [{ rawValue: '(01)06901234567892(21)NEW-77' }];
+                }
+            };
+        });
+        await page.goto(`/#/orders/${job.order}`);
+        await page.getByRole('button', { name: 'Scan' }).click();
+        await page.getByRole('dialog').locator('video').waitFor();
+        await page.getByRole('dialog').waitFor({ state: 'hidden' });
+        is(await page.getByLabel('New meter: serial').inputValue(), 'NEW-77', 'the serial');
+        is(await page.evaluate(() => window.seen), 3, 'pictures until there was a code');
+        is(await page.evaluate(() => [...window.formats].sort().join()), 'code_128,qr_code', 'formats: those that both know');
+        is(await page.evaluate(() => window.tracks.map((t) => t.readyState).join()), 'ended', 'the camera');
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
+    async without_a_camera_the_serial_is_typed(h) {
+        const job = (await crewWorld(h)).at(-1);
+        const page = await h.page({ width: 390, storageState: await h.cookies('cai') });
+        await page.addInitScript(() => {
+            window.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code']; } };
+            navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); };
+        });
+        await page.goto(`/#/orders/${job.order}`);
+        await page.getByRole('button', { name: 'Scan' }).click();
+        await page.getByRole('dialog').getByRole('alert').getByText('type the serial').waitFor();
+        await page.keyboard.press('Escape');
+        await page.getByLabel('New meter: serial').fill('NEW-78');
+        const other = await h.page({ width: 390, storageState: await h.cookies('cai') });
+        await other.addInitScript(() => { delete window.BarcodeDetector; });
+        await other.goto(`/#/orders/${job.order}`);
+        await other.getByLabel('New meter: serial').waitFor();
+        is(await other.getByRole('button', { name: 'Scan' }).count(), 0, 'buttons for what the browser cannot');
+        is([...page.wrongs, ...other.wrongs].join(), '', 'what went wrong');
+    },
 }, { meters: 40, days: 3 });

@@ -159,7 +159,7 @@ function options(p: ChartProps, width: number, height: number): uPlot.Options {
                 return {
                     label: l.label, stroke: c, width: l.as === 'bars' ? 0 : 1.75, scale: l.axis === 'right' ? 'right' : 'y', spanGaps: false,
                     fill: l.as === 'bars' ? c : undefined,
-                    paths: l.as === 'bars' ? uPlot.paths.bars!({ size: [0.85, 60], align: 1 }) : l.as === 'steps' ? uPlot.paths.stepped!({ align: 1 }) : l.as === 'points' ? () => null : undefined,
+                    paths: l.as === 'bars' ? uPlot.paths.bars!({ size: [0.85, 120], align: 1 }) : l.as === 'steps' ? uPlot.paths.stepped!({ align: 1 }) : l.as === 'points' ? () => null : undefined,
                     points: { show: l.as === 'points' || (l.as !== 'bars' && p.x.length < 60), size: l.as === 'points' ? 8 : 5, fill: c },
                     value: (_, v) => (v === null || v === undefined ? '–' : `${number(v, l.decimals ?? 3)} ${l.axis === 'right' ? p.rightUnit : p.unit}`),
                 };

@@ -95,7 +95,7 @@ export default function PointPage({ names, query }: ViewProps) {
                         </div></div>
                     {uses.length === 0 ? <Empty>{word('point.no_use')}</Empty> : (
                         <>
-                            <Chart name={word('point.use')} unit="m³" height={220} x={uses.map((u) => Date.parse(u.from) / 1000)} lines={[{ label: word('cycles.use'), as: 'bars', values: uses.map((u) => (u.consumption_l === null ? null : u.consumption_l / 1000)) }]} />
+                            <Chart name={word('point.use')} unit="m³" height={220} span={[Date.parse(uses[0].from) / 1000, Date.parse(uses[uses.length - 1].to) / 1000]} x={uses.map((u) => Date.parse(u.from) / 1000)} lines={[{ label: word('cycles.use'), as: 'bars', values: uses.map((u) => (u.consumption_l === null ? null : u.consumption_l / 1000)) }]} />
                             <Uses point={point} uses={uses} />
                         </>
                     )}
