@@ -144,7 +144,7 @@ function options(p: ChartProps, width: number, height: number): uPlot.Options {
         legend: { show: p.legend ?? true, live: true },
         scales: {
             x: { time: true, ...(p.span ? { min: p.span[0], max: p.span[1] } : {}) },
-            y: { range: (_, min, max) => range_of(min, max, p.limits?.filter((l) => l.axis !== 'right')) },
+            y: { range: (_, min, max) => range_of(min, max, p.limits?.filter((l) => l.axis !== 'right'), p.lines.some((l) => l.as === 'bars')) },
             ...(right ? { right: { range: (_: uPlot, min: number, max: number) => range_of(min, max, p.limits?.filter((l) => l.axis === 'right')) } } : {}),
         },
         axes: [
@@ -178,15 +178,19 @@ function options(p: ChartProps, width: number, height: number): uPlot.Options {
     };
 }
 
-function range_of(min: number | null, max: number | null, limits: Limit[] = []): [number, number] {
+function range_of(min: number | null, max: number | null, limits: Limit[] = [], bars = false): [number, number] {
     let low = min ?? 0, high = max ?? 1;
+    if (bars) { // a bar is as long as what it says
+        low = Math.min(0, low);
+        high = Math.max(0, high);
+    }
     for (const l of limits) {
         low = Math.min(low, l.value);
         high = Math.max(high, l.value);
     }
     if (low >= 0 && low < 0.4 * high) low = 0;
     const room = (high - low || Math.abs(high) || 1) * 0.08;
-    return [low === 0 ? 0 : low - room, high + room];
+    return [low === 0 ? 0 : low - room, high === 0 && low < 0 ? 0 : high + room];
 }
 
 export function Chart(p: ChartProps) {

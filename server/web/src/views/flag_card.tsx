@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { at, list, post } from '../base/api';
 import { useAsk } from '../base/ask';
+import { now } from '../base/facts';
 import { ago, duration, m3, percent, when } from '../base/format';
 import { link } from '../base/router';
 import { may } from '../base/session';
@@ -56,7 +57,7 @@ export function FlagCard({ flag: f, changed, brief }: { flag: Flag; changed: () 
         setLimits(limitsOf(f));
     }, [f, brief, language.get()]);
     const end = f.cleared_at ? Date.parse(f.cleared_at) / 1000 + 3 * 86400 : undefined;
-    const days = Math.min(366, Math.ceil((((end ?? Date.parse(f.raised_at) / 1000) - Date.parse(f.onset) / 1000) / 86400) + DRAWN_BEFORE_DAYS));
+    const days = Math.min(366, Math.ceil(((end ?? now() / 1000) - Date.parse(f.onset) / 1000) / 86400) + DRAWN_BEFORE_DAYS);
     return (
         <section class="card stack" aria-label={word('flag.flag')}>
             <div>

@@ -2,6 +2,7 @@
 import { useCallback, useMemo, useState } from 'preact/hooks';
 import { all, at, get, list, post, Problem } from '../base/api';
 import { useAsk } from '../base/ask';
+import { now } from '../base/facts';
 import { ago, m3, number, when } from '../base/format';
 import { useLive } from '../base/live';
 import { filter, link } from '../base/router';
@@ -64,7 +65,7 @@ function ChartTab({ d }: { d: Loaded }) {
     return (
         <div class="cols">
             <div class="card w9">
-                <MeterChart serial={d.meter.serial} marks={shown.marks} limits={shown.limits} height={360} days={flag ? Math.min(366, Math.ceil((Date.parse(flag.raised_at) - Date.parse(flag.onset)) / 86400e3) + 21) : 30} key={picked} />
+                <MeterChart serial={d.meter.serial} marks={shown.marks} limits={shown.limits} height={360} days={flag ? Math.min(366, Math.ceil((now() - Date.parse(flag.onset)) / 86400e3) + 21) : 30} key={picked} />
             </div>
             <div class="w3 stack">
                 <section class="card" aria-labelledby="flags-of">

@@ -178,7 +178,7 @@ export default function RouteDay({ names, query }: ViewProps) {
         { id: 'serial', head: word('sheet.meter'), cell: (r) => r.serial ?? '–', sort: (r) => r.serial, priority: 3, width: '7rem' },
         { id: 'radio', head: word('sheet.radio'), cell: (r) => m3(r.remote_l), sort: (r) => r.remote_l, end: true, width: '6.2rem' },
         { id: 'hand', head: word('sheet.hand'), cell: (r) => m3(r.manual_l), sort: (r) => r.manual_l, end: true, width: '6.5rem', priority: 2 },
-        { id: 'use', head: word('sheet.use'), cell: (r) => m3(r.use_l), sort: (r) => r.use_l, end: true, width: '5.2rem' },
+        { id: 'use', head: word('sheet.use'), cell: (r) => m3(r.use_l), sort: (r) => r.use_l, end: true, width: '6.2rem' },
         { id: 'state', head: word('sheet.state'), cell: (r) => <><StateBadge section="sheet_state" value={r.state} />{remarks.get(r.point) ? ' ✎' : ''}{r.changed_since_signed ? ' ▲' : ''}</>, sort: (r) => states.indexOf(r.state as never), text: (r) => named('sheet_state', r.state), priority: 1, width: '7rem' },
         { id: 'reason', head: word('sheet.reason'), cell: (r) => reason(r) || r.remark || '', sort: reason, priority: 3, width: 'minmax(8rem, 1.5fr)' },
     ];
