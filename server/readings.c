@@ -345,17 +345,9 @@ enum err readings_load_by(struct app *app, struct archive_reader *reader,
     out->count = 0;
     /* The tail first: what is settled between the two look-ups is then seen twice, which rows_tidy
      * mends, never not at all. */
-<<<<<<< HEAD
-    if (!(err = tail_pick(app, m, pick_rows, &pick)) &&
-        !(err = archive_read(app->archive, m->id, c, from_s, to_s, out)) && fresh.count &&
-        !(err = rows_append(out, fresh.at, fresh.count)))
-=======
     if (!(err = tail_pick(app, reader, m, pick_rows, &pick)) &&
         !(err = settled_rows(app, reader, m->id, &pick, out)) && fresh.count &&
-        !(err = rows_reserve(out, fresh.count))) {
-        memcpy(out->at + out->count, fresh.at, fresh.count * sizeof *fresh.at);
-        out->count += fresh.count;
->>>>>>> 3d2e7b8 (As many threads judge as there are cores)
+        !(err = rows_append(out, fresh.at, fresh.count)))
         err = rows_tidy(out);
     rows_done(&fresh);
     return err;
