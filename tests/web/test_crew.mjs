@@ -199,7 +199,7 @@ await claims({
     },
     async a_serial_is_scanned_and_the_camera_goes_off(h) {
         // Chromium's own fake camera; reading codes is the system's, which Linux does not have: a stand-in looks at the pictures and says what a code would be.
-        const job = (await crewWorld(h)).at(-1);
+        const job = (await crewWorld(h)).find((j) => !j.done);
         const page = await h.page({ width: 390, storageState: await h.cookies('cai') });
         await page.context().grantPermissions(['camera']);
         await page.addInitScript(() => {
@@ -234,7 +234,7 @@ await claims({
         is(page.wrongs.join(), '', 'what went wrong');
     },
     async without_a_camera_the_serial_is_typed(h) {
-        const job = (await crewWorld(h)).at(-1);
+        const job = (await crewWorld(h)).find((j) => !j.done);
         const page = await h.page({ width: 390, storageState: await h.cookies('cai') });
         await page.addInitScript(() => {
             window.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code']; } };
