@@ -186,7 +186,7 @@ static unsigned confidence(const struct judge_place *p, const struct draws_chang
 {
     unsigned pct = way == WAY_DEEP       ? 45
                    : way == WAY_ERODED   ? 40
-                   : way == WAY_DRIFT    ? 85
+                   : way == WAY_DRIFT    ? p->meter->resolution_ml <= FINE_ML ? 50 : 25
                    : way == WAY_CLEAR    ? 90
                    : way == WAY_FAINT    ? 65
                    : way == WAY_BY_HOURS ? 90

@@ -43,14 +43,14 @@
 /* ln 200: of an exponential tail one in 200 is longer than this many means */
 #define TAIL_995 5.3
 #define STOPS_A_DAY (0.005 / 365)
-#define GO_ODDS 0.0001 /* of those who begin to come and go */
+#define GO_ODDS 0.00003 /* of those who begin to come and go */
 #define LEFT_LEAST_H 24
 #define GO_RAISED 0.9
 #define GO_MOST 15.0
 #define GO_PULSES 2
 #define GO_KNOWN_DAYS 60
 #define NEW_PEOPLE_H (14 * 24)
-#define GO_CLEARED 5700 /* thousandths of G: half of what raises */
+#define GO_CLEARED 6300 /* thousandths of G: half of what raises */
 #define SURE 50         /* percent: what a crew is told first */
 
 struct stuck {
