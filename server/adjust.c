@@ -34,7 +34,7 @@ struct closed_cycle {
 };
 
 struct found {
-    size_t cycle; /* in closed */
+    size_t cycle;   /* in closed */
     int64_t from_s; /* its begin */
     char point[64];
     bool adjusts; /* false: the figure was seen to be otherwise, and nothing more */

@@ -671,8 +671,7 @@ enum err desk_open(struct app *app, int64_t now_s, struct desk **out)
     d->now_s = now_s;
     d->holidays_hash = holidays_hash(&app->holidays);
     d->fittings.at = d->fittings.few;
-    if ((err = houses_open(&d->houses)) ||
-        (err = archive_reader_open(app->archive, &d->reader))) {
+    if ((err = houses_open(&d->houses)) || (err = archive_reader_open(app->archive, &d->reader))) {
         desk_close(d);
         return err;
     }
