@@ -32,7 +32,7 @@ static inline int err_of_frame(enum err err)
 struct refusal {
     enum err err;
     uint32_t offset;  /* byte in the input, or line of a file */
-    char field[48];   /* "series[2].scale"; "" where none */
+    char field[64];   /* "series[2].scale"; "" where none; of facts that are missing all, with commas between */
     char text[200];   /* one sentence: what was expected, what was found */
 };
 

@@ -64,12 +64,13 @@ static struct span blanks_off(struct span text)
 
 /* ---- the header ---- */
 
-static void header_fault(struct rowfile *f, struct span found, const char *expected)
+static void header_fault(struct rowfile *f, struct span columns, struct span found,
+                         const char *expected)
 {
     char column[sizeof f->header->column];
 
-    snprintf(column, sizeof column, "%.*s", (int)(found.len < 47 ? found.len : 47),
-             (const char *)found.at);
+    snprintf(column, sizeof column, "%.*s", (int)(columns.len < 47 ? columns.len : 47),
+             (const char *)columns.at);
     import_refusal_fill(f->header, f->begun, column, found, expected);
     f->err = ERR_INVALID;
     f->stopped = true;
@@ -97,7 +98,7 @@ static void unknown_columns(struct rowfile *f)
                       (int)(f->cell[i].len < 40 ? f->cell[i].len : 40),
                       (const char *)f->cell[i].at);
     known_columns(f->list, known, sizeof known);
-    header_fault(f, wr_span(&w), known);
+    header_fault(f, wr_span(&w), wr_span(&w), known);
 }
 
 static bool header_has(const struct rowfile *f, unsigned column)
@@ -110,16 +111,17 @@ static bool header_has(const struct rowfile *f, unsigned column)
 
 static void header_complete(struct rowfile *f)
 {
+    static const char required[] = "the required columns ";
     char missing[sizeof f->header->expected];
     struct wr w = wr_of(missing, sizeof missing - 1);
 
     for (unsigned i = 0; i < f->list->columns; i++)
         if (f->list->column[i].need != NEED_MAY && !header_has(f, i))
-            wr_format(&w, "%s%s", wr_len(&w) ? ", " : "the required columns ",
-                      f->list->column[i].name);
+            wr_format(&w, "%s%s", wr_len(&w) ? ", " : required, f->list->column[i].name);
     missing[wr_len(&w)] = 0;
     if (wr_len(&w))
-        header_fault(f, span_text("a header without them"), missing);
+        header_fault(f, span_text(missing + sizeof required - 1),
+                     span_text("a header without them"), missing);
 }
 
 static void header_row(struct rowfile *f)
@@ -129,7 +131,7 @@ static void header_row(struct rowfile *f)
 
         for (unsigned before = 0; before < i && column >= 0; before++)
             if (f->place[before] == column) {
-                header_fault(f, f->cell[i], "each column once");
+                header_fault(f, f->cell[i], f->cell[i], "each column once");
                 return;
             }
         if (column < 0) {

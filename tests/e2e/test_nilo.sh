@@ -68,7 +68,7 @@ an_unknown_column_is_named() {
     exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: expected one of the columns serial, model" "state, life_months, found colour" &&
         has "$said" "the header is refused" || return 1
     printf 'serial,dn\n1,15\n' > wrong.csv
-    exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: expected the required columns q3, found a header without them"
+    exits 1 nilo import meters wrong.csv && has "$said" "wrong.csv:1: q3: expected the required columns q3, found a header without them"
 }
 
 a_table_shows_the_utility_s_civil_time_and_ndjson_utc() {
@@ -88,7 +88,13 @@ what_an_import_takes_is_told_without_a_server() {
 
 a_refused_list_is_no_empty_table() {
     exits 1 nilo reading list 10000017 --from yesterday --to 2026-03-03 --format table &&
-        is "nilo: from: found yesterday, expected a time with offset like 2026-03-01T00:00:00+08:00 (HTTP 422)" "$said"
+        is "nilo: from: found yesterday, expected a time with offset like 2026-03-01T00:00:00+08:00 (HTTP 422)" "$said" || return 1
+    exits 1 nilo command list nobody --format json && is 'nilo: serial nobody: nobody registered it (HTTP 404)' "$said"
+}
+
+all_missing_facts_stand_in_the_field() {
+    has "$(curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" -H 'Content-Type: application/json' -d '{}' "$NILO_SERVER/v1/exchanges")" \
+        '"field":"point, old_serial, old_index_l, new_serial, new_index_l, reason"'
 }
 
 a_wrong_option_of_the_server_is_named_as_it_was_written() {

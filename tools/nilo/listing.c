@@ -45,6 +45,8 @@ static bool times_as_the_server(struct api *c)
 
 /* ---- lists ---- */
 
+#define JSON_BEGIN "{\"rows\":["
+
 struct printing {
     enum format format;
     const char *columns;
@@ -63,7 +65,7 @@ static bool print_row(void *arg, const char *text, json_t *row)
         return !ferror(stdout);
     }
     if (p->format == FORMAT_JSON)
-        fputs(p->rows ? ",\n" : "", stdout);
+        fputs(p->rows ? ",\n" : JSON_BEGIN, stdout);
     p->rows++;
     fputs(text, stdout);
     if (p->format == FORMAT_NDJSON)
@@ -84,11 +86,9 @@ static int print_rows(struct api *c, const struct path *path, enum format format
     }
     if (format == FORMAT_CSV)
         csv_heading(columns, stdout);
-    if (format == FORMAT_JSON)
-        fputs("{\"rows\":[", stdout);
     ok = api_rows(c, path, print_row, &p, &rows);
     if (ok && format == FORMAT_JSON)
-        fputs("],\"next\":null}\n", stdout);
+        printf("%s],\"next\":null}\n", p.rows ? "" : JSON_BEGIN);
     if (ok && format == FORMAT_NDJSON)
         printf("{\"end\":true,\"rows\":%llu}\n", (unsigned long long)rows);
     if (ferror(stdout))

@@ -199,7 +199,7 @@ static void a_header_that_is_not_understood_refuses_the_file(void **state)
     assert_err(ERR_INVALID, import(s, "meters", "serial,dn,q3,dn\nM1,15,2.5,15\n"));
     assert_refusal(s, 0, 1, "dn", "dn", "once");
     assert_err(ERR_INVALID, import(s, "meters", "\nserial,q3\nM1,2.5\n"));
-    assert_refusal(s, 0, 2, "a header without them", NULL, "dn");
+    assert_refusal(s, 0, 2, "dn", "a header without them", "dn");
     assert_err(ERR_NOT_FOUND, import(s, "metres", "serial,dn,q3\n"));
     assert_int_equal(0, acts(s));
     store_free(s);
