@@ -492,34 +492,46 @@ struct live *request_live(const struct request *q)
     return q->http->live;
 }
 
-/* How many fields say how long the body is: with more than one, two readers may take the request
- * for two different ones (RFC 9112 §6.3, §11.2), and one of them may be a proxy that let it pass.
- */
-static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+/* What a proxy before us may have read otherwise than libmicrohttpd does, so that one of the two sees
+ * another request behind this one's body (RFC 9112 §6.1, §6.3, §11.2). */
+struct framing {
+    unsigned lengths; /* fields that say how long the body is */
+    bool spaced; /* a field's name is no token (§5.1): "Content-Length :" is passed over here */
+    bool coded;  /* a coding that is not chunked */
+};
+
+static enum MHD_Result look_at_field(void *cls, enum MHD_ValueKind kind, const char *name,
                                      const char *value)
 {
+    struct framing *f = (struct framing *)cls;
+    bool coding = strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+
     (void)kind;
-    (void)value;
-    *(int *)cls += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
-                   strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    f->lengths += coding || strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    f->spaced = f->spaced || name[strcspn(name, " \t")];
+    f->coded = f->coded || (coding && (!value || strcasecmp(value, "chunked") != 0));
     return MHD_YES;
 }
 
-static bool is_ambiguous(struct request *q)
+static const char *what_is_ambiguous(struct request *q)
 {
-    int fields = 0;
+    struct framing f = { 0 };
 
-    MHD_get_connection_values(q->connection, MHD_HEADER_KIND, count_framing, &fields);
-    return fields > 1;
+    MHD_get_connection_values(q->connection, MHD_HEADER_KIND, look_at_field, &f);
+    return f.lengths > 1
+               ? "Content-Length: found more than one field that says how long the body is"
+           : f.spaced ? "a field's name: found a space in it or behind it"
+           : f.coded  ? "Transfer-Encoding: found another coding, expected chunked"
+                      : NULL;
 }
 
 static void pass_entry(struct request *q, const char *method)
 {
     struct entry_headers g = { .method = method };
+    const char *wrong = what_is_ambiguous(q);
 
-    if (is_ambiguous(q)) {
-        problem_of(q, ERR_MALFORMED, "Content-Length",
-                   "Content-Length: found more than one field that says how long the body is");
+    if (wrong) {
+        problem_of(q, ERR_MALFORMED, "", "%s", wrong);
         q->close = true;
         return;
     }
