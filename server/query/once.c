@@ -79,7 +79,8 @@ static void give_back(struct once *o, const struct request *q)
     free(found);
 }
 
-/* What must be the same for a request to be the same: method, path with its parameters, body. */
+/* What must be the same for a request to be the same: method, path with its parameters, body; and whose it is, for a name is no proof
+ * of that: a person and a token may share it, and be of different units. */
 static void hash_request(const struct request *q, const uint8_t digest[32], uint8_t out[32])
 {
     EVP_MD_CTX *sum = EVP_MD_CTX_new();
@@ -95,6 +96,8 @@ static void hash_request(const struct request *q, const uint8_t digest[32], uint
                EVP_DigestUpdate(sum, "\0=", 2) &&
                EVP_DigestUpdate(sum, t->parameter[i].value.at, t->parameter[i].value.len) &&
                EVP_DigestUpdate(sum, "\0", 1);
+    if (fine && q->caller.org[0])
+        fine = EVP_DigestUpdate(sum, q->caller.org, strlen(q->caller.org) + 1);
     if (!fine || !EVP_DigestUpdate(sum, digest, 32) || !EVP_DigestFinal_ex(sum, out, NULL))
         abort(); /* SHA-256 fails only without memory, and an answer must not be kept under a wrong
                     name */

@@ -103,8 +103,15 @@ seals_and_modems_of_others_are_left_alone() {
     has "$(call north POST /v1/modems '{"modem":"DS1","imei":"1","serial":"MN"}')" $'\n403' DS1 && has "$(call north POST /v1/meters/MN/modem '{"modem":"FREE"}')" $'\n20'
 }
 
+an_earlier_answer_is_not_for_who_is_called_the_same() {
+    local body='{"route":"RN3","org":"NORTH"}'
+    exits 0 nilo token create --role supervisor --name north --org SOUTH && echo "$said" > namesake.token || return 1
+    keyed() { curl -s -w '\n%{http_code}' -H "Authorization: Bearer $(cat "$1.token")" -H 'Content-Type: application/json' -H 'Idempotency-Key: once' -d "$body" "$NILO_SERVER/v1/routes"; }
+    has "$(keyed north)" $'\n201' && has "$(keyed north)" $'\n201' && has "$(keyed namesake)" $'\n422' 'Idempotency-Key'
+}
+
 nilod_start --virtual-clock 2026-03-02T02:00:00Z
 hold a_token_is_for_a_unit_that_is_registered lists_leave_out_what_is_not_the_units what_is_named_and_is_not_the_units_is_403_with_role_and_unit \
     acts_touch_what_is_the_units_alone what_is_made_is_made_for_the_unit \
-    stock_and_stocktakings_are_the_units a_lot_is_judged_by_whoever_has_all_of_it seals_and_modems_of_others_are_left_alone
+    stock_and_stocktakings_are_the_units a_lot_is_judged_by_whoever_has_all_of_it seals_and_modems_of_others_are_left_alone an_earlier_answer_is_not_for_who_is_called_the_same
 hold_end
