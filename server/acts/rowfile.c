@@ -225,16 +225,24 @@ static uint64_t wrong_line(const struct rowfile *f)
     return f->begun ? f->begun : f->line;
 }
 
+static void too_long(struct rowfile *f)
+{
+    fault(f, wrong_line(f), "", span_text("a row of more than 32 KiB"),
+          "quotes that are closed, and shorter cells");
+    f->stopped = true; /* nobody knows where the next row begins */
+}
+
 static void quoted_line(struct rowfile *f, struct span line)
 {
     if (!f->begun)
         f->begun = f->line;
+    if (line.len > ROWFILE_ROW_MAX) { /* libcsv would keep it all, 128 bytes at a time */
+        too_long(f);
+        return;
+    }
     if (csv_parse(&f->csv, line.at, line.len, on_cell, on_row, f) == line.len) {
-        if (f->csv.entry_pos + f->used > ROWFILE_ROW_MAX / 2) {
-            fault(f, wrong_line(f), "", span_text("a row of more than 32 KiB"),
-                  "quotes that are closed, and shorter cells");
-            f->stopped = true; /* nobody knows where the next row begins */
-        }
+        if (f->csv.entry_pos + f->used > ROWFILE_ROW_MAX / 2)
+            too_long(f);
         return;
     }
     if (f->stopped)

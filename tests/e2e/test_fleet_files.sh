@@ -204,8 +204,22 @@ what_is_stamped_ahead_is_no_damage() {
 }
 
 nilod_start --virtual-clock $now
+# A row that ends nowhere is as long as its file.
+a_quote_that_nobody_closes_is_not_kept_in_memory() {
+    local before after
+    peak() { awk '/^VmHWM/ { print $2 }' "/proc/$nilod/status"; }
+    { echo serial,dn,q3; echo '"A,15,2.5'; head -c 64M /dev/zero | tr '\0' x; } > open.csv
+    before=$(peak)
+    said=$(curl -s -H "Authorization: Bearer $(cat "$NILO_TOKEN_FILE")" --data-binary @open.csv "$NILO_SERVER/v1/import/meters")
+    has "$said" 'a row of more than 32 KiB' '"refused":1' || return 1
+    after=$(peak)
+    # The file itself is mapped, which counts once.
+    ((after - before < 98304)) || { echo "      $((after - before)) KiB more"; return 1; }
+}
+
 hold what_goes_out_goes_into_an_empty_store_and_comes_out_the_same_byte_by_byte lives_come_out_as_they_were_told \
     meters_put_on_and_taken_off_in_one_second_go_out_and_in a_folder_that_something_broke_off_or_changed_is_not_imported a_life_comes_whole_or_not_at_all \
     a_file_is_for_whoever_may_write_its_rows orders_of_a_file_are_found_by_every_list_and_numbers_go_on_behind_them \
-    a_list_of_a_file_and_one_planned_here_are_two what_is_stamped_ahead_is_no_damage
+    a_list_of_a_file_and_one_planned_here_are_two what_is_stamped_ahead_is_no_damage \
+    a_quote_that_nobody_closes_is_not_kept_in_memory
 hold_end
