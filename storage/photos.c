@@ -183,7 +183,8 @@ static enum err read_all(int fd, uint8_t **out, size_t *out_len)
 
 static enum err read_photo(const char *path, struct span id, uint8_t **out, size_t *out_len)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* nor is a pipe waited for */
     char is[PHOTO_ID_SIZE];
     enum err err;
 

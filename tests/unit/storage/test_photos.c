@@ -143,6 +143,11 @@ static void damage_shows_and_is_copied_nowhere(void **state)
     assert_err(ERR_CORRUPT, photos_copy(dir, to, &r));
     assert_ok(
         photos_put(photos, jpeg(300, 2), id, &is_new, &r)); /* handed in again it is whole again */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_err(ERR_CORRUPT, photos_get(photos, span_text(id), &bytes, &len));
+    assert_int_equal(unlink(path), 0);
+    assert_ok(photos_put(photos, jpeg(300, 2), id, &is_new, &r));
     assert_ok(photos_check(dir, &count, &total, &r));
     end();
 }
