@@ -407,7 +407,8 @@ static enum err hold_kept(struct app *app, struct fields_kept *k, struct field_l
         lists_free_lkd(now);
         pthread_mutex_unlock(&k->lock);
     }
-    *out = same ? same : now;
+    if (!err)
+        *out = same ? same : now;
     return err;
 }
 

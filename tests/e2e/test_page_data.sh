@@ -221,8 +221,28 @@ photos_have_an_end() {
     nilod_stop && nilod_start
 }
 
+# A store of one flag, the last that is needed.
+a_damaged_flag_is_told_and_harms_nobody() {
+    local at turn now=2026-03-02T02:00:00Z
+    nilod_stop && rm -rf store && nilod_start --virtual-clock $now || return 1
+    printf 'serial,dn,q3,verified_on\nOLD,15,2.5,2010-01-01\n' | nilo import meters - > /dev/null && printf 'point\nP\n' | nilo import points - > /dev/null || return 1
+    printf 'point,serial,from,start_index_l\nP,OLD,2026-01-02T00:00:00Z,0\n' | nilo import fittings - > /dev/null && nilo settle && has "$(ask /v1/flags)" '"kind":"overdue"' || return 1
+    nilod_stop || return 1
+    for at in $(grep -obUa '00000001-overdue-69570a80' store/views.mdb | cut -d: -f1); do
+        printf '\377\377\377\377' | dd of=store/views.mdb bs=1 seek=$((at + 40)) conv=notrunc status=none
+    done
+    nilod_start --virtual-clock $now
+    for turn in 1 2 3; do
+        has "$(ask /v1/field-list)" '"code":"corrupt"' || { echo "      in turn $turn"; return 1; }
+    done
+    has "$(ask /v1/clock)" $'\n200' || return 1
+    nilod_stop # whose self-check finds the damage, too
+    rm -rf store && nilod_start
+}
+
 nilod_start
 hold world a_year_of_hours_is_at_most_so_many_points_and_loses_no_litre from_years_to_hours a_page_is_told_what_happens_and_no_other_unit_is who_comes_again_is_told_what_it_missed \
     who_signs_out_hears_no_more frames_show_as_they_came_in_the_newest_first what_begins_so_is_found \
-    a_photo_is_kept_once_and_is_an_image_and_nothing_else photos_go_with_the_store photos_have_an_end who_does_not_read_misses_some_and_holds_up_nobody too_many_are_refused_and_a_stop_ends_all
+    a_photo_is_kept_once_and_is_an_image_and_nothing_else photos_go_with_the_store photos_have_an_end who_does_not_read_misses_some_and_holds_up_nobody \
+    too_many_are_refused_and_a_stop_ends_all a_damaged_flag_is_told_and_harms_nobody
 hold_end
