@@ -40,6 +40,7 @@ export function onSent(told: (about: string) => void): () => void {
 async function load(): Promise<Act[]> {
     const who = session.get()?.name;
     const all = who ? (await allActs<Act>()).filter((a) => a.who === who) : [];
+    if (who !== session.get()?.name) return []; // somebody else is here by now
     acts.set(all);
     return all;
 }
@@ -79,44 +80,47 @@ const passes = (p: Problem): boolean => p.lost || p.status === 429 || p.status >
 
 const isFull = (p: Problem): boolean => p.status === 507 || p.code === 'full';
 
-/** True: it is done with, one way or another; false: later. */
-async function send(act: Act): Promise<boolean> {
+async function send(act: Act): Promise<'sent' | 'refused' | 'later'> {
     try {
         if (act.photo) {
             act = { ...act, body: { ...act.body, photo: await hand_in(act.photo) }, photo: undefined };
             await putAct(act);
         }
+        if (act.who !== session.get()?.name) return 'later'; // it is told in its own person's name alone
         act = { ...act, tried: true };
         await putAct(act);
         await post(act.path, act.body, act.key);
         await dropAct(act.id!);
         for (const told of heard) told(act.about);
-        return true;
+        return 'sent';
     } catch (e) {
         if (!(e instanceof Problem)) throw e;
         if (e.status === 401 || passes(e)) {
             await putAct({ ...act, full: isFull(e) });
-            return false;
+            return 'later';
         }
         await putAct({ ...act, refused: { detail: e.detail, field: e.field, status: e.status } });
-        return true;
+        return 'refused';
     }
 }
 
 async function send_all(): Promise<void> {
+    const who = session.get()?.name;
     let sent = false;
     if (session.get() && !session.get()!.csrf) await whoAmI(); // opened without a signal: the token that writing needs is asked for now
     for (let todo = await load(); ; todo = await load()) {
         const act = todo.find((a) => !a.refused);
         if (!act) break;
         state.set('sending');
-        if (!(await send(act))) {
+        const came = await send(act);
+        if (came === 'later') {
             state.set('waiting');
             later();
             return;
         }
-        sent = true;
+        sent ||= came === 'sent';
     }
+    if (who !== session.get()?.name) return;
     back_off_ms = FIRST_MS;
     state.set(sent ? 'sent' : 'idle');
     if (sent) window.setTimeout(() => state.get() === 'sent' && state.set('idle'), SENT_SHOWN_MS);
@@ -148,7 +152,10 @@ export const orderPath = (order: string): string => at`/v1/orders/${order}/done`
 
 session.watch((s) => {
     if (s) void load().then(flush);
-    else acts.set([]);
+    else {
+        acts.set([]);
+        state.set('idle'); // of what was sent nobody else is told
+    }
 });
 window.addEventListener('online', () => {
     back_off_ms = FIRST_MS;
