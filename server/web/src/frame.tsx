@@ -24,6 +24,9 @@ function find(path: string): Found | null {
     return null;
 }
 
+/** The code of the view that the address names comes while it is not known yet who is here. */
+export const fetchView = (): void => void find(place.get().path)?.view.load().catch(() => undefined); // its own asking tells what is wrong
+
 /** Not kept: the next person at this screen gets a page that knows nothing. */
 export async function signOut(): Promise<void> {
     await forgetAll();

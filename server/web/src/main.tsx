@@ -1,4 +1,4 @@
-// The page: facts, words and session first, then the frame around the view that the address names.
+// The page: facts, words and session first, all at once and beside the view that the address names; then the frame around that.
 import { render } from 'preact';
 import { loadFacts } from './base/facts';
 import { keepForLater, openKept } from './base/offline';
@@ -6,15 +6,17 @@ import { session } from './base/session';
 import { speak } from './base/words';
 import { Problem, whoAmI } from './base/api';
 import './parts/theme';
-import { Frame } from './frame';
+import { fetchView, Frame } from './frame';
 
 async function begin(): Promise<void> {
     const page = document.getElementById('page')!;
     try {
-        await speak();
+        const words = speak();
+        fetchView();
         try {
-            await Promise.all([loadFacts(), whoAmI()]);
+            await Promise.all([words, loadFacts(), whoAmI()]);
         } catch (e) {
+            await words;
             if (!(e instanceof Problem && e.lost && (await openKept()))) throw e;
         }
         render(<Frame />, page);

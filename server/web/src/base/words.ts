@@ -21,7 +21,7 @@ async function load(l: Language): Promise<Table> {
     return answer.json();
 }
 
-let table: Table;
+let table: Table | undefined;
 export const language = store<Language>('en');
 
 function wished(): Language {
@@ -56,11 +56,11 @@ function fill(text: string, slots: Slots): string {
 
 export function word(key: Word, slots: Slots = {}): string {
     const dot = key.indexOf('.');
-    const section = table[key.slice(0, dot) as Section] as Record<string, string>;
-    return fill(section[key.slice(dot + 1)] ?? key, slots);
+    const section = table?.[key.slice(0, dot) as Section] as Record<string, string> | undefined; // what fails before there are words has none
+    return fill(section?.[key.slice(dot + 1)] ?? key, slots);
 }
 
 export function named(section: Section, value: string | null | undefined): string {
     if (!value) return '–';
-    return (table[section] as Record<string, string>)[value] ?? value;
+    return (table?.[section] as Record<string, string> | undefined)?.[value] ?? value;
 }

@@ -1,6 +1,6 @@
 // A meter over time: use as flow in each bucket, the register beside it, suspect readings as crosses, gaps as grey windows.
 // Zooming asks the server for the span anew, so that years and hours both have their right width (GET /v1/meters/{serial}/series).
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { at, get } from '../base/api';
 import { useAsk } from '../base/ask';
 import { now } from '../base/facts';
@@ -28,9 +28,20 @@ export interface MeterChartProps {
     changed?: unknown;         // another value loads it anew
 }
 
+const REST_MS = 120;
 const DAY_S = 86400, LEAST_S = 3 * 3600, MOST_S = 40 * 366 * DAY_S;
 
+/** Beside a table it waits until the hand rests: who walks through the rows asks for no chart of each. */
 export function MeterChart(p: MeterChartProps) {
+    const [rests, put] = useState(!p.plain);
+    useEffect(() => {
+        const timer = window.setTimeout(() => put(true), REST_MS);
+        return () => window.clearTimeout(timer);
+    }, []);
+    return rests ? <Loaded {...p} /> : <div style={{ height: `${p.height ?? 280}px` }} />;
+}
+
+function Loaded(p: MeterChartProps) {
     const end = p.until ?? now() / 1000;
     const first: [number, number] = [end - (p.days ?? 30) * DAY_S, end];
     const [span, put] = useState<[number, number] | 'all'>(first);

@@ -30,8 +30,7 @@ interface Edit { id: number; state: string; text_en: string; text_zh: string; at
 const tabs = ['chart', 'life', 'frames', 'commands', 'edits'] as const;
 
 async function load(serial: string, signal: AbortSignal) {
-    const meter = await get<Meter>(at`/v1/meters/${serial}`, {}, signal);
-    const [fittings, flags] = await Promise.all([all<Fitting>('/v1/fittings', { serial }, 1000, signal), all<Flag>('/v1/flags', { serial }, 1000, signal)]);
+    const [meter, fittings, flags] = await Promise.all([get<Meter>(at`/v1/meters/${serial}`, {}, signal), all<Fitting>('/v1/fittings', { serial }, 1000, signal), all<Flag>('/v1/flags', { serial }, 1000, signal)]);
     const here = fittings.rows.find((f) => !f.to) ?? null;
     let point: Point | null = null;
     if (here) {
@@ -55,19 +54,20 @@ function Facts({ d }: { d: Loaded }) {
     return <dl class="facts small">{facts.filter(([, v]) => v !== null && v !== undefined && v !== '').map(([name, v]) => <><dt key={name}>{name}</dt><dd>{v}</dd></>)}</dl>;
 }
 
-function ChartTab({ d }: { d: Loaded }) {
+/** The chart asks for itself, beside what else is known of the meter. */
+function ChartTab({ serial, d }: { serial: string; d: Loaded | undefined }) {
     const [picked, pick] = useState('');
-    const flag = d.flags.find((f) => f.id === picked);
+    const flag = d?.flags.find((f) => f.id === picked);
     const shown = useMemo(() => ({
-        marks: flag ? [markOf(flag), ...instantsOf(flag)] : [...d.flags.filter((f) => f.state !== 'withdrawn').map(markOf), ...d.fittings.flatMap((f) => [{ at: Date.parse(f.from) / 1000, label: word('meter.on', { point: f.point }), tint: 'quiet' as const }, ...(f.to ? [{ at: Date.parse(f.to) / 1000, label: word('meter.off'), tint: 'quiet' as const }] : [])])],
+        marks: flag ? [markOf(flag), ...instantsOf(flag)] : !d ? [] : [...d.flags.filter((f) => f.state !== 'withdrawn').map(markOf), ...d.fittings.flatMap((f) => [{ at: Date.parse(f.from) / 1000, label: word('meter.on', { point: f.point }), tint: 'quiet' as const }, ...(f.to ? [{ at: Date.parse(f.to) / 1000, label: word('meter.off'), tint: 'quiet' as const }] : [])])],
         limits: flag ? limitsOf(flag) : [],
     }), [d, flag, language.get()]);
     return (
         <div class="cols">
             <div class="card w9">
-                <MeterChart serial={d.meter.serial} marks={shown.marks} limits={shown.limits} height={360} days={flag ? Math.min(366, Math.ceil((now() - Date.parse(flag.onset)) / 86400e3) + 21) : 30} key={picked} />
+                <MeterChart serial={serial} marks={shown.marks} limits={shown.limits} height={360} days={flag ? Math.min(366, Math.ceil((now() - Date.parse(flag.onset)) / 86400e3) + 21) : 30} key={picked} />
             </div>
-            <div class="w3 stack">
+            {d && <div class="w3 stack">
                 <section class="card" aria-labelledby="flags-of">
                     <h2 id="flags-of">{word('flags.title')}</h2>
                     {d.flags.length === 0 ? <p class="quiet">{word('meter.no_flags')}</p> : (
@@ -83,7 +83,7 @@ function ChartTab({ d }: { d: Loaded }) {
                     {flag && <p class="says small">{language.get() === 'zh' ? flag.text_zh : flag.text_en}</p>}
                 </section>
                 <section class="card" aria-labelledby="facts-of"><h2 id="facts-of">{word('meter.facts')}</h2><Facts d={d} /></section>
-            </div>
+            </div>}
         </div>
     );
 }
@@ -203,18 +203,19 @@ export default function OneMeter({ names, query }: ViewProps) {
                 {asked.data?.point?.address && <span class="quiet">{asked.data.point.address}</span>}
                 <div class="head-end"><Exports {...listOf(tab, serial, asked.data?.here?.point)} /></div>
             </div>
-            <Answer asked={asked}>{(d) => (
+            <nav class="tabs" aria-label={word('meter.parts')}>{tabs.filter((t) => t !== 'edits' || may('all')).map((t) => (
+                <button key={t} type="button" aria-current={tab === t ? 'page' : undefined} onClick={() => filter({ tab: t === 'chart' ? null : t })}>{word(`meter.${t}`)}</button>
+            ))}</nav>
+            {asked.problem && <Answer asked={asked}>{() => null}</Answer>}
+            {(asked.data || !asked.problem) && (
                 <>
-                    <nav class="tabs" aria-label={word('meter.parts')}>{tabs.filter((t) => t !== 'edits' || may('all')).map((t) => (
-                        <button key={t} type="button" aria-current={tab === t ? 'page' : undefined} onClick={() => filter({ tab: t === 'chart' ? null : t })}>{word(`meter.${t}`)}</button>
-                    ))}</nav>
-                    {tab === 'chart' && <ChartTab d={d} />}
+                    {tab === 'chart' && <ChartTab serial={serial} d={asked.data} />}
                     {tab === 'life' && <LifeTab serial={serial} />}
                     {tab === 'frames' && <FramesTab serial={serial} />}
                     {tab === 'commands' && <Commands serial={serial} />}
-                    {tab === 'edits' && <EditsTab point={d.here?.point ?? null} />}
+                    {tab === 'edits' && asked.data && <EditsTab point={asked.data.here?.point ?? null} />}
                 </>
-            )}</Answer>
+            )}
         </>
     );
 }

@@ -41,7 +41,7 @@ function Found({ q }: { q: string }) {
 }
 
 function Register() {
-    const asked = useAsk((signal) => list<Meter>('/v1/meters', { limit: 1000 }, signal), []);
+    const asked = useAsk((signal) => list<Meter>('/v1/meters', { limit: 200 }, signal), []);
     const columns: Column<Meter>[] = [
         { id: 'serial', head: word('meters.serial'), cell: (m) => <a href={link`/meters/${m.serial}`}>{m.serial}</a>, sort: (m) => m.serial, priority: 1 },
         { id: 'state', head: word('meters.state'), cell: (m) => named('meter_state', m.state), sort: (m) => named('meter_state', m.state), priority: 1 },
