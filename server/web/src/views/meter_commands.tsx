@@ -103,7 +103,7 @@ export function Commands({ serial }: { serial: string }) {
     };
     const columns: Column<Command>[] = [
         { id: 'at', head: word('meter.asked_at'), cell: (c) => when(c.requested_at), sort: (c) => c.requested_at, width: '10rem' },
-        { id: 'what', head: word('meter.what'), cell: meaning, sort: (c) => c.what, text: meaning, priority: 1, width: 'minmax(9rem, 2fr)' },
+        { id: 'what', head: word('meter.what'), cell: meaning, sort: (c) => c.what, text: meaning, priority: 1, width: 'minmax(9rem, 4fr)' },
         { id: 'state', head: word('meters.state'), cell: (c) => (waits(c) ? <StateBadge section="edit_state" value="waiting" /> : <StateBadge section="command_state" value={c.state} />), sort: (c) => c.state, priority: 1, width: 'minmax(7rem, 1fr)' },
         { id: 'by', head: word('meter.by'), cell: (c) => [c.requested_by, c.approved_by].filter(Boolean).join(' + '), sort: (c) => c.requested_by },
         { id: 'tries', head: word('meter.tries'), cell: (c) => c.attempts, sort: (c) => c.attempts, end: true, width: '4rem', priority: 3 },

@@ -113,7 +113,7 @@ function Facts({ s }: { s: Stop }) {
         [word('order.address'), s.address ?? '–'], [word('order.point'), s.point ?? '–'], [word('order.account'), s.account ?? '–'], [word('order.meter'), s.serial ? `${s.serial}${s.dn ? ` · DN ${s.dn}` : ''}` : '–'],
         [word('order.phone'), s.phone ? <a href={`tel:${s.phone.replace(/[^+\d]/g, '')}`}>{s.phone}</a> : '–'],
         [word('order.due'), <>{when(s.due)} {s.late && <Badge tone="bad">{word('order.late')}</Badge>}</>],
-        [word('order.why'), text ?? named('order_reason', s.reason)], [word('order.note'), s.note ?? '–'],
+        [word('order.why'), named('order_reason', text ?? s.reason)], [word('order.note'), s.note ?? '–'],
         [word('order.last'), s.last_index_l === null ? '–' : `${m3(s.last_index_l)} m³ · ${when(s.last_read_at)}`],
     ];
     return <dl class="facts">{rows.filter(([, v]) => v !== '–').map(([k, v]) => <><dt>{k}</dt><dd>{v}</dd></>)}</dl>;

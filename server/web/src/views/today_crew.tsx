@@ -25,7 +25,7 @@ function StopRow({ s, n, reported }: { s: Stop; n: number; reported: boolean }) 
                 <span class="stop-number" aria-hidden="true">{n}</span>
                 <span class="stop-text">
                     <strong>{s.address ?? s.point ?? s.serial}</strong>
-                    <span class="small">{named('order_kind', s.kind)} · {s.serial ?? '–'}{text ? ` · ${text}` : s.reason ? ` · ${named('order_reason', s.reason)}` : ''}</span>
+                    <span class="small">{named('order_kind', s.kind)} · {s.serial ?? '–'}{text ?? s.reason ? ` · ${named('order_reason', text ?? s.reason)}` : ''}</span>
                     <span class="row-of small">
                         {reported ? <Badge tone="info">{word('crew.reported')}</Badge> : <Badge tone={s.late ? 'bad' : 'plain'}>{s.late ? word('crew.late', { at: due(s) }) : word('crew.due', { at: due(s) })}</Badge>}
                         {s.state === 'started' && <Badge tone="info">{named('order_state', s.state)}</Badge>}
