@@ -50,7 +50,7 @@ export const views = [
     { name: 'meter_commands', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=commands`, who: 'sue', ready: '.grid .row, main .empty' },
     { name: 'meter_command', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=commands`, who: 'sue', ready: '.table-tools .primary', act: (page) => page.locator('.table-tools .primary').click() },
     { name: 'meter_edits', path: async (h) => `/meters/${(await flag(h, 'leak')).serial}?tab=edits`, who: 'sue', ready: '.grid .row, main .empty' },
-    { name: 'today_billing', path: after_cycles('/'), who: 'bo', ready: '.figures' },
+    { name: 'today_billing', path: after_cycles('/'), who: 'bo', ready: '.lines .badge.warn ~ .row-of .badge' },
     { name: 'cycles', path: after_cycles('/cycles'), who: 'bo', ready: rows },
     { name: 'cycles_open', path: after_cycles('/cycles'), who: 'bo', ready: '.head-end .primary', act: async (page) => { await page.locator('.head-end .primary').click(); await page.locator('dialog .grid .row').first().waitFor(); }, names: ['SHA-256'] },
     { name: 'cycle', path: after_cycles('/cycles/2026-02'), who: 'bo', ready: '.shares' },

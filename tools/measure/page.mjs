@@ -96,7 +96,7 @@ for (let n = 0; n < 9; n++) {
     meters.push(await until(page, () => page.evaluate((s) => (location.hash = `#/meters/${s}`), serial), () => document.querySelector('.chart canvas')));
     zooms.push(await until(page, () => page.locator('.chips button').last().click(), () => document.querySelector('.chips button:last-child[aria-pressed=true]') && document.querySelector('.chart canvas')));
 }
-tell('page_search_ms', median(searches), 'a meter found by its serial, with the 40 ms that another letter is waited for');
+tell('page_search_ms', median(searches), 'a meter found by its serial, with the 20 ms that another letter is waited for');
 tell('page_meter_ms', median(meters), 'a meter opened: facts, flags and a month of its chart');
 tell('page_zoom_ms', median(zooms), 'its chart from a month to all that there is');
 await browser.close();

@@ -12,7 +12,7 @@ import type { ViewProps } from '../views';
 interface Hit { kind: string; name: string; path: string; serial?: string; point?: string; account?: string; address?: string; route?: string }
 interface Meter { serial: string; model: string | null; dn: number; q3: string | number; state: string; dialect: string | null; batch: string | null; depot: string | null }
 
-const WAIT_MS = 40; // for the next letter; what was asked before it is given up
+const WAIT_MS = 20; // for the next letter; what was asked before it is given up
 
 function hrefOf(h: Hit): string | undefined {
     if (h.kind === 'serial') return link`/meters/${h.name}`;
