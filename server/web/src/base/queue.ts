@@ -80,13 +80,16 @@ const passes = (p: Problem): boolean => p.lost || p.status === 429 || p.status >
 
 const isFull = (p: Problem): boolean => p.status === 507 || p.code === 'full';
 
+/** A report goes in its own person's name alone: another may have signed in meanwhile. */
+const isHere = (act: Act): boolean => act.who === session.get()?.name;
+
 async function send(act: Act): Promise<'sent' | 'refused' | 'later'> {
     try {
-        if (act.photo) {
+        if (act.photo && isHere(act)) {
             act = { ...act, body: { ...act.body, photo: await hand_in(act.photo) }, photo: undefined };
             await putAct(act);
         }
-        if (act.who !== session.get()?.name) return 'later'; // it is told in its own person's name alone
+        if (!isHere(act)) return 'later';
         act = { ...act, tried: true };
         await putAct(act);
         await post(act.path, act.body, act.key);
