@@ -38,8 +38,12 @@ class Line {
                 answer.on('end', () => req.socket.destroy());
                 return;
             }
-            res.writeHead(answer.statusCode, answer.headers);
-            answer.pipe(res);
+            const on = () => {
+                res.writeHead(answer.statusCode, answer.headers);
+                answer.pipe(res);
+            };
+            if (this.holds?.url === req.url) void this.holds.until.then(on);
+            else on();
         });
         through.on('error', () => req.socket.destroy());
         res.on('close', () => through.destroy());
@@ -251,5 +255,33 @@ await claims({
         await other.getByLabel('New meter: serial').waitFor();
         is(await other.getByRole('button', { name: 'Scan' }).count(), 0, 'buttons for what the browser cannot');
         is([...page.wrongs, ...other.wrongs].join(), '', 'what went wrong');
+    },
+    async what_one_reported_is_never_sent_in_the_name_of_another(h) {
+        const [, , , job] = await crewWorld(h);
+        const line = await new Line(h.at).begin();
+        const page = await crew(h, line);
+        let pass;
+        line.holds = { url: '/v1/photos', until: new Promise((resolve) => (pass = resolve)) };
+        const asked = page.waitForRequest('**/v1/photos');
+        await page.locator(`a[href="#/orders/${job.order}"]`).first().click();
+        await report(page, job);
+        await asked; // the photo is under way when cai goes and sue comes
+        await page.locator('.person summary').click();
+        await page.locator('.person-menu button').click();
+        await page.locator('.sign-in form').waitFor();
+        await h.signIn(page, 'sue');
+        const came = page.waitForResponse('**/v1/photos');
+        pass();
+        await came;
+        await page.locator('.person summary').click();
+        await page.locator('.person-menu button').click();
+        await page.locator('.sign-in form').waitFor();
+        is((await h.api(`/v1/orders/${job.order}`)).state, 'assigned', 'the order before cai is back');
+        await h.signIn(page, 'cai');
+        await page.locator('.queue-line', { hasText: 'All sent' }).waitFor();
+        is((await h.api(`/v1/orders/${job.order}`)).history.find((e) => e.after?.state === 'done').who, 'cai', 'who reported it');
+        await isDone(h, job);
+        await page.context().close();
+        line.end();
     },
 }, { meters: 40, days: 3 });

@@ -66,6 +66,26 @@ await claims({
         is((await h.api('/v1/users')).rows.find((u) => u.name === 'mei').enabled, false, 'enabled');
         is(page.wrongs.join(), '', 'what went wrong');
     },
+    async who_signs_in_anew_in_another_tab_goes_on_here_and_another_does_not(h) {
+        const page = await h.page();
+        const elsewhere = (name) => page.evaluate(async (who) => (await fetch('/v1/session', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(who) })).status, { name, password });
+        const create = async (name) => {
+            await page.getByRole('button', { name: 'New person' }).click();
+            await page.getByRole('dialog').getByLabel('Name').fill(name);
+            await page.getByRole('dialog').getByLabel('Role').selectOption('crew');
+            await page.getByRole('dialog').getByLabel('Password').fill(password);
+            await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
+        };
+        await h.signIn(page, 'ada', '/users');
+        is(await elsewhere('ada'), 201, 'ada anew');
+        await create('first');
+        await page.getByRole('row', { name: /first/ }).waitFor();
+        is(await elsewhere('sue'), 201, 'sue');
+        await create('second');
+        await page.locator('.person .who', { hasText: 'sue' }).waitFor(); // the page is hers now
+        is((await h.api('/v1/users')).rows.filter((u) => u.name === 'second').length, 0, 'what sue did not ask for');
+        is(page.wrongs.join(), '', 'what went wrong');
+    },
     async the_page_lets_in_no_script_but_its_own(h) {
         const page = await h.page();
         await h.signIn(page, 'rui');

@@ -2,7 +2,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { forgetAll, may, roles, session, type Role } from './base/session';
-import { Problem, post } from './base/api';
+import { isOfAnother, Problem, post } from './base/api';
 import { theFacts } from './base/facts';
 import { line } from './base/live';
 import { go, match, place } from './base/router';
@@ -33,6 +33,7 @@ export async function signOut(): Promise<void> {
     try {
         await post('/v1/session/end');
     } catch (e) {
+        if (isOfAnother(e)) return; // who is signed in here now did not ask for it
         if (!(e instanceof Problem && e.status === 401)) throw e;
     }
     session.set(null);

@@ -72,12 +72,27 @@ export async function all<T>(path: string, query: Query = {}, most = 20000, sign
     return { rows, more: !!after };
 }
 
-export async function post<T = unknown>(path: string, body: unknown = {}, key?: string, signal?: AbortSignal): Promise<T> {
-    const headers: Record<string, string> = { 'Content-Type': 'application/json', Accept: 'application/json' };
+/** The cookie is of another session than the page: somebody signed in anew in another tab. Nothing was carried out. */
+export const isOfAnother = (e: unknown): boolean => e instanceof Problem && e.status === 403 && e.field === 'X-CSRF-Token';
+
+async function postOnce(path: string, body: unknown, key?: string, signal?: AbortSignal): Promise<Response> {
+    const file = body instanceof Blob;
+    const headers: Record<string, string> = { 'Content-Type': file ? body.type || 'image/jpeg' : 'application/json', Accept: 'application/json' };
     const s = session.get();
     if (s) headers['X-CSRF-Token'] = s.csrf;
     if (key) headers['Idempotency-Key'] = key;
-    return (await ask(path, { method: 'POST', headers, body: JSON.stringify(body), signal })).json();
+    return ask(path, { method: 'POST', headers, body: file ? body : JSON.stringify(body), signal });
+}
+
+/** A Blob goes as it is. */
+export async function post<T = unknown>(path: string, body: unknown = {}, key?: string, signal?: AbortSignal): Promise<T> {
+    const who = session.get()?.name;
+    try {
+        return (await postOnce(path, body, key, signal)).json();
+    } catch (e) {
+        if (!isOfAnother(e) || (await whoAmI())?.name !== who) throw e; // in another's name nothing is sent again
+        return (await postOnce(path, body, key, signal)).json();
+    }
 }
 
 /** Who is signed in, asked anew; null: nobody. */

@@ -4,7 +4,7 @@
 //   useStore(acts)                                         those of who is signed in, the oldest first
 //
 // An act waits, for a signal or for room on a server that is full (its person is told which), is refused with the server's sentence (somebody changes it, under a new key, or drops it), or is sent and gone.  What is not sent outlives signing out: it is shown to its own person alone, and sent when he is back.
-import { at, newKey, Problem, post, whoAmI } from './api';
+import { at, isOfAnother, newKey, Problem, post, whoAmI } from './api';
 import { allActs, dropAct, putAct } from './keep';
 import { session } from './session';
 import { store } from './store';
@@ -63,18 +63,6 @@ export async function drop(act: Act): Promise<void> {
     await load();
 }
 
-async function hand_in(photo: Blob): Promise<string> {
-    let answer: Response;
-    try {
-        answer = await fetch('/v1/photos', { method: 'POST', credentials: 'same-origin', body: photo, headers: { 'Content-Type': photo.type || 'image/jpeg', 'X-CSRF-Token': session.get()?.csrf ?? '' } });
-    } catch {
-        throw new Problem(0, '');
-    }
-    const said = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Problem(answer.status, said.detail ?? String(answer.status), 'photo', said.code ?? '', Number(answer.headers.get('Retry-After') ?? 0));
-    return said.photo;
-}
-
 /** The server may be there again later: nobody has to look at it. */
 const passes = (p: Problem): boolean => p.lost || p.status === 429 || p.status >= 500;
 
@@ -86,7 +74,8 @@ const isHere = (act: Act): boolean => act.who === session.get()?.name;
 async function send(act: Act): Promise<'sent' | 'refused' | 'later'> {
     try {
         if (act.photo && isHere(act)) {
-            act = { ...act, body: { ...act.body, photo: await hand_in(act.photo) }, photo: undefined };
+            const { photo } = await post<{ photo: string }>('/v1/photos', act.photo);
+            act = { ...act, body: { ...act.body, photo }, photo: undefined };
             await putAct(act);
         }
         if (!isHere(act)) return 'later';
@@ -98,11 +87,11 @@ async function send(act: Act): Promise<'sent' | 'refused' | 'later'> {
         return 'sent';
     } catch (e) {
         if (!(e instanceof Problem)) throw e;
-        if (e.status === 401 || passes(e)) {
+        if (e.status === 401 || isOfAnother(e) || passes(e)) {
             await putAct({ ...act, full: isFull(e) });
             return 'later';
         }
-        await putAct({ ...act, refused: { detail: e.detail, field: e.field, status: e.status } });
+        await putAct({ ...act, refused: { detail: e.detail, field: act.photo ? 'photo' : e.field, status: e.status } });
         return 'refused';
     }
 }
