@@ -39,4 +39,20 @@ await claims({
         }
         ok(seen >= 5, `the text stands on ${seen} views, expected 5 at least: else this looked at nothing`);
     },
+    async what_nobody_filled_in_is_no_word_of_the_machine(h) {
+        h.nilo(['import', 'routes', '-'], 'route\nBARE\n');
+        h.nilo(['import', 'points', '-'], 'point,route\nBARE,BARE\n');
+        h.nilo(['import', 'meters', '-'], 'serial,dn,q3,verified_on\nBARE,15,2.5,2010-01-01\n');
+        h.nilo(['import', 'fittings', '-'], 'point,serial,from,start_index_l\nBARE,BARE,2026-01-02T00:00:00Z,0\n');
+        h.nilo(['settle']);
+        const looks = { '/routes': '.grid .rows .row', '/routes/BARE/day/2026-03-01': '.grid .rows .row', '/points/BARE': 'dl.facts', '/meters/BARE': 'dl.facts', '/replacements?route=BARE': '.leaflet-container', '/verifications': 'main .card' };
+        for (const [path, ready] of Object.entries(looks)) {
+            const page = await h.as('sue', path);
+            await page.locator(ready).first().waitFor();
+            const text = await page.locator('main').innerText();
+            is(/.{0,40}\b(undefined|NaN|null|Invalid Date)\b.{0,40}/.exec(text)?.[0], undefined, path);
+            is(page.wrongs.join(), '', `${path}: what went wrong`);
+            await page.context().close();
+        }
+    },
 });

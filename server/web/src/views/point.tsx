@@ -13,7 +13,7 @@ import { Table, type Column } from '../parts/table';
 import type { ViewProps } from '../views';
 import { Reckoned } from './reckoned';
 
-interface Point { point: string; account: string | null; address: string | null; use_class: string | null; zone: string | null; route: string | null; route_seq: number | null; phone: string | null; lon: number | null; lat: number | null; behind: string | null }
+interface Point { point: string; account?: string; address?: string; use_class?: string; zone?: string; route?: string; route_seq?: number; phone?: string; lon?: number; lat?: number; behind?: string }
 interface Fitting { point: string; serial: string; from: string; to: string | null; start_index_l: number | null; end_index_l: number | null; reason: string | null }
 interface Use { from: string; to: string; consumption_l: number | null; billed_m3: number | null; quality: string; method: string | null; checks: string[] }
 interface Tier { year: number; m3: number; billed_m3: number; adjusted_m3: number; cycles: number; missing: number; open_m3: number | null; open_from: string | null }
@@ -62,7 +62,7 @@ export default function PointPage({ names, query }: ViewProps) {
                         <dl class="facts">
                             <dt>{word('determinants.account')}</dt><dd>{p.account ?? '–'}</dd>
                             <dt>{word('point.use_class')}</dt><dd>{named('use_class', p.use_class)}</dd>
-                            <dt>{word('point.route')}</dt><dd>{p.route ? <a href={link`/routes/${p.route}/day/${today()}`}>{p.route}{p.route_seq !== null ? ` · ${p.route_seq}` : ''}</a> : '–'}</dd>
+                            <dt>{word('point.route')}</dt><dd>{p.route ? <a href={link`/routes/${p.route}/day/${today()}`}>{p.route}{p.route_seq !== undefined ? ` · ${p.route_seq}` : ''}</a> : '–'}</dd>
                             <dt>{word('point.zone')}</dt><dd>{p.zone ?? '–'}</dd>
                             {p.behind && <><dt>{word('point.behind')}</dt><dd><a href={link`/points/${p.behind}`}>{p.behind}</a></dd></>}
                             <dt>{word('point.phone')}</dt><dd>{p.phone ?? '–'}</dd>

@@ -15,7 +15,7 @@ import type { ViewProps } from '../views';
 import { makeOrders } from './many_orders';
 
 interface Replacement {
-    rank: number; serial: string; point: string; address: string | null; lon: number | null; lat: number | null; route: string | null; zone: string | null; dn: number; reason: string; reason_zh: string; kinds: string[];
+    rank: number; serial: string; point: string; address?: string; lon?: number; lat?: number; route?: string; zone?: string; dn: number; reason: string; reason_zh: string; kinds: string[];
     due_on: string | null; loss_m3_month: number; loss_low: number; loss_high: number; money_month: number; confidence: number; benefit: number; cost: number; payback_months: number | null; flag: string | null; currency: string;
 }
 interface Budget {
@@ -65,7 +65,7 @@ export default function Replacements({ query }: ViewProps) {
     const [busy, work] = useState(false);
     const data = asked.data;
     const changes = Math.min(wanted ?? data?.whole.changes ?? 0, data?.whole.changes ?? 0);
-    const spots = useMemo<Spot[]>(() => (data?.rows ?? []).slice(0, Math.max(1, Math.min(ON_MAP, changes || ON_MAP))).filter((r) => r.lat !== null && r.lon !== null).map((r) => ({
+    const spots = useMemo<Spot[]>(() => (data?.rows ?? []).slice(0, Math.max(1, Math.min(ON_MAP, changes || ON_MAP))).filter((r) => r.lat !== undefined && r.lon !== undefined).map((r) => ({
         id: r.serial, lat: r.lat!, lon: r.lon!, label: `${r.rank}. ${r.address ?? r.point}`, text: String(r.rank), tint: r.kinds.length ? 'warn' as const : 'one' as const, more: () => why(r),
     })), [data, changes]);
 

@@ -58,7 +58,7 @@ export default function Routes() {
         { id: 'name', head: word('routes.name'), cell: (r) => r.name ?? '–', sort: (r) => r.name, priority: 3 },
         { id: 'reader', head: word('routes.reader'), cell: (r) => r.reader ?? '–', sort: (r) => r.reader },
         { id: 'org', head: word('routes.org'), cell: (r) => r.org ?? '–', sort: (r) => r.org, priority: 3 },
-        { id: 'days', head: word('routes.days'), cell: (r) => (r.days === null || r.days === 'daily' ? word('routes.daily') : r.days), sort: (r) => r.days, priority: 3 },
+        { id: 'days', head: word('routes.days'), cell: (r) => (!r.days || r.days === 'daily' ? word('routes.daily') : r.days), sort: (r) => r.days, priority: 3 },
         { id: 'standing', head: word('routes.today'), cell: (r) => <Standing route={r.route} date={date} />, priority: 1, width: 'minmax(14rem, 2fr)' },
     ];
     return (
