@@ -78,9 +78,9 @@ async function send(act: Act): Promise<'sent' | 'refused' | 'later'> {
             act = { ...act, body: { ...act.body, photo }, photo: undefined };
             await putAct(act);
         }
-        if (!isHere(act)) return 'later';
         act = { ...act, tried: true };
         await putAct(act);
+        if (!isHere(act)) return 'later';
         await post(act.path, act.body, act.key);
         await dropAct(act.id!);
         for (const told of heard) told(act.about);
