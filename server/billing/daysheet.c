@@ -224,7 +224,8 @@ bool sheet_off(const struct meter_facts *m, const struct rows *rows, const enum 
                const struct sheet_read *manual, int64_t pace_ml_day, int64_t *out_ml)
 {
     struct neighbours n = neighbours_of(rows, rules, manual->at_s);
-    int64_t least = 0, most = 0; /* of what the transmitter may have said, as differences from the dial */
+    int64_t least = 0,
+            most = 0; /* of what the transmitter may have said, as differences from the dial */
 
     if (!n.before && !n.after)
         return false;
