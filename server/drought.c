@@ -181,10 +181,10 @@ static const struct outage *lasting(const struct outages *o, uint32_t zone)
     return NULL;
 }
 
-/* It was read lately, and moved within a month before (of a zone that is dry: ever). */
+/* A home that was read lately, and moved within a month before (of a zone that is dry: ever). Works, schools and shops close together, for weeks. */
 static bool counts(const struct drought *d, const struct flow *f, int64_t now_s)
 {
-    return f->zone && now_s - f->read_s <= FRESH_S &&
+    return f->zone && f->use == USE_RESIDENTIAL && now_s - f->read_s <= FRESH_S &&
            ((int64_t)f->read_s - f->moved_s <= OUTAGE_LEFT_S || d->zones[f->zone].dry);
 }
 

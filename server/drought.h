@@ -1,4 +1,4 @@
-/* Zones without water: meters of a zone that stand still together, though they do not usually.  The other half of what server/hearing.h watches: there a meter is silent, here it reports that nothing flows.
+/* Zones without water: homes' meters of a zone that stand still together, though they do not usually.  The other half of what server/hearing.h watches: there a meter is silent, here it reports that nothing flows.
  *
  *     judge.c → drought_note          settler.c → drought_look → outages of zones born and ended, and their meters for the judge, which then has pauses (PAUSE_DRY) for them
  *

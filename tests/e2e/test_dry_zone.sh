@@ -4,13 +4,13 @@ set -uo pipefail
 # shellcheck source=tests/e2e/nilod.sh
 . "$(dirname "$0")/nilod.sh"
 
-# A01 to A12 are in the zone EAST, B01 to B12 in WEST; readings come by the hour, as imported. From noon of the 21st on nothing flows in EAST for 12 days. B01 stops then, too, and stays so; others of WEST go on. Behind A12 30 L an hour leak from the 11th on; when water flows again, after noon of 2 April, tanks behind A11 and A12 fill with 900 L an hour for nine hours. A13 of EAST is out of reach from the 21st on, and brings its readings when water flows again.
+# A01 to A12 are in the zone EAST, B01 to B12 in WEST; readings come by the hour, as imported. From noon of the 21st on nothing flows in EAST for 12 days. B01 stops then, too, and stays so; others of WEST go on. Behind A12 30 L an hour leak from the 11th on; when water flows again, after noon of 2 April, tanks behind A11 and A12 fill with 900 L an hour for nine hours. C01 to C13 are works in SOUTH, which stand together for two days from that noon on. A13 of EAST is out of reach from the 21st on, and brings its readings when water flows again.
 world() {
     local m z
-    printf 'zone,name\nEAST,East\nWEST,West\n' > zones.csv
-    { echo serial,dn,q3; for z in A B; do for m in {01..13}; do echo "$z$m,15,2.5"; done; done; } > meters.csv
-    { echo point,zone,use_class; for m in {01..13}; do echo "PA$m,EAST,residential"; echo "PB$m,WEST,residential"; done; } > points.csv
-    { echo point,serial,from,start_index_l; for z in A B; do for m in {01..13}; do echo "P$z$m,$z$m,2026-03-01T00:00:00+08:00,0"; done; done; } > fittings.csv
+    printf 'zone,name\nEAST,East\nWEST,West\nSOUTH,South\n' > zones.csv
+    { echo serial,dn,q3; for z in A B C; do for m in {01..13}; do echo "$z$m,15,2.5"; done; done; } > meters.csv
+    { echo point,zone,use_class; for m in {01..13}; do echo "PA$m,EAST,residential"; echo "PB$m,WEST,residential"; echo "PC$m,SOUTH,industrial"; done; } > points.csv
+    { echo point,serial,from,start_index_l; for z in A B C; do for m in {01..13}; do echo "P$z$m,$z$m,2026-03-01T00:00:00+08:00,0"; done; done; } > fittings.csv
     for list in zones meters points fittings; do nilo import $list $list.csv || return 1; done
 }
 # readings FROM TO: of the days [from, to), then the clock stands at 02:00 of the day `to`.
@@ -22,14 +22,14 @@ begin = datetime.fromisoformat('2026-03-01T00:00:00+08:00')
 first, last = int(sys.argv[1]) * 24, int(sys.argv[2]) * 24
 use = [0, 0, 0, 0, 0, 5, 40, 60, 10, 5, 0, 20, 30, 5, 0, 0, 10, 40, 70, 60, 30, 20, 10, 0]
 print('serial,time,index_l')
-for zone in 'AB':
+for zone in 'ABC':
     for m in range(1, 14):
         index = 0
         away = zone == 'A' and m == 13
         for h in range(last + 1):
             if (h > 480 if last > 768 else h >= first and h <= 480) if away else h >= first:
                 print(f'{zone}{m:02d},{(begin + timedelta(hours=h)).isoformat()},{index}')
-            dry = 492 <= h < 780 if zone == 'A' else m == 1 and h >= 492
+            dry = 492 <= h < 780 if zone == 'A' else m == 1 and h >= 492 if zone == 'B' else 492 <= h < 538
             index += 0 if dry else use[(h + m % 3) % 24] + (h * m) % 7
             if zone == 'A' and not dry:
                 index += (30 if m == 12 and h >= 240 else 0) + (900 if m in (11, 12) and 780 <= h < 789 else 0)

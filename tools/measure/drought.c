@@ -231,8 +231,9 @@ static enum err live_all(struct town *t)
             if (h / 24 < LEARN_DAYS || x->second / HOUR_S != h % 24 ||
                 chance_happens(&x->c, x->poor ? 0.15 : 0.015))
                 continue;
-            err = drought_note(t->app.drought, m, x->place->zone, USE_RESIDENTIAL, x->moved_s,
-                               at_s + HOUR_S);
+            err = drought_note(t->app.drought, m, x->place->zone,
+                               x->place->kind == WORKS ? USE_INDUSTRIAL : USE_RESIDENTIAL,
+                               x->moved_s, at_s + HOUR_S);
         }
         if (h / 24 < LEARN_DAYS + 3 || err)
             continue;
