@@ -8,10 +8,25 @@
 
 /* ---- edges ---- */
 
-static const int64_t widths[] = { 900,        1800,        3600,        7200,
-                                  3 * 3600,   6 * 3600,    12 * 3600,   DAY_S,
-                                  2 * DAY_S,  7 * DAY_S,   14 * DAY_S,  30 * DAY_S,
-                                  91 * DAY_S, 182 * DAY_S, 365 * DAY_S, 5 * 365 * DAY_S };
+static const int64_t widths[] = { 900,
+                                  1800,
+                                  3600,
+                                  7200,
+                                  3 * 3600,
+                                  6 * 3600,
+                                  12 * 3600,
+                                  DAY_S,
+                                  2 * DAY_S,
+                                  7 * DAY_S,
+                                  14 * DAY_S,
+                                  30 * DAY_S,
+                                  91 * DAY_S,
+                                  182 * DAY_S,
+                                  365 * DAY_S,
+                                  5 * 365 * DAY_S,
+                                  20 * 365 * DAY_S };
+_Static_assert((CHART_POINTS_LEAST - 1) * (20 * 365 * DAY_S) > INT64_C(1) << 32,
+               "the widest cover every span with the fewest points");
 
 /* A day of summer time's end has 25 hours: noon of so many days later lies within that day. */
 static int64_t days_on(const struct zone *zone, int64_t day_s, int64_t days)

@@ -62,6 +62,7 @@ static void buckets_are_as_fine_as_the_points_allow(void **state)
         { 365 * DAY, DAY, 1000, DAY },
         { 10 * 365 * DAY, HOUR, 1000, 7 * DAY },
         { 366 * DAY, HOUR, 10, 91 * DAY },
+        { 56 * 365 * DAY, HOUR, CHART_POINTS_LEAST, 20 * 365 * DAY }, /* from 1970 on */
     };
 
     (void)state;
@@ -69,6 +70,7 @@ static void buckets_are_as_fine_as_the_points_allow(void **state)
         chart_lay(&zone, START, START + cuts[i].length_s, cuts[i].least_s, cuts[i].points, &edges);
         assert_int_equal(edges.width_s, cuts[i].width_s);
         assert_true(edges.count <= cuts[i].points);
+        assert_true(edges.at[edges.count] >= START + cuts[i].length_s);
     }
 }
 
@@ -79,9 +81,10 @@ static void buckets_cover_any_span_without_holes(void **state)
     (void)state;
     for (int round = 0; round < 2000; round++) {
         int64_t from_s = check_between(&r, 0, UINT32_MAX - 1);
-        int64_t length_s = check_between(&r, 1, (int64_t)1 << check_between(&r, 1, 31));
+        int64_t length_s = check_between(&r, 1, (int64_t)1 << check_between(&r, 1, 32));
         int64_t to_s = from_s + length_s > UINT32_MAX ? (int64_t)UINT32_MAX + 1 : from_s + length_s;
-        size_t points = (size_t)check_between(&r, CHART_POINTS_LEAST, CHART_POINTS_MOST);
+        size_t points = round % 4 ? (size_t)check_between(&r, CHART_POINTS_LEAST, CHART_POINTS_MOST)
+                                  : CHART_POINTS_LEAST;
 
         chart_lay(&zone, from_s, to_s, check_between(&r, 0, 400 * DAY), points, &edges);
         assert_true(edges.count >= 1 && edges.count <= points);
