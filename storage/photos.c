@@ -118,13 +118,15 @@ static enum err walk_folder(const struct walk *w, const char *folder, const char
 
     if (!dir)
         return errno == ENOENT || errno == ENOTDIR ? ERR_OK : ERR_IO;
-    while (!err && (entry = readdir(dir))) {
+    while (!err && (errno = 0, entry = readdir(dir))) {
         struct span id = span_text(entry->d_name);
         char path[PATH_SIZE];
 
         if (is_id(id) && memcmp(id.at, name, 2) == 0 && path_of(path, w->dir, id, entry->d_name))
             err = w->each(w->arg, path, id);
     }
+    if (!err && errno)
+        err = ERR_IO; /* what was not listed is neither checked nor copied */
     closedir(dir);
     return err;
 }
@@ -226,23 +228,33 @@ static enum err sync_folder(const char *path)
     return err;
 }
 
-/* A folder that is made is synced into the one that it lies in. */
-static enum err make_folder(const char *path, const char *within)
+/* The photo's name and the folders that it lies in: whoever made them may have ended before they were synced. */
+static enum err sync_name(const char *dir, struct span id)
 {
-    if (mkdir(path, 0700) == 0)
-        return sync_folder(within);
-    return errno == EEXIST ? ERR_OK : of_errno();
-}
-
-static enum err make_folders(const char *dir, struct span id, char folder[PATH_SIZE])
-{
-    char all[PATH_SIZE];
+    char all[PATH_SIZE], folder[PATH_SIZE];
     enum err err;
 
     if (!path_of(all, dir, span_of(NULL, 0), "") || !path_of(folder, dir, id, ""))
         return ERR_IO;
-    err = make_folder(all, dir);
-    return err ? err : make_folder(folder, all);
+    if ((err = sync_folder(folder)) || (err = sync_folder(all)))
+        return err;
+    return sync_folder(dir);
+}
+
+static enum err make_folder(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? ERR_OK : of_errno();
+}
+
+static enum err make_folders(const char *dir, struct span id)
+{
+    char all[PATH_SIZE], folder[PATH_SIZE];
+    enum err err;
+
+    if (!path_of(all, dir, span_of(NULL, 0), "") || !path_of(folder, dir, id, ""))
+        return ERR_IO;
+    err = make_folder(all);
+    return err ? err : make_folder(folder);
 }
 
 static enum err write_all(int fd, struct span bytes)
@@ -262,8 +274,8 @@ static enum err write_all(int fd, struct span bytes)
 /* Under another name first: a file that bears its id is whole. */
 static enum err write_photo(const char *dir, struct span id, struct span bytes, bool sync)
 {
-    char folder[PATH_SIZE], path[PATH_SIZE], fresh[PATH_SIZE], name[PHOTO_ID_SIZE];
-    enum err err = make_folders(dir, id, folder);
+    char path[PATH_SIZE], fresh[PATH_SIZE], name[PHOTO_ID_SIZE];
+    enum err err = make_folders(dir, id);
     int fd;
 
     if (err)
@@ -282,7 +294,7 @@ static enum err write_photo(const char *dir, struct span id, struct span bytes, 
         err = of_errno();
     if (err)
         unlink(fresh);
-    return !err && sync ? sync_folder(folder) : err;
+    return !err && sync ? sync_name(dir, id) : err;
 }
 
 static enum err count_room(struct photos *p)
@@ -317,9 +329,12 @@ static enum err put_lkd(struct photos *p, struct span bytes, struct span id, boo
     enum err err = photos_get(p, id, &there, &len);
 
     free(there);
-    *out_new = err != ERR_OK;
-    if (!err)
-        return ERR_OK; /* one that is damaged is written anew */
+    *out_new = err != ERR_OK; /* one that is damaged is written anew */
+    if (!err) {
+        err = sync_name(p->dir, id);
+        return err ? refuse(r, err, 0, "", "the photo cannot be kept: the disk %s", err_text(err))
+                   : ERR_OK;
+    }
     if ((err = count_room(p)))
         return refuse(r, err, 0, "", "the folder of photos cannot be read: it %s", err_text(err));
     if (p->bytes + bytes.len > p->room_bytes)
@@ -413,6 +428,8 @@ enum err photos_copy(const char *dir, const char *to, struct refusal *r)
     enum err err = walk(&w);
     int fd;
 
+    if (err && r && !r->text[0])
+        return refuse(r, err, 0, "", "%s/" FOLDER ": cannot be read: it %s", dir, err_text(err));
     if (err || !c.count)
         return err;
     fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

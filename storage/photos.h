@@ -33,7 +33,7 @@ MUST_CHECK enum err photos_get(struct photos *p, struct span id, uint8_t **out, 
 /* Reads each photo below DIR and holds it against its name. CORRUPT with its path, IO. */
 MUST_CHECK enum err photos_check(const char *dir, uint64_t *out_count, uint64_t *out_bytes, struct refusal *r);
 
-/* Copies all photos below `dir` to below `to`, where there are none yet, and syncs them. FULL, IO. */
+/* Copies all photos below `dir` to below `to`, where there are none yet, and syncs them. CORRUPT with the path of one that is not what its name says, NOT_FOUND of one that went meanwhile; FULL, IO. */
 MUST_CHECK enum err photos_copy(const char *dir, const char *to, struct refusal *r);
 
 #endif
