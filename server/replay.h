@@ -68,7 +68,7 @@ struct replay {
 };
 
 struct replays;
-MUST_CHECK enum err replays_open(struct app *app, struct replays **out); /* NO_MEMORY, CORRUPT, what reading the views returns */
+MUST_CHECK enum err replays_open(struct app *app, struct replays **out); /* NO_MEMORY, what reading the views returns */
 void replays_close(struct replays *all); /* stops what runs; NULL is fine */
 
 /* CONFLICT: one runs, *out_id says which. NO_MEMORY. */

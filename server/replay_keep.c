@@ -265,32 +265,56 @@ void replay_forget(struct replay *r)
     r->row_count = r->zone_count = r->model_count = 0;
 }
 
+struct kept {
+    struct replay *at; /* REPLAYS_KEPT */
+    size_t count;
+};
+
+static void push(struct kept *k, const struct replay *r)
+{
+    if (k->count == REPLAYS_KEPT) {
+        replay_forget(&k->at[0]);
+        memmove(k->at, k->at + 1, (REPLAYS_KEPT - 1) * sizeof *k->at);
+        k->count--;
+    }
+    k->at[k->count++] = *r;
+}
+
+/* One that does not read is none: a rule that it names may be gone with a later version. NO_MEMORY. */
+static enum err take_part(struct kept *k, uint32_t id, uint32_t part, struct span bytes)
+{
+    struct replay fresh = { .id = id }, *last = k->count ? &k->at[k->count - 1] : NULL;
+    enum err err;
+
+    if (!part) {
+        if (!read_head(bytes, &fresh))
+            push(k, &fresh);
+        return ERR_OK;
+    }
+    if (!last || last->id != id || !(err = read_part(bytes, last)))
+        return ERR_OK;
+    if (err == ERR_NO_MEMORY)
+        return err;
+    replay_forget(last);
+    k->count--;
+    return ERR_OK;
+}
+
 enum err replays_kept(struct app *app, struct replay at[REPLAYS_KEPT], size_t *out_count)
 {
     struct txn t = views_read(app->views);
     struct scan s = views_replays(&t);
-    size_t count = 0;
+    struct kept k = { .at = at };
     enum err err = ERR_OK, ended;
 
     while (!err && scan_next(&s)) {
         uint32_t id, part;
 
         replay_part(s.key, &id, &part);
-        if (part) {
-            err =
-                count && at[count - 1].id == id ? read_part(s.value, &at[count - 1]) : ERR_CORRUPT;
-            continue;
-        }
-        if (count == REPLAYS_KEPT) {
-            replay_forget(&at[0]);
-            memmove(at, at + 1, (REPLAYS_KEPT - 1) * sizeof *at);
-            count--;
-        }
-        at[count] = (struct replay){ .id = id };
-        err = read_head(s.value, &at[count++]);
+        err = take_part(&k, id, part, s.value);
     }
     scan_done(&s);
-    *out_count = count;
+    *out_count = k.count;
     ended = txn_end(&t);
     return err ? err : ended;
 }

@@ -17,8 +17,8 @@
 /* Puts the head alone, or all of `r`, in place of what was kept of its number; what was kept of `drop` (0: none) goes. What writing the views returns. */
 MUST_CHECK enum err replay_keep(struct app *app, const struct replay *r, bool whole, uint32_t drop);
 
-/* Reads all that are kept into `at`, by number, the newest REPLAYS_KEPT; one that ran is told as interrupted. Their lists are the caller's, also after an error. NO_MEMORY, CORRUPT, what
- * reading the views returns. */
+/* Reads all that are kept into `at`, by number, the newest REPLAYS_KEPT; one that ran is told as interrupted, one that does not read (of another version, or damaged) is none. Their lists are
+ * the caller's, also after an error. NO_MEMORY, what reading the views returns. */
 MUST_CHECK enum err replays_kept(struct app *app, struct replay at[REPLAYS_KEPT], size_t *out_count);
 void replay_forget(struct replay *r); /* its lists */
 

@@ -178,11 +178,10 @@ static void one_that_ran_is_interrupted(void **state)
     views_close(app.views);
 }
 
-static void what_is_beyond_the_last_eight_goes_and_damage_shows(void **state)
+static void what_is_beyond_the_last_eight_goes(void **state)
 {
     struct app app;
     struct replay kept[REPLAYS_KEPT], r = { .state = REPLAY_DONE };
-    struct txn t;
     size_t count;
 
     (void)state;
@@ -194,12 +193,33 @@ static void what_is_beyond_the_last_eight_goes_and_damage_shows(void **state)
     assert_int_equal(count, REPLAYS_KEPT);
     assert_int_equal(kept[0].id, 3);
     assert_int_equal(kept[7].id, 10);
+    views_close(app.views);
+}
+
+/* They follow from nothing, and no start waits for them: neither damage nor a rule that is gone. */
+static void one_that_does_not_read_is_none(void **state)
+{
+    struct app app;
+    struct replay kept[REPLAYS_KEPT], r = large(1);
+    struct txn t;
+    size_t count;
+
+    (void)state;
+    begin_views(&app);
+    for (r.id = 1; r.id <= 4; r.id++)
+        assert_ok(replay_keep(&app, &r, true, 0));
     t = views_write(app.views);
-    views_put_replay(&t, 5, 1, span_text("rubbish"));
+    views_put_replay(&t, 1, 2, span_text("rubbish"));
+    views_put_replay(&t, 3, 0, span_text("\1\1\7no-rule"));
     assert_ok(txn_end(&t));
-    assert_err(ERR_CORRUPT, replays_kept(&app, kept, &count));
+    assert_ok(replays_kept(&app, kept, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(kept[0].id, 2);
+    assert_int_equal(kept[1].id, 4);
+    assert_int_equal(kept[1].row_count, r.row_count);
     for (size_t i = 0; i < count; i++)
         replay_forget(&kept[i]);
+    replay_forget(&r);
     views_close(app.views);
 }
 
@@ -254,7 +274,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_is_paired_twice_or_across_fittings),
         cmocka_unit_test(a_replay_that_ended_is_there_after_a_restart),
         cmocka_unit_test(one_that_ran_is_interrupted),
-        cmocka_unit_test(what_is_beyond_the_last_eight_goes_and_damage_shows),
+        cmocka_unit_test(what_is_beyond_the_last_eight_goes),
+        cmocka_unit_test(one_that_does_not_read_is_none),
         cmocka_unit_test(precision_has_its_interval),
         cmocka_unit_test(a_step_stricter_is_a_quarter_and_knows_its_bounds),
     };
