@@ -268,7 +268,7 @@ static enum err ask_fleet(struct fleet_peers *p, int32_t end_day, struct changes
     enum err err = ERR_OK, ended;
 
     for (uint32_t meter = 1; meter <= last && !err; meter += step)
-        err = ask_meter(p, &t, meter, end_day, &rows, out);
+        err = p->app->stopping ? ERR_STOPPING : ask_meter(p, &t, meter, end_day, &rows, out);
     rows_done(&rows);
     ended = txn_end(&t);
     return err ? err : ended;

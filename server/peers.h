@@ -15,7 +15,7 @@
 struct fleet_peers;
 MUST_CHECK enum err fleet_peers_open(struct app *app, struct fleet_peers **out); /* reads what the ledger tells; NO_MEMORY, CORRUPT */
 void fleet_peers_close(struct fleet_peers *p);                                  /* NULL is fine */
-/* Counts the week whose time has come, once. */
+/* Counts the week whose time has come, once. STOPPING; what the stores return. */
 MUST_CHECK enum err fleet_peers_count(struct fleet_peers *p, int64_t now_s);
 
 /* Of a kind of places: in its zone (0: none), and in all of them; a count of 0: nothing is known. False: neither is, and nothing was written. `p` NULL is fine. */
