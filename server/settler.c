@@ -435,7 +435,7 @@ static bool wait_for_work(struct settler *s, int64_t until_ms, uint64_t *asked)
 static void report(enum err err, const char *what)
 {
     health_damage(err);
-    if (err)
+    if (err && err != ERR_STOPPING)
         fprintf(stderr, "nilod: %s failed: the store %s\n", what, err_text(err));
 }
 
@@ -453,8 +453,7 @@ static void *settler_run(void *arg)
         place_take(s);
         err = settle_lkd(s, asked != s->done); /* `done` is this thread's to write */
         pthread_mutex_unlock(&s->place);
-        if (err != ERR_STOPPING)
-            report(err, "settling");
+        report(err, "settling");
         pthread_mutex_lock(&s->lock);
         s->done = asked;
         s->last = err;
