@@ -28,7 +28,7 @@ the_list_knows_when_more_has_run_through() {
     local before
     before=$(listed .loss_m3_month)
     nilo clock set 2026-12-05T09:00:00+08:00 > /dev/null && readings M1 365 330 && nilo settle || return 1
-    is true "$(listed "(.reasons[] | select(.code == \"wear\") | .volume_m3 > 1200) and .loss_m3_month != $before")"
+    is true "$(listed "(.reasons[] | select(.code == \"wear\") | .volume_m3 > 1200) and .loss_m3_month != $before")" || return 1
     exits 0 nilo import prices - <<< $'item,of,money,source\nwear,LX,0,nobody knows' && is 0 "$(listed .loss_m3_month)"
 }
 
