@@ -11,7 +11,6 @@
 struct recipe;
 
 #define RECIPE_TEXT_MAX 65536 /* bytes of a file: what one request may carry */
-#define RECIPE_NAME_MAX SERIAL_MAX
 
 extern const struct dialect dialect_recipe; /* POST /r/NAME: a payload that is nothing but the recipe's */
 

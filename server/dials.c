@@ -54,16 +54,3 @@ void dials_done(struct dials *d)
     free(d->told);
     *d = (struct dials){ 0 };
 }
-
-enum err dials_checked(struct app *app, struct txn *ledger, const struct meter_facts *m,
-                       const struct fitting *f, struct dial_checks *out)
-{
-    struct dials d;
-    enum err err = dials_load(app, ledger, m, f, &d);
-
-    *out = (struct dial_checks){ 0 };
-    if (!err)
-        err = dials_check(m, f, &d.rows, d.told, d.told_count, out);
-    dials_done(&d);
-    return err;
-}

@@ -15,7 +15,4 @@ struct dials {
 MUST_CHECK enum err dials_load(struct app *app, struct txn *ledger, const struct meter_facts *m, const struct fitting *f, struct dials *out);
 void dials_done(struct dials *d);
 
-/* Both in one. Free with dial_checks_done, also after an error. */
-MUST_CHECK enum err dials_checked(struct app *app, struct txn *ledger, const struct meter_facts *m, const struct fitting *f, struct dial_checks *out);
-
 #endif

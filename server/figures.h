@@ -33,7 +33,6 @@ struct figure_place {
     uint32_t id, cycle;     /* of a point, a route; of a bill its point and cycle */
     char name[FIGURE_NAME]; /* of a bill's point, an order */
 };
-#define FIGURE_PLACE_ROOM (16 + FIGURE_NAME)
 void figure_place_write(struct wr *w, const struct figure_place *p);
 MUST_CHECK enum err figure_place_read(struct rd *r, struct figure_place *out); /* MALFORMED */
 

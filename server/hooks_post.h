@@ -13,7 +13,6 @@
 
 #define POST_TIMEOUT_S 10
 #define POST_ANSWER_MAX 65536
-#define POST_HEADERS_MAX 8
 
 struct post_box;
 

@@ -703,7 +703,6 @@ enum err desk_begin(struct desk *d)
     d->ledger = ledger_read(d->app->ledger);
     d->views = views_read(d->app->views);
     d->begun = true;
-    d->outages.count = 0;
     if (!(err = outages_load(&d->ledger, &d->outages)) &&
         !(err = lulls_load(&d->ledger, d->lulls)) &&
         !(err = flag_rules_open(d->app, &d->ledger, &d->rules)))

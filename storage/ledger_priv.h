@@ -29,7 +29,7 @@ enum ledger_table {
     LEDGER_ROWS,      /* + list: id → the newest version */
     /* Numbers of tables stand in checksums: those that came later follow the lists'. */
     LEDGER_SECRETS = LEDGER_ROWS + LEDGER_LISTS_MAX, /* meter · kind · from → its key, sealed (ledger_keys.c) */
-    LEDGER_FORMATS, /* maker · version · type · signature → the list that a full frame taught (ledger_formats.c) */
+    LEDGER_FORMATS, /* maker · version · type · signature → the list that a full frame taught (ledger_keys.c) */
     LEDGER_COMMANDS,      /* meter · id → a command (ledger_commands.c) */
     LEDGER_COMMANDS_LIVE, /* id → meter, of those that have not ended */
     LEDGER_RECIPES,       /* name · version → a recipe as given (ledger_recipes.c) */

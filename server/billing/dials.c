@@ -14,13 +14,6 @@
 #define TURNS_MOST 1000 /* of the dial, that a transmitter counts through */
 #define CALM_STEPS 4    /* rules-bills B12: what three more bear out stays */
 
-const char *dial_offset_name(enum dial_offset o)
-{
-    static const char *const names[] = { NULL, "told", "start-index", "re-base", "dial-read" };
-
-    return names[o];
-}
-
 /* The transmitter's own register, and where the dial stands against it. */
 struct scale {
     const struct meter_facts *meter;

@@ -31,7 +31,6 @@ enum dial_verdict {
     DIAL_MISREAD
 };
 enum dial_offset { DIAL_OFFSET_NONE, DIAL_OFFSET_TOLD, DIAL_OFFSET_START, DIAL_OFFSET_REBASE, DIAL_OFFSET_READ };
-const char *dial_offset_name(enum dial_offset o); /* "told", "start-index", "re-base", "dial-read"; NULL for none */
 
 struct dial_check {
     int64_t at_s, dial_ml;
