@@ -25,9 +25,8 @@ struct slice {
     struct views_states states;
     bool begun;
     struct flag_records fresh, turned;
-    uint32_t judged[SLICE_METERS],
-        moved
-            [SLICE_METERS]; /* of the latter flags, or what is noted of their condition, are other ones */
+    uint32_t judged[SLICE_METERS];
+    uint32_t moved[SLICE_METERS]; /* with other flags, or another condition, than before */
     size_t judged_count, moved_count;
     unsigned damaged; /* meters of the pass whose readings the store no longer has whole */
 };

@@ -6,9 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SLOTS 32 /* stretches that are judged ahead: longer than a commit takes */
-#define RENEW_AFTER                                                                                \
-    16 /* stretches, after which a desk lets go of what it reads: its pages can then be written anew */
+#define SLOTS 32       /* stretches that are judged ahead: longer than a commit takes */
+#define RENEW_AFTER 16 /* stretches: then a desk lets go, so that pages can be written anew */
 
 struct slot {
     bool judged;
