@@ -135,15 +135,6 @@ static enum err slice_begin(struct slice *s)
     return views_states_begin(&s->states, &s->views, STATE_VERSION, sizeof(struct meter_state));
 }
 
-static enum err append(struct flag_records *list, const struct flag_records *more)
-{
-    enum err err = ERR_OK;
-
-    for (size_t i = 0; i < more->count && !err; i++)
-        err = flag_records_push(list, &more->at[i]);
-    return err;
-}
-
 static enum err slice_take(struct slice *s, const struct findings *all)
 {
     enum err err = s->begun ? ERR_OK : slice_begin(s);
@@ -152,8 +143,8 @@ static enum err slice_take(struct slice *s, const struct findings *all)
         err = keep(s, all, &all->at[i]);
     if (err || (err = all->err))
         return err;
-    err = append(&s->fresh, &all->fresh);
-    return err ? err : append(&s->turned, &all->turned);
+    err = flag_records_append(&s->fresh, &all->fresh);
+    return err ? err : flag_records_append(&s->turned, &all->turned);
 }
 
 /* What this slice is the first to tell is told once, whatever comes after. */

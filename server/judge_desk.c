@@ -440,12 +440,8 @@ static void choose(struct desk *d)
 static enum err append(struct flag_records *list, const struct flag_records *more,
                        struct lot *out_part)
 {
-    enum err err = ERR_OK;
-
     *out_part = (struct lot){ .from = list->count, .count = more->count };
-    for (size_t i = 0; i < more->count && !err; i++)
-        err = flag_records_push(list, &more->at[i]);
-    return err;
+    return flag_records_append(list, more);
 }
 
 /* Gives the episodes their ids: so they are to stand in views. */

@@ -26,6 +26,15 @@ enum err flag_records_push(struct flag_records *list, const struct flag_record *
     return ERR_OK;
 }
 
+enum err flag_records_append(struct flag_records *list, const struct flag_records *more)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < more->count && !err; i++)
+        err = flag_records_push(list, &more->at[i]);
+    return err;
+}
+
 void flag_records_done(struct flag_records *list)
 {
     free(list->at);

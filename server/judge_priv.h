@@ -29,6 +29,7 @@ struct flag_records {
 
 MUST_CHECK enum err flag_records_push(struct flag_records *list,
                                       const struct flag_record *record); /* NO_MEMORY */
+MUST_CHECK enum err flag_records_append(struct flag_records *list, const struct flag_records *more); /* NO_MEMORY */
 void flag_records_done(struct flag_records *list);
 
 void flag_id(char out[FLAG_ID_SIZE], uint32_t meter, const struct detector *kind, int64_t onset_s);
