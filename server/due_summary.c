@@ -181,11 +181,6 @@ static enum err count_one(struct counting *c, const struct entry *e, struct tall
 
 /* ---- what the index does not know ---- */
 
-static struct span cell(const struct ledger_row *row, unsigned n)
-{
-    return n < row->count ? row->cells[n] : (struct span){ 0 };
-}
-
 /* Where it is fitted at the instant; 0: nowhere. */
 static uint32_t point_of(struct counting *c, struct txn *t, uint32_t meter)
 {
@@ -208,8 +203,8 @@ static bool place_ask(struct counting *c, struct txn *t, const struct entry *e, 
 
     if (point && !ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row))
         return false;
-    zone = cell(&row, CELL_POINT_zone);
-    route = cell(&row, CELL_POINT_route);
+    zone = ledger_cell(&row, CELL_POINT_zone);
+    route = ledger_cell(&row, CELL_POINT_route);
     if ((w->zone[0] && !span_equal(zone, span_text(w->zone))) ||
         (w->route[0] && !span_equal(route, span_text(w->route))))
         return false;
@@ -233,7 +228,7 @@ static bool size_ask(struct counting *c, struct txn *t, const struct entry *e, s
         return true;
     if (!ledger_by_id(t, LIST_METER, e->meter, INT64_MAX, &row))
         return false;
-    if (text_int(cell(&row, CELL_METER_dn), &dn)) {
+    if (text_int(ledger_cell(&row, CELL_METER_dn), &dn)) {
         t->err = ERR_CORRUPT;
         return false;
     }

@@ -99,12 +99,6 @@ static void open_secret(struct hooks *all, struct hook *h, struct span sealed)
                  "its secret was sealed under another store key: give it again");
 }
 
-static void copy(char *to, size_t size, struct span text)
-{
-    snprintf(to, size, "%.*s", (int)(text.len < size ? text.len : size - 1),
-             text.len ? (const char *)text.at : "");
-}
-
 static struct hook *hook_new(struct hooks *all, struct txn *t, uint32_t id)
 {
     struct hook *h = (struct hook *)calloc(1, sizeof *h);
@@ -143,7 +137,7 @@ static bool read_hook(void *arg, const struct ledger_hook *row)
         r->err = r->all->count == HOOKS_MAX ? ERR_LIMIT : ERR_NO_MEMORY;
         return false;
     }
-    copy(url, sizeof url, row->url);
+    text_cut(url, sizeof url, row->url);
     if (strcmp(url, h->url) != 0 || h->enabled != row->enabled)
         h->next_ms = 0; /* somebody did something about it */
     h->gone = false;
@@ -154,8 +148,8 @@ static bool read_hook(void *arg, const struct ledger_hook *row)
     h->kinds = row->kinds;
     h->enabled = row->enabled;
     memcpy(h->url, url, sizeof url);
-    copy(h->name, sizeof h->name, row->name);
-    copy(h->org, sizeof h->org, row->org);
+    text_cut(h->name, sizeof h->name, row->name);
+    text_cut(h->org, sizeof h->org, row->org);
     open_secret(r->all, h, row->sealed);
     return true;
 }

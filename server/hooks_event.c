@@ -106,12 +106,6 @@ static struct span member(struct span object, const char *name)
     return span_of(from, (size_t)(at - from));
 }
 
-static void copy(char *to, size_t size, struct span text)
-{
-    snprintf(to, size, "%.*s", (int)(text.len < size ? text.len : size - 1),
-             text.len ? (const char *)text.at : "");
-}
-
 /* "/v1/flags/" and the name, escaped; of one without end as much as there is room for. */
 static void path_to(struct hook_event *e, const char *where, struct span name)
 {
@@ -166,7 +160,7 @@ static void tell_exchange(struct finding *f, const struct audit_record *r)
                 point = member(r->after, "point");
     struct out *o = &f->event->data;
 
-    copy(f->event->point, sizeof f->event->point, span_of(point.at + 1, point.len - 2));
+    text_cut(f->event->point, sizeof f->event->point, span_of(point.at + 1, point.len - 2));
     out_text(o, "{");
     put_member(o, "point", point);
     put_member(o, "at", member(r->after, "at"));
@@ -185,7 +179,7 @@ static void note_removed(struct finding *f, const struct audit_record *r)
 {
     out_clear(&f->removed.facts);
     out_bytes(&f->removed.facts, r->after.at, r->after.len);
-    copy(f->removed.serial, sizeof f->removed.serial, r->subject);
+    text_cut(f->removed.serial, sizeof f->removed.serial, r->subject);
     f->removed.act = r->number;
     f->err = f->removed.facts.err;
 }
@@ -236,11 +230,11 @@ static bool kind_of(struct finding *f, const struct audit_record *r, enum hook_k
 static void tell_flag(struct hook_event *e, const struct audit_record *r)
 {
     if (is_word(r->what, "flag.born"))
-        copy(e->change, sizeof e->change, span_text("raised"));
+        text_cut(e->change, sizeof e->change, span_text("raised"));
     else if (is_word(r->after, "open"))
-        copy(e->change, sizeof e->change, span_text("reopened"));
+        text_cut(e->change, sizeof e->change, span_text("reopened"));
     else
-        copy(e->change, sizeof e->change, r->after);
+        text_cut(e->change, sizeof e->change, r->after);
     path_to(e, "/v1/flags/", r->subject);
 }
 
@@ -269,9 +263,9 @@ static void tell(struct finding *f, const struct audit_record *r, enum hook_kind
         tell_flag(e, r);
         return;
     }
-    copy(e->change, sizeof e->change, kind == HOOK_CYCLE ? span_text("closed") : word);
+    text_cut(e->change, sizeof e->change, kind == HOOK_CYCLE ? span_text("closed") : word);
     if (kind == HOOK_EXCHANGE) {
-        copy(e->change, sizeof e->change, span_text("done"));
+        text_cut(e->change, sizeof e->change, span_text("done"));
         tell_exchange(f, r);
     } else if (kind == HOOK_CYCLE) {
         path_to(e, "/v1/cycles/", subject);

@@ -11,11 +11,6 @@
 
 /* ---- rows ---- */
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : span_of(NULL, 0);
-}
-
 static bool time_of(struct span text, int64_t *out_s)
 {
     *out_s = NEVER;
@@ -41,31 +36,32 @@ static bool count_of(struct span text, uint32_t *out)
 
 static bool words_of(const struct ledger_row *row, struct order *o)
 {
-    struct span result = cell(row, CELL_ORDER_result);
+    struct span result = ledger_cell(row, CELL_ORDER_result);
 
     o->result = ORDER_RESULTS;
-    return order_kind_read(cell(row, CELL_ORDER_kind), &o->kind) &&
-           order_state_read(cell(row, CELL_ORDER_state), &o->state) &&
-           order_priority_read(cell(row, CELL_ORDER_priority), &o->priority) &&
+    return order_kind_read(ledger_cell(row, CELL_ORDER_kind), &o->kind) &&
+           order_state_read(ledger_cell(row, CELL_ORDER_state), &o->state) &&
+           order_priority_read(ledger_cell(row, CELL_ORDER_priority), &o->priority) &&
            (!result.len || order_result_read(result, &o->result));
 }
 
 static bool times_of(const struct ledger_row *row, struct order *o)
 {
-    return time_of(cell(row, CELL_ORDER_due), &o->due_s) && o->due_s != NEVER &&
-           time_of(cell(row, CELL_ORDER_created_at), &o->created_s) &&
-           time_of(cell(row, CELL_ORDER_since), &o->since_s) && o->since_s != NEVER &&
-           time_of(cell(row, CELL_ORDER_assigned_at), &o->assigned_s) &&
-           time_of(cell(row, CELL_ORDER_started_at), &o->started_s) &&
-           time_of(cell(row, CELL_ORDER_done_at), &o->done_s);
+    return time_of(ledger_cell(row, CELL_ORDER_due), &o->due_s) && o->due_s != NEVER &&
+           time_of(ledger_cell(row, CELL_ORDER_created_at), &o->created_s) &&
+           time_of(ledger_cell(row, CELL_ORDER_since), &o->since_s) && o->since_s != NEVER &&
+           time_of(ledger_cell(row, CELL_ORDER_assigned_at), &o->assigned_s) &&
+           time_of(ledger_cell(row, CELL_ORDER_started_at), &o->started_s) &&
+           time_of(ledger_cell(row, CELL_ORDER_done_at), &o->done_s);
 }
 
 static bool numbers_of(const struct ledger_row *row, struct order *o)
 {
-    return litres_of(cell(row, CELL_ORDER_index_l), &o->has_index, &o->index_ml) &&
-           litres_of(cell(row, CELL_ORDER_new_index_l), &o->has_new_index, &o->new_index_ml) &&
-           count_of(cell(row, CELL_ORDER_attempts), &o->attempts) &&
-           count_of(cell(row, CELL_ORDER_stop), &o->stop);
+    return litres_of(ledger_cell(row, CELL_ORDER_index_l), &o->has_index, &o->index_ml) &&
+           litres_of(ledger_cell(row, CELL_ORDER_new_index_l), &o->has_new_index,
+                     &o->new_index_ml) &&
+           count_of(ledger_cell(row, CELL_ORDER_attempts), &o->attempts) &&
+           count_of(ledger_cell(row, CELL_ORDER_stop), &o->stop);
 }
 
 /* Where each text of an order lies in its row. */
@@ -105,7 +101,7 @@ enum err order_of_row(const struct ledger_row *row, struct order *out_view)
     if (!words_of(row, &o) || !times_of(row, &o) || !numbers_of(row, &o))
         return ERR_CORRUPT;
     for (size_t i = 0; i < TEXTS; i++)
-        *text_in(&o, i) = cell(row, texts[i].place);
+        *text_in(&o, i) = ledger_cell(row, texts[i].place);
     *out_view = o;
     return ERR_OK;
 }

@@ -4,8 +4,6 @@
 #include "server/fleet/life.h"
 #include "server/stock.h"
 
-#include <stdio.h>
-
 static const char *const what_names[LINE_WHATS] = {
     [LINE_DONE] = "done",
     [LINE_MISSING] = "missing",
@@ -28,8 +26,7 @@ const char *line_what_name(enum line_what what)
 static void hold(struct paper_line *l, char kind, struct span name)
 {
     l->holder_kind = kind;
-    snprintf(l->holder, sizeof l->holder, "%.*s", (int)(name.len < 64 ? name.len : 63),
-             name.len ? (const char *)name.at : "");
+    text_cut(l->holder, sizeof l->holder, name);
 }
 
 void line_of_life(struct txn *t, const struct meter_life *life, int64_t at_s,
@@ -115,24 +112,20 @@ static void put_lines(struct out *o, struct txn *t, struct span paper)
     out_member_bool(o, "more", more);
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : span_of(NULL, 0);
-}
-
 void paper_put(struct out *o, struct txn *t, const struct ledger_row *row)
 {
     static const unsigned texts[] = { CELL_PAPER_kind,  CELL_PAPER_number, CELL_PAPER_at,
                                       CELL_PAPER_batch, CELL_PAPER_depot,  CELL_PAPER_crew,
                                       CELL_PAPER_note };
-    struct span facts = cell(row, CELL_PAPER_facts), meters = cell(row, CELL_PAPER_meters);
+    struct span facts = ledger_cell(row, CELL_PAPER_facts),
+                meters = ledger_cell(row, CELL_PAPER_meters);
     char name[PAPER_NAME_MAX + 1] = "";
 
     if (row->cells[0].len <= PAPER_NAME_MAX)
         memcpy(name, row->cells[0].at, row->cells[0].len);
     out_member_text(o, "paper", name);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        out_member_span(o, list_of(LIST_PAPER)->column[texts[i]].name, cell(row, texts[i]));
+        out_member_span(o, list_of(LIST_PAPER)->column[texts[i]].name, ledger_cell(row, texts[i]));
     out_key(o, "meters");
     out_bytes(o, meters.len ? (const char *)meters.at : "0", meters.len ? meters.len : 1);
     if (facts.len > 2 && facts.at[0] == '{') { /* figures of our own: their members follow */

@@ -201,17 +201,6 @@ static enum err look(struct running *k, uint32_t meter)
     return ERR_OK;
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
-static void copy_name(char out[REPLAY_NAME], struct span name)
-{
-    snprintf(out, REPLAY_NAME, "%.*s", (int)(name.len < REPLAY_NAME ? name.len : REPLAY_NAME - 1),
-             name.len ? (const char *)name.at : "");
-}
-
 /* Zone and model of a meter where it is now. False: it is none of those asked for. */
 static bool place_of(struct running *k, struct txn *t, uint32_t meter)
 {
@@ -222,10 +211,10 @@ static bool place_of(struct running *k, struct txn *t, uint32_t meter)
     if ((uint64_t)(meter * UINT32_C(2654435761)) * 1000 >> 32 >= k->wish.share_permille ||
         !ledger_by_id(t, LIST_METER, meter, INT64_MAX, &row))
         return false;
-    copy_name(k->model, cell(&row, CELL_METER_model));
+    text_cut(k->model, REPLAY_NAME, ledger_cell(&row, CELL_METER_model));
     if (!fitting_at(t, false, meter, INT64_MAX - 1, &fitting) &&
         ledger_by_id(t, LIST_POINT, fitting.point, INT64_MAX, &row))
-        copy_name(k->zone, cell(&row, CELL_POINT_zone));
+        text_cut(k->zone, REPLAY_NAME, ledger_cell(&row, CELL_POINT_zone));
     return !k->wish.zone[0] || strcmp(k->zone, k->wish.zone) == 0;
 }
 

@@ -3,7 +3,6 @@
 #include "proto/base/rd.h"
 #include "proto/base/wr.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define VERSION 1
@@ -133,12 +132,6 @@ enum err replay_keep(struct app *app, const struct replay *r, bool whole, uint32
 
 /* ---- reading ---- */
 
-static void copy_text(char *out, size_t size, struct span text)
-{
-    snprintf(out, size, "%.*s", (int)(text.len < size ? text.len : size - 1),
-             text.len ? (const char *)text.at : "");
-}
-
 static enum err read_head(struct span bytes, struct replay *r)
 {
     struct rd in = rd_of(bytes);
@@ -153,9 +146,9 @@ static enum err read_head(struct span bytes, struct replay *r)
     r->state = state == REPLAY_RUNNING ? REPLAY_INTERRUPTED : (enum replay_state)state;
     r->wish.line = told.line;
     r->wish.from_s = rd_zigzag(&in);
-    copy_text(r->wish.zone, sizeof r->wish.zone, rd_counted(&in));
+    text_cut(r->wish.zone, sizeof r->wish.zone, rd_counted(&in));
     r->wish.share_permille = (unsigned)rd_varint(&in);
-    copy_text(r->wish.who, sizeof r->wish.who, rd_counted(&in));
+    text_cut(r->wish.who, sizeof r->wish.who, rd_counted(&in));
     r->begun_s = rd_zigzag(&in);
     r->ended_s = rd_zigzag(&in);
     r->meters = rd_varint(&in);
@@ -186,14 +179,14 @@ static void read_row(struct rd *in, struct replay_row *row)
     row->change = (enum replay_change)change;
     row->meter = (uint32_t)rd_varint(in);
     row->point = (uint32_t)rd_varint(in);
-    copy_text(row->id, sizeof row->id, rd_counted(in));
+    text_cut(row->id, sizeof row->id, rd_counted(in));
     read_episode(in, &row->now);
     read_episode(in, &row->then);
 }
 
 static void read_group(struct rd *in, struct replay_group *g)
 {
-    copy_text(g->name, sizeof g->name, rd_counted(in));
+    text_cut(g->name, sizeof g->name, rd_counted(in));
     for (int c = 0; c < REPLAY_CHANGES; c++)
         g->count[c] = rd_varint(in);
 }

@@ -70,11 +70,6 @@ static void count(struct counting *k, enum found_by by, enum detect_rule rule, s
     g->found.refused += o == SAID_NOTHING;
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 static void count_flag(struct counting *k, struct span id, enum said o)
 {
     struct flag_record born;
@@ -91,9 +86,9 @@ static void count_flag(struct counting *k, struct span id, enum said o)
         return;
     count(k, FOUND_BY_RULE, (enum detect_rule)rule, span_of(NULL, 0), o);
     if (ledger_by_id(k->ledger, LIST_METER, born.meter, INT64_MAX, &row))
-        count(k, FOUND_BY_MODEL, (enum detect_rule)rule, cell(&row, CELL_METER_model), o);
+        count(k, FOUND_BY_MODEL, (enum detect_rule)rule, ledger_cell(&row, CELL_METER_model), o);
     if (ledger_by_id(k->ledger, LIST_POINT, born.point, INT64_MAX, &row))
-        count(k, FOUND_BY_ZONE, (enum detect_rule)rule, cell(&row, CELL_POINT_zone), o);
+        count(k, FOUND_BY_ZONE, (enum detect_rule)rule, ledger_cell(&row, CELL_POINT_zone), o);
 }
 
 static bool take(void *arg, struct span id, uint8_t state)

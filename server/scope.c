@@ -14,11 +14,6 @@ static bool is_whole(const struct scope *s)
     return !s->org[0];
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 static void keep(char to[64], struct span name, bool *known)
 {
     *known = name.len < 64;
@@ -40,7 +35,7 @@ static bool climb(struct scope *s, struct txn *t, struct span org)
             return true;
         if (!ledger_find(t, LIST_ORG, org, INT64_MAX, &row))
             return false;
-        org = cell(&row, CELL_ORG_parent);
+        org = ledger_cell(&row, CELL_ORG_parent);
     }
     return false;
 }
@@ -64,7 +59,7 @@ static bool route_in(struct scope *s, struct txn *t, struct span route)
         return s->route_in;
     keep(s->route, route, &s->route_known);
     s->route_in = route.len && ledger_find(t, LIST_ROUTE, route, INT64_MAX, &row) &&
-                  scope_org(s, t, cell(&row, CELL_ROUTE_org));
+                  scope_org(s, t, ledger_cell(&row, CELL_ROUTE_org));
     return s->route_in;
 }
 
@@ -75,7 +70,7 @@ bool scope_point(struct scope *s, struct txn *t, uint32_t point)
     if (is_whole(s))
         return true;
     return ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row) &&
-           route_in(s, t, cell(&row, CELL_POINT_route));
+           route_in(s, t, ledger_cell(&row, CELL_POINT_route));
 }
 
 /* ---- meters ---- */
@@ -126,7 +121,7 @@ static bool held_in(struct scope *s, struct txn *t, const struct ledger_row *met
     struct holder h = { 0 };
     const char *name;
 
-    copy(h.depot, cell(meter, CELL_METER_depot));
+    copy(h.depot, ledger_cell(meter, CELL_METER_depot));
     if (ledger_events(t, meter->id, follow, &h))
         return false;
     name = h.issued && h.crew[0] ? h.crew : h.depot;
@@ -190,7 +185,7 @@ bool scope_row(struct scope *s, struct txn *t, const struct ledger_row *row)
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
         const struct owner *o = &owners[i];
         struct span name =
-            o->list == row->list ? cell(row, (unsigned)o->place) : (struct span){ 0 };
+            o->list == row->list ? ledger_cell(row, (unsigned)o->place) : (struct span){ 0 };
 
         if (name.len)
             return owner_in(s, t, o->of, name) && !t->err;
@@ -213,7 +208,7 @@ bool scope_named(struct scope *s, struct txn *t, enum list_kind kind, struct spa
 static bool nobody_has(const struct ledger_row *row)
 {
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
-        if (owners[i].list == row->list && cell(row, (unsigned)owners[i].place).len)
+        if (owners[i].list == row->list && ledger_cell(row, (unsigned)owners[i].place).len)
             return false;
     return row->list == LIST_SEAL || row->list == LIST_MODEM;
 }

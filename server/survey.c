@@ -362,11 +362,6 @@ static void flags_take(struct surveying *s, uint32_t meter)
         birth_step(s);
 }
 
-static struct span cell(const struct ledger_row *row, unsigned n)
-{
-    return n < row->count ? row->cells[n] : (struct span){ 0 };
-}
-
 static void keep(char out[SURVEY_NAME], struct span text)
 {
     size_t len = text.len < SURVEY_NAME ? text.len : SURVEY_NAME - 1;
@@ -387,8 +382,8 @@ static void batch_ask(struct surveying *s, struct span batch)
     s->batch_model[0] = s->batch_supplier[0] = 0;
     if (!ledger_find(&s->t, LIST_BATCH, batch, INT64_MAX, &row))
         return;
-    keep(s->batch_model, cell(&row, CELL_BATCH_model));
-    keep(s->batch_supplier, cell(&row, CELL_BATCH_supplier));
+    keep(s->batch_model, ledger_cell(&row, CELL_BATCH_model));
+    keep(s->batch_supplier, ledger_cell(&row, CELL_BATCH_supplier));
 }
 
 struct kind_of_meter {
@@ -397,10 +392,10 @@ struct kind_of_meter {
 
 static void kind_ask(struct surveying *s, const struct ledger_row *row, struct kind_of_meter *out)
 {
-    *out = (struct kind_of_meter){ .model = cell(row, CELL_METER_model),
-                                   .supplier = cell(row, CELL_METER_supplier),
-                                   .batch = cell(row, CELL_METER_batch),
-                                   .dn = cell(row, CELL_METER_dn) };
+    *out = (struct kind_of_meter){ .model = ledger_cell(row, CELL_METER_model),
+                                   .supplier = ledger_cell(row, CELL_METER_supplier),
+                                   .batch = ledger_cell(row, CELL_METER_batch),
+                                   .dn = ledger_cell(row, CELL_METER_dn) };
     if (!out->batch.len || (out->model.len && out->supplier.len))
         return;
     batch_ask(s, out->batch);

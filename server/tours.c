@@ -78,11 +78,6 @@ void tour_next(struct act *a, int32_t day, char out[TOUR_NAME_SIZE])
 
 /* ---- places ---- */
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : span_of(NULL, 0);
-}
-
 static bool degrees(struct span text, double *out)
 {
     char room[40];
@@ -105,14 +100,14 @@ void tour_point(struct txn *t, struct span name, struct tour_point *out)
         return;
     out->known = true;
     out->id = row.id;
-    out->account = cell(&row, CELL_POINT_account);
-    out->address = cell(&row, CELL_POINT_address);
-    out->phone = cell(&row, CELL_POINT_phone);
-    out->route = cell(&row, CELL_POINT_route);
-    out->zone = cell(&row, CELL_POINT_zone);
-    out->placed = degrees(cell(&row, CELL_POINT_lon), &out->at.lon) &&
-                  degrees(cell(&row, CELL_POINT_lat), &out->at.lat);
-    if (text_int(cell(&row, CELL_POINT_route_seq), &out->seq))
+    out->account = ledger_cell(&row, CELL_POINT_account);
+    out->address = ledger_cell(&row, CELL_POINT_address);
+    out->phone = ledger_cell(&row, CELL_POINT_phone);
+    out->route = ledger_cell(&row, CELL_POINT_route);
+    out->zone = ledger_cell(&row, CELL_POINT_zone);
+    out->placed = degrees(ledger_cell(&row, CELL_POINT_lon), &out->at.lon) &&
+                  degrees(ledger_cell(&row, CELL_POINT_lat), &out->at.lat);
+    if (text_int(ledger_cell(&row, CELL_POINT_route_seq), &out->seq))
         out->seq = INT64_MAX;
 }
 
@@ -189,12 +184,6 @@ static double step_to(const struct tour_point *to, struct tour_place *last, bool
     return leg;
 }
 
-static void keep(char out[64], struct span text)
-{
-    snprintf(out, 64, "%.*s", (int)(text.len < 63 ? text.len : 63),
-             text.len ? (const char *)text.at : "");
-}
-
 void tour_sum(struct app *app, struct txn *t, struct span name, struct tour_sum *out)
 {
     struct order_walk w = orders_of(t, ORDERS_OF_TOUR, name, false, span_of(NULL, 0));
@@ -211,8 +200,8 @@ void tour_sum(struct app *app, struct txn *t, struct span name, struct tour_sum 
         tour_point(t, o->point, &point);
         leg = step_to(&point, &last, &begun);
         if (!out->stops++) {
-            keep(out->assignee, o->assignee);
-            keep(out->point, o->point);
+            text_cut(out->assignee, 64, o->assignee);
+            text_cut(out->point, 64, o->point);
         }
         out->left += order_is_live(o->state);
         out->late +=

@@ -220,22 +220,17 @@ static void add(struct visit *out, enum visit_cause c, int64_t since_s)
     out->causes |= 1u << c;
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 /* The cut-off of the route's day but one before today; without a route, or days that nobody can read: now. */
 static int64_t two_days_before(const struct visitor *v, struct txn *ledger,
                                const struct ledger_row *point)
 {
-    struct span name = cell(point, CELL_POINT_route);
+    struct span name = ledger_cell(point, CELL_POINT_route);
     int64_t day = zone_day_number(&v->app->zone, v->now_s);
     struct ledger_row route;
     struct route_days days;
 
     if (!name.len || !ledger_find(ledger, LIST_ROUTE, name, INT64_MAX, &route) ||
-        route_days_read(cell(&route, CELL_ROUTE_days), &days))
+        route_days_read(ledger_cell(&route, CELL_ROUTE_days), &days))
         return v->now_s;
     day = route_days_before(&days, route_days_before(&days, day + 1));
     return route_day_of(v->app, &route, (int32_t)day).span.cut_s;
@@ -326,7 +321,7 @@ enum err visit_of(const struct visitor *v, struct txn *ledger, struct txn *views
     if ((err = find_last(v, ledger, views, out)))
         return err;
     look_at_reads(v, ledger, point, out);
-    if ((err = look_at_cycles(v, ledger, cell(point, CELL_POINT_point), out)))
+    if ((err = look_at_cycles(v, ledger, ledger_cell(point, CELL_POINT_point), out)))
         return err;
     look_at_disputes(v, point->id, out);
     return ledger->err;

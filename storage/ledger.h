@@ -28,6 +28,11 @@ struct ledger_row {
     unsigned count;                      /* cells kept: those after them are empty */
     struct span cells[LEDGER_CELLS_MAX]; /* views into the transaction */
 };
+/* A view; empty where the row has no such cell. */
+static inline struct span ledger_cell(const struct ledger_row *row, unsigned place)
+{
+    return place < row->count ? row->cells[place] : (struct span){ 0 };
+}
 
 MUST_CHECK enum err ledger_open(const char *dir, unsigned db_flags, struct ledger **out, struct refusal *r);
 void ledger_close(struct ledger *l); /* NULL is fine */

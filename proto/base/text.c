@@ -365,3 +365,12 @@ char *text_copy(struct span text)
     copy[text.len] = 0;
     return copy;
 }
+
+void text_cut(char *out, size_t size, struct span text)
+{
+    size_t len = text.len < size ? text.len : size - 1;
+
+    if (len)
+        memcpy(out, text.at, len);
+    out[len] = 0;
+}

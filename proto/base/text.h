@@ -38,4 +38,7 @@ size_t text_put_escaped(char *out, struct span text);
  * looks for a text's end: a text of the store may lie at the end of its file. */
 char *text_copy(struct span text);
 
+/* As much of it as `size` ≥ 1 bytes hold, with a NUL. */
+void text_cut(char *out, size_t size, struct span text);
+
 #endif

@@ -42,11 +42,6 @@ struct spot {
     char serial[SERIAL_MAX + 1], point[64];
 };
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : span_of(NULL, 0);
-}
-
 static void copy(char *out, size_t size, struct span text)
 {
     snprintf(out, size, "%.*s", (int)text.len, text.len ? (const char *)text.at : "");
@@ -65,8 +60,8 @@ static uint32_t fitted_at_now(struct ruling *r, uint32_t meter)
 
 static bool is_wanted_there(struct ruling *r, const struct ledger_row *point)
 {
-    return (!r->zone.len || span_equal(cell(point, CELL_POINT_zone), r->zone)) &&
-           (!r->route.len || span_equal(cell(point, CELL_POINT_route), r->route)) &&
+    return (!r->zone.len || span_equal(ledger_cell(point, CELL_POINT_zone), r->zone)) &&
+           (!r->route.len || span_equal(ledger_cell(point, CELL_POINT_route), r->route)) &&
            (!r->scope.org[0] || scope_row(&r->scope, r->t, point));
 }
 
@@ -86,8 +81,8 @@ static bool find_spot(struct ruling *r, const struct order_find *f, struct spot 
         r->skipped[SKIPPED_ELSEWHERE]++;
         return false;
     }
-    copy(out->serial, sizeof out->serial, cell(&meter, CELL_METER_serial));
-    copy(out->point, sizeof out->point, cell(&place, CELL_POINT_point));
+    copy(out->serial, sizeof out->serial, ledger_cell(&meter, CELL_METER_serial));
+    copy(out->point, sizeof out->point, ledger_cell(&place, CELL_POINT_point));
     return true;
 }
 

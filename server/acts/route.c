@@ -2,11 +2,6 @@
 
 #define DAY_LATEST 49709 /* 2106-02-06 */
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 bool route_named(const struct act_request *q, struct act_reply *out, struct txn *t,
                  struct ledger_row *out_view)
 {
@@ -24,7 +19,8 @@ bool route_named(const struct act_request *q, struct act_reply *out, struct txn 
 bool route_is_callers(const struct act_request *q, struct act_reply *out,
                       const struct ledger_row *route)
 {
-    struct span reader = cell(route, CELL_ROUTE_reader), name = cell(route, CELL_ROUTE_route);
+    struct span reader = ledger_cell(route, CELL_ROUTE_reader),
+                name = ledger_cell(route, CELL_ROUTE_route);
 
     if (q->caller->role != ROLE_READER || !reader.len ||
         span_equal(reader, span_text(q->caller->who)))
@@ -86,7 +82,7 @@ bool route_point(const struct act_request *q, struct act_reply *out, struct txn 
         return false;
     }
     *out_id = at.point = point.id;
-    if (span_equal(cell(&point, CELL_POINT_route), cell(route, CELL_ROUTE_route)) ||
+    if (span_equal(ledger_cell(&point, CELL_POINT_route), ledger_cell(route, CELL_ROUTE_route)) ||
         ledger_route_fact(t, ROUTE_LINE, &at, &bytes))
         return true;
     answer_refuse(out, ERR_INVALID, "point", "point: %.*s is not on the route %.*s",

@@ -5,7 +5,6 @@
 #include "server/query/rows.h"
 #include "server/scope.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -116,8 +115,7 @@ static bool ask_point(struct request *q, char out[64])
     struct txn t;
     bool known;
 
-    snprintf(out, 64, "%.*s", (int)(name.len < 63 ? name.len : 63),
-             name.len ? (const char *)name.at : "");
+    text_cut(out, 64, name);
     if (!name.len)
         return true;
     t = ledger_read(q->app->ledger);

@@ -45,11 +45,6 @@ static void shown_done(void *state)
     free(s);
 }
 
-static struct span cell_of(const struct ledger_row *row, unsigned cell)
-{
-    return cell < row->count ? row->cells[cell] : (struct span){ 0 };
-}
-
 static void put_row(struct listing *l, struct txn *t, const struct meter_then *m,
                     struct span cursor)
 {
@@ -62,13 +57,13 @@ static void put_row(struct listing *l, struct txn *t, const struct meter_then *m
         return;
     }
     row_begin(l);
-    row_text(l, "serial", cell_of(&meter, CELL_METER_serial));
-    row_text(l, "point", cell_of(&point, CELL_POINT_point));
+    row_text(l, "serial", ledger_cell(&meter, CELL_METER_serial));
+    row_text(l, "point", ledger_cell(&point, CELL_POINT_point));
     row_word(l, "state", life_state_name(m->life.state));
-    row_number(l, "dn", cell_of(&meter, CELL_METER_dn));
-    row_number(l, "q3", cell_of(&meter, CELL_METER_q3));
-    row_text(l, "zone", cell_of(&point, CELL_POINT_zone));
-    row_text(l, "route", cell_of(&point, CELL_POINT_route));
+    row_number(l, "dn", ledger_cell(&meter, CELL_METER_dn));
+    row_number(l, "q3", ledger_cell(&meter, CELL_METER_q3));
+    row_text(l, "zone", ledger_cell(&point, CELL_POINT_zone));
+    row_text(l, "route", ledger_cell(&point, CELL_POINT_route));
     row_condition(l, &m->condition);
     row_day(l, "legal_due", m->legal.due);
     row_day(l, "due_on", earlier_day(m->legal.due, m->condition.due));

@@ -6,7 +6,6 @@
 #include "server/query/replacing.h"
 #include "server/query/rows.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -71,11 +70,6 @@ static const char *act_name(const struct field_row *r)
     }
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 /* The live order of the meter that a crew goes there for. */
 static bool has_order(struct txn *t, const char *serial, struct span *out_name)
 {
@@ -99,11 +93,11 @@ static void put(struct listing *l, struct txn *t, const struct listed_rows *w,
     row_int(l, "rank", (int64_t)w->rank);
     row_word(l, "serial", f->meter_facts.serial);
     row_word(l, "point", f->point_facts.point[0] ? f->point_facts.point : NULL);
-    row_text(l, "address", known ? cell(&point, CELL_POINT_address) : span_of(NULL, 0));
-    row_number(l, "lon", known ? cell(&point, CELL_POINT_lon) : span_of(NULL, 0));
-    row_number(l, "lat", known ? cell(&point, CELL_POINT_lat) : span_of(NULL, 0));
-    row_text(l, "zone", known ? cell(&point, CELL_POINT_zone) : span_of(NULL, 0));
-    row_text(l, "route", known ? cell(&point, CELL_POINT_route) : span_of(NULL, 0));
+    row_text(l, "address", known ? ledger_cell(&point, CELL_POINT_address) : span_of(NULL, 0));
+    row_number(l, "lon", known ? ledger_cell(&point, CELL_POINT_lon) : span_of(NULL, 0));
+    row_number(l, "lat", known ? ledger_cell(&point, CELL_POINT_lat) : span_of(NULL, 0));
+    row_text(l, "zone", known ? ledger_cell(&point, CELL_POINT_zone) : span_of(NULL, 0));
+    row_text(l, "route", known ? ledger_cell(&point, CELL_POINT_route) : span_of(NULL, 0));
     row_int(l, "dn", f->meter_facts.dn_mm);
     row_word(l, "act", act_name(r));
     row_word(l, "kind", detect_rule_name(r->rule));

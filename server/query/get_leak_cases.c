@@ -39,11 +39,6 @@ static void shown_done(void *state)
     free(s);
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 /* ---- a case ---- */
 
 /* What is said of a case: its flags as they are now. `main`: the one that its words are from: the worst that counts, and of those the newest. */
@@ -175,8 +170,8 @@ static void put_case(struct listing *l, struct txn *t, const struct shown *s,
     row_word(l, "account", k->place.account[0] ? k->place.account : NULL);
     row_word(l, "address", k->place.address[0] ? k->place.address : NULL);
     row_word(l, "phone", k->place.phone[0] ? k->place.phone : NULL);
-    row_text(l, "zone", k->at_point ? cell(&k->point, CELL_POINT_zone) : span_of(NULL, 0));
-    row_text(l, "route", k->at_point ? cell(&k->point, CELL_POINT_route) : span_of(NULL, 0));
+    row_text(l, "zone", k->at_point ? ledger_cell(&k->point, CELL_POINT_zone) : span_of(NULL, 0));
+    row_text(l, "route", k->at_point ? ledger_cell(&k->point, CELL_POINT_route) : span_of(NULL, 0));
     put_lists(l, c);
     row_time(l, "onset", c->onset_s);
     row_time(l, "raised_at", c->told_s);
@@ -345,10 +340,10 @@ static bool tell_of(struct listing *l, struct txn *t, const struct shown *s,
         (err = notice_place(t, s->flag->point, c->onset_s, &out->place)))
         return listing_fail(l, err), false;
     out->at_point = ledger_by_id(t, LIST_POINT, s->flag->point, INT64_MAX, &out->point);
-    return (!s->zone[0] || (out->at_point &&
-                            span_equal(cell(&out->point, CELL_POINT_zone), span_text(s->zone)))) &&
-           (!s->route[0] || (out->at_point &&
-                             span_equal(cell(&out->point, CELL_POINT_route), span_text(s->route))));
+    return (!s->zone[0] || (out->at_point && span_equal(ledger_cell(&out->point, CELL_POINT_zone),
+                                                        span_text(s->zone)))) &&
+           (!s->route[0] || (out->at_point && span_equal(ledger_cell(&out->point, CELL_POINT_route),
+                                                         span_text(s->route))));
 }
 
 static struct span cursor_of(uint8_t room[8], uint32_t meter, uint32_t next)

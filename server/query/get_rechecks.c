@@ -103,11 +103,6 @@ static bool load(struct txn *t, const struct spot *p, struct route_recheck *out)
     return true;
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 /* The route's name (as now) and whose read it was; views into `t`. */
 struct whose {
     struct span route, reader;
@@ -125,7 +120,7 @@ static bool whose_of(struct app *app, struct txn *t, const struct spot *p, struc
         t->err = t->err ? t->err : ERR_CORRUPT;
         return false;
     }
-    out->route = cell(&now, CELL_ROUTE_route);
+    out->route = ledger_cell(&now, CELL_ROUTE_route);
     out->reader = (struct span){ 0 };
     if (ledger_route_fact(t, ROUTE_SIGNED, &at, &bytes)) {
         if (route_signed_read(bytes, &s))
@@ -136,7 +131,7 @@ static bool whose_of(struct app *app, struct txn *t, const struct spot *p, struc
     }
     day = route_day_of(app, &now, p->day);
     if (ledger_by_id(t, LIST_ROUTE, p->route, day.span.cut_s, &then))
-        out->reader = cell(&then, CELL_ROUTE_reader);
+        out->reader = ledger_cell(&then, CELL_ROUTE_reader);
     return !t->err;
 }
 
@@ -234,7 +229,7 @@ static void put_recheck(struct listing *l, struct txn *t, const struct spot *p,
     row_text(l, "route", w.route);
     row_word(l, "date", date);
     row_word(l, "level", recheck_level_name((enum recheck_level)p->level));
-    row_text(l, "point", cell(&point, CELL_POINT_point));
+    row_text(l, "point", ledger_cell(&point, CELL_POINT_point));
     row_text(l, "reader", w.reader);
     put_signed_read(l, t, p);
     row_litres(l, "recheck_l", r->index_ml);

@@ -263,11 +263,6 @@ static void rotation_done(void *state)
     free(r);
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 struct first_signed {
     const char *reader;
     int64_t at_s;
@@ -294,7 +289,7 @@ static enum err look_since(struct txn *t, const struct ledger_row *newest, struc
     int64_t since_s = row.since_s;
 
     while (since_s != LEDGER_ALWAYS && ledger_by_id(t, LIST_ROUTE, id, since_s - 1, &row) &&
-           span_equal(cell(&row, CELL_ROUTE_reader), span_text(turn->reader)))
+           span_equal(ledger_cell(&row, CELL_ROUTE_reader), span_text(turn->reader)))
         since_s = row.since_s;
     turn->since_s = since_s;
     if (since_s != LEDGER_ALWAYS)
@@ -308,8 +303,9 @@ static enum err look_since(struct txn *t, const struct ledger_row *newest, struc
 
 static enum err take_turn(struct txn *t, const struct ledger_row *row, struct rotation *r)
 {
-    struct span reader = cell(row, CELL_ROUTE_reader), route = cell(row, CELL_ROUTE_route);
-    struct span org = cell(row, CELL_ROUTE_org);
+    struct span reader = ledger_cell(row, CELL_ROUTE_reader),
+                route = ledger_cell(row, CELL_ROUTE_route);
+    struct span org = ledger_cell(row, CELL_ROUTE_org);
     struct turn *turn;
 
     if (!reader.len)

@@ -35,19 +35,14 @@ static bool begins(struct span name, const char *with)
     return name.len >= len && memcmp(name.at, with, len) == 0;
 }
 
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
-}
-
 /* ---- a row ---- */
 
 static void put_place(struct out *o, const struct ledger_row *point)
 {
-    out_member_span(o, "point", cell(point, CELL_POINT_point));
-    out_member_span(o, "account", cell(point, CELL_POINT_account));
-    out_member_span(o, "address", cell(point, CELL_POINT_address));
-    out_member_span(o, "route", cell(point, CELL_POINT_route));
+    out_member_span(o, "point", ledger_cell(point, CELL_POINT_point));
+    out_member_span(o, "account", ledger_cell(point, CELL_POINT_account));
+    out_member_span(o, "address", ledger_cell(point, CELL_POINT_address));
+    out_member_span(o, "route", ledger_cell(point, CELL_POINT_route));
 }
 
 /* Where a meter is, or which one is at a point. */
@@ -82,7 +77,7 @@ static void put_row(struct search *s, const char *kind, const char *plural,
     out_member_text(o, "kind", kind);
     out_member_span(o, "name", name);
     snprintf(where, sizeof where, "/v1/%s/", plural);
-    out_member_path(o, "path", where, cell(row, 0));
+    out_member_path(o, "path", where, ledger_cell(row, 0));
     if (row->list == LIST_METER || row->list == LIST_POINT)
         put_fitted(s, row);
     out_text(o, "}");
@@ -108,11 +103,11 @@ static void search_list(struct search *s, const struct list *list, const char *t
     struct ledger_row row;
 
     if (ledger_find(&s->txn, list->kind, name, INT64_MAX, &row) &&
-        !look(s, list->column[0].name, list->plural, &row, cell(&row, 0)))
+        !look(s, list->column[0].name, list->plural, &row, ledger_cell(&row, 0)))
         return;
     w = ledger_walk(&s->txn, list->kind, name, INT64_MAX);
-    while (ledger_walk_next(&w, &row) && begins(cell(&row, 0), text) &&
-           look(s, list->column[0].name, list->plural, &row, cell(&row, 0)))
+    while (ledger_walk_next(&w, &row) && begins(ledger_cell(&row, 0), text) &&
+           look(s, list->column[0].name, list->plural, &row, ledger_cell(&row, 0)))
         ;
     ledger_walk_done(&w);
 }
@@ -126,7 +121,7 @@ static void search_accounts(struct search *s, const char *text)
     memcpy(prefix + 1, text, strlen(text) + 1);
     w = ledger_index_walk(&s->txn, INDEX_POINTS, span_text(prefix), (struct span){ 0 });
     while (index_next(&w) && ledger_by_id(&s->txn, LIST_POINT, w.value, INT64_MAX, &row) &&
-           look(s, "account", "points", &row, cell(&row, CELL_POINT_account)))
+           look(s, "account", "points", &row, ledger_cell(&row, CELL_POINT_account)))
         ;
     index_done(&w);
 }

@@ -5,7 +5,6 @@
 #include "server/query/rows.h"
 #include "server/visits.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 1000
@@ -30,11 +29,6 @@ static void wanted_done(void *state)
 
     visitor_done(&w->visitor);
     free(w);
-}
-
-static struct span cell(const struct ledger_row *row, unsigned place)
-{
-    return place < row->count ? row->cells[place] : (struct span){ 0 };
 }
 
 /* ---- a row ---- */
@@ -63,18 +57,18 @@ static void put(struct listing *l, struct txn *t, const struct wanted *w,
                 const struct ledger_row *point, const struct visit *v, struct span cursor)
 {
     struct order order;
-    bool ordered =
-        order_live_at(t, ORDER_READ, cell(point, CELL_POINT_point), span_text(v->serial), &order);
+    bool ordered = order_live_at(t, ORDER_READ, ledger_cell(point, CELL_POINT_point),
+                                 span_text(v->serial), &order);
     int64_t days = (w->visitor.now_s - v->since_s) / DAY_S;
 
     row_begin(l);
-    row_text(l, "point", cell(point, CELL_POINT_point));
-    row_text(l, "account", cell(point, CELL_POINT_account));
-    row_text(l, "address", cell(point, CELL_POINT_address));
-    row_text(l, "phone", cell(point, CELL_POINT_phone));
-    row_text(l, "zone", cell(point, CELL_POINT_zone));
-    row_text(l, "route", cell(point, CELL_POINT_route));
-    row_number(l, "seq", cell(point, CELL_POINT_route_seq));
+    row_text(l, "point", ledger_cell(point, CELL_POINT_point));
+    row_text(l, "account", ledger_cell(point, CELL_POINT_account));
+    row_text(l, "address", ledger_cell(point, CELL_POINT_address));
+    row_text(l, "phone", ledger_cell(point, CELL_POINT_phone));
+    row_text(l, "zone", ledger_cell(point, CELL_POINT_zone));
+    row_text(l, "route", ledger_cell(point, CELL_POINT_route));
+    row_number(l, "seq", ledger_cell(point, CELL_POINT_route_seq));
     row_word(l, "serial", v->serial);
     row_time(l, "fitted_at", v->fitting.from_s);
     put_causes(l, v->causes);
@@ -92,8 +86,8 @@ static void put(struct listing *l, struct txn *t, const struct wanted *w,
 
 static bool is_there(const struct wanted *w, const struct ledger_row *point)
 {
-    return (!w->zone[0] || span_equal(cell(point, CELL_POINT_zone), span_text(w->zone))) &&
-           (!w->route[0] || span_equal(cell(point, CELL_POINT_route), span_text(w->route)));
+    return (!w->zone[0] || span_equal(ledger_cell(point, CELL_POINT_zone), span_text(w->zone))) &&
+           (!w->route[0] || span_equal(ledger_cell(point, CELL_POINT_route), span_text(w->route)));
 }
 
 static bool is_wanted(const struct wanted *w, const struct visit *v)

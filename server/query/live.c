@@ -113,8 +113,7 @@ static void copy(char *to, size_t size, struct span text)
 {
     if (text.len && !text.at[text.len - 1])
         text.len--;
-    snprintf(to, size, "%.*s", (int)(text.len < size ? text.len : size - 1),
-             text.len ? (const char *)text.at : "");
+    text_cut(to, size, text);
 }
 
 /* "flag.decide" → "decide"; a word without a dot is itself. */

@@ -60,8 +60,7 @@ bool point_name(struct txn *t, uint32_t point, char out[64])
 
     if (!ledger_by_id(t, LIST_POINT, point, INT64_MAX, &row) || !row.count)
         return false;
-    snprintf(out, 64, "%.*s", (int)(row.cells[0].len < 63 ? row.cells[0].len : 63),
-             (const char *)row.cells[0].at);
+    text_cut(out, 64, row.cells[0]);
     return true;
 }
 

@@ -275,6 +275,20 @@ static void what_a_path_may_not_have_is_escaped(void **state)
     check_unguard(guarded.at, guarded.len);
 }
 
+static void what_is_cut_ends_within_its_room(void **state)
+{
+    char out[6] = "?????";
+
+    (void)state;
+    text_cut(out, sizeof out, span_text("12345"));
+    assert_string_equal(out, "12345");
+    text_cut(out, 4, span_text("678901"));
+    assert_string_equal(out, "678");
+    assert_int_equal(out[4], '5');
+    text_cut(out, sizeof out, (struct span){ 0 });
+    assert_string_equal(out, "");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +303,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(serials_are_of_few_letters),
         cmocka_unit_test(text_is_well_formed_or_not),
         cmocka_unit_test(what_a_path_may_not_have_is_escaped),
+        cmocka_unit_test(what_is_cut_ends_within_its_room),
     };
 
     return check_run(tests, argc, argv);
