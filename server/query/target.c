@@ -181,10 +181,15 @@ enum err target_int(const struct target *t, const char *name, int64_t least, int
     *out = fallback;
     if (!target_parameter(t, name, &text))
         return ERR_OK;
-    if (text_int(text, &v) || v < least || v > most)
+    if (text_int(text, &v) || v < least || v > most) {
+        if (most == INT64_MAX)
+            return refuse(r, ERR_MALFORMED, 0, name,
+                          "%s: found %.*s, expected a whole number from %lld on", name, shown(text),
+                          (const char *)text.at, (long long)least);
         return refuse(r, ERR_MALFORMED, 0, name,
                       "%s: found %.*s, expected a whole number from %lld to %lld", name,
                       shown(text), (const char *)text.at, (long long)least, (long long)most);
+    }
     *out = v;
     return ERR_OK;
 }

@@ -278,7 +278,15 @@ completions_and_help_name_every_command() {
     exits 0 bash -c 'eval "$(nilo completion bash)"; COMP_WORDS=(nilo --server URL meter sh); COMP_CWORD=4; _nilo; echo "${COMPREPLY[@]}"' && is show "$said" || return 1
     exits 0 nilo completion zsh && has "$said" "#compdef nilo" || return 1
     exits 0 nilo help && has "$said" "flag confirm" "store rebuild" && exits 0 nilo help flag && has "$said" "flag dismiss" || return 1
+    exits 0 nilo help import meters && has "$said" "usage: nilo import" && exits 2 nilo help importer meters || return 1
     exits 0 nilo --version && has "$said" "nilo "
+}
+
+what_is_mistaken_for_another_is_named() {
+    exits 1 nilo import meters . && has "$said" ". cannot be read: Is a directory" || return 1
+    exits 1 nilo --server "${NILO_SERVER/http:/https:}" meter list && has "$said" "is it http:// in place of https://?" || return 1
+    exits 1 nilo meter list --limit -3 --format csv && has "$said" "limit: found -3, expected a whole number from 1 on" || return 1
+    NILO_TOKEN_FILE='' exits 1 nilo meter list && has "$said" "expected Bearer and a token"
 }
 
 a_store_is_checked_copied_and_rebuilt() {

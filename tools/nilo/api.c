@@ -141,8 +141,10 @@ struct api *api_open(const struct args *a)
     while (len && c->server[len - 1] == '/')
         c->server[--len] = 0;
     c->token_file = args_option(a, "token-file");
-    if (!c->token_file)
+    if (!c->token_file || !*c->token_file)
         c->token_file = getenv("NILO_TOKEN_FILE");
+    if (c->token_file && !*c->token_file)
+        c->token_file = NULL;
     if (!read_token(c)) {
         api_close(c);
         return NULL;
@@ -229,6 +231,9 @@ static void say_unreachable(const struct api *c, CURLcode code)
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         say("the file cannot be read to its end, so nothing was written; mend it, and say the same "
             "again");
+    else if (code == CURLE_SSL_CONNECT_ERROR)
+        say("%s does not speak TLS as expected (%s); is it http:// in place of https://?",
+            c->server, why);
     else
         say("the exchange with %s failed: %s", c->server, why);
 }

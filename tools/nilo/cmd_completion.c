@@ -160,6 +160,7 @@ int cmd_completion(const struct args *a)
 int cmd_help(const struct args *a)
 {
     char words[128] = "";
+    const struct command *longer = NULL;
     bool group = false;
 
     for (unsigned i = 0; i < a->count; i++) {
@@ -179,8 +180,14 @@ int cmd_help(const struct args *a)
             args_print_beside(c->words, 23, c->help);
             group = true;
         }
+        len = strlen(c->words);
+        if (!strncmp(c->words, words, len) && words[len] == ' ' &&
+            *c->arguments) /* import meters */
+            longer = c;
     }
-    if (group)
+    if (longer)
+        args_help(a->table, longer);
+    if (group || longer)
         return EXIT_DONE;
     if (a->count) {
         say("there is no command '%s'; nilo help lists them", words);

@@ -2,6 +2,7 @@
  * told. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/nilo/columns.h"
@@ -207,9 +208,15 @@ static int import_file(const struct args *a, enum format format, const char *lis
 {
     bool standard = !strcmp(name, "-");
     FILE *file = standard ? stdin : fopen(name, "rb");
+    struct stat st;
     struct api *c;
     int code = EXIT_FAILED;
 
+    if (file && !standard && !fstat(fileno(file), &st) && S_ISDIR(st.st_mode)) {
+        fclose(file);
+        file = NULL;
+        errno = EISDIR;
+    }
     if (!file) {
         say("%s cannot be read: %s", name, strerror(errno));
         return EXIT_FAILED;
