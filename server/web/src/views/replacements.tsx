@@ -36,13 +36,13 @@ async function load(narrow: { zone: string; route: string; dn: string }, signal:
 
 /** So many changes, moved by a slider: what they bring, told by the server for that very number. */
 function BudgetOf({ narrow, whole, changes, set }: { narrow: { zone: string; route: string; dn: string }; whole: Budget; changes: number; set: (n: number) => void }) {
-    const asked = useAsk((signal) => get<Budget>('/v1/replacements/budget', { ...narrow, changes }, signal), [narrow.zone, narrow.route, narrow.dn, changes]);
+    const asked = useAsk(async (signal) => (changes ? get<Budget>('/v1/replacements/budget', { ...narrow, changes }, signal) : whole), [narrow.zone, narrow.route, narrow.dn, changes]);
     const b = asked.data ?? whole;
     return (
         <section class="card" aria-labelledby="budget">
             <h2 id="budget">{word('replacements.budget')}</h2>
             <label for="changes">{word('replacements.changes', { n: changes })}</label>
-            <input id="changes" type="range" min={0} max={Math.max(1, whole.changes)} value={changes} onInput={(e) => set(Number(e.currentTarget.value))} />
+            <input id="changes" type="range" min={1} max={Math.max(1, whole.changes)} value={changes} disabled={!whole.changes} onInput={(e) => set(Number(e.currentTarget.value))} />
             <dl class="facts" aria-live="polite">
                 <dt>{word('replacements.cost')}</dt><dd>{number(b.money)} {named('currency', b.currency)}</dd>
                 <dt>{word('replacements.recovered')}</dt><dd>{number(b.m3_month, 1)} m³ · {number(b.money_month)} {named('currency', b.currency)}</dd>
@@ -87,7 +87,7 @@ export default function Replacements({ query }: ViewProps) {
         { id: 'loss', head: word('replacements.loss'), cell: (r) => `${number(r.loss_m3_month, 1)}`, sort: (r) => r.loss_m3_month, end: true, width: '8.5rem' },
         { id: 'sure', head: word('replacements.sure'), cell: (r) => (r.loss_m3_month > 0 ? percent(r.confidence, 0) : '–'), sort: (r) => r.confidence, end: true, width: '5rem', priority: 3 },
         { id: 'due', head: word('replacements.due'), cell: (r) => day(r.due_on), sort: (r) => r.due_on, width: '7rem', priority: 3 },
-        { id: 'benefit', head: `${word('replacements.benefit')}${data ? `, ${named('currency', data.whole.currency)}` : ''}`, cell: (r) => number(r.benefit), sort: (r) => r.benefit, end: true, priority: 1 },
+        { id: 'benefit', head: `${word('replacements.benefit')}${data ? `, ${named('currency', data.whole.currency)}` : ''}`, cell: (r) => number(r.benefit), sort: (r) => r.benefit, end: true, width: '8.5rem', priority: 1 },
     ];
     return (
         <>

@@ -55,7 +55,7 @@ export default function TodayCrew() {
                 return (
                     <>
                         {d.kept && <div class="strip warn" role="status">{word('crew.kept', { ago: ago(d.at) })}</div>}
-                        <p class="quiet">{word('crew.left', { n: d.stops.filter((s) => !reported.has(s.order)).length })}{d.metres > 0 && ` · ${word('crew.metres', { km: number(d.metres / 1000, 1) })}`}</p>
+                        <p class="quiet">{word('crew.left', { n: d.stops.filter((s) => !reported.has(s.order)).length })}{d.metres > 0 && d.stops.some((s) => !reported.has(s.order)) && ` · ${word('crew.metres', { km: number(d.metres / 1000, 1) })}`}</p>
                         {d.stops.length === 0 ? <Empty>{word('crew.none')}</Empty> : (
                             <div class="cols">
                                 <section class="w5" aria-labelledby="stops-title">

@@ -102,7 +102,7 @@ export const en = {
     paper: {
         title: 'Note', what: 'What of it', where: 'Where', meters: 'Meters', ordered: 'Ordered', received: 'Received', short: 'Still to come', over: 'More than ordered', missing: 'Not counted', surplus: 'Counted, and elsewhere by the register', unknown: 'Unknown', failed: 'Failed',
     },
-    paper_kind: { order: 'Order', receive: 'Receipt', reject: 'Rejection', stock: 'Into stock', issue: 'Issue', return: 'Return', 'to-lab': 'To the lab', retire: 'Retiring', scrap: 'Scrapping', delivery: 'Delivery', stocktake: 'Stocktaking', sample: 'Sample' },
+    paper_kind: { order: 'Order', receive: 'Receipt', reject: 'Rejection', stock: 'Into stock', issue: 'Issue', return: 'Return', 'to-lab': 'To the lab', retire: 'Retiring', scrap: 'Scrapping', delivery: 'Delivery', receipt: 'Old meters back', stocktake: 'Stocktaking', sample: 'Sample' },
     paper_what: { done: 'Done', missing: 'Not counted', surplus: 'Elsewhere', unknown: 'Unknown', 'other-batch': 'Other batch', 'other-model': 'Other model', 'other-state': 'Other state', pass: 'Passed', fail: 'Failed' },
     point: {
         title: 'Point', facts: 'The point', use_class: 'Use', route: 'Route', zone: 'Zone', behind: 'Behind', phone: 'Phone', meters: 'Meters', no_meter: 'No meter was ever fitted here.', now: 'now', year: 'Settled in {year}', settled: 'Settled', of_cycles: 'Of {n} {n?cycle:cycles}',

@@ -102,7 +102,7 @@ export const zh: Table = {
     paper: {
         title: '单据', what: '结果', where: '所在', meters: '水表', ordered: '订购', received: '到货', short: '欠交', over: '超交', missing: '盘亏', surplus: '盘盈（账上在别处）', unknown: '未登记', failed: '不合格',
     },
-    paper_kind: { order: '订购单', receive: '收货单', reject: '退货单', stock: '入库单', issue: '领料单', return: '退料单', 'to-lab': '送检单', retire: '退役单', scrap: '报废单', delivery: '到货核对', stocktake: '盘点', sample: '抽检' },
+    paper_kind: { order: '订购单', receive: '收货单', reject: '退货单', stock: '入库单', issue: '领料单', return: '退料单', 'to-lab': '送检单', retire: '退役单', scrap: '报废单', delivery: '到货核对', receipt: '旧表回库单', stocktake: '盘点', sample: '抽检' },
     paper_what: { done: '完成', missing: '盘亏', surplus: '在别处', unknown: '未登记', 'other-batch': '批次不符', 'other-model': '型号不符', 'other-state': '状态不符', pass: '合格', fail: '不合格' },
     point: {
         title: '用水点', facts: '基本信息', use_class: '用水性质', route: '抄表册', zone: '计量区', behind: '上级', phone: '电话', meters: '水表', no_meter: '此处从未装表。', now: '至今', year: '{year} 年已结算', settled: '已结算', of_cycles: '来自 {n} 个周期',
