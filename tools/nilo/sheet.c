@@ -307,7 +307,9 @@ static void put_value(FILE *f, json_t *value, const json_t *at, unsigned depth)
                 (!strcmp(key, "before") && json_object_get(value, "who")) ||
                 (at && json_equal(member, at)))
                 continue;
-            fprintf(f, "%s%s ", between, label_of(key));
+            fprintf(f, "%s", between);
+            if (!sentence || strcmp(key, "reason")) /* what the sentence tells of needs no label */
+                fprintf(f, "%s ", label_of(key));
             if (json_is_object(member))
                 fputc('(', f);
             put_value(f, member, json_object_get(value, "at"), depth + 1);
