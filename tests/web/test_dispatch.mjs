@@ -63,6 +63,22 @@ await claims({
         is((await h.api('/v1/orders?kind=replace&limit=1000')).rows.length - before, 3, 'orders');
         is(page.wrongs.join(), '', 'what went wrong');
     },
+    async a_budget_of_no_change_is_not_asked_for(h) {
+        const page = await h.as('sue', '/replacements');
+        const refused = [];
+        await page.route('**/v1/replacements/budget?*', async (route) => {
+            const answer = await route.fetch();
+            if (!answer.ok()) refused.push(route.request().url());
+            if (!answer.ok()) return void (await route.fulfill({ response: answer }));
+            await route.fulfill({ json: { ...(await answer.json()), changes: 0 } }); // candidates, none of which pays
+        });
+        await page.reload();
+        const slider = page.getByLabel('0 changes');
+        await slider.waitFor();
+        ok(await slider.isDisabled(), 'nothing to slide to');
+        await page.waitForLoadState('networkidle');
+        is(refused.join(), '', 'refused');
+    },
     async a_flag_is_dismissed_with_a_reason_alone(h) {
         const flag = await open(h, 'stuck');
         const page = await h.as('sue', `/flags/${flag.id}`);
