@@ -84,6 +84,47 @@ void days_add(struct days *d, const struct zone *z, const struct judge_step *ste
     add_hour(u, middle_s - d->day_from_s, step->used_ml);
 }
 
+/* The steps to `row` and on whose middle lies in the day that was found; how many they are, one at least. */
+static size_t add_of_day(const struct days *d, struct day_use *u, const struct row *row,
+                         size_t count)
+{
+    const struct row *before = row - 1, *end = row + count, *first = row;
+    uint32_t length_s = (uint32_t)(d->day_to_s - d->day_from_s);
+
+    for (; row < end; row++) {
+        uint32_t seconds = row->time_s - row[-1].time_s;
+        uint32_t since_s = (uint32_t)(row[-1].time_s + seconds / 2 - d->day_from_s);
+
+        if (row > first && (seconds > HOUR_LONGEST_S || since_s >= length_s))
+            break;
+        add_hour(u, since_s, row->value - row[-1].value);
+    }
+    u->covered_s += row[-1].time_s - before->time_s;
+    u->last_s = row[-1].time_s;
+    u->used_ml += row[-1].value - before->value;
+    return (size_t)(row - first);
+}
+
+void days_add_rows(struct days *d, const struct zone *z, const struct row *rows, size_t count)
+{
+    for (size_t i = 1; i < count;) {
+        const struct row *from = &rows[i - 1], *to = &rows[i];
+        uint32_t seconds = to->time_s - from->time_s;
+
+        if (seconds > HOUR_LONGEST_S) {
+            struct judge_step gap = { .from_s = from->time_s,
+                                      .to_s = to->time_s,
+                                      .used_ml = to->value - from->value };
+
+            days_add(d, z, &gap);
+            i++;
+            continue;
+        }
+        find_day(d, z, (int64_t)from->time_s + seconds / 2);
+        i += add_of_day(d, day_here(d), to, count - i);
+    }
+}
+
 struct day_span days_between(const struct days *d, int32_t from_day, int32_t to_day)
 {
     size_t from = 0, to = d->count;

@@ -29,6 +29,8 @@ struct days {
 
 /* Adds a step of the billed register; steps come in order of time. Where there is no more room the oldest days go. */
 void days_add(struct days *d, const struct zone *z, const struct judge_step *step);
+/* Adds the steps from each of the rows to the next one, which is later and does not fall. */
+void days_add_rows(struct days *d, const struct zone *z, const struct row *rows, size_t count);
 
 /* Days of [from_day, to_day), borrowed. */
 struct day_span {

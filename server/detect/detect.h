@@ -209,10 +209,14 @@ detector_state_at(size_t n); /* where its state begins in struct detect_state's 
 unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, const struct row *row,
                     struct judge_step out[2]);
 
-/* The same of many rows, of which only remote ones are taken; each step goes to `each`. */
-typedef void track_step(void *arg, const struct judge_step *step);
+/* The same of many rows, of which only remote ones are taken. Each step goes to `step`; or many at once to `plain`: from each of count ≥ 2 rows to the next
+ * one, later ones that do not fall, nothing about them odd. In order of time, as track_feed has them. */
+struct track_ear {
+    void (*step)(void *arg, const struct judge_step *step);
+    void (*plain)(void *arg, const struct row *rows, size_t count);
+};
 void track_run(struct track *t, const struct meter_facts *m, bool net, const struct row *rows,
-               size_t count, track_step *each, void *arg);
+               size_t count, const struct track_ear *to, void *arg);
 
 /* The newest reading that a later one bore out; of a single reading: it. False: there is none yet. */
 bool track_believes(const struct track *t, int64_t *out_value, int64_t *out_at_s);

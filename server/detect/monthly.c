@@ -147,13 +147,20 @@ static void take_step(void *arg, const struct judge_step *step)
     days_add(t->days, t->zone, step);
 }
 
+static void take_plain(void *arg, const struct row *rows, size_t count)
+{
+    const struct taking *t = (const struct taking *)arg;
+
+    days_add_rows(t->days, t->zone, rows, count);
+}
+
 static void take(struct monthly *m, const struct judge_place *place, const struct row *rows,
                  size_t count)
 {
+    static const struct track_ear ear = { take_step, take_plain };
     struct taking t = { &m->days, place->zone };
 
-    track_run(&m->track, place->meter, place->meter->form == REGISTER_NET, rows, count, take_step,
-              &t);
+    track_run(&m->track, place->meter, place->meter->form == REGISTER_NET, rows, count, &ear, &t);
 }
 
 /* What this day may know of the place's peers: of its zone, or of all zones while of that they are known for longer and of its own for weeks alone. */

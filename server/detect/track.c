@@ -313,20 +313,98 @@ unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, cons
     return count;
 }
 
+/* ---- many rows ----
+ *
+ * Nearly all rows of a register that cannot fall climb by no more than water makes them, one after the other.  Of such a stretch nothing is held back
+ * but its last step, so it is found with integers alone and handed on whole. */
+
+/* Whether `row` is what holds, with nothing beside it that the next row could make anything of. */
+static bool is_settled(const struct course *c, const struct row *row)
+{
+    return (c->flags & ~HELD) == HAS && !c->odd_count && (c->knows_held || !(c->flags & HELD)) &&
+           row->value == c->value && row->time_s == c->value_s;
+}
+
+/* The most that a plain step has; below 0: there is none. */
+static int64_t plain_most(const struct meter_facts *m, uint32_t seconds)
+{
+    double most = ceiling_ml(m, seconds);
+
+    return most < 0 ? -1 : most < (double)APART_MOST ? (int64_t)most : APART_MOST;
+}
+
+/* How many rows follow plainly, each the one before it, from rows[0] on; that one counts. */
+static size_t plain_rows(const struct meter_facts *m, const struct row *rows, size_t count)
+{
+    uint32_t usual_s = 0;
+    int64_t most = 0;
+    size_t n = 1;
+
+    for (; n < count; n++) {
+        uint32_t seconds = rows[n].time_s - rows[n - 1].time_s;
+        int64_t used;
+
+        if (rows[n].time_s <= rows[n - 1].time_s || rows[n].value > VALUE_MOST ||
+            rows[n].value < rows[n - 1].value || (rows[n].attr & ATTR_SOURCE) != SOURCE_REMOTE)
+            break;
+        if (seconds != usual_s) {
+            usual_s = seconds;
+            most = plain_most(m, seconds);
+        }
+        used = rows[n].value - rows[n - 1].value;
+        if (used > most)
+            break;
+    }
+    return n;
+}
+
+/* Goes on from rows[0], which holds, over those that follow it plainly: two and more. */
+static void take_plain(struct course *c, const struct row *rows, size_t count,
+                       const struct track_ear *to, void *arg)
+{
+    const struct row *last = &rows[count - 1];
+    int64_t used = last->value - last[-1].value;
+    size_t sure = used ? count - 1 : count;
+
+    if (c->flags & HELD) {
+        struct judge_step step = held_step(c, false, c->held);
+
+        to->step(arg, &step);
+    }
+    if (sure > 1)
+        to->plain(arg, rows, sure);
+    c->flags &= (uint8_t)~HELD;
+    if (used) {
+        c->before = last[-1].value;
+        c->before_s = last[-1].time_s;
+        c->held = used;
+        c->knows_held = true;
+        c->flags |= HELD;
+    }
+    c->value = last->value;
+    c->value_s = last->time_s;
+}
+
 void track_run(struct track *t, const struct meter_facts *m, bool net, const struct row *rows,
-               size_t count, track_step *each, void *arg)
+               size_t count, const struct track_ear *to, void *arg)
 {
     struct course c = unpack(t);
     struct judge_step steps[2];
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0, run; i < count; i += run) {
         unsigned n;
 
+        if (i && !net && is_settled(&c, &rows[i - 1]) &&
+            (run = plain_rows(m, &rows[i - 1], count - i + 1) - 1)) {
+            take_plain(&c, &rows[i - 1], run + 1, to, arg);
+            continue;
+        }
+        run = 1;
         if ((rows[i].attr & ATTR_SOURCE) != SOURCE_REMOTE)
             continue;
         n = feed(&c, m, net, &rows[i], steps);
         for (unsigned k = 0; k < n; k++)
-            each(arg, &steps[k]);
+            to->step(arg, &steps[k]);
     }
     pack(t, &c);
 }

@@ -611,6 +611,52 @@ static void what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour(void **sta
     free(d);
 }
 
+/* Hours, quarters, gaps of days; over more days than there is room for; through a year of which a day has 25 hours. */
+static void many_rows_make_the_days_of_each_step(void **state)
+{
+    static struct days one, all;
+    static struct row rows[9000];
+    static const uint32_t steps_s[] = { HOUR, HOUR, HOUR, HOUR - 7, 900, 5400, 5401, 3 * DAY };
+    struct check_random r = check_random_begin();
+    struct zone z;
+
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        size_t count = 2 + check_below(&r, 8998), from = 0;
+        uint32_t step_s = HOUR, at_s = START;
+        int64_t value = 0;
+
+        zone_fixed(&z, "Berlin", 3600);
+        z.count = 2;
+        z.steps[0] = (struct zone_step){ START + 100 * DAY, 7200 };
+        z.steps[1] = (struct zone_step){ START + 200 * DAY, 3600 };
+        for (size_t i = 0; i < count; i++) {
+            rows[i] = (struct row){ .value = value, .time_s = at_s };
+            if (!check_below(&r, 50))
+                step_s = steps_s[check_below(&r, sizeof steps_s / sizeof steps_s[0])];
+            at_s += step_s;
+            value += check_below(&r, 3) ? 0 : check_between(&r, 0, INT64_C(1) << 33);
+        }
+        memset(&one, 0, sizeof one);
+        memset(&all, 0, sizeof all);
+        for (size_t i = 1; i < count; i++) {
+            struct judge_step step = { .from_s = rows[i - 1].time_s,
+                                       .to_s = rows[i].time_s,
+                                       .used_ml = rows[i].value - rows[i - 1].value };
+
+            days_add(&one, &z, &step);
+        }
+        while (from + 1 < count) {
+            size_t part = 1 + check_below(&r, count - from - 1);
+
+            days_add_rows(&all, &z, rows + from, part + 1);
+            from += part;
+        }
+        assert_int_equal(one.count, all.count);
+        assert_memory_equal(one.at, all.at, one.count * sizeof one.at[0]);
+    }
+}
+
 static void the_oldest_days_go_when_there_is_no_more_room(void **state)
 {
     struct days *d = (struct days *)calloc(1, sizeof *d);
@@ -662,6 +708,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(people_say_what_is_too_large),
         cmocka_unit_test(people_say_what_is_too_small),
         cmocka_unit_test(what_was_used_in_a_gap_belongs_to_its_days_and_to_no_hour),
+        cmocka_unit_test(many_rows_make_the_days_of_each_step),
         cmocka_unit_test(the_oldest_days_go_when_there_is_no_more_room),
     };
 
