@@ -315,26 +315,31 @@ unsigned track_feed(struct track *t, const struct meter_facts *m, bool net, cons
 
 /* ---- many rows ----
  *
- * Nearly all rows of a register that cannot fall climb by no more than water makes them, one after the other.  Of such a stretch nothing is held back
+ * Nearly all rows climb by no more than water makes them, one after the other.  Of such a stretch nothing is held back
  * but its last step, so it is found with integers alone and handed on whole. */
 
-/* Whether `row` is what holds, with nothing beside it that the next row could make anything of. */
-static bool is_settled(const struct course *c, const struct row *row)
+/* Whether `row` is what holds, with nothing beside it that a row above it could make anything of. */
+static bool is_settled(const struct course *c, bool net, const struct row *row)
 {
-    return (c->flags & ~HELD) == HAS && !c->odd_count && (c->knows_held || !(c->flags & HELD)) &&
-           row->value == c->value && row->time_s == c->value_s;
+    bool held = c->flags & HELD;
+
+    return (c->flags & ~HELD) == HAS && !c->odd_count && (c->knows_held || !held) &&
+           !(net && (c->sank || (held && c->held < 0))) && row->value == c->value &&
+           row->time_s == c->value_s;
 }
 
 /* The most that a plain step has; below 0: there is none. */
-static int64_t plain_most(const struct meter_facts *m, uint32_t seconds)
+static int64_t plain_most(const struct meter_facts *m, bool net, uint32_t seconds)
 {
     double most = ceiling_ml(m, seconds);
+    int64_t bound = net && m->modulus_ml / 2 < APART_MOST ? m->modulus_ml / 2 : APART_MOST;
 
-    return most < 0 ? -1 : most < (double)APART_MOST ? (int64_t)most : APART_MOST;
+    return most < 0 ? -1 : most < (double)bound ? (int64_t)most : bound;
 }
 
 /* How many rows follow plainly, each the one before it, from rows[0] on; that one counts. */
-static size_t plain_rows(const struct meter_facts *m, const struct row *rows, size_t count)
+static size_t plain_rows(const struct meter_facts *m, bool net, const struct row *rows,
+                         size_t count)
 {
     uint32_t usual_s = 0;
     int64_t most = 0;
@@ -349,7 +354,7 @@ static size_t plain_rows(const struct meter_facts *m, const struct row *rows, si
             break;
         if (seconds != usual_s) {
             usual_s = seconds;
-            most = plain_most(m, seconds);
+            most = plain_most(m, net, seconds);
         }
         used = rows[n].value - rows[n - 1].value;
         if (used > most)
@@ -394,8 +399,8 @@ void track_run(struct track *t, const struct meter_facts *m, bool net, const str
     for (size_t i = 0, run; i < count; i += run) {
         unsigned n;
 
-        if (i && !net && is_settled(&c, &rows[i - 1]) &&
-            (run = plain_rows(m, &rows[i - 1], count - i + 1) - 1)) {
+        if (i && is_settled(&c, net, &rows[i - 1]) &&
+            (run = plain_rows(m, net, &rows[i - 1], count - i + 1) - 1)) {
             take_plain(&c, &rows[i - 1], run + 1, to, arg);
             continue;
         }
