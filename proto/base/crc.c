@@ -4,6 +4,7 @@
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 #endif
 
 /* clang-format off */
@@ -52,17 +53,46 @@ static uint32_t crc_by_table(uint32_t state, const uint8_t *at, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc_by_processor(uint32_t state,
-                                                                   const uint8_t *at, size_t len)
+/* The instruction takes one word a cycle but answers after three: so three lanes are summed at once.  A lane's remainder moves over the zeros
+ * of the lanes behind it by a product with x^(8 · bytes − 33) modulo the polynomial (V. Gopal and others, "Fast CRC computation for
+ * iSCSI polynomial using CRC32 instruction", Intel 2011). */
+#define LANE 512
+#define OVER_ONE_LANE 0xdd7e3b0c
+#define OVER_TWO_LANES 0x170076fa
+#define BY_PROCESSOR __attribute__((target("sse4.2,pclmul")))
+
+BY_PROCESSOR static uint64_t add_word(uint64_t state, const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return _mm_crc32_u64(state, word);
+}
+
+BY_PROCESSOR static uint64_t moved(uint64_t state, uint32_t over)
+{
+    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)state),
+                                           _mm_cvtsi64_si128((long long)over), 0);
+
+    return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+BY_PROCESSOR static uint32_t crc_by_processor(uint32_t state, const uint8_t *at, size_t len)
 {
     uint64_t wide = state;
 
-    for (; len >= 8; at += 8, len -= 8) {
-        uint64_t word;
+    for (; len >= 3 * LANE; at += 3 * LANE, len -= 3 * LANE) {
+        uint64_t second = 0, third = 0;
 
-        memcpy(&word, at, sizeof(word));
-        wide = _mm_crc32_u64(wide, word);
+        for (size_t i = 0; i < LANE; i += 8) {
+            wide = add_word(wide, at + i);
+            second = add_word(second, at + LANE + i);
+            third = add_word(third, at + 2 * LANE + i);
+        }
+        wide = moved(wide, OVER_TWO_LANES) ^ moved(second, OVER_ONE_LANE) ^ third;
     }
+    for (; len >= 8; at += 8, len -= 8)
+        wide = add_word(wide, at);
     state = (uint32_t)wide;
     while (len--)
         state = _mm_crc32_u8(state, *at++);
@@ -73,7 +103,7 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_processor(uint32_t stat
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2"))
+    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
         return ~crc_by_processor(~crc, bytes, len);
 #endif
     return ~crc_by_table(~crc, bytes, len);
