@@ -133,7 +133,7 @@ struct day_span days_between(const struct days *d, int32_t from_day, int32_t to_
         to--;
     while (from < to && d->at[from].day < from_day)
         from++;
-    return (struct day_span){ d->at + from, to - from, to_day };
+    return (struct day_span){ .at = d->at + from, .count = to - from, .to_day = to_day };
 }
 
 static void rank(struct hours_top *t, int32_t ml)

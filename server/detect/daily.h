@@ -37,8 +37,9 @@ struct day_span {
     const struct day_use *at;
     size_t count;
     int32_t to_day;
+    struct home_days *home; /* room for what those who look at one place share (draws_priv.h) */
 };
-struct day_span days_between(const struct days *d, int32_t from_day, int32_t to_day);
+struct day_span days_between(const struct days *d, int32_t from_day, int32_t to_day); /* without such room */
 /* What a year of hours says of the size of a meter. */
 #define TOP_HOURS 100
 struct hours_top {

@@ -163,14 +163,17 @@ static double elsewhere_ln(const struct hist *before, const struct hist *after, 
     return log((is + 1) / (was + 1));
 }
 
-/* What `r` would have been with all draws scaled: of a use of v pulses the register shows the pulses below or above v, in the proportion
- * that its phase, which is even, gives. */
-static void scaled(const struct home_days *h, const struct hist *r, double size_ln,
-                   struct hist *out)
-{
-    double pulse = h->pulse_ml, size = exp(size_ln);
+/* Draws as they may have been, three to a bin, and how many of each. */
+struct shades {
+    size_t count;
+    double ml[3 * BINS], share[3 * BINS];
+};
 
-    memset(out, 0, sizeof *out);
+static void shades_of(const struct home_days *h, const struct hist *r, struct shades *out)
+{
+    double pulse = h->pulse_ml;
+
+    out->count = 0;
     for (unsigned bin = 1; bin < BINS; bin++) {
         double middle = bin_ml(h->unit_ml, bin), low, high;
 
@@ -181,23 +184,42 @@ static void scaled(const struct home_days *h, const struct hist *r, double size_
         low = fmax(middle - 0.5 * pulse, 0.95 * middle);
         high = fmin(middle + 0.5 * pulse, 1.05 * middle);
         for (int j = 0; j < 3; j++) {
-            double v = size * (low + (high - low) * (j + 0.5) / 3) / pulse, whole = floor(v),
-                   share = r->at[bin] / 3;
-
-            if (whole > 0)
-                out->at[bin_of(h->unit_ml, whole * pulse)] += share * (1 - (v - whole));
-            out->at[bin_of(h->unit_ml, (whole + 1) * pulse)] += share * (v - whole);
+            out->ml[out->count] = low + (high - low) * (j + 0.5) / 3;
+            out->share[out->count++] = r->at[bin] / 3;
         }
+    }
+}
+
+/* Hours with use, as in struct hist. */
+struct model {
+    double at[BINS], hours;
+};
+
+/* What they would have shown with all draws scaled: of a use of v pulses the register shows the pulses below or above v, in the proportion
+ * that its phase, which is even, gives. */
+static void scaled(const struct home_days *h, const struct shades *s, double size_ln,
+                   struct model *out)
+{
+    double pulse = h->pulse_ml, size = exp(size_ln);
+
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < s->count; i++) {
+        double v = size * s->ml[i] / pulse, whole = (double)(int64_t)v;
+
+        if (whole > 0)
+            out->at[bin_of(h->unit_ml, whole * pulse)] += s->share[i] * (1 - (v - whole));
+        out->at[bin_of(h->unit_ml, (whole + 1) * pulse)] += s->share[i] * (v - whole);
     }
     for (unsigned bin = 1; bin < BINS; bin++)
         out->hours += out->at[bin];
 }
 
-static double log_likelihood(const struct hist *model, const struct hist *seen)
+/* Each bin makes it less likely: below `least` already, what it comes to in the end does not matter. */
+static double log_likelihood(const struct model *model, const struct hist *seen, double least)
 {
     double sum = 0;
 
-    for (unsigned bin = 1; bin < BINS; bin++)
+    for (unsigned bin = 1; bin < BINS && sum >= least; bin++)
         if (seen->at[bin] > 0)
             sum += seen->at[bin] * log((1 - STRAY_SHARE) * model->at[bin] / (model->hours + 1e-9) +
                                        STRAY_SHARE / (BINS - 1));
@@ -208,16 +230,18 @@ static double log_likelihood(const struct hist *model, const struct hist *seen)
 static double fit_size(const struct home_days *h, const struct hist *before,
                        const struct hist *after, double *out_odds, double *out_hours)
 {
-    struct hist model;
+    struct shades shades;
+    struct model model;
     double best = -INFINITY, best_ln = 0, same;
 
-    scaled(h, before, 0, &model);
-    same = log_likelihood(&model, after);
+    shades_of(h, before, &shades);
+    scaled(h, &shades, 0, &model);
+    same = log_likelihood(&model, after, -INFINITY);
     for (int i = 0; i < SIZES; i++) {
         double ln = SIZE_MOST_LN - SIZE_STEP_LN * i, l;
 
-        scaled(h, before, ln, &model);
-        if ((l = log_likelihood(&model, after)) > best) {
+        scaled(h, &shades, ln, &model);
+        if ((l = log_likelihood(&model, after, best)) > best) {
             best = l;
             best_ln = ln;
             *out_hours = model.hours;
@@ -226,8 +250,8 @@ static double fit_size(const struct home_days *h, const struct hist *before,
     for (int i = -1; i <= 1; i += 2) { /* a third of a step finer */
         double ln = best_ln + i * SIZE_STEP_LN / 3, l;
 
-        scaled(h, before, ln, &model);
-        if ((l = log_likelihood(&model, after)) > best) {
+        scaled(h, &shades, ln, &model);
+        if ((l = log_likelihood(&model, after, best)) > best) {
             best = l;
             best_ln = ln;
             *out_hours = model.hours;
@@ -392,27 +416,27 @@ bool draws_between(const struct home_days *h, size_t at, size_t since,
 bool draws_compare(const struct judge_place *p, const struct day_span *days,
                    const struct draws_bounds *bounds, struct draws_change *out)
 {
-    struct home_days h;
+    const struct home_days *h = home_days(p, days);
     size_t at;
 
-    if (!home_days(&h, p, days) || (at = find_change(&h, bounds->sign, days->to_day)) == h.count)
+    if (!h || (at = find_change(h, bounds->sign, days->to_day)) == h->count)
         return false;
-    return draws_between(&h, at, at, bounds, out);
+    return draws_between(h, at, at, bounds, out);
 }
 
 bool draws_since(const struct judge_place *p, const struct day_span *days, int32_t day,
                  unsigned last, struct draws_change *out)
 {
     static const struct draws_bounds any = { -1, -INFINITY, -INFINITY, 0, UINT_MAX };
-    struct home_days h;
+    const struct home_days *h = home_days(p, days);
     size_t at = 0, since;
 
-    if (!home_days(&h, p, days))
+    if (!h)
         return false;
-    while (at < h.count && h.days[at].day < day)
+    while (at < h->count && h->days[at].day < day)
         at++;
     since = at;
-    while (since < h.count && h.days[since].day < days->to_day - (int32_t)last)
+    while (since < h->count && h->days[since].day < days->to_day - (int32_t)last)
         since++;
-    return since < h.count && draws_between(&h, at, since, &any, out);
+    return since < h->count && draws_between(h, at, since, &any, out);
 }

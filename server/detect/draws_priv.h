@@ -18,9 +18,10 @@ struct home_days {
     double unit_ml, pulse_ml;
     double faint_ml; /* an hour with no more had a trickle at most; 0: pulses do not show it */
     const struct peers *peers; /* whose change is taken off `ln`; NULL: nobody's */
+    bool asked, known;
 };
-/* False: too little is known to say what a usual day is. */
-bool home_days(struct home_days *h, const struct judge_place *p, const struct day_span *days);
+/* Filled once for all who look at a place, in days->home, of which nobody but `asked` need be set before. NULL: too little is known to say what a usual day is. */
+const struct home_days *home_days(const struct judge_place *p, const struct day_span *days);
 unsigned home_count(const struct home_days *h, size_t from, size_t to);   /* days at home among those of [from, to) */
 double home_mean_ln(const struct home_days *h, size_t from, size_t to);   /* of their use; NAN: there are none */
 double home_per_day(const struct day_use *d);                            /* millilitres; 0: nothing is known of it */

@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include <limits.h>
 #include <string.h>
 
 #define MONTH_D 28
@@ -125,29 +124,29 @@ static bool is_falling(const struct home_days *h, unsigned most, int32_t to_day,
 }
 
 /* The last weeks against what lies well before them, by two ways to part the year. */
-static void compare(const struct home_days *h, int32_t to_day, struct drift *out)
+static void compare(const struct home_days *h, int32_t to_day, const struct draws_bounds *bounds,
+                    struct drift *out)
 {
-    static const struct draws_bounds any = { -1, -INFINITY, -INFINITY, 0, UINT_MAX };
-
     for (unsigned i = 0; i < DRIFT_CHANGES; i++) {
         size_t at = place_of(h, to_day - backs_d[i]), since = place_of(h, to_day - SINCE_D);
 
         if (at < since && since < h->count &&
-            draws_between(h, at, since, &any, &out->changes[out->change_count]))
+            draws_between(h, at, since, bounds, &out->changes[out->change_count]))
             out->change_count++;
     }
 }
 
-bool drift_find(const struct judge_place *p, const struct day_span *days, struct drift *out)
+bool drift_find(const struct judge_place *p, const struct day_span *days,
+                const struct draws_bounds *bounds, struct drift *out)
 {
-    struct home_days h;
+    const struct home_days *h = home_days(p, days);
 
     memset(out, 0, sizeof *out);
-    if (!home_days(&h, p, days))
+    if (!h)
         return false;
     for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++)
-        if (is_falling(&h, windows[i], days->to_day, out)) {
-            compare(&h, days->to_day, out);
+        if (is_falling(h, windows[i], days->to_day, out)) {
+            compare(h, days->to_day, bounds, out);
             return out->change_count > 0;
         }
     return false;

@@ -16,9 +16,9 @@ struct drift {
     double use_tau, size_tau;   /* −1 each month lower than all before it */
     int32_t day;                /* on which use was a tenth less than in the first */
     unsigned change_count;
-    struct draws_change changes[DRIFT_CHANGES]; /* the last 40 days against those that lie 140 and more back, and 224 */
+    struct draws_change changes[DRIFT_CHANGES]; /* the last 40 days against those that lie 140 and more back, and 224: those within bounds */
 };
-/* Looks for a fall. False: use or size fell by less than 22 and 14 %, or too little is known to say. */
-bool drift_find(const struct judge_place *p, const struct day_span *days, struct drift *out);
+/* Looks for a fall. False: use or size fell by less than 22 and 14 %, or too little is known to say, or no change comes to `bounds`. */
+bool drift_find(const struct judge_place *p, const struct day_span *days, const struct draws_bounds *bounds, struct drift *out);
 
 #endif

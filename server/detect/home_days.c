@@ -3,6 +3,7 @@
 #include "server/detect/draws_priv.h"
 
 #include <math.h>
+#include <string.h>
 
 #define HOME_SHARE 0.08 /* of a usual day: less is used where nobody is at home */
 #define LATELY_D                                                                                   \
@@ -68,17 +69,25 @@ static double per_day_of_week(const struct day_span *days, size_t i)
 
 static bool is_paused(const struct judge_place *p, int32_t day)
 {
-    int64_t from_s = p->pauses ? day_midnight_s(p->zone, day) : 0;
+    int64_t from_s;
 
-    return p->pauses && pauses_overlap(p->pauses, from_s, from_s + DAY_S) > 0;
+    if (!p->pauses || !p->pauses->count)
+        return false;
+    from_s = day_midnight_s(p->zone, day);
+    return pauses_overlap(p->pauses, from_s, from_s + DAY_S) > 0;
 }
 
-static bool is_holiday(const struct holidays *h, int32_t day)
+/* Days on which people are elsewhere. */
+static void mark_holidays(const struct holidays *h, const struct day_span *days, bool *out)
 {
-    for (size_t i = 0; h && i < h->count; i++)
-        if (day >= h->spans[i].first_day && day <= h->spans[i].last_day)
-            return true;
-    return false;
+    int32_t first = days->count ? days->at[0].day : 0;
+
+    memset(out, 0, days->count * sizeof *out);
+    for (size_t n = 0; h && n < h->count; n++)
+        if (h->spans[n].last_day >= first && h->spans[n].first_day < days->to_day)
+            for (size_t i = 0; i < days->count; i++)
+                out[i] |= days->at[i].day >= h->spans[n].first_day &&
+                          days->at[i].day <= h->spans[n].last_day;
 }
 
 /* What a usual day has: the median of days with use, or `q` of those from from_day on. 0: too few are known. */
@@ -95,10 +104,10 @@ static double usual_day(const struct day_span *days, int32_t from_day, double q,
     return home_nth(used, count, (size_t)(q * (double)count));
 }
 
-bool home_days(struct home_days *h, const struct judge_place *p, const struct day_span *days)
+static bool take_days(struct home_days *h, const struct judge_place *p, const struct day_span *days)
 {
     double usual, lately, rest_ml;
-    bool few;
+    bool few, holiday[DAYS_MOST];
 
     h->days = days->at;
     h->count = days->count;
@@ -116,17 +125,29 @@ bool home_days(struct home_days *h, const struct judge_place *p, const struct da
     lately = UPPER_QUARTER_SHARE * usual_day(days, days->to_day - LATELY_D, 0.75, 8);
     few = usual < FEW_PULSES * h->pulse_ml;
     rest_ml = few ? h->pulse_ml / 7 : h->pulse_ml; /* what may be under way to the next pulse */
+    mark_holidays(p->holidays, days, holiday);
     for (size_t i = 0; i < days->count; i++) {
         const struct day_use *d = &days->at[i];
         double u = few ? per_day_of_week(days, i) : home_per_day(d),
                lower = lately < usual && d->day >= days->to_day - LONGEST_D ? lately : usual;
-        bool known = day_is_whole(d) && !is_holiday(p->holidays, d->day) && !is_paused(p, d->day);
+        bool known = day_is_whole(d) && !holiday[i] && !is_paused(p, d->day);
 
         h->at_home[i] = known && u > HOME_SHARE * lower;
         h->empty[i] = known && !h->at_home[i];
         h->ln[i] = h->at_home[i] ? log(u + rest_ml) - peers_ln(p->peers, d->day) : 0;
     }
     return true;
+}
+
+const struct home_days *home_days(const struct judge_place *p, const struct day_span *days)
+{
+    struct home_days *h = days->home;
+
+    if (!h->asked) {
+        h->known = take_days(h, p, days);
+        h->asked = true;
+    }
+    return h->known ? h : NULL;
 }
 
 unsigned home_count(const struct home_days *h, size_t from, size_t to)

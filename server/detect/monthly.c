@@ -1,5 +1,6 @@
 #include "server/detect/monthly.h"
 #include "server/detect/detect_priv.h"
+#include "server/detect/draws_priv.h"
 #include "server/detect/peers.h"
 
 #include <math.h>
@@ -184,8 +185,11 @@ static void look(struct monthly *m, const struct judge_place *place, int32_t day
 {
     struct day_span span = days_between(&m->days, day - MONTHLY_WINDOW_D, day);
     struct judge_place today = *place;
+    struct home_days home;
     struct peers known;
 
+    home.asked = false;
+    span.home = &home;
     today.rules = rules_on(place->book, day);
     today.peers = peers_on(place, day, &known) ? &known : NULL;
     for (unsigned i = 0; i < m->kind_count; i++) {

@@ -182,6 +182,16 @@ static bool is_worn(const struct judge_place *p, const struct draws_change *c)
            fabs(c->often_ln) < DRIFT_OFTEN_LN && fabs(c->volume_ln - c->size_ln) < DRIFT_ALIKE_LN;
 }
 
+/* What a fall must come to at least for is_worn. */
+static struct draws_bounds worn_bounds(const struct judge_place *p)
+{
+    return (struct draws_bounds){ .sign = -1,
+                                  .volume_ln = -(DRIFT_SIZE_LN + DRIFT_ALIKE_LN),
+                                  .apart_ln = -DRIFT_APART_LN,
+                                  .empty_days =
+                                      (unsigned)place_figure(p, FIGURE_SLOW_empty_days) + 1 };
+}
+
 static unsigned confidence(const struct judge_place *p, const struct draws_change *c, enum way way)
 {
     unsigned pct = way == WAY_DEEP       ? 45
@@ -264,7 +274,7 @@ static bool is_over(const struct judge_place *p, const struct day_span *days,
 static bool slow_look(const struct judge_place *p, const struct day_span *days,
                       const struct verdict *open, struct verdict *out)
 {
-    struct draws_bounds bounds = bounds_of(p);
+    struct draws_bounds bounds = bounds_of(p), worn = worn_bounds(p);
     struct draws_change c;
     struct drift d;
     enum way way = WAY_NONE;
@@ -287,7 +297,7 @@ static bool slow_look(const struct judge_place *p, const struct day_span *days,
         fill(p, days, &c, way, out);
         return true;
     }
-    return p->meter->resolution_ml <= DRIFT_MOST_ML && drift_find(p, days, &d) &&
+    return p->meter->resolution_ml <= DRIFT_MOST_ML && drift_find(p, days, &worn, &d) &&
            fill_drift(p, days, &d, out);
 }
 
