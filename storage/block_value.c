@@ -290,6 +290,9 @@ static void get_signed(struct bits_rd *r, unsigned order, uint64_t divisor, stru
     *r = own;
 }
 
+/* So many rows are written before it is asked how long the run is, which nobody can guess; what comes after it is written over them. */
+#define RUN_AHEAD 4
+
 static void get_runs(struct bits_rd *r, unsigned order, uint64_t divisor, struct row *row,
                      const struct row *end)
 {
@@ -299,14 +302,18 @@ static void get_runs(struct bits_rd *r, unsigned order, uint64_t divisor, struct
     uint64_t value = (uint64_t)row[-1].value;
 
     while (row < end) {
-        size_t run = golomb_next(&g, run_order);
+        size_t run, left = (size_t)(end - row), ahead = left < RUN_AHEAD ? 0 : RUN_AHEAD;
 
-        if (run > (size_t)(end - row)) {
+        run = golomb_next(&g, run_order);
+        if (run > left) {
             own.bad = true;
             break;
         }
-        for (const struct row *stop = row + run; row < stop; row++)
-            row->value = (int64_t)value;
+        for (size_t i = 0; i < ahead; i++)
+            row[i].value = (int64_t)value;
+        for (size_t i = ahead; i < run; i++)
+            row[i].value = (int64_t)value;
+        row += run;
         if (row == end)
             break;
         value += (golomb_next(&g, order) + UINT64_C(1)) * divisor;
