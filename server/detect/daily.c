@@ -84,6 +84,20 @@ void days_add(struct days *d, const struct zone *z, const struct judge_step *ste
     add_hour(u, middle_s - d->day_from_s, step->used_ml);
 }
 
+/* Of steps of an hour each: how many more, behind one to `row`, end up in an hour of their own, which nothing is known of yet. */
+static size_t add_hours(struct day_use *u, unsigned hour, const struct row *row, size_t count)
+{
+    size_t n = 0;
+
+    for (; n < count && hour + n < 24 && row[n].time_s - row[(ptrdiff_t)n - 1].time_s == 3600;
+         n++) {
+        int64_t used_ml = row[n].value - row[(ptrdiff_t)n - 1].value;
+
+        u->hour_ml[hour + n] = used_ml > INT32_MAX ? INT32_MAX : (int32_t)used_ml;
+    }
+    return n;
+}
+
 /* The steps to `row` and on whose middle lies in the day that was found; how many they are, one at least. */
 static size_t add_of_day(const struct days *d, struct day_use *u, const struct row *row,
                          size_t count)
@@ -91,13 +105,16 @@ static size_t add_of_day(const struct days *d, struct day_use *u, const struct r
     const struct row *before = row - 1, *end = row + count, *first = row;
     uint32_t length_s = (uint32_t)(d->day_to_s - d->day_from_s);
 
-    for (; row < end; row++) {
+    while (row < end) {
         uint32_t seconds = row->time_s - row[-1].time_s;
         uint32_t since_s = (uint32_t)(row[-1].time_s + seconds / 2 - d->day_from_s);
 
         if (row > first && (seconds > HOUR_LONGEST_S || since_s >= length_s))
             break;
         add_hour(u, since_s, row->value - row[-1].value);
+        row++;
+        if (seconds == 3600 && length_s == 86400 && u->day == d->day)
+            row += add_hours(u, since_s / 3600 + 1, row, (size_t)(end - row));
     }
     u->covered_s += row[-1].time_s - before->time_s;
     u->last_s = row[-1].time_s;

@@ -53,11 +53,17 @@ static double fall(const struct months *m, const double *of, double *out_tau)
 
 static size_t place_of(const struct home_days *h, int32_t day)
 {
-    size_t i = 0;
+    size_t low = 0, high = h->count;
 
-    while (i < h->count && h->days[i].day < day)
-        i++;
-    return i;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (h->days[middle].day < day)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* Whether the days at home have as many hours with use as a month needs. */
