@@ -44,7 +44,20 @@ a_files_control_characters_do_not_reach_the_terminal() {
 
 what_cannot_be_read_to_its_end_is_no_file() {
     mkdir -p folder
-    exits 1 nilo import meters folder && has "$said" "cannot be read"
+    exits 1 nilo import meters folder && has "$said" "folder cannot be read: Is a directory"
+}
+
+a_token_file_that_is_named_empty_is_none() {
+    NILO_TOKEN_FILE='' exits 1 nilo meter list && has "$said" "--token-file or NILO_TOKEN_FILE" && [[ $said != *"cannot be read"* ]]
+}
+
+a_command_that_is_none_is_told_with_where_the_others_stand() {
+    exits 2 nilo frobnicate && has "$said" "no command 'frobnicate'; nilo help lists" || return 1
+    exits 2 nilo meter frobnicate && has "$said" "no command 'meter frobnicate'; nilo help meter lists"
+}
+
+help_stands_in_two_columns_whatever_bytes_a_letter_takes() {
+    exits 0 nilo help tour plan && has "$said" "  --kinds KIND,…           only orders" "  --zone ZONE              only orders"
 }
 
 an_empty_argument_asks_for_nothing() {

@@ -125,7 +125,11 @@ static void print_words(const char *text, int column, int indent)
 
 void args_print_beside(const char *left, int indent, const char *text)
 {
-    print_words(text, printf("  %-*s ", indent - 3, left), indent);
+    int more = 0; /* bytes than columns: "KIND,…" */
+
+    for (const char *at = left; *at; at++)
+        more += (*at & 0xc0) == 0x80;
+    print_words(text, printf("  %-*s ", indent - 3 + more, left) - more, indent);
 }
 
 static void help_option(const struct command_option *o)
@@ -268,7 +272,9 @@ static int read_word(struct reader *r, struct args *a, char words[64])
     a->command = find_command(r->table, words);
     if (a->command || (!used && begins_command(r->table, word)))
         return EXIT_DONE;
-    say("there is no command '%s'; nilo help lists them", words);
+    words[used] = 0;
+    say("there is no command '%s%s%s'; nilo help%s%s lists them", words, used ? " " : "", word,
+        used ? " " : "", words);
     return EXIT_USAGE;
 }
 
