@@ -124,6 +124,8 @@ await claims({
         ok(/^[0-9a-f]{64}$/.test(order.photo), `the photo: ${order.photo}`);
         is((await page.request.get(`/v1/photos/${order.photo}`)).headers()['content-type'], 'image/jpeg', 'what the photo is');
         is(line.seen.filter((s) => s.includes('/done')).length, 1, 'reports that were sent');
+        await page.goto(`${h.at}/#/orders/${job.order}`); // closed, it says what came of it
+        for (const said of ['Exchanged', 'cai', job.fresh, '0.500']) await page.locator('.facts dd', { hasText: said }).first().waitFor();
         is(page.wrongs.join(), '', 'what went wrong');
         await page.context().close();
         line.end();

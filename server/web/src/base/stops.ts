@@ -10,6 +10,7 @@ export interface Stop {
     point: string | null; account: string | null; address: string | null; phone: string | null; lon: number | null; lat: number | null;
     serial: string | null; dn: number | null; reason: string | null; flag: string | null; text_en: string | null; text_zh: string | null; note: string | null;
     last_index_l: number | null; last_read_at: string | null; attempts: number;
+    result?: string | null; done_at?: string | null; closed_by?: string | null; index_l?: number | null; new_serial?: string | null; new_index_l?: number | null; // once it is closed
 }
 export interface Day { at: number; who: string; stops: Stop[]; metres: number; kept: boolean }
 interface Tour { tour: string; date: string; left: number; metres: number }

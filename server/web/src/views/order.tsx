@@ -5,7 +5,7 @@ import { useAsk } from '../base/ask';
 import { now } from '../base/facts';
 import { ago, m3, when } from '../base/format';
 import { acts, change, enqueue, onSent, orderPath, type Act } from '../base/queue';
-import { go } from '../base/router';
+import { go, link } from '../base/router';
 import { may, session } from '../base/session';
 import { theStop, type Stop } from '../base/stops';
 import { useStore } from '../base/store';
@@ -119,6 +119,22 @@ function Facts({ s }: { s: Stop }) {
     return <dl class="facts">{rows.filter(([, v]) => v !== '–').map(([k, v]) => <><dt>{k}</dt><dd>{v}</dd></>)}</dl>;
 }
 
+/** What became of an order that is closed. */
+function Outcome({ s }: { s: Stop }) {
+    const rows: [string, preact.ComponentChildren][] = [];
+    if (s.result) rows.push([word('order.result'), s.result === 'done' ? word(`order.done_${s.kind}` as 'order.done_replace') : named('result', s.result)]);
+    if (s.done_at) rows.push([word('order.at'), <>{when(s.done_at)}{s.closed_by ? ` · ${s.closed_by}` : ''}</>]);
+    if (s.index_l != null) rows.push([s.new_serial ? word('order.old_index', { serial: s.serial ?? '–' }) : word('order.index'), m3(s.index_l)]);
+    if (s.new_serial) rows.push([word('order.new_serial'), <a href={link`/meters/${s.new_serial}`}>{s.new_serial}</a>]);
+    if (s.new_index_l != null) rows.push([word('order.new_index'), m3(s.new_index_l)]);
+    return (
+        <>
+            <div class="strip good" role="status">{word('order.closed')}</div>
+            {rows.length > 0 && <section class="card"><h2>{word('order.report')}</h2><dl class="facts">{rows.map(([k, v]) => <><dt>{k}</dt><dd>{v}</dd></>)}</dl></section>}
+        </>
+    );
+}
+
 function Start({ s, again }: { s: Stop; again: () => void }) {
     const form = useForm({}, (_, key) => post(at`/v1/orders/${s.order}/start`, {}, key), again);
     return <>{form.problem && <p class="refusal" role="alert">{form.problem.detail}</p>}<button type="button" disabled={form.busy} onClick={() => void form.send()}>{word('order.start')}</button></>;
@@ -150,7 +166,7 @@ export default function Order({ names, query }: ViewProps) {
                                 <div class={`strip ${act.refused ? 'bad' : 'warn'}`} role="status">
                                     {act.refused ? <>{act.refused.detail} <a href={`#/orders/${encodeURIComponent(s.order)}?act=${act.id}`}>{word('queue.change')}</a></> : act.full ? word('queue.full') : word('order.queued', { ago: ago(act.made) })}
                                 </div>
-                            ) : !live ? <div class="strip good" role="status">{word('order.closed')}</div>
+                            ) : !live ? <Outcome s={s} />
                                 : !may('crew') ? null
                                 : mine ? <Report key={act?.id ?? 'new'} s={s} act={act} done={() => go('#/')} />
                                 : <div class="strip warn" role="status">{word('order.others', { who: s.assignee! })}</div>}

@@ -160,7 +160,7 @@ export const en = {
     },
     order: {
         title: 'Order', about: 'About', where: 'Where it is', address: 'Address', point: 'Point', account: 'Account', meter: 'Meter', phone: 'Phone', due: 'Due', late: 'late', why: 'Why', note: 'Note', last: 'Last read',
-        start: 'I am here', report: 'Report', exchange: 'Exchange of the meter', result: 'What came of it', send: 'Report', send_again: 'Send again', index: 'Dial, m³', index_hint: 'As the dial shows it, such as 123.456',
+        start: 'I am here', at: 'When', report: 'Report', exchange: 'Exchange of the meter', result: 'What came of it', send: 'Report', send_again: 'Send again', index: 'Dial, m³', index_hint: 'As the dial shows it, such as 123.456',
         index_wrong: 'Expected cubic metres with at most three decimals, such as 123.456.', index_again: 'Read the dial once more.', index_sure: 'The last reading was {index} m³. Is what you typed what the dial shows?',
         last_index: 'Last reading: {index} m³, {at}', old_index: 'Old meter {serial}: dial, m³', new_serial: 'New meter: serial', new_index: 'New meter: dial, m³', same_meter: 'This is the meter that is there: expected the new one.',
         seal: 'Seal', certificate: 'Certificate', photo: 'Photo', photo_drop: 'Without the photo', photo_wrong: 'This is no picture that the browser can read.',

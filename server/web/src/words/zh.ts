@@ -160,7 +160,7 @@ export const zh: Table = {
     },
     order: {
         title: '工单', about: '概况', where: '位置', address: '地址', point: '用水点', account: '户号', meter: '水表', phone: '电话', due: '期限', late: '逾期', why: '原因', note: '备注', last: '上次抄见',
-        start: '我已到场', report: '填报', exchange: '换表', result: '结果', send: '提交', send_again: '重新提交', index: '表盘读数（m³）', index_hint: '按表盘所示填写，例如 123.456',
+        start: '我已到场', at: '时间', report: '填报', exchange: '换表', result: '结果', send: '提交', send_again: '重新提交', index: '表盘读数（m³）', index_hint: '按表盘所示填写，例如 123.456',
         index_wrong: '应为立方米数，最多三位小数，例如 123.456。', index_again: '请再看一次表盘。', index_sure: '上次读数为 {index} m³。您填写的确实是表盘所示吗？',
         last_index: '上次读数：{index} m³，{at}', old_index: '旧表 {serial} 读数（m³）', new_serial: '新表表号', new_index: '新表读数（m³）', same_meter: '这是现有的旧表，请填写新表。',
         seal: '铅封号', certificate: '检定证书号', photo: '照片', photo_drop: '不用这张照片', photo_wrong: '浏览器无法识别这张图片。',
