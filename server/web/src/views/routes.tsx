@@ -54,12 +54,12 @@ export default function Routes() {
     const date = today();
     const asked = useAsk((signal) => all<Route>('/v1/routes', {}, 20000, signal), []);
     const columns: Column<Route>[] = [
-        { id: 'route', head: word('routes.route'), cell: (r) => <a href={link`/routes/${r.route}/day/${date}`}>{r.route}</a>, sort: (r) => r.route, priority: 1, width: 'minmax(6rem, 9rem)' },
-        { id: 'name', head: word('routes.name'), cell: (r) => r.name ?? '–', sort: (r) => r.name, priority: 3 },
+        { id: 'route', head: word('routes.route'), cell: (r) => <a href={link`/routes/${r.route}/day/${date}`}>{r.route}</a>, sort: (r) => r.route, priority: 1, width: 'minmax(5rem, 1fr)' },
+        { id: 'name', head: word('routes.name'), cell: (r) => r.name ?? '–', sort: (r) => r.name, priority: 3, width: 'minmax(6rem, 1.4fr)' },
         { id: 'reader', head: word('routes.reader'), cell: (r) => r.reader ?? '–', sort: (r) => r.reader },
         { id: 'org', head: word('routes.org'), cell: (r) => r.org ?? '–', sort: (r) => r.org, priority: 3 },
         { id: 'days', head: word('routes.days'), cell: (r) => (!r.days || r.days === 'daily' ? word('routes.daily') : r.days), sort: (r) => r.days, priority: 3 },
-        { id: 'standing', head: word('routes.today'), cell: (r) => <Standing route={r.route} date={date} />, priority: 1, width: 'minmax(14rem, 2fr)' },
+        { id: 'standing', head: word('routes.today'), cell: (r) => <Standing route={r.route} date={date} />, priority: 1, width: 'minmax(14rem, 2.6fr)' },
     ];
     return (
         <>

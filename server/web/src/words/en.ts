@@ -123,7 +123,7 @@ export const en = {
         'estimated-twice': 'Estimated twice', 'first-after-exchange': 'First after exchange', high: 'High', 'large-user': 'Large user', low: 'Low', missing: 'Missing', negative: 'Negative', prolonged: 'Long without a read', spike: 'Spike', zero: 'Zero', 'edit-waiting': 'An edit waits',
     },
     routes: {
-        title: 'Routes', route: 'Route', name: 'Name', reader: 'Reader', org: 'Unit', days: 'Days', daily: 'daily', today: 'Today', none: 'No route is registered.', no_points: 'no points', signed: 'Signed', arrived: '{n} of {all}', missing: '{n} missing', odd: '{n} odd',
+        title: 'Routes', route: 'Route', name: 'Name', reader: 'Reader', org: 'Unit', days: 'Days', daily: 'daily', today: 'Today', none: 'No route is registered.', no_points: 'no points', signed: 'Signed', arrived: '{n}/{all}', missing: '{n} missing', odd: '{n} odd',
         disputed: '{n} disputed', to_sign: 'Can be signed',
     },
     rule: { future: 'stamped in the future', 'not-fitted': 'was at no point', conflict: 'another value of the same instant', ceiling: 'more than can flow', fall: 'below the one before', peak: 'a peak' },
