@@ -68,5 +68,6 @@ int64_t zone_hour_next(const struct zone *z, int64_t utc_s);
 int64_t zone_month_start(const struct zone *z, int64_t utc_s);
 int64_t zone_month_next(const struct zone *z, int64_t utc_s);
 int64_t zone_day_number(const struct zone *z, int64_t utc_s); /* the civil day, as days since 1970-01-01 */
+int64_t zone_day(const struct zone *z, int64_t utc_s, int64_t *out_start_s, int64_t *out_next_s); /* all three of that day at once; its number */
 
 #endif

@@ -417,6 +417,15 @@ int64_t zone_day_number(const struct zone *z, int64_t utc_s)
     return day_of(z, utc_s).number;
 }
 
+int64_t zone_day(const struct zone *z, int64_t utc_s, int64_t *out_start_s, int64_t *out_next_s)
+{
+    struct civil_day d = day_of(z, utc_s);
+
+    *out_start_s = d.first_s;
+    *out_next_s = d.next_s;
+    return d.number;
+}
+
 int64_t zone_day_start(const struct zone *z, int64_t utc_s)
 {
     return day_of(z, utc_s).first_s;

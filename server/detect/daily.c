@@ -6,9 +6,7 @@ static void find_day(struct days *d, const struct zone *z, int64_t at_s)
 {
     if (at_s >= d->day_from_s && at_s < d->day_to_s)
         return;
-    d->day = (int32_t)zone_day_number(z, at_s);
-    d->day_from_s = zone_day_start(z, at_s);
-    d->day_to_s = zone_day_next(z, at_s);
+    d->day = (int32_t)zone_day(z, at_s, &d->day_from_s, &d->day_to_s);
 }
 
 /* The day that was found; steps come in order, so it is the last one or a new one, and what lies before goes to the last. */

@@ -82,7 +82,7 @@ static size_t first_from(const struct row *rows, size_t count, int64_t at_s)
 
 /* ---- whether a look may find anything ----
  *
- * Taking up a year of readings costs four times what it costs to unpack them, and in most months nothing has happened.  So the register, as it stands, is asked first: what was used on a day of the last four
+ * Taking up a year of readings and looking at its days costs as much as unpacking them, and in many months nothing has happened.  So the register, as it stands, is asked first: what was used on a day of the last four
  * weeks, against a day of what lies before the last 110 days.  Where neither less nor more by as much as a flag needs is used, where the meter is of no size that is
  * judged and no episode is open, there is no look.  A fall, a roll-over or a wild value among the four readings: the look is made. */
 

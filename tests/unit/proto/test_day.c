@@ -172,6 +172,8 @@ static void the_footer_rules_beyond_the_last_step(void **state)
 
 static void days_of_23_and_25_hours_are_whole_days(void **state)
 {
+    int64_t start_s, next_s;
+
     (void)state;
     zone_load(&z, "Europe/Madrid");
     assert_int_equal(zone_day_next(&z, utc("2016-03-27T12:00:00Z")) -
@@ -184,6 +186,10 @@ static void days_of_23_and_25_hours_are_whole_days(void **state)
     assert_instant(zone_month_next(&z, utc("2016-10-31T22:59:59Z")), "2016-10-31T23:00:00Z");
     assert_instant(zone_month_next(&z, utc("2016-12-31T22:59:59Z")), "2016-12-31T23:00:00Z");
     assert_int_equal(zone_day_number(&z, utc("2016-10-30T23:00:00Z")), day_number(2016, 10, 31));
+    assert_int_equal(zone_day(&z, utc("2016-10-30T12:00:00Z"), &start_s, &next_s),
+                     day_number(2016, 10, 30));
+    assert_instant(start_s, "2016-10-29T22:00:00Z");
+    assert_instant(next_s, "2016-10-30T23:00:00Z");
 }
 
 static void both_passes_of_a_repeated_hour_are_hours(void **state)
