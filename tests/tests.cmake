@@ -12,7 +12,7 @@ function(tests_in folder label)
         target_link_libraries(${stem} nm_test ${ARGN})
         target_compile_definitions(${stem} PRIVATE NILO_SOURCE_DIR="${CMAKE_SOURCE_DIR}" NILO_BUILD_DIR="${CMAKE_BINARY_DIR}")
         add_test(NAME ${stem} COMMAND ${stem})
-        set_tests_properties(${stem} PROPERTIES LABELS ${label} TIMEOUT 600)
+        set_tests_properties(${stem} PROPERTIES LABELS ${label} TIMEOUT 1200)
     endforeach()
 endfunction()
 
@@ -49,9 +49,9 @@ file(GLOB NILO_SCRIPT_TESTS CONFIGURE_DEPENDS tests/e2e/test_*.sh)
 foreach(source ${NILO_SCRIPT_TESTS})
     get_filename_component(stem ${source} NAME_WE)
     add_test(NAME ${stem} COMMAND ${source})
-    set_tests_properties(${stem} PROPERTIES LABELS e2e TIMEOUT 600 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
+    set_tests_properties(${stem} PROPERTIES LABELS e2e TIMEOUT 1200 ENVIRONMENT NILO_BUILD_DIR=${CMAKE_BINARY_DIR})
 endforeach()
-set_tests_properties(test_billing_client PROPERTIES TIMEOUT 900 LABELS "e2e;client") # 146 kills of a script, each followed by a whole run
+set_tests_properties(test_billing_client PROPERTIES TIMEOUT 1200 LABELS "e2e;client") # 146 kills of a script, each followed by a whole run
 # The longest begin first, so that none of them is what all the others waited for.
 set_tests_properties(test_billing_client test_coaps test_cases test_kill test_histories test_adjustments test_import_killed PROPERTIES COST 1000)
 
