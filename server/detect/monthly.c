@@ -90,8 +90,8 @@ static size_t first_from(const struct row *rows, size_t count, int64_t at_s)
 #define EARLIER_D 110 /* draws.c looks for changes so far back */
 #define LESS 0.85
 #define MORE 1.12
-#define MEAN_SHARE                                                                                 \
-    0.003 /* of Q3; below it no place uses too much, unless by a figure that people set (undersize.c) */
+/* Of Q3; below it no place uses too much, unless by a figure that people set (undersize.c). */
+#define MEAN_SHARE 0.003
 #define FINE_ML 1000
 #define DN_SIZED 32
 
