@@ -69,8 +69,7 @@ static void header_fault(struct rowfile *f, struct span columns, struct span fou
 {
     char column[sizeof f->header->column];
 
-    snprintf(column, sizeof column, "%.*s", (int)(columns.len < 47 ? columns.len : 47),
-             (const char *)columns.at);
+    text_cut(column, sizeof column, columns);
     import_refusal_fill(f->header, f->begun, column, found, expected);
     f->err = ERR_INVALID;
     f->stopped = true;
