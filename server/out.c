@@ -12,16 +12,13 @@ void out_done(struct out *o)
     *o = (struct out){ 0 };
 }
 
-/* Room for `more` bytes at the end; NULL without memory, which sticks. */
-char *out_room(struct out *o, size_t more)
+char *out_grow(struct out *o, size_t more)
 {
     size_t cap = o->cap ? o->cap : OUT_FIRST;
     char *grown;
 
     if (o->err)
         return NULL;
-    if (more <= o->cap - o->len)
-        return o->at + o->len;
     while (cap - o->len < more && cap < SIZE_MAX / 2)
         cap *= 2;
     grown = cap - o->len < more ? NULL : (char *)realloc(o->at, cap);
@@ -32,16 +29,6 @@ char *out_room(struct out *o, size_t more)
     o->at = grown;
     o->cap = cap;
     return o->at + o->len;
-}
-
-void out_bytes_grow(struct out *o, const void *bytes, size_t len)
-{
-    char *to = out_room(o, len);
-
-    if (!to || !len)
-        return;
-    memcpy(to, bytes, len);
-    o->len += len;
 }
 
 void out_format(struct out *o, const char *format, ...)
@@ -71,22 +58,29 @@ static inline void put_pair(char *to, unsigned v)
     memcpy(to, digit_pairs + (size_t)2 * v, 2);
 }
 
-#define DECIMAL_MAX 20 /* digits of the largest uint64_t */
-
-/* Writes the digits of `v` so that they end before `end`; returns where they begin. */
-static char *put_digits(char *end, uint64_t v)
+static inline unsigned count_digits(uint64_t v)
 {
+    unsigned count = 1;
+
+    for (; v >= 10000; v /= 10000)
+        count += 4;
+    return count + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/* Returns their end. */
+static inline char *put_digits(char *to, uint64_t v)
+{
+    char *end = to + count_digits(v), *at = end;
+
     while (v >= 100) {
-        end -= 2;
-        put_pair(end, (unsigned)(v % 100));
+        at -= 2;
+        put_pair(at, (unsigned)(v % 100));
         v /= 100;
     }
-    if (v >= 10) {
-        end -= 2;
-        put_pair(end, (unsigned)v);
-    } else {
-        *--end = (char)('0' + v);
-    }
+    if (v >= 10)
+        put_pair(at - 2, (unsigned)v);
+    else
+        at[-1] = (char)('0' + v);
     return end;
 }
 
@@ -95,24 +89,18 @@ static inline uint64_t magnitude(int64_t v)
     return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 }
 
-void out_int(struct out *o, int64_t v)
+char *out_put_int(char *to, int64_t v)
 {
-    char text[DECIMAL_MAX + 1], *end = text + sizeof text, *at = put_digits(end, magnitude(v));
-
-    if (v < 0)
-        *--at = '-';
-    out_bytes(o, at, (size_t)(end - at));
+    *to = '-';
+    return put_digits(to + (v < 0), magnitude(v));
 }
 
 char *out_put_litres(char *to, int64_t ml)
 {
-    char text[DECIMAL_MAX], *end = text + sizeof text, *at = put_digits(end, magnitude(ml) / 1000);
     unsigned part = (unsigned)(magnitude(ml) % 1000);
 
-    if (ml < 0)
-        *to++ = '-';
-    memcpy(to, at, (size_t)(end - at));
-    to += end - at;
+    *to = '-';
+    to = put_digits(to + (ml < 0), magnitude(ml) / 1000);
     if (!part)
         return to;
     to[0] = '.';
@@ -122,14 +110,6 @@ char *out_put_litres(char *to, int64_t ml)
     while (to[-1] == '0')
         to--;
     return to;
-}
-
-void out_litres(struct out *o, int64_t ml)
-{
-    char *to = out_room(o, OUT_LITRES_MOST);
-
-    if (to)
-        o->len += (size_t)(out_put_litres(to, ml) - to);
 }
 
 #define DAY_S 86400
@@ -161,14 +141,6 @@ char *out_put_time(char *to, int64_t utc_s)
     to[20] = 'Z';
     to[21] = '"';
     return to + OUT_TIME_SIZE;
-}
-
-void out_time(struct out *o, int64_t utc_s)
-{
-    char *to = out_room(o, OUT_TIME_SIZE);
-
-    if (to)
-        o->len += (size_t)(out_put_time(to, utc_s) - to);
 }
 
 /* Length of the UTF-8 character at `at` (RFC 3629), 0 if it is none. */
@@ -207,7 +179,7 @@ static inline bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-void out_string(struct out *o, struct span text)
+void out_string_odd(struct out *o, struct span text)
 {
     size_t i = 0;
 
@@ -232,6 +204,59 @@ void out_string(struct out *o, struct span text)
     out_bytes(o, "\"", 1);
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* is_plain of eight bytes at once: the highest bit of a byte comes to be set where it is below 0x20, above 0x7e, or equal to what it is compared
+ * with. What it borrows from its neighbour changes nothing: then it is none itself. */
+static inline bool are_plain(uint64_t eight)
+{
+    uint64_t odd = (eight - EACH(0x20)) | (eight + EACH(0x01)) | ((eight ^ EACH('"')) - EACH(1)) |
+                   ((eight ^ EACH('\\')) - EACH(1)) | eight;
+
+    return !(odd & EACH(0x80));
+}
+
+/* A word, name or serial, in steps of eight bytes of which the last may overlap the one before; false: a byte is not plain. */
+static inline bool copy_plain(char *to, struct span text)
+{
+    uint64_t eight = EACH(' ');
+    size_t i = 0;
+
+    if (text.len >= 8) {
+        while (i < text.len) {
+            size_t at = text.len - i < 8 ? text.len - 8 : i;
+
+            memcpy(&eight, text.at + at, 8);
+            if (!are_plain(eight))
+                return false;
+            memcpy(to + at, &eight, 8);
+            i += 8;
+        }
+        return true;
+    }
+    if (text.len >= 4) {
+        memcpy(&eight, text.at, 4);
+        memcpy((char *)&eight + 4, text.at + text.len - 4, 4);
+        memcpy(to, &eight, 4);
+        memcpy(to + text.len - 4, (char *)&eight + 4, 4);
+        return are_plain(eight);
+    }
+    while (i < text.len && is_plain(text.at[i])) {
+        to[i] = (char)text.at[i];
+        i++;
+    }
+    return i == text.len;
+}
+
+char *out_put_plain(char *to, struct span text)
+{
+    to[0] = '"';
+    if (!copy_plain(to + 1, text))
+        return NULL;
+    to[text.len + 1] = '"';
+    return to + text.len + 2;
+}
+
 void out_csv(struct out *o, struct span text)
 {
     /* Who reads it would take blanks at the edge for layout, not text. */
@@ -248,71 +273,6 @@ void out_csv(struct out *o, struct span text)
         out_bytes(o, text.at[i] == '"' ? (const void *)"\"\"" : (const void *)(text.at + i),
                   text.at[i] == '"' ? 2 : 1);
     out_bytes(o, "\"", 1);
-}
-
-void out_key(struct out *o, const char *name)
-{
-    size_t len = strlen(name);
-    bool first = o->len && o->at[o->len - 1] == '{';
-    char *to = out_room(o, len + 4);
-
-    if (!to)
-        return;
-    if (!first)
-        *to++ = ',';
-    *to++ = '"';
-    memcpy(to, name, len);
-    to[len] = '"';
-    to[len + 1] = ':';
-    o->len += len + 3 + !first;
-}
-
-void out_member_text(struct out *o, const char *name, const char *text)
-{
-    out_key(o, name);
-    if (text)
-        out_string(o, span_text(text));
-    else
-        out_bytes(o, "null", 4);
-}
-
-void out_member_span(struct out *o, const char *name, struct span text)
-{
-    out_key(o, name);
-    if (text.len)
-        out_string(o, text);
-    else
-        out_bytes(o, "null", 4);
-}
-
-void out_member_int(struct out *o, const char *name, int64_t v)
-{
-    out_key(o, name);
-    out_int(o, v);
-}
-
-void out_member_litres(struct out *o, const char *name, int64_t ml)
-{
-    out_key(o, name);
-    out_litres(o, ml);
-}
-
-void out_member_time(struct out *o, const char *name, int64_t utc_s)
-{
-    out_key(o, name);
-    out_time(o, utc_s);
-}
-
-void out_member_bool(struct out *o, const char *name, bool v)
-{
-    out_key(o, name);
-    out_text(o, v ? "true" : "false");
-}
-
-void out_member_null(struct out *o, const char *name)
-{
-    out_key(o, name);
-    out_bytes(o, "null", 4);
 }
 
 void out_member_path(struct out *o, const char *name, const char *where, struct span segment)

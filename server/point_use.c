@@ -453,7 +453,7 @@ void use_put_checks(struct out *o, unsigned checks)
     bool first = true;
 
     out_text(o, "[");
-    for (unsigned n = 0; n < CHECK_COUNT; n++) {
+    for (unsigned n = 0; checks && n < CHECK_COUNT; n++) {
         if (!(checks & 1u << check_by_name(n)))
             continue;
         if (!first)

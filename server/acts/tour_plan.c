@@ -547,9 +547,9 @@ static void tell_list(struct planning *p, uint32_t list, const char *tour)
 {
     struct list_figures f = figures_of(p, list);
     struct out *o = &p->out->body;
-    bool first = o->len && o->at[o->len - 1] == '[';
 
-    out_text(o, first ? "{" : ",{");
+    out_next(o);
+    out_text(o, "{");
     out_member_text(o, "tour", tour);
     out_member_int(o, "stops", (int64_t)(p->begin[list + 1] - p->begin[list]));
     out_member_int(o, "metres", llround(f.metres));

@@ -33,18 +33,32 @@ const char *part_kind_name(enum part_kind k)
 
 /* ---- parts ---------------------------------------------------------------------------------- */
 
-static enum err part_push(struct row_of_use *row, struct part part)
+/* The row's next part, zeroed; NULL: no memory. */
+static struct part *part_add(struct row_of_use *row)
 {
+    struct part *p;
+
     if (row->c.part_count == row->part_cap) {
         size_t cap = row->part_cap ? 2 * row->part_cap : 8;
         struct part *parts = realloc(row->c.parts, cap * sizeof(*parts));
 
         if (!parts)
-            return ERR_NO_MEMORY;
+            return NULL;
         row->c.parts = parts;
         row->part_cap = cap;
     }
-    row->c.parts[row->c.part_count++] = part;
+    p = &row->c.parts[row->c.part_count++];
+    *p = (struct part){ 0 };
+    return p;
+}
+
+static enum err part_push(struct row_of_use *row, struct part part)
+{
+    struct part *p = part_add(row);
+
+    if (!p)
+        return ERR_NO_MEMORY;
+    *p = part;
     return ERR_OK;
 }
 
@@ -62,17 +76,18 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+static int64_t rolled(const struct fitting_line *l, int64_t register_ml)
+{
+    /* Most registers never were beyond their last digit, and a division takes as long as the rest of a row's figures. */
+    if (l->modulus <= 0 || (register_ml >= 0 && register_ml < l->modulus))
+        return 0;
+    return floor_div(register_ml, l->modulus);
+}
+
 /* C7: what the dial shows. */
 static int64_t dial(const struct fitting_line *l, int64_t register_ml)
 {
-    int64_t modulus = l->modulus;
-
-    return modulus > 0 ? register_ml - floor_div(register_ml, modulus) * modulus : register_ml;
-}
-
-static int64_t rolled(const struct fitting_line *l, int64_t register_ml)
-{
-    return l->modulus > 0 ? floor_div(register_ml, l->modulus) : 0;
+    return register_ml - rolled(l, register_ml) * l->modulus;
 }
 
 /* D3 to D5, within one fitting and between its re-bases. */
@@ -81,25 +96,29 @@ static enum err part_metered(struct consumer *c, struct row_of_use *row, struct 
 {
     struct register_at start = register_at(l, &c->rules, from_s);
     struct register_at end = register_at(l, &c->rules, to_s);
-    struct part p = {
-        .kind = PART_METERED, .from_s = from_s, .to_s = to_s, .serial = l->of->meter->serial
-    };
+    struct part *p = part_add(row);
 
-    p.quality = start.quality > end.quality ? start.quality : end.quality;
-    p.edited = start.edited || end.edited;
-    p.start_known = start.quality != QUALITY_MISSING;
-    p.end_known = end.quality != QUALITY_MISSING;
-    p.start_ml = p.start_known ? dial(l, start.register_ml) : 0;
-    p.end_ml = p.end_known ? dial(l, end.register_ml) : 0;
-    if (p.quality == QUALITY_MISSING)
-        return part_push(row, p);
-    p.known = true;
-    p.method = start.method > end.method ? start.method : end.method;
-    p.consumption_ml = volume_clamped((__int128)end.register_ml - start.register_ml);
-    p.rollovers = (int32_t)(rolled(l, end.register_ml) - rolled(l, start.register_ml));
+    if (!p)
+        return ERR_NO_MEMORY;
+    p->kind = PART_METERED;
+    p->from_s = from_s;
+    p->to_s = to_s;
+    p->serial = l->of->meter->serial;
+    p->quality = start.quality > end.quality ? start.quality : end.quality;
+    p->edited = start.edited || end.edited;
+    p->start_known = start.quality != QUALITY_MISSING;
+    p->end_known = end.quality != QUALITY_MISSING;
+    p->start_ml = p->start_known ? dial(l, start.register_ml) : 0;
+    p->end_ml = p->end_known ? dial(l, end.register_ml) : 0;
+    if (p->quality == QUALITY_MISSING)
+        return ERR_OK;
+    p->known = true;
+    p->method = start.method > end.method ? start.method : end.method;
+    p->consumption_ml = volume_clamped((__int128)end.register_ml - start.register_ml);
+    p->rollovers = (int32_t)(rolled(l, end.register_ml) - rolled(l, start.register_ml));
     row->c.billed_m3 +=
         floor_div(end.register_ml, CUBIC_METRE_ML) - floor_div(start.register_ml, CUBIC_METRE_ML);
-    return part_push(row, p);
+    return ERR_OK;
 }
 
 /* The step that ends at `n`, cut by the span; its indices are those of the readings, not of the

@@ -151,7 +151,8 @@ static void part_begin(struct part *p, struct out *o, const char *code)
     p->o = o;
     p->w_en = wr_of(p->en, sizeof p->en - 1);
     p->w_zh = wr_of(p->zh, sizeof p->zh - 1);
-    out_text(o, o->len > 1 ? ",{" : "{");
+    out_next(o);
+    out_text(o, "{");
     out_member_text(o, "code", code);
 }
 
@@ -172,7 +173,8 @@ static void put_date(struct out *o, const char *name, int32_t day)
 
 static void say_flag(struct out *o, const struct flag *f)
 {
-    out_text(o, o->len > 1 ? ",{" : "{");
+    out_next(o);
+    out_text(o, "{");
     out_member_text(o, "code", f->kind->flag);
     out_member_text(o, "flag", f->id);
     out_member_text(o, "state", flag_state_name(f->state));

@@ -295,17 +295,6 @@ void listing_start(struct listing *l)
 
 /* ---- rows ---- */
 
-static void cell(struct listing *l, const char *name)
-{
-    if (l->form == FORM_CSV) {
-        if (!l->first_cell)
-            out_bytes(&l->out, ",", 1);
-        l->first_cell = false;
-    } else if (name) {
-        out_key(&l->out, name);
-    }
-}
-
 void row_begin(struct listing *l)
 {
     l->first_cell = true;
@@ -332,57 +321,28 @@ void row_end(struct listing *l, struct span cursor)
     set_cursor(l, cursor);
 }
 
-void row_text(struct listing *l, const char *name, struct span text)
+void row_comma(struct listing *l)
 {
-    scoping_cell(l->scoping, name, text);
-    if (!text.len) {
-        row_absent(l, name);
-        return;
-    }
-    cell(l, name);
-    if (l->form == FORM_CSV)
-        out_csv(&l->out, text);
+    if (!l->first_cell)
+        out_bytes(&l->out, ",", 1);
+    l->first_cell = false;
+}
+
+void row_csv_time(struct listing *l, int64_t utc_s)
+{
+    char text[TEXT_TIME_SIZE];
+
+    text_put_time(text, utc_s);
+    row_comma(l);
+    out_text(&l->out, text);
+}
+
+void row_csv_raw(struct listing *l)
+{
+    if (l->raw.err)
+        l->out.err = l->raw.err;
     else
-        out_string(&l->out, text);
-}
-
-void row_word(struct listing *l, const char *name, const char *text)
-{
-    if (text)
-        row_text(l, name, span_text(text));
-    else
-        row_null(l, name);
-}
-
-void row_int(struct listing *l, const char *name, int64_t v)
-{
-    cell(l, name);
-    out_int(&l->out, v);
-}
-
-void row_litres(struct listing *l, const char *name, int64_t ml)
-{
-    cell(l, name);
-    out_litres(&l->out, ml);
-}
-
-void row_time(struct listing *l, const char *name, int64_t utc_s)
-{
-    cell(l, name);
-    if (l->form == FORM_CSV) {
-        char text[TEXT_TIME_SIZE];
-
-        text_put_time(text, utc_s);
-        out_text(&l->out, text);
-    } else {
-        out_time(&l->out, utc_s);
-    }
-}
-
-void row_bool(struct listing *l, const char *name, bool v)
-{
-    cell(l, name);
-    out_text(&l->out, v ? "true" : "false");
+        out_csv(&l->out, span_of(l->raw.at, l->raw.len));
 }
 
 static size_t count_digits(struct span s, size_t from)
@@ -414,38 +374,9 @@ void row_number(struct listing *l, const char *name, struct span text)
         row_text(l, name, text);
         return;
     }
-    cell(l, name);
-    out_bytes(&l->out, text.at, text.len);
-}
-
-void row_null(struct listing *l, const char *name)
-{
-    scoping_cell(l->scoping, name, (struct span){ 0 });
-    cell(l, name);
     if (l->form != FORM_CSV)
-        out_bytes(&l->out, "null", 4);
-}
-
-void row_absent(struct listing *l, const char *name)
-{
-    scoping_cell(l->scoping, name, (struct span){ 0 });
-    if (l->form == FORM_CSV)
-        cell(l, name);
-}
-
-struct out *row_raw_begin(struct listing *l, const char *name)
-{
-    cell(l, name);
-    out_clear(&l->raw);
-    return &l->raw;
-}
-
-void row_raw_end(struct listing *l)
-{
-    if (l->raw.err)
-        l->out.err = l->raw.err;
-    else if (l->form == FORM_CSV)
-        out_csv(&l->out, span_of(l->raw.at, l->raw.len));
+        out_key(&l->out, name);
     else
-        out_bytes(&l->out, l->raw.at, l->raw.len);
+        row_comma(l);
+    out_bytes(&l->out, text.at, text.len);
 }

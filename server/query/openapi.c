@@ -218,8 +218,7 @@ static void put_parameter(struct out *o, const char *name, size_t len, bool in_p
         if (strlen(parameters[i].name) == len && memcmp(parameters[i].name, name, len) == 0)
             p = &parameters[i];
     }
-    if (o->at[o->len - 1] != '[')
-        out_text(o, ",");
+    out_next(o);
     out_text(o, "{\"name\":");
     out_string(o, span_of(name, len));
     out_member_text(o, "in", in_path ? "path" : "query");
@@ -252,12 +251,12 @@ static void put_parameters(struct out *o, const struct route *r)
         put_parameter(o, at, len, false);
         at += len + (at[len] == ',');
     }
-    if (r->verb == VERB_POST && !r->asks)
-        out_format(o,
-                   "%s{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same "
-                   "request with the same key is answered as before, and nothing happens\","
-                   "\"schema\":{\"type\":\"string\",\"maxLength\":255}}",
-                   o->at[o->len - 1] == '[' ? "" : ",");
+    if (r->verb == VERB_POST && !r->asks) {
+        out_next(o);
+        out_text(o, "{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The same "
+                    "request with the same key is answered as before, and nothing happens\","
+                    "\"schema\":{\"type\":\"string\",\"maxLength\":255}}");
+    }
     out_text(o, "]");
 }
 

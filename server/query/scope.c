@@ -363,9 +363,9 @@ void scoping_row(struct scoping *s)
         s->owner[i][0] = 0;
 }
 
-void scoping_cell(struct scoping *s, const char *name, struct span text)
+void scoping_keep(struct scoping *s, const char *name, struct span text)
 {
-    const struct named *n = s && name ? owner_named(name, ROW_OWNERS) : NULL;
+    const struct named *n = owner_named(name, ROW_OWNERS);
 
     if (!n)
         return;

@@ -15,11 +15,16 @@ bool scope_check_body(struct request *q, const json_t *body);
 
 struct scoping;
 MUST_CHECK enum err scoping_new(struct request *q, struct scoping **out); /* *out NULL: every row is the caller's; free() */
-/* NULL is fine for all of them. Between begin and end rows may be judged. */
+/* NULL is fine for all but scoping_keep. Between begin and end rows may be judged. */
 void scoping_begin(struct scoping *s, struct app *app);
 enum err scoping_end(struct scoping *s);
 void scoping_row(struct scoping *s);
-void scoping_cell(struct scoping *s, const char *name, struct span text);
+void scoping_keep(struct scoping *s, const char *name, struct span text);
+static inline void scoping_cell(struct scoping *s, const char *name, struct span text)
+{
+    if (s && name)
+        scoping_keep(s, name, text);
+}
 bool scoping_allows(struct scoping *s); /* the row whose cells were told */
 
 #endif
