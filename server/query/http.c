@@ -16,6 +16,7 @@
 #include "server/query/patience.h"
 #include "server/query/photo_desk.h"
 #include "server/query/spool.h"
+#include "server/query/stream.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -98,6 +99,22 @@ static void resume(struct request *q)
     pthread_mutex_unlock(&h->lock);
 }
 
+static void request_free(struct request *q)
+{
+    struct http *h = q->http;
+
+    stream_free(q->stream);
+    listing_free(q->listing);
+    spool_close(q->spool);
+    out_done(&q->out);
+    free(q->body);
+    free(q);
+    pthread_mutex_lock(&h->lock);
+    h->active--;
+    pthread_cond_broadcast(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static bool hand_over(struct request *q, struct workers *to, void (*run)(struct work *w))
 {
     if (!may_suspend(q->http))
@@ -110,67 +127,64 @@ static bool hand_over(struct request *q, struct workers *to, void (*run)(struct 
 
 /* ---- answers ---- */
 
-static bool too_slow(struct listing *l)
+static bool stream_fill(void *arg, struct work *job)
 {
-    int64_t now_ms = clock_monotonic_ms();
-    bool slow = false;
+    struct http *h = ((struct request *)arg)->http;
+    bool may;
 
-    if (now_ms - l->window_ms >= HTTP_SLOW_S * INT64_C(1000)) {
-        slow = l->window_bytes < HTTP_SLOW_BYTES;
-        l->window_ms = now_ms;
-        l->window_bytes = 0;
-    }
-    return slow;
+    pthread_mutex_lock(&h->lock);
+    may = !h->stopping;
+    pthread_mutex_unlock(&h->lock);
+    if (may)
+        workers_submit(h->readers, job);
+    return may;
 }
 
-static void stream_job(struct work *w)
+static void stream_wake(void *arg)
 {
-    struct request *q = (struct request *)w;
+    resume((struct request *)arg);
+}
 
-    metrics_read_begin(clock_monotonic_ms());
-    listing_more(q->listing);
-    metrics_read_end();
-    q->listing->window_ms = clock_monotonic_ms(); /* our time is not the reader's */
-    resume(q);
+static void stream_gone(void *arg)
+{
+    request_free((struct request *)arg);
 }
 
 /* MHD asks for more of a stream. */
-static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
+static ssize_t stream_more(void *cls, uint64_t pos, char *to, size_t max)
 {
     struct request *q = (struct request *)cls;
-    struct listing *l = q->listing;
-    size_t left = l->out.len - l->taken, len = left < max ? left : max;
+    long len = stream_read(q->stream, to, max);
 
     (void)pos;
-    if (left) {
-        if (too_slow(l))
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        memcpy(to, l->out.at + l->taken, len);
-        l->taken += len;
-        l->window_bytes += len;
-        return (ssize_t)len;
-    }
-    if (l->err)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (l->closed)
+    if (len == STREAM_END)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    return hand_over(q, q->http->readers, stream_job) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
+    if (len == STREAM_CUT || (len == STREAM_WAIT && !may_suspend(q->http)))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (len == STREAM_WAIT) {
+        MHD_suspend_connection(q->connection);
+        if (!stream_wait(q->stream))
+            resume(q);
+    }
+    return (ssize_t)len;
 }
 
-/* The trailer can be added as long as the last chunk has not gone out; MHD asks stream_read for the
+/* The trailer can be added as long as the last chunk has not gone out; MHD asks stream_more for the
  * end before it writes it. */
-static ssize_t stream_read_csv(void *cls, uint64_t pos, char *to, size_t max);
+static ssize_t stream_more_csv(void *cls, uint64_t pos, char *to, size_t max);
 
 static struct MHD_Response *stream_response(struct request *q)
 {
-    struct listing *l = q->listing;
-    bool csv = l->form == FORM_CSV;
-    struct MHD_Response *m = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, LISTING_SLICE, csv ? stream_read_csv : stream_read, q, NULL);
+    static const struct stream_host host = { stream_fill, stream_wake, stream_gone };
+    bool csv = q->listing->form == FORM_CSV;
+    struct MHD_Response *m;
 
+    if (!(q->stream = stream_new(q->listing, &host, q)))
+        return NULL;
+    m = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LISTING_SLICE,
+                                          csv ? stream_more_csv : stream_more, q, NULL);
     if (!m)
         return NULL;
-    l->window_ms = clock_monotonic_ms();
     metrics_add(METRIC_HTTP_STREAMS, 1);
     MHD_set_connection_option(q->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)HTTP_SLOW_S);
     MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -184,10 +198,10 @@ static struct MHD_Response *stream_response(struct request *q)
     return m;
 }
 
-static ssize_t stream_read_csv(void *cls, uint64_t pos, char *to, size_t max)
+static ssize_t stream_more_csv(void *cls, uint64_t pos, char *to, size_t max)
 {
     struct request *q = (struct request *)cls;
-    ssize_t n = stream_read(cls, pos, to, max);
+    ssize_t n = stream_more(cls, pos, to, max);
     char rows[24];
 
     if (n == MHD_CONTENT_READER_END_OF_STREAM) {
@@ -665,9 +679,9 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode why)
 {
-    struct http *h = (struct http *)cls;
     struct request *q = (struct request *)*context;
 
+    (void)cls;
     if (!q)
         return;
     if (q->answer) {
@@ -675,17 +689,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         metrics_add(METRIC_HTTP_CUT, why != MHD_REQUEST_TERMINATED_COMPLETED_OK);
         MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)HTTP_IDLE_S);
     }
-    listing_free(q->listing);
     live_leave(q->live);
-    spool_close(q->spool);
-    out_done(&q->out);
-    free(q->body);
-    free(q);
     *context = NULL;
-    pthread_mutex_lock(&h->lock);
-    h->active--;
-    pthread_cond_broadcast(&h->changed);
-    pthread_mutex_unlock(&h->lock);
+    if (q->stream)
+        stream_leave(q->stream);
+    else
+        request_free(q);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,

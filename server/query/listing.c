@@ -144,15 +144,14 @@ static void close_stream(struct listing *l)
 
 void listing_more(struct listing *l)
 {
-    l->told += l->out.len;
     out_clear(&l->out);
-    l->taken = 0;
     do {
         if (!l->err && !is_over(l))
             fill(l);
     } while (!l->err && !is_over(l) && l->out.len == 0 && !l->patient);
     if (!l->err && is_over(l))
         close_stream(l);
+    l->told += l->out.len;
 }
 
 static void put_columns(struct listing *l)
@@ -173,6 +172,7 @@ static void start_stream(struct listing *l)
         fill(l);
     if (!l->err && is_over(l))
         close_stream(l);
+    l->told = l->out.len;
 }
 
 static void make_page(struct listing *l)

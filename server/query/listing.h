@@ -23,8 +23,7 @@ struct listing {
     enum form form;
     struct out out; /* the slice at hand */
     struct out raw; /* a nested value that becomes a cell of CSV */
-    size_t taken;   /* of it, by the wire */
-    uint64_t told;  /* bytes of the slices before it */
+    uint64_t told;  /* bytes of the slices so far */
     uint64_t rows, limit;
     bool ended;   /* the source has no more rows */
     bool closed;  /* the last line was written */
@@ -37,8 +36,6 @@ struct listing {
     size_t row_start;           /* of the row at hand, in `out` */
     uint8_t cursor[CURSOR_MAX]; /* of the last row that was emitted */
     size_t cursor_len;
-    int64_t window_ms; /* for slow readers: since when, and what it took since */
-    uint64_t window_bytes;
 
     const char *const *columns; /* of the CSV, NULL-ended */
     void (*fill)(struct listing *l);

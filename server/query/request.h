@@ -9,6 +9,7 @@
 
 struct http;
 struct listing;
+struct stream;
 struct page;
 struct live;
 struct photo_desk;
@@ -69,6 +70,7 @@ struct request {
     int64_t wait_ms;            /* with 429: until another try may come */
     char etag[ETAG_MAX];        /* the answer's, with its quotes; "": none */
     struct listing *listing;
+    struct stream *stream; /* that the list leaves by; NULL: not yet, or it is a page */
     struct live_listener *live; /* the answer is server-sent events; NULL: it is not */
     void *answer; /* the stream's MHD_Response: its trailer is added at its end */
 
