@@ -31,6 +31,13 @@ static inline char *out_room(struct out *o, size_t more)
 char *out_put_int(char *to, int64_t v);
 char *out_put_litres(char *to, int64_t ml); /* thousandths as a decimal number, shortest: 12, 0.5 */
 char *out_put_time(char *to, int64_t utc_s); /* "2026-03-01T00:00:00Z", with quotes */
+static inline char *out_put(char *to, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(to, text, len);
+    return to + len;
+}
 /* With quotes, text.len + 2 bytes; NULL: it has bytes that are not printable ASCII, or that JSON escapes. */
 char *out_put_plain(char *to, struct span text);
 

@@ -369,27 +369,33 @@ enum err point_use_determinant(struct app *app, struct txn *t, uint32_t point, i
 
 /* ---- JSON ---- */
 
+#define PART_MOST (256 + SERIAL_MAX + 2 * OUT_TIME_SIZE + 3 * OUT_LITRES_MOST + OUT_INT_MOST)
+
+/* A year by the hour has thousands of them: put in place piece by piece, all but the brace that ends it. */
 static void put_part(struct out *o, const struct part *p)
 {
-    out_member_text(o, "kind", part_kind_name(p->kind));
-    out_member_time(o, "from", p->from_s);
-    out_member_time(o, "to", p->to_s);
+    char *to = out_room(o, PART_MOST);
+
+    if (!to)
+        return;
+    to = out_put(out_put(to, "{\"kind\":\""), part_kind_name(p->kind));
+    to = out_put_time(out_put(to, "\",\"from\":"), p->from_s);
+    to = out_put_time(out_put(to, ",\"to\":"), p->to_s);
     if (p->kind != PART_NO_METER) {
-        out_member_text(o, "serial", p->serial);
+        to = out_put(out_put(out_put(to, ",\"serial\":\""), p->serial), "\"");
         if (p->start_known)
-            out_member_litres(o, "start_index_l", p->start_ml);
+            to = out_put_litres(out_put(to, ",\"start_index_l\":"), p->start_ml);
         if (p->end_known)
-            out_member_litres(o, "end_index_l", p->end_ml);
+            to = out_put_litres(out_put(to, ",\"end_index_l\":"), p->end_ml);
     }
-    if (p->known)
-        out_member_litres(o, "consumption_l", p->consumption_ml);
-    else
-        out_member_null(o, "consumption_l");
-    out_member_text(o, "quality", quality_name(p->quality));
+    to = out_put(to, ",\"consumption_l\":");
+    to = p->known ? out_put_litres(to, p->consumption_ml) : out_put(to, "null");
+    to = out_put(out_put(out_put(to, ",\"quality\":\""), quality_name(p->quality)), "\"");
     if (p->known && method_name(p->method))
-        out_member_text(o, "method", method_name(p->method));
+        to = out_put(out_put(out_put(to, ",\"method\":\""), method_name(p->method)), "\"");
     if (p->rollovers)
-        out_member_int(o, "rollovers", p->rollovers);
+        to = out_put_int(out_put(to, ",\"rollovers\":"), p->rollovers);
+    out_end(o, to);
 }
 
 void use_put_edit(struct out *o, const struct ledger_edit *e)
@@ -428,7 +434,7 @@ void use_put_told_parts(struct out *o, const struct point_use *u, const struct c
 {
     out_text(o, "[");
     for (size_t i = 0; i < c->part_count; i++) {
-        out_text(o, i ? ",{" : "{");
+        out_next(o);
         put_part(o, &c->parts[i]);
         if (c->parts[i].edited)
             put_part_edits(o, u, &c->parts[i]);
@@ -441,7 +447,7 @@ void use_put_parts(struct out *o, const struct part *parts, size_t count)
 {
     out_text(o, "[");
     for (size_t i = 0; i < count; i++) {
-        out_text(o, i ? ",{" : "{");
+        out_next(o);
         put_part(o, &parts[i]);
         out_text(o, "}");
     }

@@ -19,6 +19,7 @@ static const char *const explained_columns[] = { "point",         "from",       
 
 struct used {
     char point[64];
+    struct span name; /* the same */
     int64_t from_s, to_s, now_s;
     enum consume_step step;
     bool explained; /* of the whole alone */
@@ -43,6 +44,7 @@ static bool load(struct request *q, struct used *u)
     bool found =
         row_named(q, &t, list_of(LIST_POINT), INT64_MAX, &row) && point_name(&t, row.id, u->point);
 
+    u->name = span_text(u->point);
     if (found)
         err = point_use_load(q->app, &t, row.id, u->from_s, u->to_s, u->step, u->now_s, &u->use);
     txn_abort(&t);
@@ -61,7 +63,7 @@ static void put(struct listing *l, const struct used *u, const struct consumptio
 
     wr_be64(&w, (uint64_t)c->to_s);
     row_begin(l);
-    row_word(l, "point", u->point);
+    row_text(l, "point", u->name);
     row_time(l, "from", c->from_s);
     row_time(l, "to", c->to_s);
     if (c->known) {
