@@ -41,6 +41,7 @@ answer_handler answer_precision;   /* get_precision.c */
 answer_handler answer_field_list;  /* get_field_list.c */
 answer_handler answer_leak_cases, answer_leak_case; /* get_leak_cases.c */
 answer_handler answer_meter_rules; /* get_rules.c */
+answer_handler answer_balance;                                                      /* get_balance.c */
 answer_handler answer_flags, answer_flag, answer_replacements, answer_budget;        /* get_flags.c, get_replacements.c, get_budget.c */
 answer_handler answer_quarantine, answer_rejects, answer_quarantine_summary;         /* get_quarantine.c */
 answer_handler answer_papers, answer_paper, answer_paper_meters, answer_stocktake;   /* get_papers.c */

@@ -70,6 +70,7 @@ static const struct common {
     { "/v1/prices", VERB_POST },
     { "/v1/rules/{rule}", VERB_POST },
     { "/v1/zones", VERB_POST },
+    { "/v1/zones/{zone}/balance", VERB_GET }, /* it counts the points of all units */
     { "/v1/figures/{month}/close", VERB_POST },
 };
 

@@ -12,7 +12,7 @@ share=1
 grep -q '^NILO_SANITIZE:[A-Z]*=..*' "$build/CMakeCache.txt" && share=3
 
 chosen() {
-    python3 - "$share" "$cases"/{lifecycle,verification,twists,consumption,vee}.json <<'END'
+    python3 - "$share" "$cases"/{lifecycle,verification,twists,consumption,vee,lossrate}.json <<'END'
 import json, sys
 ids = []
 for name in sys.argv[2:]:
@@ -22,4 +22,4 @@ print(','.join(ids[::int(sys.argv[1])]))
 END
 }
 ids=$(chosen) && [[ $ids ]] || exit 1
-python3 "$cases/run.py" --build "$build" --only "$ids" "$cases"/{lifecycle,verification,twists,consumption,vee}.json
+python3 "$cases/run.py" --build "$build" --only "$ids" "$cases"/{lifecycle,verification,twists,consumption,vee,lossrate}.json

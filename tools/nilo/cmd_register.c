@@ -42,6 +42,16 @@ int cmd_zone_show(const struct args *a)
     return show_at(a, "/v1/zones");
 }
 
+int cmd_zone_balance(const struct args *a)
+{
+    struct path path = path_of("/v1/zones");
+
+    path_part(&path, a->positional[0]);
+    path_part(&path, "balance");
+    query_options(&path, a);
+    return show_run(a, &path);
+}
+
 int cmd_route_list(const struct args *a)
 {
     return list_at(a, "/v1/routes", "route org reader days name");
