@@ -39,7 +39,7 @@ struct gathering {
     size_t gate_count, gate_cap;
     struct point_use use; /* of the customer at hand */
     struct zone_traits traits;
-    struct balance_facts facts;
+    struct water_facts facts;
     struct zone_balance
         *out; /* where its nights and missing points are told; of a region's children no nights */
     bool tell_nights;
@@ -141,7 +141,7 @@ static enum err traits_load(struct gathering *g, const char *zone, struct zone_t
         struct span share = ledger_cell(&row, CELL_ZONE_household_share);
 
         out->region = span_equal(ledger_cell(&row, CELL_ZONE_kind), span_text("region"));
-        for (unsigned i = 0; i < BALANCE_INPUTS; i++) {
+        for (unsigned i = 0; i < WATER_INPUTS; i++) {
             struct span cell = ledger_cell(&row, inputs[i]);
 
             out->known |= (cell.len != 0) << i;
@@ -596,7 +596,7 @@ static enum err nights_take(struct gathering *g, enum use_class use)
 
 /* ---- customers ---- */
 
-static void sum_use(struct balance_facts *f, enum use_class use, const struct consumption *c)
+static void sum_use(struct water_facts *f, enum use_class use, const struct consumption *c)
 {
     bool free = use == USE_PUBLIC || use == USE_HYDRANT;
     int64_t *sum = free ? &f->unbilled_ml : &f->billed_ml;
@@ -647,21 +647,22 @@ static enum err customers_take(struct gathering *g, const char *zone, unsigned d
 #define DEPTH_MOST 32 /* of trees of zones, as the register takes them */
 
 static enum err zone_own(struct gathering *g, const char *zone, const struct zone_traits *traits,
-                         struct balance *out)
+                         struct water_balance *out)
 {
     enum err err;
 
     g->traits = *traits;
-    g->facts = (struct balance_facts){ .span_s = g->to_s - g->from_s,
-                                       .years = balance_years(&g->app->zone, g->from_s, g->to_s) };
+    g->facts = (struct water_facts){ .span_s = g->to_s - g->from_s,
+                                     .years = water_years(&g->app->zone, g->from_s, g->to_s) };
     if (!(err = gates_load(g, zone)) && !(err = nights_find(g)) &&
         !(err = customers_take(g, zone, DEPTH_MOST)))
-        err = balance_of(&g->traits, &g->facts, out);
+        err = water_balance_of(&g->traits, &g->facts, out);
     gates_done(g);
     return err;
 }
 
-static enum err part_add(struct zone_balance *b, const char *zone, const struct balance *balance)
+static enum err part_add(struct zone_balance *b, const char *zone,
+                         const struct water_balance *balance)
 {
     struct zone_part *more =
         (struct zone_part *)realloc(b->parts, (b->part_count + 1) * sizeof *more);
@@ -675,7 +676,7 @@ static enum err part_add(struct zone_balance *b, const char *zone, const struct 
 }
 
 static enum err zone_any(struct gathering *g, const char *zone, unsigned depth,
-                         struct zone_balance *told, struct balance *out)
+                         struct zone_balance *told, struct water_balance *out)
 {
     struct zone_traits traits;
     enum err err = traits_load(g, zone, &traits);
@@ -687,16 +688,16 @@ static enum err zone_any(struct gathering *g, const char *zone, unsigned depth,
     g->tell_nights = told && !traits.region;
     if (!traits.region)
         return zone_own(g, zone, &traits, out);
-    balance_region_begin(out);
+    water_region_begin(out);
     for (size_t i = children_of(g, zone); depth && !err && is_child(g, i, zone); i++) {
-        struct balance child;
+        struct water_balance child;
 
         if (!(err = zone_any(g, g->entry[i].zone, depth - 1, NULL, &child)) &&
-            !(err = balance_region_add(out, &child)) && told)
+            !(err = water_region_add(out, &child)) && told)
             err = part_add(told, g->entry[i].zone, &child);
     }
     if (!err)
-        balance_region_end(out);
+        water_region_end(out);
     return err;
 }
 
@@ -714,8 +715,7 @@ enum err zone_balance(struct app *app, struct span zone, int64_t from_s, int64_t
     if (!(err = entries_load(&g)))
         err = zone_any(&g, name, DEPTH_MOST, out, &out->balance);
     for (size_t i = 0; i < out->night_count; i++)
-        out->nights[i].use_known =
-            balance_enough(g.traits.publish, out->nights[i].with, g.facts.due);
+        out->nights[i].use_known = water_enough(g.traits.publish, out->nights[i].with, g.facts.due);
     missing_sort(out);
     point_use_done(&g.use);
     free(g.gate);

@@ -3,7 +3,7 @@
 #define NILO_SERVER_BALANCES_H
 
 #include "server/app.h"
-#include "server/billing/balance.h"
+#include "server/billing/water_balance.h"
 
 #define ZONE_NAME_SIZE 64
 
@@ -20,11 +20,11 @@ struct night {
 
 struct zone_part { /* of a region: a direct child */
     char zone[ZONE_NAME_SIZE];
-    struct balance balance;
+    struct water_balance balance;
 };
 
 struct zone_balance {
-    struct balance balance;
+    struct water_balance balance;
     bool region;
     char **missing; /* names of points that are due and not read, byte by byte */
     size_t missing_count, missing_cap;
@@ -35,7 +35,7 @@ struct zone_balance {
 };
 
 /* Over [from_s, to_s), from_s < to_s, as of `now_s`. A read of all the zone's points: some tenths of a millisecond each, no transaction of which lasts longer
- * than one. *out is to be freed with zone_balance_done, also after an error. NOT_FOUND: no such zone; RANGE (balance_of); TOO_LARGE: more than ZONES_MOST zones;
+ * than one. *out is to be freed with zone_balance_done, also after an error. NOT_FOUND: no such zone; RANGE (water_balance_of); TOO_LARGE: more than ZONES_MOST zones;
  * NO_MEMORY, IO, CORRUPT. */
 #define ZONES_MOST 100000
 MUST_CHECK enum err zone_balance(struct app *app, struct span zone, int64_t from_s, int64_t to_s, int64_t now_s, struct zone_balance *out);

@@ -7,19 +7,20 @@
 
 /* ---- writing ---- */
 
-static void put_volume(struct out *o, const char *name, const struct balance *b, balance_parts v)
+static void put_volume(struct out *o, const char *name, const struct water_balance *b,
+                       water_parts v)
 {
     if (b->published)
-        out_member_litres(o, name, balance_ml(v));
+        out_member_litres(o, name, water_ml(v));
     else
         out_member_null(o, name);
 }
 
-static void put_share(struct out *o, const char *name, const struct balance *b,
-                      const struct balance_share *s)
+static void put_share(struct out *o, const char *name, const struct water_balance *b,
+                      const struct water_share *s)
 {
     if (s->known)
-        out_member_litres(o, name, 10 * balance_share(b, s)); /* hundredths, as thousandths */
+        out_member_litres(o, name, 10 * water_share(b, s)); /* hundredths, as thousandths */
     else
         out_member_null(o, name);
 }
@@ -48,7 +49,7 @@ static void put_missing(struct out *o, const struct zone_balance *z)
     out_text(o, "]");
 }
 
-static void put_volumes(struct out *o, const struct balance *b)
+static void put_volumes(struct out *o, const struct water_balance *b)
 {
     put_known(o, "inflow_l", b->inflow_known, b->inflow_ml);
     put_volume(o, "billed_l", b, b->billed);
@@ -58,7 +59,7 @@ static void put_volumes(struct out *o, const struct balance *b)
     put_volume(o, "loss_l", b, b->loss);
 }
 
-static void put_shares(struct out *o, const struct balance *b)
+static void put_shares(struct out *o, const struct water_balance *b)
 {
     put_share(o, "r_wl_pct", b, &b->r_wl);
     put_share(o, "r1_pct", b, &b->r[0]);
@@ -67,14 +68,14 @@ static void put_shares(struct out *o, const struct balance *b)
     put_share(o, "r4_pct", b, &b->r[3]);
     put_share(o, "rn_pct", b, &b->rn);
     put_share(o, "r_bl_pct", b, &b->r_bl);
-    out_member_text(o, "grade", balance_grade(b));
+    out_member_text(o, "grade", water_grade(b));
     put_share(o, "nrw_pct", b, &b->nrw);
     array_begin(o, "missing_inputs");
-    for (unsigned i = 0; i < BALANCE_INPUTS; i++) {
+    for (unsigned i = 0; i < WATER_INPUTS; i++) {
         if (!(b->missing >> i & 1))
             continue;
         out_next(o);
-        out_string(o, span_text(balance_input_name((enum balance_input)i)));
+        out_string(o, span_text(water_input_name((enum water_input)i)));
     }
     out_text(o, "]");
 }
@@ -146,7 +147,7 @@ static void put_median(struct out *o, const char *name, const struct zone_balanc
                             : what == NIGHT_USE ? n->use_ml
                                                 : net_ml(n);
     }
-    put_known(o, name, count != 0, count ? balance_median(room, count) : 0);
+    put_known(o, name, count != 0, count ? water_median(room, count) : 0);
 }
 
 static enum err put_medians(struct out *o, const struct zone_balance *z)
@@ -168,7 +169,7 @@ static void put_parts(struct out *o, const struct zone_balance *z)
 {
     array_begin(o, "parts");
     for (size_t i = 0; i < z->part_count; i++) {
-        const struct balance *b = &z->parts[i].balance;
+        const struct water_balance *b = &z->parts[i].balance;
 
         out_next(o);
         out_text(o, "{");
@@ -180,7 +181,7 @@ static void put_parts(struct out *o, const struct zone_balance *z)
     out_text(o, "]");
 }
 
-static void put_warnings(struct out *o, const struct balance *b)
+static void put_warnings(struct out *o, const struct water_balance *b)
 {
     array_begin(o, "warnings");
     if (b->published && b->loss < 0) {
@@ -197,7 +198,7 @@ static void put_warnings(struct out *o, const struct balance *b)
 static enum err put_balance(struct request *q, int64_t from_s, int64_t to_s,
                             const struct zone_balance *z)
 {
-    const struct balance *b = &z->balance;
+    const struct water_balance *b = &z->balance;
     struct out *o = &q->out;
     enum err err;
 
@@ -208,7 +209,7 @@ static enum err put_balance(struct request *q, int64_t from_s, int64_t to_s,
     out_member_bool(o, "published", b->published);
     out_member_int(o, "children_due", (int64_t)b->due);
     out_member_int(o, "children_read", (int64_t)b->read);
-    out_member_litres(o, "completeness_pct", 10 * balance_completeness(b));
+    out_member_litres(o, "completeness_pct", 10 * water_completeness(b));
     put_missing(o, z);
     put_volumes(o, b);
     put_shares(o, b);

@@ -1,17 +1,16 @@
-#include "server/billing/balance.h"
+#include "server/billing/water_balance.h"
 
 #include <stdlib.h>
 
 #define DAY_S 86400
 #define YEAR_S (INT64_C(365) * DAY_S)
 #define MILLION 1000000
-#define UNIT_A_DAY                                                                                 \
-    (BALANCE_UNIT / DAY_S / 1000)      /* of a millionth of a litre a day, a second long */
-#define R2_MOST 3                      /* percent, either way */
-#define KM_PER_SUPPLY 693              /* per 10⁴ m³ a year, in 1/10 000 (Z7) */
-#define SUPPLY_ML INT64_C(10000000000) /* 10⁴ m³ */
+#define UNIT_A_DAY (WATER_UNIT / DAY_S / 1000) /* of a millionth of a litre a day, a second long */
+#define R2_MOST 3                              /* percent, either way */
+#define KM_PER_SUPPLY 693                      /* per 10⁴ m³ a year, in 1/10 000 (Z7) */
+#define SUPPLY_ML INT64_C(10000000000)         /* 10⁴ m³ */
 
-const char *balance_input_name(enum balance_input i)
+const char *water_input_name(enum water_input i)
 {
     static const char *const names[] = { "mains_km", "outlet_pressure_mpa", "frost_m" };
 
@@ -25,7 +24,7 @@ static bool is_midnight(const struct zone *z, int64_t utc_s)
     return zone_day_start(z, utc_s) == utc_s;
 }
 
-int32_t balance_years(const struct zone *z, int64_t from_s, int64_t to_s)
+int32_t water_years(const struct zone *z, int64_t from_s, int64_t to_s)
 {
     struct civil from = zone_civil(z, from_s), to = zone_civil(z, to_s);
 
@@ -37,46 +36,46 @@ int32_t balance_years(const struct zone *z, int64_t from_s, int64_t to_s)
 
 /* ---- fractions ---- */
 
-static balance_parts rounded(balance_parts num, balance_parts den)
+static water_parts rounded(water_parts num, water_parts den)
 {
-    balance_parts whole = num / den, rest = num % den;
+    water_parts whole = num / den, rest = num % den;
 
     if (rest < 0)
         return whole - (-rest >= den - -rest);
     return whole + (rest >= den - rest);
 }
 
-static int64_t clamped(balance_parts v)
+static int64_t clamped(water_parts v)
 {
     return v > INT64_MAX ? INT64_MAX : v < -INT64_MAX ? -INT64_MAX : (int64_t)v;
 }
 
-static balance_parts whole(const struct balance *b)
+static water_parts whole(const struct water_balance *b)
 {
-    return b->inflow_ml * BALANCE_UNIT;
+    return b->inflow_ml * WATER_UNIT;
 }
 
-int64_t balance_share(const struct balance *b, const struct balance_share *s)
+int64_t water_share(const struct water_balance *b, const struct water_share *s)
 {
     return clamped(rounded(100 * s->parts, whole(b)));
 }
 
-int64_t balance_ml(balance_parts v)
+int64_t water_ml(water_parts v)
 {
-    return clamped(rounded(v, BALANCE_UNIT));
+    return clamped(rounded(v, WATER_UNIT));
 }
 
-int64_t balance_completeness(const struct balance *b)
+int64_t water_completeness(const struct water_balance *b)
 {
     return b->due ? (int64_t)(b->read * 10000 / b->due) : 10000;
 }
 
-bool balance_enough(int64_t publish, uint64_t read, uint64_t due)
+bool water_enough(int64_t publish, uint64_t read, uint64_t due)
 {
     return (__int128)read * 100 * MILLION >= (__int128)due * publish;
 }
 
-const char *balance_grade(const struct balance *b)
+const char *water_grade(const struct water_balance *b)
 {
     if (!b->r_bl.known)
         return NULL;
@@ -85,50 +84,51 @@ const char *balance_grade(const struct balance *b)
 
 /* ---- a zone's own ---- */
 
-static struct balance_share share_of(balance_parts parts)
+static struct water_share share_of(water_parts parts)
 {
-    return (struct balance_share){ true, parts };
+    return (struct water_share){ true, parts };
 }
 
-static bool knows(const struct zone_traits *t, enum balance_input i)
+static bool knows(const struct zone_traits *t, enum water_input i)
 {
     return t->known >> i & 1;
 }
 
-static struct balance_share households(const struct zone_traits *t, const struct balance_facts *f)
+static struct water_share households(const struct zone_traits *t, const struct water_facts *f)
 {
     if (t->has_share)
-        return share_of((balance_parts)8 * t->share * f->inflow_ml * (BALANCE_UNIT / MILLION));
-    return share_of(8 * f->residential_ml * BALANCE_UNIT);
+        return share_of((water_parts)8 * t->share * f->inflow_ml * (WATER_UNIT / MILLION));
+    return share_of(8 * f->residential_ml * WATER_UNIT);
 }
 
 /* 99 % × (A − 0.0693), where A is the length of mains per supply of a year: A × inflow needs no division by it. */
-static struct balance_share mains(const struct zone_traits *t, const struct balance_facts *f)
+static struct water_share mains(const struct zone_traits *t, const struct water_facts *f)
 {
-    balance_parts inflow = f->inflow_ml * BALANCE_UNIT, most = R2_MOST * inflow;
-    balance_parts a = (balance_parts)t->input[INPUT_MAINS_KM] * (SUPPLY_ML / MILLION);
-    balance_parts r2;
+    water_parts inflow = f->inflow_ml * WATER_UNIT, most = R2_MOST * inflow;
+    water_parts a = (water_parts)t->input[INPUT_MAINS_KM] * (SUPPLY_ML / MILLION);
+    water_parts r2;
 
-    a *= f->years ? f->years * BALANCE_UNIT : f->span_s * (BALANCE_UNIT / YEAR_S);
+    a *= f->years ? f->years * WATER_UNIT : f->span_s * (WATER_UNIT / YEAR_S);
     r2 = 99 * (a - KM_PER_SUPPLY * (inflow / 10000));
     return share_of(r2 > most ? most : r2 < -most ? -most : r2);
 }
 
-static struct balance_share pressure(const struct zone_traits *t, const struct balance_facts *f)
+static struct water_share pressure(const struct zone_traits *t, const struct water_facts *f)
 {
     int64_t mpa = t->input[INPUT_OUTLET_PRESSURE_MPA];
     int halves = mpa <= 350000 ? 0 : mpa <= 550000 ? 1 : mpa <= 750000 ? 2 : 4;
 
-    return share_of(halves * (f->inflow_ml * BALANCE_UNIT / 2));
+    return share_of(halves * (f->inflow_ml * WATER_UNIT / 2));
 }
 
-static struct balance_share frost(const struct zone_traits *t, const struct balance_facts *f)
+static struct water_share frost(const struct zone_traits *t, const struct water_facts *f)
 {
-    return share_of(t->input[INPUT_FROST_M] > 1400000 ? f->inflow_ml * BALANCE_UNIT : 0);
+    return share_of(t->input[INPUT_FROST_M] > 1400000 ? f->inflow_ml * WATER_UNIT : 0);
 }
 
 /* Z6 to Z8. */
-static void shares(const struct zone_traits *t, const struct balance_facts *f, struct balance *b)
+static void shares(const struct zone_traits *t, const struct water_facts *f,
+                   struct water_balance *b)
 {
     b->r_wl = share_of(100 * b->loss);
     b->nrw = share_of(100 * (whole(b) - b->billed));
@@ -148,7 +148,7 @@ static void shares(const struct zone_traits *t, const struct balance_facts *f, s
 /* Beyond it 100 × 100 × what is added up could leave 128 bits: 10¹² m³, a hundred times what all people draw in a year. */
 #define VOLUME_MOST_ML INT64_C(1000000000000000000)
 
-static bool too_large(const struct balance_facts *f)
+static bool too_large(const struct water_facts *f)
 {
     const int64_t v[] = { f->inflow_ml, f->billed_ml, f->unbilled_ml, f->residential_ml };
 
@@ -158,26 +158,27 @@ static bool too_large(const struct balance_facts *f)
     return false;
 }
 
-enum err balance_of(const struct zone_traits *t, const struct balance_facts *f, struct balance *out)
+enum err water_balance_of(const struct zone_traits *t, const struct water_facts *f,
+                          struct water_balance *out)
 {
     if (too_large(f))
         return ERR_RANGE;
-    *out = (struct balance){
+    *out = (struct water_balance){
         .inflow_known = f->inflow_known,
         .inflow_ml = f->inflow_ml,
         .estimated_ml = f->estimated_ml,
         .due = f->due,
         .read = f->read,
-        .missing = ((1u << BALANCE_INPUTS) - 1) & ~t->known,
+        .missing = ((1u << WATER_INPUTS) - 1) & ~t->known,
     };
     out->published = f->inlet_fitted && f->gates_read && f->inflow_known &&
-                     balance_enough(t->publish, f->read, f->due);
+                     water_enough(t->publish, f->read, f->due);
     if (!out->published)
         return ERR_OK;
     out->billed =
-        f->billed_ml * BALANCE_UNIT + (balance_parts)t->billed_unmetered * f->span_s * UNIT_A_DAY;
+        f->billed_ml * WATER_UNIT + (water_parts)t->billed_unmetered * f->span_s * UNIT_A_DAY;
     out->unbilled =
-        f->unbilled_ml * BALANCE_UNIT + (balance_parts)t->free_unmetered * f->span_s * UNIT_A_DAY;
+        f->unbilled_ml * WATER_UNIT + (water_parts)t->free_unmetered * f->span_s * UNIT_A_DAY;
     out->loss = whole(out) - out->billed - out->unbilled;
     if (f->inflow_ml > 0)
         shares(t, f, out);
@@ -186,17 +187,17 @@ enum err balance_of(const struct zone_traits *t, const struct balance_facts *f, 
 
 /* ---- regions ---- */
 
-void balance_region_begin(struct balance *region)
+void water_region_begin(struct water_balance *region)
 {
-    *region = (struct balance){ .published = true, .inflow_known = true, .r_bl.known = true };
+    *region = (struct water_balance){ .published = true, .inflow_known = true, .r_bl.known = true };
 }
 
-static bool add(balance_parts *sum, balance_parts v)
+static bool add(water_parts *sum, water_parts v)
 {
     return __builtin_add_overflow(*sum, v, sum);
 }
 
-enum err balance_region_add(struct balance *region, const struct balance *child)
+enum err water_region_add(struct water_balance *region, const struct water_balance *child)
 {
     region->published &= child->published;
     region->inflow_known &= child->inflow_known;
@@ -214,7 +215,7 @@ enum err balance_region_add(struct balance *region, const struct balance *child)
 }
 
 /* Σ(r_bl,i × inflow,i) is what the children's parts add up to. */
-void balance_region_end(struct balance *region)
+void water_region_end(struct water_balance *region)
 {
     bool shared = region->published && region->inflow_ml > 0;
 
@@ -234,10 +235,10 @@ static int by_value(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-int64_t balance_median(int64_t *values, size_t count)
+int64_t water_median(int64_t *values, size_t count)
 {
     qsort(values, count, sizeof *values, by_value);
     if (count % 2)
         return values[count / 2];
-    return clamped(rounded((balance_parts)values[count / 2 - 1] + values[count / 2], 2));
+    return clamped(rounded((water_parts)values[count / 2 - 1] + values[count / 2], 2));
 }
