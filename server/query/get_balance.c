@@ -224,6 +224,9 @@ static enum err put_balance(struct request *q, int64_t from_s, int64_t to_s,
 
 /* ---- asking ---- */
 
+/* As long as readings of a zone could be of use; its nights alone are a megabyte then. */
+#define SPAN_MOST_S (INT64_C(50) * 366 * 86400)
+
 static bool ask_balance(struct request *q, int64_t *from_s, int64_t *to_s)
 {
     struct txn t = ledger_read(q->app->ledger);
@@ -233,10 +236,13 @@ static bool ask_balance(struct request *q, int64_t *from_s, int64_t *to_s)
     txn_abort(&t);
     if (!found || !ask_span(q, from_s, to_s, true))
         return false;
-    if (*from_s < *to_s)
+    if (*from_s < *to_s && *to_s - *from_s <= SPAN_MOST_S)
         return true;
-    problem_of(q, ERR_INVALID, "from",
-               "from: found the same instant as to, expected one before it");
+    if (*from_s < *to_s)
+        problem_of(q, ERR_INVALID, "to", "to: found it more than 50 years after from");
+    else
+        problem_of(q, ERR_INVALID, "from",
+                   "from: found the same instant as to, expected one before it");
     return false;
 }
 

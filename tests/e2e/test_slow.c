@@ -315,6 +315,9 @@ static pid_t stopped_meter(void)
     return pid;
 }
 
+#define HELD_UP_MS                                                                                 \
+    20000 /* a client that is stopped would hold a step up for as long as it is; a busy machine takes seconds */
+
 static void stopped_clients_hold_up_nobody_and_pin_no_page(void **state)
 {
     int64_t worst = 0, alone, beside;
@@ -332,14 +335,16 @@ static void stopped_clients_hold_up_nobody_and_pin_no_page(void **state)
     print_message("15 settlings: files grew by %lld KiB alone, by %lld KiB beside stopped clients; "
                   "the slowest step took %lld ms\n",
                   (long long)alone / 1024, (long long)beside / 1024, (long long)worst);
-    assert_true(worst < 3000);
-    assert_true(beside < 2 * alone + (1 << 20));
-    kill(reader, SIGCONT);
+    kill(
+        reader,
+        SIGCONT); /* before anything may fail: who stays stopped is waited for by whoever runs the tests */
     kill(meter, SIGCONT);
     assert_int_equal(waitpid(reader, &status, 0), reader);
     assert_int_equal(status, 0); /* it got all of every list in the end */
     assert_int_equal(waitpid(meter, &status, 0), meter);
     assert_int_equal(status, 0);
+    assert_true(worst < HELD_UP_MS);
+    assert_true(beside < 2 * alone + (1 << 20));
 }
 
 #define READERS 3
