@@ -286,10 +286,11 @@ static void set_calm(struct adjuster *a, uint32_t meter, int64_t calm_s)
 }
 
 /* From when on readings change nothing that is closed, as far as they follow calmly, by the meter's last fitting; `end_s` is where the last closed cycle of its
- * point ends, and the point's use is loaded. 0: not known. */
-static enum err calm_from(struct adjuster *a, const struct fitting *last, int64_t end_s,
+ * point ends, and the point's use is loaded. 0: not known. What comes late for a fitting before may change what is closed, so calm for good is only who has none. */
+static enum err calm_from(struct adjuster *a, const struct fittings *f, int64_t end_s,
                           int64_t *out_s)
 {
+    const struct fitting *last = &f->at[f->count - 1];
     int64_t firm_s;
     enum err err = ERR_OK;
 
@@ -297,7 +298,7 @@ static enum err calm_from(struct adjuster *a, const struct fitting *last, int64_
     if (last->to_s != FITTING_OPEN)
         return ERR_OK; /* seldom heard of */
     if (last->from_s >= end_s) {
-        *out_s = CALM_FOR_GOOD;
+        *out_s = f->count == 1 ? CALM_FOR_GOOD : 0;
         return ERR_OK;
     }
     if (!(err = consumer_firm(a->use.consumer, last->meter, &firm_s)) && end_s <= firm_s)
@@ -518,7 +519,7 @@ static enum err look_at_meter(struct adjuster *a, struct txn *t, uint32_t meter,
             continue;
         err = look_at_point(a, t, f.at[i].point, frozen, now_s, &end_s);
         if (!err && i + 1 == f.count)
-            err = calm_from(a, &f.at[i], end_s, &calm_s);
+            err = calm_from(a, &f, end_s, &calm_s);
     }
     if (!err)
         set_calm(a, meter, calm_s);

@@ -100,6 +100,17 @@ those_of_one_arrival_stand_by_the_cycles_begin_then_by_point() {
     is 'before-5 PO2, late-4 PO1, late-5 PO2, late-4 PO3' "$(adjustments | tail -n +$((before + 1)) | cut -d' ' -f1,2 | paste -sd, | sed 's/,/, /g')"
 }
 
+what_comes_late_for_the_place_that_a_meter_left_is_adjusted() {
+    printf 'route\nR6\n' | nilo import routes - > /dev/null
+    printf 'serial,dn,q3,verified_on\nW1,15,2.5,2026-01-01\n' | nilo import meters - > /dev/null
+    printf 'point,route\nPW1,R6\nPW2,\n' | nilo import points - > /dev/null
+    printf 'point,serial,from,start_index_l,to,end_index_l\nPW1,W1,2026-02-01T00:00:00+08:00,0,2026-04-20T00:00:00+08:00,3000\n' | nilo import fittings - > /dev/null
+    readings W1,2026-03-01T00:00:00+08:00,1000 && cycle left 2026-03-01T00:00:00+08:00 2026-04-01T00:00:00+08:00 R6 || return 1
+    printf 'point,serial,from,start_index_l\nPW2,W1,2026-04-25T00:00:00+08:00,3000\n' | nilo import fittings - > /dev/null
+    readings W1,2026-04-26T00:00:00+08:00,3100 && is '' "$(adjustments --cycle left)" || return 1
+    readings W1,2026-04-01T00:00:00+08:00,2500 && is 'left PW1 260 0 estimate None 1500' "$(adjustments --cycle left)"
+}
+
 determinants_and_adjustments_add_up_to_the_registers() {
     python3 "$source/tests/e2e/cycles_add_up.py" "$NILO_SERVER" "$(cat "$NILO_TOKEN_FILE")" "${NILO_SEED:-}"
 }
@@ -107,5 +118,5 @@ determinants_and_adjustments_add_up_to_the_registers() {
 nilod_start --virtual-clock 2026-04-04T12:00:00+08:00
 world || { echo "the world could not be made"; exit 1; }
 hold an_estimate_is_put_right_once a_late_exchange_is_told_apart time_alone_changes_nothing a_kill_or_a_rebuild_makes_none_twice \
-    what_arrives_while_a_cycle_is_closed_is_frozen_or_adjusted those_of_one_arrival_stand_by_the_cycles_begin_then_by_point determinants_and_adjustments_add_up_to_the_registers
+    what_arrives_while_a_cycle_is_closed_is_frozen_or_adjusted those_of_one_arrival_stand_by_the_cycles_begin_then_by_point what_comes_late_for_the_place_that_a_meter_left_is_adjusted determinants_and_adjustments_add_up_to_the_registers
 hold_end
